@@ -1,0 +1,17 @@
+"""What every test may use: the real servers of `tests.servers`, and how hard to look for examples."""
+
+import os
+
+from hypothesis import settings
+
+pytest_plugins = [
+    "tests.servers.databases",
+    "tests.servers.postfix",
+    "tests.servers.perl_dkim",
+    "tests.servers.sink",
+]
+
+# No deadline: the first example pays for imports, and machines that test are shared.
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile("ci", max_examples=300, deadline=None, derandomize=True, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
