@@ -79,6 +79,11 @@ scache    unix - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 """
 
+QUEUE_FOLDERS = [
+    *["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop"],
+    *["private", "public", "saved", "trace"],
+]
+
 
 class Postfix:
     """A running Postfix, on 127.0.0.1 and `port`, with STARTTLS; `ca_file` vouches for its certificate."""
@@ -97,9 +102,10 @@ class Postfix:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self, program: Path) -> None:
-        """Start it; returns when it greets."""
-        command = [*unattended(), str(program), "-c", str(self.folder / "conf"), "start-fg"]
-        # A daemon that keeps the test's output open would keep the test run from ending.
+        """Start Postfix's master process; returns when the server greets."""
+        command = [*unattended(), str(program), "-c", str(self.folder / "conf"), "-d"]
+        # A session of its own, since Postfix ends by ending its process group. Files for its output,
+        # since a daemon that holds on to ours would keep the test run from ending.
         with (self.folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
@@ -175,10 +181,16 @@ class StartPostfix:
 
 
 def _furnish(folder: Path, hostname: str) -> None:
-    """Make the folders and the certificate, with the owners Postfix insists on."""
+    """Make the folders and the certificate, with the owners Postfix insists on.
+
+    `postfix start` would make the queue too, but it takes two seconds and leaves the master to itself.
+    """
     folder.chmod(0o755)
-    for name in ("conf", "spool", "data"):
+    for name in ("conf", "spool", "spool/pid", "data"):
         (folder / name).mkdir()
+    for name in QUEUE_FOLDERS:
+        (folder / "spool" / name).mkdir(mode=0o700)
+        shutil.chown(folder / "spool" / name, "postfix")
     shutil.chown(folder / "data", "postfix")
     authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
@@ -190,8 +202,8 @@ def _furnish(folder: Path, hostname: str) -> None:
 @pytest.fixture
 def postfix() -> Iterator[StartPostfix]:
     """Starts private Postfixes; see StartPostfix."""
-    program = find_program("postfix")
-    if program is None:
+    program = find_program("master", "/usr/lib/postfix/sbin", "/usr/lib/postfix", "/usr/libexec/postfix")
+    if program is None or find_program("postconf") is None:
         missing("Postfix", "install it with: apt install postfix")
     if os.geteuid() != 0:
         missing("Root, which Postfix needs,", "run the tests as root, or leave this part to CI")

@@ -13,7 +13,7 @@ __all__ = ["ReceivedMail", "Sink", "sink"]
 
 @dataclass(frozen=True)
 class ReceivedMail:
-    """One message as it came: `content` are the bytes of DATA."""
+    """One message as it came: `content` are the bytes of DATA; a bounce has the sender ""."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -41,7 +41,9 @@ class Sink:
         content = envelope.content
         kept = content if isinstance(content, bytes) else (content or "").encode()
         async with self._arrival:
-            self.mails.append(ReceivedMail(envelope.mail_from or "", tuple(envelope.rcpt_tos), kept))
+            self.mails.append(
+                ReceivedMail((envelope.mail_from or "").strip("<>"), tuple(envelope.rcpt_tos), kept)
+            )
             self._arrival.notify_all()
         return "250 2.0.0 Kept"
 
