@@ -5,6 +5,7 @@ import os
 from hypothesis import settings
 
 pytest_plugins = [
+    "tests.fixtures",
     "tests.servers.databases",
     "tests.servers.postfix",
     "tests.servers.perl_dkim",

@@ -1,0 +1,96 @@
+"""A campaign: a segment, a template version, a rule for the sender, a moment."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.columns import BigId, choice, document, foreign_key, moment, primary_key
+from models.states import CampaignState, Channel, IdentityRule, LeftOutReason, LegalBasis
+
+
+class Campaign(SQLModel, table=True):
+    """What goes to whom, from whom and when.
+
+    `local_time` is what the person typed (ISO 8601 without offset) and `zone` the IANA name they meant
+    it in; `starts_at` is the instant computed from both. `problem` says in one line why the campaign is
+    blocked or incomplete; `problem_contacts` names the people concerned (contact ids).
+    `frozen` counts the deliveries made at launch, seeds not included: the left side of the proof.
+    """
+
+    __tablename__ = "campaign"
+    __table_args__ = (sa.Index("ix_campaign_state_starts_at", "state", "starts_at"),)
+
+    id: int = primary_key()
+    name: str = Field(max_length=200)
+    channel: Channel = choice(Channel)
+    template_version_id: int = foreign_key("template_version.id")
+    identity_rule: IdentityRule = choice(IdentityRule, default=IdentityRule.ONE)
+    basis: LegalBasis = choice(LegalBasis, default=LegalBasis.CONSENT)
+    state: CampaignState = choice(CampaignState, default=CampaignState.DRAFT)
+    local_time: str | None = Field(default=None, max_length=30)
+    zone: str = Field(default="Europe/Paris", max_length=60)
+    starts_at: datetime | None = moment(nullable=True)
+    not_after: datetime | None = moment(nullable=True)
+    launched_at: datetime | None = moment(nullable=True)
+    finished_at: datetime | None = moment(nullable=True)
+    expanded: bool = False
+    frozen: int = 0
+    targeted: int = 0
+    problem: str = ""
+    problem_contacts: list[int] = document([])
+    with_seeds: bool = True
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+
+
+class AudienceRole(StrEnum):
+    """Whether a segment of a campaign brings people in or keeps people out."""
+
+    INCLUDE = "include"
+    EXCLUDE = "exclude"
+
+
+class CampaignSegment(SQLModel, table=True):
+    """One segment of a campaign's audience. `frozen_text` is the rule as it stood at launch."""
+
+    __tablename__ = "campaign_segment"
+
+    campaign_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="campaign.id", ondelete="CASCADE")
+    segment_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="segment.id")
+    role: AudienceRole = choice(AudienceRole)
+    frozen_text: str | None = None
+
+
+class CampaignIdentity(SQLModel, table=True):
+    """One identity a campaign may send from; `position` is its place in the rotation, from 0."""
+
+    __tablename__ = "campaign_identity"
+
+    campaign_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="campaign.id", ondelete="CASCADE")
+    identity_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="identity.id")
+    position: int = 0
+
+
+class CampaignLink(SQLModel, table=True):
+    """Where link number `position` of a campaign leads; kept here, so that a link carries no address (no open redirect).
+
+    `target` may hold merge fields; it is rendered for the person who follows it.
+    """
+
+    __tablename__ = "campaign_link"
+
+    campaign_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="campaign.id", ondelete="CASCADE")
+    position: int = Field(primary_key=True, sa_type=sa.Integer)
+    target: str
+
+
+class LeftOut(SQLModel, table=True):
+    """A targeted person who got no delivery, and why."""
+
+    __tablename__ = "left_out"
+
+    campaign_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="campaign.id", ondelete="CASCADE")
+    contact_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="contact.id", ondelete="CASCADE")
+    reason: LeftOutReason = choice(LeftOutReason)

@@ -1,0 +1,118 @@
+"""People, their tags, what they agreed to, and the import runs that brought them."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.columns import BigId, choice, document, foreign_key, moment, primary_key
+from models.states import Channel, ConsentStatus
+
+
+class Contact(SQLModel, table=True):
+    """One person: addresses, territory, what they agreed to.
+
+    `email` is normalised (email-validator), `phone` is E.164; each belongs to one contact only, so
+    that nobody is written to twice. `*_hash` is `models.suppression.address_hash` of the address;
+    `*_key` is `models.text.fold` of the column beside it. `departement` and `region` are INSEE codes.
+    """
+
+    __tablename__ = "contact"
+
+    id: int = primary_key()
+    external_id: str | None = Field(default=None, unique=True, max_length=200)
+    email: str | None = Field(default=None, unique=True, max_length=254)
+    email_hash: str | None = Field(default=None, index=True, max_length=64)
+    phone: str | None = Field(default=None, unique=True, max_length=20)
+    phone_hash: str | None = Field(default=None, index=True, max_length=64)
+    civility: str | None = Field(default=None, max_length=40)
+    first_name: str | None = Field(default=None, max_length=200)
+    last_name: str | None = Field(default=None, max_length=200)
+    language: str = Field(default="fr", max_length=10)
+    birth_date: date | None = None
+    level: str | None = Field(default=None, max_length=100)
+    level_key: str | None = Field(default=None, index=True, max_length=100)
+    commune: str | None = Field(default=None, max_length=200)
+    commune_key: str | None = Field(default=None, index=True, max_length=200)
+    postcode: str | None = Field(default=None, index=True, max_length=20)
+    departement: str | None = Field(default=None, index=True, max_length=10)
+    region: str | None = Field(default=None, index=True, max_length=10)
+    canton: str | None = Field(default=None, max_length=200)
+    canton_key: str | None = Field(default=None, index=True, max_length=200)
+    circonscription: str | None = Field(default=None, index=True, max_length=40)
+    polling_station: str | None = Field(default=None, index=True, max_length=40)
+    attributes: dict[str, str] = document()
+    email_consent: ConsentStatus = choice(ConsentStatus, default=ConsentStatus.UNKNOWN)
+    sms_consent: ConsentStatus = choice(ConsentStatus, default=ConsentStatus.UNKNOWN)
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+
+
+class Tag(SQLModel, table=True):
+    """One word of the tag vocabulary: `key` is the folded form, `label` how people write it."""
+
+    __tablename__ = "tag"
+
+    key: str = Field(primary_key=True, max_length=100)
+    label: str = Field(max_length=100)
+
+
+class ContactTag(SQLModel, table=True):
+    """A contact wears a tag. Keyed by tag first: segments ask who wears it."""
+
+    __tablename__ = "contact_tag"
+    __table_args__ = (sa.Index("ix_contact_tag_contact_id", "contact_id"), {"sqlite_with_rowid": False})
+
+    tag_key: str = Field(primary_key=True, max_length=100)
+    contact_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="contact.id", ondelete="CASCADE")
+
+
+class ConsentRecord(SQLModel, table=True):
+    """What a person said of a channel, when and where: append-only evidence.
+
+    The contact's `*_consent` columns hold the latest for speed; this is the proof (GDPR article 7(1)).
+    """
+
+    __tablename__ = "consent_record"
+    __table_args__ = (
+        # The same statement imported again is the same row.
+        sa.UniqueConstraint("contact_id", "channel", "status", "source", "given_at"),
+    )
+
+    id: int = primary_key()
+    contact_id: int = foreign_key("contact.id", cascade=True)
+    channel: Channel = choice(Channel)
+    status: ConsentStatus = choice(ConsentStatus)
+    source: str = Field(default="", max_length=300)
+    given_at: datetime = moment()
+    recorded_at: datetime = moment()
+
+
+class ImportState(StrEnum):
+    """Where an import run stands."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class ImportRun(SQLModel, table=True):
+    """One reading of one file. `next_line` is the checkpoint from which a repeat of the same file goes on."""
+
+    __tablename__ = "import_run"
+
+    id: int = primary_key()
+    file_name: str = Field(max_length=500)
+    file_sha256: str = Field(index=True, max_length=64)
+    mapping: dict[str, str] = document()
+    state: ImportState = choice(ImportState, default=ImportState.RUNNING)
+    next_line: int = 0
+    rows_read: int = 0
+    rows_created: int = 0
+    rows_updated: int = 0
+    rows_rejected: int = 0
+    rows_noted: int = 0
+    report_path: str | None = Field(default=None, max_length=1000)
+    started_at: datetime = moment()
+    finished_at: datetime | None = moment(nullable=True)

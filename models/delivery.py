@@ -1,0 +1,74 @@
+"""The unit of work: one contact, one campaign, one channel; and the limits it waits for."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.columns import BigId, choice, foreign_key, moment, primary_key
+from models.states import Channel, DeliveryState
+
+
+class Delivery(SQLModel, table=True):
+    """One message to one address, and where it stands.
+
+    Either `contact_id` or `seed_id` is set. A lane is `identity_id` × `provider` (the destination's
+    mailbox provider, or "sms"). `claim_token` fences: whoever records an outcome must still hold it.
+    `due_at` is when it may next leave, `not_after` when it must not leave any more.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        sa.UniqueConstraint("campaign_id", "contact_id", "channel", name="uq_delivery_campaign_contact"),
+        sa.UniqueConstraint("campaign_id", "seed_id", "channel", name="uq_delivery_campaign_seed"),
+        # Serves claims: what is due in a lane, oldest first.
+        sa.Index(
+            "ix_delivery_due",
+            "identity_id",
+            "provider",
+            "due_at",
+            postgresql_where=sa.text("state IN ('queued', 'deferred')"),
+            sqlite_where=sa.text("state IN ('queued', 'deferred')"),
+        ),
+        # Serves the sweep: leases that ran out.
+        sa.Index(
+            "ix_delivery_leased",
+            "leased_until",
+            postgresql_where=sa.text("state IN ('claimed', 'sending')"),
+            sqlite_where=sa.text("state IN ('claimed', 'sending')"),
+        ),
+        sa.Index("ix_delivery_campaign_state", "campaign_id", "state"),
+        sa.Index("ix_delivery_provider_message_id", "provider_message_id"),
+        sa.Index("ix_delivery_address", "address"),
+    )
+
+    id: int = primary_key()
+    campaign_id: int = foreign_key("campaign.id", cascade=True)
+    contact_id: int | None = foreign_key("contact.id", nullable=True, index=True)
+    seed_id: int | None = foreign_key("seed_mailbox.id", nullable=True)
+    channel: Channel = choice(Channel)
+    identity_id: int = foreign_key("identity.id")
+    provider: str = Field(max_length=60)
+    address: str = Field(max_length=254)
+    state: DeliveryState = choice(DeliveryState, default=DeliveryState.QUEUED)
+    reason: str = Field(default="", max_length=200)
+    due_at: datetime = moment()
+    not_after: datetime | None = moment(nullable=True)
+    attempts: int = 0
+    first_attempt_at: datetime | None = moment(nullable=True)
+    claim_token: str | None = Field(default=None, max_length=40)
+    leased_until: datetime | None = moment(nullable=True)
+    provider_message_id: str | None = Field(default=None, max_length=200)
+    settled_at: datetime | None = moment(nullable=True)
+
+
+class PaceRow(SQLModel, table=True):
+    """A limit shared by all workers: the theoretical arrival time of the generic cell rate algorithm (ITU-T I.371).
+
+    `arrival_us` is microseconds since 1970-01-01 UTC: the moment from which the next message conforms.
+    """
+
+    __tablename__ = "pace"
+
+    key: str = Field(primary_key=True, max_length=200)
+    arrival_us: int = Field(default=0, sa_type=BigId)

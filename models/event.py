@@ -1,0 +1,64 @@
+"""The evidence: what happened, append-only, each piece once."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.columns import choice, document, foreign_key, moment, primary_key
+from models.states import BounceClass, EventKind, Fault, Permanence
+
+
+class Event(SQLModel, table=True):
+    """One thing that happened to one delivery. Reports count these rows and nothing else.
+
+    (`source`, `source_id`) is unique: the same news arriving again changes nothing. Campaign, identity,
+    provider and whether it was a seed are repeated here so that a report needs no join. `at` is when it
+    happened by the source's account, `recorded_at` when we learnt it.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (
+        sa.UniqueConstraint("source", "source_id"),
+        # Serves the reports: everything of a campaign, grouped.
+        sa.Index("ix_event_campaign_kind", "campaign_id", "kind", "identity_id", "provider"),
+    )
+
+    id: int = primary_key()
+    delivery_id: int | None = foreign_key("delivery.id", nullable=True, index=True)
+    campaign_id: int | None = foreign_key("campaign.id", nullable=True)
+    identity_id: int | None = foreign_key("identity.id", nullable=True)
+    contact_id: int | None = foreign_key("contact.id", nullable=True, index=True)
+    provider: str = Field(default="", max_length=60)
+    seed: bool = False
+    kind: EventKind = choice(EventKind)
+    permanence: Permanence | None = choice(Permanence, nullable=True)
+    bounce_class: BounceClass | None = choice(BounceClass, nullable=True)
+    fault: Fault | None = choice(Fault, nullable=True)
+    rule: str = Field(default="", max_length=100)
+    code: int | None = None
+    enhanced: str | None = Field(default=None, max_length=12)
+    text: str = Field(default="", max_length=2000)
+    link_index: int | None = None
+    source: str = Field(max_length=40)
+    source_id: str = Field(max_length=200)
+    details: dict[str, str] = document()
+    at: datetime = moment()
+    recorded_at: datetime = moment()
+
+
+class Incoming(SQLModel, table=True):
+    """The untouched original of news from outside, kept so that a better rule can read it again.
+
+    `matched` tells whether it led to a delivery or a person.
+    """
+
+    __tablename__ = "incoming"
+    __table_args__ = (sa.UniqueConstraint("source", "source_id"),)
+
+    id: int = primary_key()
+    source: str = Field(max_length=40)
+    source_id: str = Field(max_length=200)
+    received_at: datetime = moment()
+    matched: bool = False
+    raw: bytes = Field(sa_type=sa.LargeBinary)

@@ -1,0 +1,95 @@
+"""Who we send as."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.columns import choice, foreign_key, moment, primary_key
+from models.states import IdentityState
+
+
+class TerritoryKind(StrEnum):
+    """The territories an identity can speak for, smallest first."""
+
+    POLLING_STATION = "polling_station"
+    COMMUNE = "commune"
+    CANTON = "canton"
+    CIRCONSCRIPTION = "circonscription"
+    DEPARTEMENT = "departement"
+    REGION = "region"
+    NATIONAL = "national"
+
+
+class Identity(SQLModel, table=True):
+    """A sender: what people see (From, SMS sender), what receivers check (return path, DKIM domain), how fast.
+
+    `territory_value` is the contact column's comparable form (`commune_key`, `canton_key`, a code);
+    empty for a national identity. Rates are per second; None means the default of the settings.
+    """
+
+    __tablename__ = "identity"
+
+    id: int = primary_key()
+    key: str = Field(unique=True, max_length=60)
+    name: str = Field(max_length=200)
+    from_email: str | None = Field(default=None, max_length=254)
+    reply_to: str | None = Field(default=None, max_length=254)
+    return_path_domain: str | None = Field(default=None, max_length=253)
+    dkim_domain: str | None = Field(default=None, max_length=253)
+    sms_sender: str | None = Field(default=None, max_length=34)
+    territory: TerritoryKind = choice(TerritoryKind, default=TerritoryKind.NATIONAL)
+    territory_value: str = Field(default="", max_length=200)
+    organisation: str = Field(default="", max_length=300)
+    postal_address: str = Field(default="", max_length=500)
+    emails_per_second: float | None = None
+    sms_per_second: float | None = None
+    state: IdentityState = choice(IdentityState, default=IdentityState.DNS_PENDING)
+    created_at: datetime = moment()
+
+
+class DkimAlgorithm(StrEnum):
+    """RFC 8301 and RFC 8463."""
+
+    RSA = "rsa-sha256"
+    ED25519 = "ed25519-sha256"
+
+
+class DkimKey(SQLModel, table=True):
+    """A signing key of an identity; the private half is sealed (`models.secrets.Keyring.encrypt`)."""
+
+    __tablename__ = "dkim_key"
+    __table_args__ = (sa.UniqueConstraint("identity_id", "selector"),)
+
+    id: int = primary_key()
+    identity_id: int = foreign_key("identity.id", cascade=True)
+    selector: str = Field(max_length=63)
+    algorithm: DkimAlgorithm = choice(DkimAlgorithm)
+    sealed_private_pem: str
+    public_base64: str
+    created_at: datetime = moment()
+    retired_at: datetime | None = moment(nullable=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A DKIM key in the clear, for the signer: `private_pem` is PKCS#8."""
+
+    domain: str
+    selector: str
+    algorithm: DkimAlgorithm
+    private_pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmailSender:
+    """What the sender's workshop needs to know of an identity to build and sign an e-mail."""
+
+    key: str
+    name: str
+    from_email: str
+    reply_to: str | None
+    return_path_domain: str
+    signing_keys: tuple[SigningKey, ...]

@@ -1,0 +1,133 @@
+"""What flows from room to room: frozen values. What must survive a crash is a row instead."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from models.states import BounceClass, Channel, EventKind, Fault, Permanence
+
+
+@dataclass(frozen=True, slots=True)
+class EmailMessage:
+    """The rendered content of one e-mail, already in its transfer encoding.
+
+    `text` is text/plain, UTF-8, quoted-printable; `html` is text/html, 7-bit US-ASCII (characters
+    beyond ASCII as character references). Lines end in CRLF and none is longer than 998 octets
+    (RFC 5322 section 2.1.1). `subject` is one clean line of text, not yet encoded.
+    """
+
+    subject: str
+    text: bytes
+    html: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SmsMessage:
+    """The rendered content of one text message and what it costs in segments (3GPP TS 23.038)."""
+
+    text: str
+    segments: int
+
+
+Message = EmailMessage | SmsMessage
+
+
+@dataclass(frozen=True, slots=True)
+class EmailEnvelope:
+    """One e-mail ready for the wire: signed `data` with CRLF line ends, not yet dot-stuffed."""
+
+    return_path: str
+    recipient: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SmsEnvelope:
+    """One text message ready for the provider; numbers in E.164, or an alphanumeric sender."""
+
+    sender: str
+    recipient: str
+    text: str
+    status_callback: str | None = None
+    validity: timedelta | None = None
+
+
+Envelope = EmailEnvelope | SmsEnvelope
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the other side said. `enhanced` is an RFC 3463 status such as 5.1.1, when it gave one.
+
+    `code` is the SMTP reply code or the provider's own error number; None when no answer came.
+    """
+
+    code: int | None
+    enhanced: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The other side took responsibility for the message."""
+
+    reply: Reply
+    provider_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not now: nothing was taken, trying again later may help. `retry_after` when the other side said so."""
+
+    reply: Reply
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Never: trying this message again would not help."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """The line dropped after the content was handed over and before the answer: never resent by itself."""
+
+    reply: Reply
+
+
+Outcome = Accepted | Deferred | Refused | Uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a reply or a bounce is read, with the rule that decided."""
+
+    bounce_class: BounceClass
+    fault: Fault
+    permanence: Permanence
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Parsed news from outside, not yet matched to a delivery.
+
+    `source` and `source_id` name it once and for all: the same news arriving again has the same pair.
+    One of `delivery_id` (from a verified token), `provider_message_id` or `recipient` leads to the
+    delivery or the person. `raw` is the untouched original, for evidence and later re-reading.
+    """
+
+    kind: EventKind
+    channel: Channel
+    source: str
+    source_id: str
+    at: datetime
+    delivery_id: int | None = None
+    provider_message_id: str | None = None
+    recipient: str | None = None
+    reply: Reply | None = None
+    verdict: Verdict | None = None
+    link_index: int | None = None
+    details: dict[str, str] = field(default_factory=dict)
+    raw: bytes = b""

@@ -1,0 +1,114 @@
+"""One engine a URL: the only file that knows which database it talks to.
+
+SQLite: write-ahead log, writers take their lock at once (`BEGIN IMMEDIATE`: a deferred one that
+upgrades later fails without waiting), and every commit reaches the disk (`synchronous=FULL`): a lost
+record of a message that left would be a message sent twice, a lost suppression a person written to
+against their will. PostgreSQL keeps the same promises by default.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from models.errors import SettingsError
+
+BUSY_TIMEOUT_MS = 10_000
+CONNECT_TIMEOUT_S = 5
+
+
+def parse_url(text: str) -> URL:
+    """`text` as the URL of one of the two databases, with the asynchronous driver filled in.
+
+    `sqlite:///file.db` and `postgresql://…` are enough; SettingsError for anything else.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise SettingsError(
+            "The database URL cannot be read.",
+            "Write sqlite:///tocsin.db or postgresql://user:password@host/name.",
+        ) from error
+    match url.get_backend_name():
+        case "sqlite":
+            return url.set(drivername="sqlite+aiosqlite")
+        case "postgresql":
+            return url.set(drivername="postgresql+psycopg")
+        case other:
+            raise SettingsError(f"The database {other} is not supported.", "Use SQLite or PostgreSQL.")
+
+
+def is_sqlite(url: URL) -> bool:
+    """Whether the URL names a SQLite file."""
+    return url.get_backend_name() == "sqlite"
+
+
+def make_engine(url: URL, *, writes: bool, pooled: bool = True) -> AsyncEngine:
+    """The engine for one direction of traffic.
+
+    SQLite gets one writing connection a process (a queue in the pool is fairer than its busy timeout)
+    and several reading ones; PostgreSQL serves both from one engine.
+    """
+    if is_sqlite(url):
+        # autocommit: SQLAlchemy's own driver would open deferred transactions behind our back.
+        engine = create_async_engine(
+            url,
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None},
+            **(
+                {"pool_size": 1 if writes else 4, "max_overflow": 0, "pool_timeout": 120}
+                if pooled
+                else {"poolclass": NullPool}
+            ),
+        )
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_immediate if writes else _begin_deferred)
+        return engine
+    options: dict[str, Any] = (
+        {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+    )
+    # UTC whatever the server is set to: moments are compared in SQL.
+    return create_async_engine(
+        url, connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=UTC"}, **options
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-65536",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def insert_for(session: AsyncSession, table: Any) -> Any:
+    """An INSERT into `table` that knows `on_conflict_do_nothing` and `on_conflict_do_update`.
+
+    Both databases spell the clause alike; SQLAlchemy keeps one class for each.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def skips_locked_rows(session: AsyncSession) -> bool:
+    """Whether claims should say FOR UPDATE SKIP LOCKED; SQLite has one writer and no such clause."""
+    return session.get_bind().dialect.name != "sqlite"

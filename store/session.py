@@ -1,0 +1,143 @@
+"""Sessions on one database, and what is done to it as a whole: migrations, the lock of the one service."""
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.errors import ConflictError, StoreError
+from store.engine import is_sqlite, make_engine, parse_url
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+SERVICE_LOCK = 0x70C51  # PostgreSQL advisory lock: one conducting service a database
+DISK_FULL_WORDS = ("disk is full", "no space left", "disk full", "disk i/o error")
+
+
+def _plain(error: DBAPIError) -> StoreError:
+    words = str(error.orig).strip().splitlines()
+    cause = words[0] if words else type(error.orig).__name__
+    if any(sign in cause.lower() for sign in DISK_FULL_WORDS):
+        return StoreError(
+            f"The database's disk cannot be written to: {cause}.",
+            "Make room and start again: what was recorded is kept.",
+        )
+    return StoreError(
+        f"The database cannot be used: {cause}.", "Check TOCSIN_DATABASE_URL and that it is running."
+    )
+
+
+class Database:
+    """One database, SQLite or PostgreSQL, and the way in: `read()` and `write()` sessions."""
+
+    def __init__(self, url: str) -> None:
+        """`url` as in TOCSIN_DATABASE_URL. Connects at first use, not here."""
+        self.url = parse_url(url)
+        self._writer = make_engine(self.url, writes=True)
+        self._reader = make_engine(self.url, writes=False) if is_sqlite(self.url) else self._writer
+        self._lock_file: IO[str] | None = None
+        self._lock_connection: AsyncConnection | None = None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database, in one file."""
+        return is_sqlite(self.url)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session that sees one consistent state and changes nothing."""
+        async with AsyncSession(self._reader, expire_on_commit=False) as session:
+            try:
+                yield session
+            except OperationalError as error:
+                raise _plain(error) from error
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end of the block, rolled back when the block raises."""
+        async with AsyncSession(self._writer, expire_on_commit=False) as session:
+            try:
+                yield session
+                await session.commit()
+            except OperationalError as error:
+                raise _plain(error) from error
+
+    async def migrate(self) -> None:
+        """Bring the tables to this version's form; making a new SQLite file and its folder if need be."""
+        if self.is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(command.upgrade, self._alembic(), "head")
+
+    async def pending_migration(self) -> str | None:
+        """What stands between the tables and this version, in words; None when they fit."""
+        if self.is_sqlite and not await asyncio.to_thread(Path(self.url.database or "").exists):
+            return "The database does not exist yet."
+        try:
+            async with self._writer.connect() as connection:
+                revision = await connection.run_sync(
+                    lambda sync: MigrationContext.configure(sync).get_current_revision()
+                )
+        except DBAPIError as error:
+            raise _plain(error) from error
+        head = ScriptDirectory.from_config(self._alembic()).get_current_head()
+        if revision == head:
+            return None
+        return (
+            "The database has no tables yet."
+            if revision is None
+            else f"The database is at {revision}, not {head}."
+        )
+
+    async def lock_service(self) -> None:
+        """Make this process the one that conducts sends from this database; ConflictError when another does.
+
+        The lock goes with the process, however it ends.
+        """
+        busy = ConflictError(
+            "Another Tocsin service is already running on this database.",
+            "Stop it first, or give this one its own.",
+        )
+        if self.is_sqlite:
+            lock = Path(f"{self.url.database}.lock").open("w", encoding="ascii")  # noqa: ASYNC230, SIM115 - held for life
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                lock.close()
+                raise busy from error
+            self._lock_file = lock
+            return
+        connection = await self._writer.connect()
+        locked = await connection.scalar(sa.select(sa.func.pg_try_advisory_lock(SERVICE_LOCK)))
+        if not locked:
+            await connection.close()
+            raise busy
+        await connection.commit()
+        self._lock_connection = connection
+
+    async def close(self) -> None:
+        """Let go of every connection and of the service lock."""
+        if self._lock_file is not None:
+            self._lock_file.close()
+            self._lock_file = None
+        if self._lock_connection is not None:
+            await self._lock_connection.close()
+            self._lock_connection = None
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+    def _alembic(self) -> Config:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["url"] = self.url
+        return config

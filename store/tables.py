@@ -1,0 +1,16 @@
+"""Every table, imported in one place, so that migrations and checks see them all."""
+
+from models import access, campaign, contact, delivery, event, identity, seed, segment, suppression, template
+
+__all__ = [
+    "access",
+    "campaign",
+    "contact",
+    "delivery",
+    "event",
+    "identity",
+    "seed",
+    "segment",
+    "suppression",
+    "template",
+]

@@ -1,0 +1,133 @@
+"""The promises both databases keep."""
+
+import asyncio
+from datetime import datetime, timedelta, timezone
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import StatementError
+from sqlmodel import SQLModel, select
+
+import store.tables
+from models.contact import Contact
+from models.delivery import PaceRow
+from models.errors import ConflictError, NaiveDatetimeError, SettingsError, StoreError
+from models.states import ConsentStatus
+from store import Database
+from store.engine import parse_url
+from tests.clocks import START, ManualClock
+
+PARIS_WINTER = timezone(timedelta(hours=1))
+
+
+async def test_a_moment_comes_back_in_utc_whatever_zone_it_came_in(database: Database) -> None:
+    moment = datetime(2026, 3, 10, 12, 0, 0, 123456, tzinfo=PARIS_WINTER)
+    async with database.write() as session:
+        session.add(Contact(email="a@exemple.fr", created_at=moment, updated_at=moment))
+    async with database.read() as session:
+        contact = (await session.exec(select(Contact))).one()
+    assert contact.created_at.isoformat() == "2026-03-10T11:00:00.123456+00:00"
+
+
+async def test_a_naive_moment_is_refused(database: Database) -> None:
+    naive = datetime(2026, 3, 10, 12, 0)  # noqa: DTZ001 - that is the point
+    with pytest.raises(StatementError) as refusal:
+        async with database.write() as session:
+            session.add(Contact(email="a@exemple.fr", created_at=naive, updated_at=naive))
+    assert isinstance(refusal.value.orig, NaiveDatetimeError)
+
+
+async def test_choices_are_stored_by_value(database: Database) -> None:
+    async with database.write() as session:
+        session.add(
+            Contact(
+                email="a@exemple.fr", sms_consent=ConsentStatus.GRANTED, created_at=START, updated_at=START
+            )
+        )
+    async with database.read() as session:
+        raw = await session.scalar(sa.text("SELECT sms_consent FROM contact"))
+    assert raw == "granted"
+
+
+async def test_a_block_that_raises_changes_nothing(database: Database) -> None:
+    async def fail_halfway() -> None:
+        async with database.write() as session:
+            session.add(PaceRow(key="a"))
+            await session.flush()
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        await fail_halfway()
+    async with database.read() as session:
+        assert (await session.exec(select(PaceRow))).all() == []
+
+
+async def test_concurrent_writers_wait_for_one_another(database: Database) -> None:
+    async with database.write() as session:
+        session.add(PaceRow(key="shared", arrival_us=0))
+
+    async def add_one() -> None:
+        async with database.write() as session:
+            await session.exec(
+                sa.update(PaceRow)
+                .where(sa.column("key") == "shared")
+                .values(arrival_us=PaceRow.arrival_us + 1)
+            )
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(40):
+            tasks.create_task(add_one())
+    async with database.read() as session:
+        assert (await session.exec(select(PaceRow.arrival_us))).one() == 40
+
+
+async def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
+    assert store.tables.__all__
+
+    def differences(connection: sa.Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, SQLModel.metadata))
+
+    async with database.write() as session:
+        connection = await session.connection()
+        assert await connection.run_sync(differences) == []
+
+
+async def test_a_new_database_says_that_it_needs_migrating(database_url: str) -> None:
+    database = Database(database_url)
+    assert await database.pending_migration() is not None
+    await database.migrate()
+    assert await database.pending_migration() is None
+    await database.close()
+
+
+async def test_a_second_service_on_the_same_database_is_refused_until_the_first_ends(
+    database: Database,
+) -> None:
+    await database.lock_service()
+    second = Database(database.url.render_as_string(hide_password=False))
+    with pytest.raises(ConflictError, match="already running"):
+        await second.lock_service()
+    await database.close()
+    await second.lock_service()
+    await second.close()
+
+
+async def test_an_unreachable_server_is_one_clear_line() -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(StoreError, match="cannot be used"):
+        await database.pending_migration()
+    await database.close()
+
+
+@pytest.mark.parametrize("text", ["", "mysql://x/y", "not a url"])
+def test_other_databases_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError):
+        parse_url(text)
+
+
+def test_the_manual_clock_only_moves_when_told(clock: ManualClock) -> None:
+    clock.advance(timedelta(minutes=1))
+    assert clock.now() - START == timedelta(minutes=1)
