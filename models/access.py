@@ -31,7 +31,7 @@ class User(SQLModel, table=True):
 
 
 class WebSession(SQLModel, table=True):
-    """A sign-in: the cookie holds a random token, this row its SHA-256, so that the database opens no door."""
+    """A sign-in: the cookie holds a random token, this row its SHA-256: the database opens no door."""
 
     __tablename__ = "web_session"
 

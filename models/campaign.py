@@ -74,7 +74,7 @@ class CampaignIdentity(SQLModel, table=True):
 
 
 class CampaignLink(SQLModel, table=True):
-    """Where link number `position` of a campaign leads; kept here, so that a link carries no address (no open redirect).
+    """Where link number `position` of a campaign leads; a link itself carries no address (no open redirect).
 
     `target` may hold merge fields; it is rendered for the person who follows it.
     """

@@ -63,7 +63,7 @@ class Delivery(SQLModel, table=True):
 
 
 class PaceRow(SQLModel, table=True):
-    """A limit shared by all workers: the theoretical arrival time of the generic cell rate algorithm (ITU-T I.371).
+    """A limit shared by all workers, kept by the generic cell rate algorithm (ITU-T I.371).
 
     `arrival_us` is microseconds since 1970-01-01 UTC: the moment from which the next message conforms.
     """

@@ -58,7 +58,7 @@ class DkimAlgorithm(StrEnum):
 
 
 class DkimKey(SQLModel, table=True):
-    """A signing key of an identity; the private half is sealed (`models.secrets.Keyring.encrypt`)."""
+    """A signing key of an identity; the private half is sealed (`models.keyring.Keyring.encrypt`)."""
 
     __tablename__ = "dkim_key"
     __table_args__ = (sa.UniqueConstraint("identity_id", "selector"),)

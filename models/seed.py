@@ -10,7 +10,7 @@ from models.columns import moment, primary_key
 class SeedMailbox(SQLModel, table=True):
     """One seed: its address, the provider it stands for, and how to read it over IMAP.
 
-    `sealed_password` is sealed (`models.secrets.Keyring.encrypt`). Plain IMAP (`tls` false) is for the
+    `sealed_password` is sealed (`models.keyring.Keyring.encrypt`). Plain IMAP (`tls` false) is for the
     sandbox on the loopback.
     """
 

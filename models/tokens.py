@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from enum import StrEnum
 
-from models.secrets import Keyring
+from models.keyring import Keyring
 
 MAC_BYTES = 9
 ID_BYTES = 6
