@@ -1,0 +1,198 @@
+"""Every setting of Tocsin: typed, described, read once, from the environment and from `tocsin.env`.
+
+The environment wins over the file, and empty values count as absent. All problems are told together,
+one line each. What may hold a password is a `SecretStr`, so that neither a log nor an error prints it.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
+
+from models.errors import SettingsError
+from service import settings_checks as checks
+from service.settings_problems import PREFIX, describe_problems, describe_unknown, variable
+from service.smtp_url import RelayAddress, parse_smtp_url
+
+ENV_FILE = Path("tocsin.env")
+DEFAULT_PORT = 8025
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Relay = Annotated[SecretStr, AfterValidator(checks.relay)]
+WebAddress = Annotated[str, AfterValidator(checks.web_address)]
+
+
+def _default_database(known: dict[str, Any]) -> SecretStr:
+    return SecretStr(f"sqlite+aiosqlite:///{known['data_dir']}/tocsin.db")
+
+
+def _default_public_url(known: dict[str, Any]) -> str:
+    host = known["bind_host"]
+    return f"http://{'localhost' if host in {'0.0.0.0', '127.0.0.1', '::', '::1'} else host}:{known['bind_port']}"  # noqa: S104 - compared, not bound
+
+
+def _default_hello_name(known: dict[str, Any]) -> str:
+    return urlsplit(known["public_url"]).hostname or "localhost"
+
+
+class Settings(BaseSettings):
+    """How this installation runs. A setting `smtp_url` is read from the variable `TOCSIN_SMTP_URL`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Field(
+        default=Path("tocsin-data"),
+        description="Folder for what Tocsin keeps: the SQLite database, the secret key, import reports.",
+    )
+    database_url: Annotated[SecretStr, AfterValidator(checks.database)] = Field(
+        default_factory=_default_database,
+        description="The database: sqlite:////path/to/tocsin.db or postgresql://user:password@host/name."
+        " Without it, the SQLite file tocsin.db in the data directory.",
+    )
+    secret_key: Annotated[SecretStr, AfterValidator(checks.secret_key)] | None = Field(
+        default=None,
+        description="Secret from which all keys are derived, 32 characters or more. Without it, one is made"
+        " at the first start and kept in secret.key in the data directory. Back it up: without it, links"
+        " in sent messages and stored DKIM keys are lost.",
+    )
+
+    bind_host: str = Field(default="127.0.0.1", description="Address the web pages are served on.")
+    bind_port: Port = Field(default=DEFAULT_PORT, description="Port the web pages are served on; 0 takes a free one.")
+    public_url: WebAddress = Field(
+        default_factory=_default_public_url,
+        description="Where people reach Tocsin from outside: the start of every unsubscribe and click link,"
+        " such as https://news.example.org. Without it, http://localhost and the port.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses of the reverse proxies whose X-Forwarded-* headers are believed, separated by commas.",
+    )
+
+    smtp_url: Relay | None = Field(
+        default=None,
+        description="The mail relay: smtp+starttls://user:password@host:587, smtps:// (TLS from the start,"
+        " port 465) or smtp:// (no encryption, port 25). Without it, no e-mail leaves.",
+    )
+    smtp_ca_file: Annotated[Path, AfterValidator(checks.existing_file)] | None = Field(
+        default=None,
+        description="PEM file of the authorities that may sign the relay's certificate, for a relay of your own."
+        " Without it, those the system trusts.",
+    )
+    smtp_routes: Annotated[
+        dict[str, SecretStr], NoDecode, BeforeValidator(checks.from_json), AfterValidator(checks.routes)
+    ] = Field(
+        default_factory=dict,
+        description='Other relays for some mailbox providers, as JSON: {"orange": "smtp://relay2.example:25"}.',
+    )
+    smtp_connections: Annotated[int, Field(ge=1, le=200)] = Field(
+        default=10, description="Most connections held open to each relay at once."
+    )
+    smtp_messages_per_connection: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=100, description="Messages handed over on a connection before a new one is made."
+    )
+    smtp_timeout: Rate = Field(default=30, description="Seconds a relay may take to answer one step.")
+    hello_name: str = Field(
+        default_factory=_default_hello_name,
+        description="Name given in EHLO; it should resolve to this machine. Without it, the host of the public URL.",
+    )
+
+    inbound_host: str = Field(
+        default="127.0.0.1", description="Address the listener for bounces and complaints is bound to."
+    )
+    inbound_port: Port | None = Field(
+        default=None,
+        description="Port on which Tocsin receives bounces, complaints and mailed unsubscriptions by SMTP. Without"
+        " it, no listener: pipe such mail to `tocsin inbound` instead.",
+    )
+
+    twilio_account_sid: str | None = Field(default=None, description="Twilio account for SMS, AC and 32 digits.")
+    twilio_auth_token: SecretStr | None = Field(default=None, description="Secret of the Twilio account.")
+    twilio_base_url: WebAddress | None = Field(
+        default=None, description="Another address for Twilio's API, for rehearsals. Without it, Twilio's own."
+    )
+
+    emails_per_second: Rate = Field(
+        default=20, description="Most e-mails a second from one identity, all providers together."
+    )
+    provider_rates: Annotated[
+        dict[str, float], NoDecode, BeforeValidator(checks.from_json), AfterValidator(checks.rates)
+    ] = Field(
+        default_factory=dict,
+        description='Most e-mails a second from one identity to one provider, as JSON: {"gmail": 20, "orange": 5}.'
+        " Providers that are not named keep Tocsin's own cautious rate.",
+    )
+    sms_per_second: Rate = Field(default=1, description="Most SMS a second from one identity.")
+
+    zone: Annotated[str, AfterValidator(checks.zone)] = Field(
+        default="Europe/Paris", description="Time zone in which times are typed and shown."
+    )
+    language: Literal["fr", "en"] = Field(default="fr", description="Language of the public pages: fr or en.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least serious kind of log line written: debug, info, warning or error."
+    )
+    debug: bool = Field(default=False, description="Show the traceback of an error; for reports to developers.")
+
+    @property
+    def relay(self) -> RelayAddress | None:
+        """The relay of `smtp_url`."""
+        return None if self.smtp_url is None else parse_smtp_url(self.smtp_url.get_secret_value())
+
+    @property
+    def routes(self) -> dict[str, RelayAddress]:
+        """The relays of `smtp_routes`, by provider key."""
+        return {key: parse_smtp_url(url.get_secret_value()) for key, url in self.smtp_routes.items()}
+
+    @property
+    def uses_sqlite(self) -> bool:
+        """Whether the ledger is a file of this machine."""
+        return self.database_url.get_secret_value().startswith("sqlite")
+
+
+SECRET_FIELDS = frozenset({"database_url", "secret_key", "smtp_url", "smtp_routes", "twilio_auth_token"})
+"""Settings whose value is never shown as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """The settings, and one line for each variable that looks like one and is none."""
+
+    settings: Settings
+    warnings: tuple[str, ...]
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, file: Path = ENV_FILE, **overrides: Any
+) -> LoadedSettings:
+    """The settings in force; `overrides` win over the environment, and that over `file`.
+
+    Raises SettingsError, one line a problem. `environment` is only looked at for unknown names: the
+    values are always those of the process.
+    """
+    written = _read_file(file)
+    try:
+        settings = Settings(_env_file=file, _env_file_encoding="utf-8", **overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(describe_problems(error, SECRET_FIELDS))) from error
+    known = {variable(name) for name in Settings.model_fields}
+    names = {*(os.environ if environment is None else environment), *written}
+    unknown = {name for name in names if name.upper().startswith(PREFIX)} - known
+    unknown = {name for name in unknown if name.upper() not in known}
+    return LoadedSettings(settings, tuple(describe_unknown(unknown, known)))
+
+
+def _read_file(file: Path) -> set[str]:
+    """The names the file sets; SettingsError when it is there and cannot be read."""
+    try:
+        return {name.upper() for name in DotEnvSettingsSource(Settings, env_file=file).env_vars}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{file}: cannot be read ({error}).", "Make it a UTF-8 text file that this user may read."
+        ) from error

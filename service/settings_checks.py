@@ -1,0 +1,117 @@
+"""What makes a setting's value acceptable; each check raises ValueError with the end of a sentence.
+
+The sentence begins with the setting and its value: `TOCSIN_ZONE: 'Paris' is not a time zone; write …`.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
+
+from models.providers import OTHER, PROVIDERS
+from models.keyring import MINIMUM_SECRET_LENGTH
+from service.smtp_url import parse_smtp_url
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+PROVIDER_KEYS = (*(provider.key for provider in PROVIDERS), OTHER)
+
+
+def relay(value: SecretStr) -> SecretStr:
+    """The address of a mail relay."""
+    parse_smtp_url(value.get_secret_value())
+    return value
+
+
+def database(value: SecretStr) -> SecretStr:
+    """The address of a database, brought to the driver Tocsin uses, however short it was written."""
+    scheme, separator, rest = value.get_secret_value().partition("://")
+    driver = DRIVERS.get(scheme, scheme)
+    if not separator or driver not in DRIVERS.values():
+        raise ValueError(
+            "is not the address of a database; write sqlite:////path/to/tocsin.db"
+            " or postgresql://user:password@host/name"
+        )
+    return SecretStr(f"{driver}://{rest}")
+
+
+def secret_key(value: SecretStr) -> SecretStr:
+    """A secret long enough to derive keys from."""
+    length = len(value.get_secret_value())
+    if length < MINIMUM_SECRET_LENGTH:
+        raise ValueError(
+            f"has {length} characters and needs {MINIMUM_SECRET_LENGTH};"
+            " `openssl rand -base64 48` makes a good one, or leave it out and Tocsin makes one"
+        )
+    return value
+
+
+def web_address(value: str) -> str:
+    """An http or https address without a query, and without a slash at its end."""
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("is not a web address; write https://news.example.org")
+    if parts.query or parts.fragment:
+        raise ValueError("goes on after the path; write https://news.example.org without ? and #")
+    return value.rstrip("/")
+
+
+def zone(value: str) -> str:
+    """The name of a time zone."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            "is not a time zone; write its IANA name, such as Europe/Paris or America/Cayenne"
+        ) from None
+    return value
+
+
+def existing_file(value: Any) -> Any:
+    """A file that is there and is a file."""
+    if not value.is_file():
+        raise ValueError("is not a file; write the path of a PEM file of certificates")
+    return value
+
+
+def from_json(value: Any) -> Any:
+    """What JSON text holds; anything but text as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('is not JSON; write {"gmail": …, "orange": …}') from None
+
+
+def known_providers(keys: Iterable[str]) -> None:
+    """Keys of `models.providers`."""
+    for key in keys:
+        if key not in PROVIDER_KEYS:
+            raise ValueError(f"names the provider {key!r}; the known ones are {', '.join(PROVIDER_KEYS)}")
+
+
+def rates(value: dict[str, float]) -> dict[str, float]:
+    """Messages a second by provider."""
+    known_providers(value)
+    for key, rate in value.items():
+        if not 0 < rate < float("inf"):
+            raise ValueError(f"gives {key} the rate {rate:g}; write a number above 0")
+    return value
+
+
+def routes(value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """Relays by provider."""
+    known_providers(value)
+    for key, address in value.items():
+        try:
+            parse_smtp_url(address.get_secret_value())
+        except ValueError as error:
+            raise ValueError(f"for {key} {error}") from None
+    return value
