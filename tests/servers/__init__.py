@@ -6,13 +6,21 @@ TOCSIN_TEST_REQUIRE_SERVERS=1, as in CI, a missing server is a failure.
 
 import os
 import shutil
+import signal
 import socket
+import subprocess
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-__all__ = ["find_program", "free_port", "missing", "unattended"]
+__all__ = ["as_user", "find_program", "free_port", "missing", "start_server", "stop_server"]
+
+STOP_SECONDS = 30
+
+# The watcher waits for the end of standard input, then ends the process group. A parent-death signal
+# would be simpler, but the kernel forgets it when a server changes its user.
+WATCHED = 'exec 3<&0; (read -r _ <&3; kill 0) & exec "$0" "$@" 3<&- </dev/null'
 
 
 def missing(server: str, install: str) -> NoReturn:
@@ -40,13 +48,35 @@ def free_port() -> int:
         return port
 
 
-def unattended(user: str | None = None) -> list[str]:
-    """The words to put before a command so that it ends with the test process, even a killed one.
+def as_user(user: str | None) -> list[str]:
+    """The words to put before a command so that it runs as `user`, as only root may ask; None: no words."""
+    if user is None:
+        return []
+    if shutil.which("setpriv"):
+        return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+    return ["runuser", "-u", user, "--"]
 
-    With `user` the command runs as that user; only root may ask.
+
+def start_server(command: list[str], *, output: Path) -> subprocess.Popen[bytes]:
+    """Start a server that ends when its standard input is closed, and so with a test process that is killed.
+
+    What it prints goes to the file `output`: a server that holds on to the output of the tests would
+    keep the run from ending. It leads a process group of its own, which some servers end as a whole.
     """
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        return [] if user is None else ["runuser", "-u", user, "--"]
-    identity = [] if user is None else [f"--reuid={user}", f"--regid={user}", "--init-groups"]
-    return [setpriv, "--pdeathsig=TERM", *identity]
+    with output.open("ab") as stream:
+        return subprocess.Popen(
+            ["sh", "-c", WATCHED, *command],
+            stdin=subprocess.PIPE,
+            stdout=stream,
+            stderr=stream,
+            cwd=output.parent,
+            start_new_session=True,
+        )
+
+
+def stop_server(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
+    """End what `start_server` started, and wait until it has ended."""
+    process.send_signal(how)
+    if process.stdin is not None:
+        process.stdin.close()
+    process.wait(timeout=STOP_SECONDS)

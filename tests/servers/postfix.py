@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.servers import find_program, free_port, missing, unattended
+from tests.servers import find_program, free_port, missing, start_server, stop_server
 
 __all__ = ["Postfix", "StartPostfix", "postfix"]
 
@@ -104,13 +104,8 @@ class Postfix:
 
     def start(self, program: Path) -> None:
         """Start Postfix's master process; returns when the server greets."""
-        command = [*unattended(), str(program), "-c", str(self.folder / "conf"), "-d"]
-        # A session of its own, since Postfix ends by ending its process group. Files for its output,
-        # since a daemon that holds on to ours would keep the test run from ending.
-        with (self.folder / "output").open("ab") as output:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+        command = [str(program), "-c", str(self.folder / "conf"), "-d"]
+        self._process = start_server(command, output=self.folder / "output")
         deadline = time.monotonic() + START_SECONDS
         while not self._greets():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -121,8 +116,7 @@ class Postfix:
     def remove(self) -> None:
         """Stop, and leave nothing behind."""
         if self._process is not None:
-            self._process.terminate()
-            self._process.wait(timeout=START_SECONDS)
+            stop_server(self._process)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _greets(self) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tests.servers import find_program, free_port, missing, unattended
+from tests.servers import as_user, find_program, free_port, missing, start_server, stop_server
 
 __all__ = ["PostgresqlServer", "start_postgresql"]
 
@@ -53,7 +53,7 @@ class PostgresqlServer:
     def prepare(self) -> None:
         """Make the cluster's files."""
         command = [
-            *unattended(self._user),
+            *as_user(self._user),
             str(self._programs / "initdb"),
             *["--pgdata", str(self._folder / "data"), "--username", "tocsin", "--auth", "trust"],
             *["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"],
@@ -64,24 +64,20 @@ class PostgresqlServer:
         """Start, on the port used before if there was one; returns when connections are accepted."""
         port = self.port or free_port()
         command = [
-            *unattended(self._user),
+            *as_user(self._user),
             str(self._programs / "postgres"),
             *["-D", str(self._folder / "data"), "-p", str(port), "-h", "127.0.0.1"],
             *["-c", "unix_socket_directories="],
             *[word for setting in SPEED for word in ("-c", setting)],
         ]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder
-            )
+        self._process = start_server(command, output=self._folder / "log")
         self.port = port
         self._await_connections(self._process)
 
     def stop(self) -> None:
         """Stop at once, connections or not, as a machine that loses its power would."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(timeout=START_SECONDS)
+            stop_server(self._process, signal.SIGQUIT)
             self._process = None
 
     def remove(self) -> None:
