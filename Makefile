@@ -13,7 +13,8 @@ ARGS    ?=
 PYTHON  ?=
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python3.14 python)
 
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+# What is published as source only is built with the locked setuptools, the same way by every pip.
+PIP := PIP_USE_PEP517=1 $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
 .DEFAULT_GOAL := help
 .PHONY: help demo install install-dev test check lint types house docs covered format lock clean
@@ -25,8 +26,10 @@ demo: install ## a rehearsal with an outside world of its own: nothing leaves th
 	@$(BIN)/tocsin demo $(ARGS)
 
 install: $(VENV)/.installed ## the virtual environment, to run Tocsin
+	@:
 
 install-dev: $(VENV)/.installed-dev ## the same, with the tools to change Tocsin
+	@:
 
 test: install-dev ## the tests; at the end, which servers were missing and what was skipped for it
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -rs $(ARGS)
@@ -63,8 +66,9 @@ COMPILE = env -u PIP_FIND_LINKS -u UV_FIND_LINKS $(VENV)-lock/bin/uv pip compile
 lock: ## compile requirements/*.txt anew; LOCK_ARGS=--upgrade takes the newest versions
 	@$(call find_python) && "$$python" -m venv $(VENV)-lock
 	@$(VENV)-lock/bin/python -m pip --disable-pip-version-check --quiet install uv
-	@$(COMPILE) pyproject.toml requirements/base.in -o requirements/base.txt
-	@$(COMPILE) pyproject.toml requirements/base.in --group dev -c requirements/base.txt -o requirements/dev.txt
+	@$(COMPILE) requirements/build.in -o requirements/build.txt
+	@$(COMPILE) pyproject.toml requirements/build.in -c requirements/build.txt -o requirements/base.txt
+	@$(COMPILE) pyproject.toml requirements/build.in --group dev -c requirements/base.txt -o requirements/dev.txt
 	@rm -rf $(VENV)-lock
 	@git diff --stat -- requirements
 
@@ -103,16 +107,17 @@ $(VENV)/pyvenv.cfg:
 define install_lock
 @count=$$(grep -c '^[a-z]' requirements/$(1).txt); \
 printf 'Installing %s packages into $(VENV), once (a minute or so) … ' "$$count"; \
-$(PIP) install --require-hashes -r requirements/$(1).txt || { echo "failed"; exit 1; }; \
-$(PIP) install --no-deps --no-build-isolation -e . || { echo "failed"; exit 1; }; \
+{ $(PIP) install --require-hashes -r requirements/build.txt && \
+  $(PIP) install --require-hashes --no-build-isolation -r requirements/$(1).txt && \
+  $(PIP) install --no-deps --no-build-isolation -e . ; } || { echo "failed"; exit 1; }; \
 echo "done"
 endef
 
-$(VENV)/.installed: requirements/base.txt pyproject.toml $(VENV)/pyvenv.cfg
+$(VENV)/.installed: requirements/build.txt requirements/base.txt pyproject.toml $(VENV)/pyvenv.cfg
 	$(call install_lock,base)
 	@touch $@
 
 # The development lock holds the base lock, so it serves both.
-$(VENV)/.installed-dev: requirements/dev.txt requirements/base.txt pyproject.toml $(VENV)/pyvenv.cfg
+$(VENV)/.installed-dev: requirements/build.txt requirements/base.txt requirements/dev.txt pyproject.toml $(VENV)/pyvenv.cfg
 	$(call install_lock,dev)
 	@touch $(VENV)/.installed $@

@@ -156,7 +156,7 @@ def test_nothing_names_a_path_of_somebodys_machine() -> None:
 
 
 def test_every_locked_package_has_its_hashes() -> None:
-    for lock in ("base", "dev"):
+    for lock in ("build", "base", "dev"):
         text = (ROOT / f"requirements/{lock}.txt").read_text(encoding="utf-8")
         entries = re.split(r"\n(?=[a-z0-9])", text.strip(), flags=re.IGNORECASE)
         assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
