@@ -15,7 +15,8 @@ class Contact(SQLModel, table=True):
 
     `email` is normalised (email-validator), `phone` is E.164; each belongs to one contact only, so
     that nobody is written to twice. `*_hash` is `models.suppression.address_hash` of the address;
-    `*_key` is `models.text.fold` of the column beside it. `departement` and `region` are INSEE codes.
+    `*_key` is `models.text.fold` of the column beside it (of each value, for `attributes`).
+    `departement` and `region` are INSEE codes.
     """
 
     __tablename__ = "contact"
@@ -43,6 +44,7 @@ class Contact(SQLModel, table=True):
     circonscription: str | None = Field(default=None, index=True, max_length=40)
     polling_station: str | None = Field(default=None, index=True, max_length=40)
     attributes: dict[str, str] = document()
+    attributes_key: dict[str, str] = document()
     email_consent: ConsentStatus = choice(ConsentStatus, default=ConsentStatus.UNKNOWN)
     sms_consent: ConsentStatus = choice(ConsentStatus, default=ConsentStatus.UNKNOWN)
     created_at: datetime = moment()
@@ -111,8 +113,10 @@ class ImportRun(SQLModel, table=True):
     rows_read: int = 0
     rows_created: int = 0
     rows_updated: int = 0
+    rows_unchanged: int = 0
     rows_rejected: int = 0
     rows_noted: int = 0
+    addresses_suppressed: int = 0
     report_path: str | None = Field(default=None, max_length=1000)
     started_at: datetime = moment()
     finished_at: datetime | None = moment(nullable=True)
