@@ -20,7 +20,10 @@ class Delivery(SQLModel, table=True):
     __tablename__ = "delivery"
     __table_args__ = (
         sa.UniqueConstraint("campaign_id", "contact_id", "channel", name="uq_delivery_campaign_contact"),
-        sa.UniqueConstraint("campaign_id", "seed_id", "channel", name="uq_delivery_campaign_seed"),
+        # A seed gets the campaign once from each identity: placement is judged by identity and provider.
+        sa.UniqueConstraint(
+            "campaign_id", "seed_id", "channel", "identity_id", name="uq_delivery_campaign_seed"
+        ),
         # Serves claims: what is due in a lane, oldest first.
         sa.Index(
             "ix_delivery_due",

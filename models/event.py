@@ -6,7 +6,9 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.columns import choice, document, foreign_key, moment, primary_key
+from models.delivery import Delivery
 from models.states import BounceClass, EventKind, Fault, Permanence
+from models.values import Reply, Verdict
 
 
 class Event(SQLModel, table=True):
@@ -45,6 +47,40 @@ class Event(SQLModel, table=True):
     details: dict[str, str] = document()
     at: datetime = moment()
     recorded_at: datetime = moment()
+
+
+def event_about(
+    delivery: Delivery,
+    kind: EventKind,
+    *,
+    source: str,
+    source_id: str,
+    at: datetime,
+    now: datetime,
+    reply: Reply | None = None,
+    verdict: Verdict | None = None,
+) -> Event:
+    """The row that says that `kind` happened to `delivery`, as `source` tells it."""
+    return Event(
+        delivery_id=delivery.id,
+        campaign_id=delivery.campaign_id,
+        identity_id=delivery.identity_id,
+        contact_id=delivery.contact_id,
+        provider=delivery.provider,
+        seed=delivery.seed_id is not None,
+        kind=kind,
+        permanence=verdict.permanence if verdict else None,
+        bounce_class=verdict.bounce_class if verdict else None,
+        fault=verdict.fault if verdict else None,
+        rule=verdict.rule if verdict else "",
+        code=reply.code if reply else None,
+        enhanced=reply.enhanced if reply else None,
+        text=reply.text[:2000] if reply else "",
+        source=source,
+        source_id=source_id,
+        at=at,
+        recorded_at=now,
+    )
 
 
 class Incoming(SQLModel, table=True):

@@ -24,7 +24,7 @@ class TerritoryKind(StrEnum):
 
 
 class Identity(SQLModel, table=True):
-    """A sender: what people see (From, SMS sender), what receivers check (return path, DKIM domain), how fast.
+    """A sender: what people see (From), what receivers check (return path, DKIM domain), how fast.
 
     `territory_value` is the contact column's comparable form (`commune_key`, `canton_key`, a code);
     empty for a national identity. Rates are per second; None means the default of the settings.

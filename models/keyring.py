@@ -12,7 +12,7 @@ MINIMUM_SECRET_LENGTH = 32
 
 
 class Keyring:
-    """Keys for each purpose, derived from one secret by HMAC-SHA-256, so that none can stand in for another."""
+    """Keys for each purpose, derived from one secret by HMAC-SHA-256: none can stand in for another."""
 
     def __init__(self, secret: str) -> None:
         """`secret`: at least 32 random characters; losing it makes sent links and stored keys useless."""

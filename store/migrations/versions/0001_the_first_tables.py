@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("circonscription", sa.String(length=40), nullable=True),
         sa.Column("polling_station", sa.String(length=40), nullable=True),
         sa.Column("attributes", columns.JsonColumn, nullable=False),
+        sa.Column("attributes_key", columns.JsonColumn, nullable=False),
         sa.Column("email_consent", sa.String(length=32), nullable=False),
         sa.Column("sms_consent", sa.String(length=32), nullable=False),
         sa.Column("created_at", columns.UtcDateTime(), nullable=False),
@@ -95,8 +96,10 @@ def upgrade() -> None:
         sa.Column("rows_read", sa.Integer(), nullable=False),
         sa.Column("rows_created", sa.Integer(), nullable=False),
         sa.Column("rows_updated", sa.Integer(), nullable=False),
+        sa.Column("rows_unchanged", sa.Integer(), nullable=False),
         sa.Column("rows_rejected", sa.Integer(), nullable=False),
         sa.Column("rows_noted", sa.Integer(), nullable=False),
+        sa.Column("addresses_suppressed", sa.Integer(), nullable=False),
         sa.Column("report_path", sa.String(length=1000), nullable=True),
         sa.Column("started_at", columns.UtcDateTime(), nullable=False),
         sa.Column("finished_at", columns.UtcDateTime(), nullable=True),
@@ -398,7 +401,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("campaign_id", "contact_id", "channel", name="uq_delivery_campaign_contact"),
-        sa.UniqueConstraint("campaign_id", "seed_id", "channel", name="uq_delivery_campaign_seed"),
+        sa.UniqueConstraint(
+            "campaign_id", "seed_id", "channel", "identity_id", name="uq_delivery_campaign_seed"
+        ),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index("ix_delivery_address", ["address"], unique=False)

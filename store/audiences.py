@@ -1,0 +1,121 @@
+"""Who a campaign is for.
+
+One expression says why a person is left out, for the preview and for the freeze alike: what was
+announced before the launch is what happens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import LeftOut
+from models.contact import Contact
+from models.delivery import Delivery
+from models.segment_tree import Node
+from models.states import Channel, ConsentStatus, LeftOutReason, LegalBasis
+from store import suppressions
+from store.engine import insert_for
+from store.segment_sql import matching
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A campaign's audience as conditions over contacts: who is targeted, who is kept out, on which basis."""
+
+    targeted: sa.ColumnElement[bool]
+    excluded: sa.ColumnElement[bool]
+    channel: Channel
+    basis: LegalBasis
+
+
+def select_people(
+    *,
+    include: Sequence[Node],
+    exclude: Sequence[Node],
+    channel: Channel,
+    basis: LegalBasis,
+    now: datetime,
+) -> Selection:
+    """The people in any of `include`; those also in any of `exclude` are targeted but left out.
+
+    Without `include` nobody is targeted: an empty choice must never mean everybody.
+    """
+    return Selection(
+        targeted=sa.or_(sa.false(), *(matching(tree, now=now) for tree in include)),
+        excluded=sa.or_(sa.false(), *(matching(tree, now=now) for tree in exclude)),
+        channel=channel,
+        basis=basis,
+    )
+
+
+def reason_left_out(selection: Selection, now: datetime) -> sa.ColumnElement[str | None]:
+    """Why a targeted contact gets no delivery (the first reason that holds), NULL for those who get one."""
+    email = selection.channel is Channel.EMAIL
+    address = col(Contact.email) if email else col(Contact.phone)
+    fingerprint = col(Contact.email_hash) if email else col(Contact.phone_hash)
+    consent = col(Contact.email_consent) if email else col(Contact.sms_consent)
+    cases: list[tuple[sa.ColumnElement[bool], str]] = [
+        (selection.excluded, LeftOutReason.EXCLUDED.value),
+        (address.is_(None), LeftOutReason.NO_ADDRESS.value),
+        (
+            suppressions.active_condition(selection.channel, fingerprint, now),
+            LeftOutReason.SUPPRESSED.value,
+        ),
+        (consent == ConsentStatus.WITHDRAWN, LeftOutReason.WITHDRAWN.value),
+    ]
+    if selection.basis is LegalBasis.CONSENT:
+        cases.append((consent != ConsentStatus.GRANTED, LeftOutReason.NO_CONSENT.value))
+    return sa.case(*cases, else_=sa.null())
+
+
+async def count_by_reason(
+    session: AsyncSession, selection: Selection, now: datetime
+) -> dict[LeftOutReason | None, int]:
+    """How many of the targeted are left out for which reason; under None, how many get a delivery."""
+    reason = reason_left_out(selection, now).label("reason")
+    flagged = select(reason).select_from(Contact).where(selection.targeted).subquery()
+    rows = (await session.exec(select(flagged.c.reason, func.count()).group_by(flagged.c.reason))).all()
+    return {LeftOutReason(word) if word is not None else None: count for word, count in rows}
+
+
+async def audience_batch(
+    session: AsyncSession, selection: Selection, now: datetime, *, after_id: int, limit: int
+) -> list[tuple[Contact, LeftOutReason | None]]:
+    """The next targeted contacts by number after `after_id`, each with the reason it is left out, if any."""
+    wanted = (
+        select(Contact, reason_left_out(selection, now))
+        .where(selection.targeted, col(Contact.id) > after_id)
+        .order_by(col(Contact.id))
+        .limit(limit)
+    )
+    rows = (await session.exec(wanted)).all()
+    return [(contact, LeftOutReason(word) if word is not None else None) for contact, word in rows]
+
+
+async def frozen_up_to(session: AsyncSession, campaign_id: int) -> int:
+    """The number of the last contact already frozen, 0 when none is: where an interrupted freeze goes on."""
+    last_delivery = select(func.max(Delivery.contact_id)).where(Delivery.campaign_id == campaign_id)
+    last_left_out = select(func.max(LeftOut.contact_id)).where(LeftOut.campaign_id == campaign_id)
+    numbers = [(await session.exec(query)).one() for query in (last_delivery, last_left_out)]
+    return max(number or 0 for number in numbers)
+
+
+async def freeze(session: AsyncSession, deliveries: Sequence[Delivery], left_out: Sequence[LeftOut]) -> None:
+    """Write one batch of a frozen audience; rows already there stay as they are."""
+    if deliveries:
+        rows = [delivery.model_dump(exclude={"id"}) for delivery in deliveries]
+        await session.exec(insert_for(session, Delivery).on_conflict_do_nothing(), params=rows)
+    if left_out:
+        reasons = [row.model_dump() for row in left_out]
+        await session.exec(insert_for(session, LeftOut).on_conflict_do_nothing(), params=reasons)
+
+
+async def count_frozen(session: AsyncSession, campaign_id: int) -> tuple[int, int]:
+    """Deliveries to people (seeds not included) and people left out."""
+    people = select(func.count()).where(Delivery.campaign_id == campaign_id, col(Delivery.seed_id).is_(None))
+    left_out = select(func.count()).where(LeftOut.campaign_id == campaign_id)
+    return (await session.exec(people)).one(), (await session.exec(left_out)).one()

@@ -1,0 +1,140 @@
+"""Campaigns: what they are made of, where they stand, how far they are."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import AudienceRole, Campaign, CampaignIdentity, CampaignLink, CampaignSegment, LeftOut
+from models.delivery import Delivery
+from models.errors import NotFoundError
+from models.identity import Identity
+from models.segment import Segment
+from models.states import CampaignState, DeliveryState, LeftOutReason
+from store.engine import insert_for
+
+
+async def get_campaign(session: AsyncSession, campaign_id: int) -> Campaign:
+    """The campaign with that number; NotFoundError when there is none."""
+    campaign = await session.get(Campaign, campaign_id)
+    if campaign is None:
+        raise NotFoundError(f"There is no campaign number {campaign_id}.")
+    return campaign
+
+
+async def find_campaign(session: AsyncSession, name: str) -> Campaign | None:
+    """The newest campaign of that name."""
+    wanted = select(Campaign).where(Campaign.name == name).order_by(col(Campaign.id).desc())
+    return (await session.exec(wanted.limit(1))).first()
+
+
+async def list_campaigns(
+    session: AsyncSession, *, limit: int = 50, before_id: int | None = None
+) -> list[Campaign]:
+    """The newest first, `limit` at a time; `before_id` is the last of the page before."""
+    wanted = select(Campaign).order_by(col(Campaign.id).desc()).limit(limit)
+    if before_id is not None:
+        wanted = wanted.where(col(Campaign.id) < before_id)
+    return list((await session.exec(wanted)).all())
+
+
+async def list_in_state(session: AsyncSession, *states: CampaignState) -> list[Campaign]:
+    """Campaigns in one of `states`, earliest start first. Served by ix_campaign_state_starts_at."""
+    wanted = select(Campaign).where(col(Campaign.state).in_(states)).order_by(col(Campaign.starts_at))
+    return list((await session.exec(wanted)).all())
+
+
+async def move(
+    session: AsyncSession, campaign_id: int, *, origin: CampaignState, to: CampaignState, now: datetime
+) -> bool:
+    """Change the state by compare and swap; False when it was not, or not any more, in `origin`."""
+    change = (
+        sa.update(Campaign)
+        .where(col(Campaign.id) == campaign_id, col(Campaign.state) == origin)
+        .values(state=to, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.exec(change)).rowcount == 1
+
+
+async def segments_of(session: AsyncSession, campaign_id: int) -> list[tuple[Segment, AudienceRole]]:
+    """The segments of a campaign and whether each brings people in or keeps them out."""
+    rows = await audience_of(session, campaign_id)
+    return [(segment, link.role) for segment, link in rows]
+
+
+async def audience_of(session: AsyncSession, campaign_id: int) -> list[tuple[Segment, CampaignSegment]]:
+    """The segments of a campaign with the rows that tie them to it."""
+    wanted = (
+        select(Segment, CampaignSegment)
+        .join(CampaignSegment, col(CampaignSegment.segment_id) == Segment.id)
+        .where(CampaignSegment.campaign_id == campaign_id)
+        .order_by(col(Segment.id))
+    )
+    return list((await session.exec(wanted)).all())
+
+
+async def identities_of(session: AsyncSession, campaign_id: int) -> list[Identity]:
+    """The identities a campaign may send from, in the order of the rotation."""
+    wanted = (
+        select(Identity)
+        .join(CampaignIdentity, col(CampaignIdentity.identity_id) == Identity.id)
+        .where(CampaignIdentity.campaign_id == campaign_id)
+        .order_by(col(CampaignIdentity.position), col(Identity.id))
+    )
+    return list((await session.exec(wanted)).all())
+
+
+async def save_links(session: AsyncSession, campaign_id: int, targets: Sequence[str]) -> None:
+    """Where each numbered link of the campaign leads; once written they stay."""
+    rows = [
+        {"campaign_id": campaign_id, "position": position, "target": target}
+        for position, target in enumerate(targets)
+    ]
+    if rows:
+        await session.exec(insert_for(session, CampaignLink).values(rows).on_conflict_do_nothing())
+
+
+async def links_of(session: AsyncSession, campaign_id: int) -> list[str]:
+    """The targets of a campaign's links, by number."""
+    wanted = select(CampaignLink).where(CampaignLink.campaign_id == campaign_id)
+    rows = (await session.exec(wanted.order_by(col(CampaignLink.position)))).all()
+    return [row.target for row in rows]
+
+
+async def link_target(session: AsyncSession, campaign_id: int, position: int) -> str | None:
+    """Where link number `position` of a campaign leads; None when it has no such link."""
+    link = await session.get(CampaignLink, (campaign_id, position))
+    return None if link is None else link.target
+
+
+async def progress(session: AsyncSession, campaign_id: int) -> dict[DeliveryState, int]:
+    """How many deliveries stand where, seeds not included. Served by ix_delivery_campaign_state."""
+    wanted = (
+        select(Delivery.state, func.count())
+        .where(Delivery.campaign_id == campaign_id, col(Delivery.seed_id).is_(None))
+        .group_by(col(Delivery.state))
+    )
+    return {DeliveryState(state): count for state, count in (await session.exec(wanted)).all()}
+
+
+async def left_out(session: AsyncSession, campaign_id: int) -> dict[LeftOutReason, int]:
+    """How many targeted people got no delivery, by reason."""
+    wanted = (
+        select(LeftOut.reason, func.count())
+        .where(LeftOut.campaign_id == campaign_id)
+        .group_by(col(LeftOut.reason))
+    )
+    return {LeftOutReason(reason): count for reason, count in (await session.exec(wanted)).all()}
+
+
+async def has_waiting(session: AsyncSession, campaign_id: int, waiting: Sequence[DeliveryState]) -> bool:
+    """Whether a delivery of the campaign, seeds included, is still in one of `waiting`."""
+    wanted = (
+        select(Delivery.id)
+        .where(Delivery.campaign_id == campaign_id, col(Delivery.state).in_(waiting))
+        .limit(1)
+    )
+    return (await session.exec(wanted)).first() is not None

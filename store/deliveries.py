@@ -1,0 +1,256 @@
+"""The ledger of deliveries: what is due, who holds it, what became of it.
+
+A worker claims a batch under a lease and a fresh token and commits; nothing is held open while it talks
+to a mail server. Whoever records an outcome must still hold the token: a worker that slept past its
+lease, and whose batch was taken over, records nothing.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import Campaign
+from models.columns import UtcDateTime
+from models.delivery import Delivery
+from models.states import CLAIMABLE, CampaignState, Channel, DeliveryState
+from store.engine import skips_locked_rows
+
+NO_SYNC = {"synchronize_session": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Deliveries that share their limits: one identity, one destination provider."""
+
+    identity_id: int
+    provider: str
+
+
+def _of_sending_campaigns() -> sa.ColumnElement[bool]:
+    # A pause or a cancellation takes hold here, before anything else is asked.
+    sending = select(Campaign.id).where(Campaign.state == CampaignState.SENDING)
+    return col(Delivery.campaign_id).in_(sending)
+
+
+async def get_delivery(session: AsyncSession, delivery_id: int) -> Delivery | None:
+    """The delivery with that number."""
+    return await session.get(Delivery, delivery_id)
+
+
+async def find_by_provider_message_id(session: AsyncSession, provider_message_id: str) -> Delivery | None:
+    """The delivery a provider knows under that number. Served by ix_delivery_provider_message_id."""
+    wanted = select(Delivery).where(Delivery.provider_message_id == provider_message_id)
+    return (await session.exec(wanted)).first()
+
+
+async def latest_to(session: AsyncSession, channel: Channel, address: str) -> Delivery | None:
+    """The newest delivery to an address. Served by ix_delivery_address."""
+    wanted = (
+        select(Delivery)
+        .where(Delivery.address == address, Delivery.channel == channel)
+        .order_by(col(Delivery.id).desc())
+        .limit(1)
+    )
+    return (await session.exec(wanted)).first()
+
+
+async def due_lanes(session: AsyncSession, now: datetime) -> list[Lane]:
+    """Lanes that have something due at `now`. Served by ix_delivery_due."""
+    wanted = (
+        select(Delivery.identity_id, Delivery.provider)
+        .where(col(Delivery.state).in_(CLAIMABLE), col(Delivery.due_at) <= now, _of_sending_campaigns())
+        .distinct()
+    )
+    return [Lane(identity_id, provider) for identity_id, provider in (await session.exec(wanted)).all()]
+
+
+async def claim_due(
+    session: AsyncSession, *, lane: Lane, token: str, now: datetime, lease: timedelta, limit: int
+) -> list[Delivery]:
+    """Take at most `limit` due deliveries of a lane until `now + lease`, oldest first.
+
+    Served by ix_delivery_due.
+    """
+    due = (
+        select(Delivery.id)
+        .where(
+            Delivery.identity_id == lane.identity_id,
+            Delivery.provider == lane.provider,
+            col(Delivery.state).in_(CLAIMABLE),
+            col(Delivery.due_at) <= now,
+            _of_sending_campaigns(),
+        )
+        .order_by(col(Delivery.due_at), col(Delivery.id))
+        .limit(limit)
+    )
+    if skips_locked_rows(session):
+        due = due.with_for_update(skip_locked=True)
+    claim = (
+        sa.update(Delivery)
+        .where(col(Delivery.id).in_(due))
+        .values(state=DeliveryState.CLAIMED, claim_token=token, leased_until=now + lease)
+        .returning(Delivery)
+        .execution_options(populate_existing=True, **NO_SYNC)
+    )
+    rows = (await session.exec(claim)).scalars().all()
+    return sorted(rows, key=lambda delivery: (delivery.due_at, delivery.id))
+
+
+async def mark_sending(
+    session: AsyncSession, ids: Collection[int], *, token: str, now: datetime, lease: timedelta
+) -> set[int]:
+    """Announce that these go on the wire now; the ones that may: still ours, campaign not paused.
+
+    From this commit on, a crash leaves them uncertain.
+    """
+    mark = (
+        sa.update(Delivery)
+        .where(
+            col(Delivery.id).in_(ids),
+            col(Delivery.claim_token) == token,
+            col(Delivery.state) == DeliveryState.CLAIMED,
+            _of_sending_campaigns(),
+        )
+        .values(
+            state=DeliveryState.SENDING,
+            attempts=col(Delivery.attempts) + 1,
+            first_attempt_at=sa.func.coalesce(col(Delivery.first_attempt_at), sa.literal(now, UtcDateTime())),
+            leased_until=now + lease,
+        )
+        .returning(col(Delivery.id))
+        .execution_options(**NO_SYNC)
+    )
+    return set((await session.exec(mark)).scalars().all())
+
+
+async def settle(
+    session: AsyncSession,
+    delivery_id: int,
+    *,
+    token: str,
+    origin: DeliveryState,
+    to: DeliveryState,
+    now: datetime,
+    reason: str = "",
+    due_at: datetime | None = None,
+    provider_message_id: str | None = None,
+) -> bool:
+    """Record where a claimed delivery goes; False when the claim was lost meanwhile, and nothing changed.
+
+    With `due_at` it comes back into the queue then; the claim ends either way.
+    """
+    values: dict[str, object] = {
+        "state": to,
+        "reason": reason[:200],
+        "claim_token": None,
+        "leased_until": None,
+    }
+    if due_at is not None:
+        values["due_at"] = due_at
+    else:
+        values["settled_at"] = now
+    if provider_message_id is not None:
+        values["provider_message_id"] = provider_message_id
+    change = (
+        sa.update(Delivery)
+        .where(
+            col(Delivery.id) == delivery_id,
+            col(Delivery.claim_token) == token,
+            col(Delivery.state) == origin,
+        )
+        .values(**values)
+        .execution_options(**NO_SYNC)
+    )
+    return (await session.exec(change)).rowcount == 1
+
+
+async def hand_back(session: AsyncSession, ids: Collection[int], *, token: str) -> int:
+    """Give claimed deliveries that were not sent back to the queue, as due as they were."""
+    back = (
+        sa.update(Delivery)
+        .where(
+            col(Delivery.id).in_(ids),
+            col(Delivery.claim_token) == token,
+            col(Delivery.state) == DeliveryState.CLAIMED,
+        )
+        .values(
+            # One that was tried before is deferred, not new.
+            state=sa.case(
+                (col(Delivery.attempts) > 0, DeliveryState.DEFERRED.value), else_=DeliveryState.QUEUED.value
+            ),
+            claim_token=None,
+            leased_until=None,
+        )
+        .execution_options(**NO_SYNC)
+    )
+    return (await session.exec(back)).rowcount
+
+
+async def requeue_lapsed(session: AsyncSession, now: datetime) -> int:
+    """Take back claims whose lease ran out before anything was sent. Served by ix_delivery_leased."""
+    back = (
+        sa.update(Delivery)
+        .where(col(Delivery.state) == DeliveryState.CLAIMED, col(Delivery.leased_until) < now)
+        .values(
+            state=sa.case(
+                (col(Delivery.attempts) > 0, DeliveryState.DEFERRED.value), else_=DeliveryState.QUEUED.value
+            ),
+            claim_token=None,
+            leased_until=None,
+        )
+        .execution_options(**NO_SYNC)
+    )
+    return (await session.exec(back)).rowcount
+
+
+async def abandon_lapsed(session: AsyncSession, now: datetime) -> Sequence[Delivery]:
+    """Deliveries whose worker vanished with them on the wire: uncertain, and never resent by themselves."""
+    change = (
+        sa.update(Delivery)
+        .where(col(Delivery.state) == DeliveryState.SENDING, col(Delivery.leased_until) < now)
+        .values(
+            state=DeliveryState.UNCERTAIN,
+            reason="the worker ended between the message and the answer",
+            claim_token=None,
+            leased_until=None,
+            settled_at=now,
+        )
+        .returning(Delivery)
+        .execution_options(populate_existing=True, **NO_SYNC)
+    )
+    return (await session.exec(change)).scalars().all()
+
+
+async def close_waiting(
+    session: AsyncSession,
+    *,
+    to: DeliveryState,
+    now: datetime,
+    reason: str,
+    campaign_id: int | None = None,
+    limit: int = 1000,
+) -> Sequence[Delivery]:
+    """End deliveries that have not left: all of a campaign, or those past their `not_after`.
+
+    At most `limit` at a time; what a worker holds is left to that worker.
+    """
+    stoppable = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.HELD)
+    wanted = select(Delivery.id).where(col(Delivery.state).in_(stoppable)).limit(limit)
+    if campaign_id is None:
+        wanted = wanted.where(col(Delivery.not_after) <= now)
+    else:
+        wanted = wanted.where(Delivery.campaign_id == campaign_id)
+    if skips_locked_rows(session):
+        wanted = wanted.with_for_update(skip_locked=True)
+    change = (
+        sa.update(Delivery)
+        .where(col(Delivery.id).in_(wanted), col(Delivery.state).in_(stoppable))
+        .values(state=to, reason=reason, settled_at=now)
+        .returning(Delivery)
+        .execution_options(populate_existing=True, **NO_SYNC)
+    )
+    return (await session.exec(change)).scalars().all()

@@ -1,0 +1,31 @@
+"""Limits shared by every worker, one row each: reserving slots is one statement, so they hold exactly.
+
+The generic cell rate algorithm (ITU-T I.371 annex A): a row keeps the moment from which the next
+message conforms. Taking n slots moves it n intervals on, from now if it had fallen behind.
+"""
+
+import sqlalchemy as sa
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.delivery import PaceRow
+from store.engine import insert_for
+
+
+async def reserve(session: AsyncSession, *, key: str, now_us: int, interval_us: int, slots: int) -> int:
+    """Take `slots` places `interval_us` apart; the first one's moment, in microseconds since 1970 UTC."""
+    span = interval_us * slots
+    take = insert_for(session, PaceRow).values(key=key, arrival_us=now_us + span)
+    start = sa.case((col(PaceRow.arrival_us) > now_us, col(PaceRow.arrival_us)), else_=sa.literal(now_us))
+    statement = take.on_conflict_do_update(
+        index_elements=["key"], set_={"arrival_us": start + span}
+    ).returning(col(PaceRow.arrival_us))
+    arrival: int = (await session.exec(statement)).scalar_one()
+    return arrival - span
+
+
+async def push_back(session: AsyncSession, *, key: str, until_us: int) -> None:
+    """Let nothing through under `key` before `until_us`; a later moment already set stays."""
+    push = insert_for(session, PaceRow).values(key=key, arrival_us=until_us)
+    later = sa.case((col(PaceRow.arrival_us) > until_us, col(PaceRow.arrival_us)), else_=sa.literal(until_us))
+    await session.exec(push.on_conflict_do_update(index_elements=["key"], set_={"arrival_us": later}))
