@@ -70,7 +70,7 @@ lock: ## compile requirements/*.txt anew; LOCK_ARGS=--upgrade takes the newest v
 	@$(COMPILE) pyproject.toml requirements/build.in -c requirements/build.txt -o requirements/base.txt
 	@$(COMPILE) pyproject.toml requirements/build.in --group dev -c requirements/base.txt -o requirements/dev.txt
 	@rm -rf $(VENV)-lock
-	@git diff --stat -- requirements
+	@git diff --stat -- requirements || true
 
 clean: ## remove the virtual environment and what the tools left
 	@rm -rf $(VENV) $(VENV)-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
