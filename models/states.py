@@ -169,10 +169,13 @@ class EventKind(StrEnum):
     SUPPRESSED = "suppressed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    # A provider passed it on and has not heard more yet: less than DELIVERED.
+    RELAYED = "relayed"
     DELIVERED = "delivered"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
+    RESUBSCRIBED = "resubscribed"
     AUTORESPONDED = "autoresponded"
     REPLIED = "replied"
     OPENED = "opened"

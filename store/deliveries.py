@@ -254,3 +254,22 @@ async def close_waiting(
         .execution_options(populate_existing=True, **NO_SYNC)
     )
     return (await session.exec(change)).scalars().all()
+
+
+async def settle_uncertain(
+    session: AsyncSession, delivery_id: int, *, now: datetime, provider_message_id: str | None = None
+) -> bool:
+    """Turn an uncertain delivery into an accepted one: news came that only a handed-over message can bring.
+
+    False when it was not, or not any more, uncertain: late news moves nothing.
+    """
+    values: dict[str, object] = {"state": DeliveryState.ACCEPTED, "reason": "", "settled_at": now}
+    if provider_message_id is not None:
+        values["provider_message_id"] = provider_message_id
+    change = (
+        sa.update(Delivery)
+        .where(col(Delivery.id) == delivery_id, col(Delivery.state) == DeliveryState.UNCERTAIN)
+        .values(**values)
+        .execution_options(**NO_SYNC)
+    )
+    return (await session.exec(change)).rowcount == 1

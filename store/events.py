@@ -1,0 +1,100 @@
+"""The evidence, append-only: each piece of news once, however often and in whatever order it arrives."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.event import Event
+from models.states import BounceClass, EventKind
+from store.engine import insert_for
+
+# A statement of 200 rows of 20 columns stays far below SQLite's 32,766 variables.
+ROWS_A_STATEMENT = 200
+TEXT_LENGTH = 2000
+
+
+async def append(session: AsyncSession, event: Event) -> bool:
+    """Record one event and give it its number; False, and nothing changed, when its news is on record.
+
+    The unique (source, source_id) decides, so two processes that hear the same news record it once.
+    """
+    insert = _insert(session).values(_row(event)).returning(Event.__table__.c.id)  # type: ignore[attr-defined]
+    number = (await session.execute(insert)).scalar()
+    if number is None:
+        return False
+    event.id = number
+    return True
+
+
+async def append_many(session: AsyncSession, events: Sequence[Event]) -> int:
+    """Record events, skipping those on record; how many were new. The events get no numbers."""
+    new = 0
+    for start in range(0, len(events), ROWS_A_STATEMENT):
+        rows = [_row(event) for event in events[start : start + ROWS_A_STATEMENT]]
+        insert = _insert(session).values(rows).returning(Event.__table__.c.id)  # type: ignore[attr-defined]
+        new += len((await session.execute(insert)).all())
+    return new
+
+
+async def events_of_delivery(session: AsyncSession, delivery_id: int) -> list[Event]:
+    """Everything that happened to one delivery, oldest first. Served by ix_event_delivery_id."""
+    wanted = select(Event).where(Event.delivery_id == delivery_id).order_by(col(Event.at), col(Event.id))
+    return list((await session.exec(wanted)).all())
+
+
+async def events_of_contact(session: AsyncSession, contact_id: int, *, limit: int = 200) -> list[Event]:
+    """What happened to one person's messages, newest first. Served by ix_event_contact_id."""
+    wanted = (
+        select(Event)
+        .where(Event.contact_id == contact_id)
+        .order_by(col(Event.at).desc(), col(Event.id).desc())
+        .limit(limit)
+    )
+    return list((await session.exec(wanted)).all())
+
+
+async def count_of_kind(session: AsyncSession, delivery_id: int, kind: EventKind) -> int:
+    """How many events of one kind a delivery has. Served by ix_event_delivery_id."""
+    wanted = select(func.count()).where(Event.delivery_id == delivery_id, Event.kind == kind)
+    return (await session.exec(wanted)).one()
+
+
+async def span_of_class(
+    session: AsyncSession, contact_id: int, bounce_class: BounceClass, kinds: Collection[EventKind]
+) -> tuple[datetime, datetime] | None:
+    """When a person's messages first and last met a class of refusal; None when never.
+
+    Served by ix_event_contact_id.
+    """
+    wanted = select(func.min(Event.at), func.max(Event.at)).where(
+        Event.contact_id == contact_id, Event.bounce_class == bounce_class, col(Event.kind).in_(kinds)
+    )
+    # Both are NULL when no row matches, which the types of min and max do not tell.
+    span: tuple[datetime | None, datetime | None] = tuple((await session.execute(wanted)).one())
+    first, last = span
+    return None if first is None or last is None else (first, last)
+
+
+def _insert(session: AsyncSession) -> Any:
+    return insert_for(session, Event).on_conflict_do_nothing(index_elements=["source", "source_id"])
+
+
+_COLUMNS = tuple(column.name for column in sa.inspect(Event).columns if column.name != "id")
+
+
+def _row(event: Event) -> dict[str, object]:
+    """The event as column values. PostgreSQL refuses NUL characters and texts that are too long."""
+    row: dict[str, object] = {name: getattr(event, name) for name in _COLUMNS}
+    row["text"] = storable(event.text)[:TEXT_LENGTH]
+    row["source_id"] = storable(event.source_id)[:200]
+    row["details"] = {storable(name): storable(value) for name, value in event.details.items()}
+    return row
+
+
+def storable(text: str) -> str:
+    """`text` without what neither database can hold: NUL characters and lone surrogates."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,50 @@
+"""The untouched originals of news from outside, kept so that a better rule can read them again."""
+
+import hashlib
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.event import Incoming
+from store.engine import insert_for
+
+
+async def keep(session: AsyncSession, *, source: str, raw: bytes, matched: bool, now: datetime) -> None:
+    """Keep an original once, named by the SHA-256 of its bytes; `matched` once true stays true.
+
+    Several pieces of news read from one original share one row.
+    """
+    row = {
+        "source": source,
+        "source_id": hashlib.sha256(raw).hexdigest(),
+        "received_at": now,
+        "matched": matched,
+        "raw": raw,
+    }
+    insert = insert_for(session, Incoming).values(row)
+    if matched:
+        insert = insert.on_conflict_do_update(index_elements=["source", "source_id"], set_={"matched": True})
+    else:
+        insert = insert.on_conflict_do_nothing(index_elements=["source", "source_id"])
+    await session.execute(insert)
+
+
+async def list_unmatched(session: AsyncSession, *, limit: int = 100) -> list[Incoming]:
+    """Originals that led to nobody, oldest first. Reads the table by its primary key."""
+    wanted = select(Incoming).where(col(Incoming.matched).is_(False)).order_by(col(Incoming.id)).limit(limit)
+    return list((await session.exec(wanted)).all())
+
+
+async def count(session: AsyncSession) -> tuple[int, int]:
+    """How many originals are kept, and how many of them led to nobody."""
+    unmatched = sa.func.sum(sa.case((col(Incoming.matched).is_(False), 1), else_=0))
+    total, lost = (await session.execute(select(func.count(), unmatched).select_from(Incoming))).one()
+    return int(total), int(lost or 0)
+
+
+async def forget_before(session: AsyncSession, moment: datetime) -> int:
+    """Delete originals received before `moment`; how many. Their events stay."""
+    change = sa.delete(Incoming).where(col(Incoming.received_at) < moment)
+    return (await session.exec(change)).rowcount

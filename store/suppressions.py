@@ -1,0 +1,200 @@
+"""Addresses that are not written to any more, asked by hash.
+
+An address may be suppressed for several reasons at once, one row each, so that lifting one (a person
+subscribes again) leaves the others (the mailbox does not exist).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.states import Channel, SuppressionReason
+from models.suppression import Suppression
+from store.engine import insert_for
+
+HASHES_A_STATEMENT = 500
+EVIDENCE_LENGTH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NewSuppression:
+    """One row of a list brought from elsewhere."""
+
+    channel: Channel
+    address_hash: str
+    reason: SuppressionReason
+
+
+async def suppress(
+    session: AsyncSession,
+    *,
+    channel: Channel,
+    address_hash: str,
+    reason: SuppressionReason,
+    evidence: str,
+    event_id: int | None,
+    now: datetime,
+    until: datetime | None = None,
+) -> bool:
+    """Write to this address no more; False when it already was suppressed for that very reason.
+
+    `until` None: for good. Served by ix_suppression_hash.
+    """
+    standing = select(Suppression.id).where(
+        Suppression.address_hash == address_hash,
+        Suppression.channel == channel,
+        Suppression.reason == reason,
+        _holds(now),
+    )
+    if (await session.exec(standing.limit(1))).first() is not None:
+        return False
+    row = Suppression(
+        channel=channel,
+        address_hash=address_hash,
+        reason=reason,
+        evidence=evidence.replace("\x00", "")[:EVIDENCE_LENGTH],
+        event_id=event_id,
+        created_at=now,
+        until=until,
+    )
+    session.add(row)
+    await session.flush()
+    return True
+
+
+async def suppress_many(
+    session: AsyncSession, rows: Sequence[NewSuppression], *, evidence: str, now: datetime
+) -> int:
+    """Take over a list; how many rows were new. Safe to repeat. Served by ix_suppression_hash."""
+    added = 0
+    for start in range(0, len(rows), HASHES_A_STATEMENT):
+        batch = rows[start : start + HASHES_A_STATEMENT]
+        wanted = select(Suppression.channel, Suppression.address_hash, Suppression.reason).where(
+            col(Suppression.address_hash).in_([row.address_hash for row in batch]), _holds(now)
+        )
+        standing = {tuple(found) for found in (await session.exec(wanted)).all()}
+        fresh = {
+            (row.channel, row.address_hash, row.reason)
+            for row in batch
+            if (row.channel, row.address_hash, row.reason) not in standing
+        }
+        values = [
+            {
+                "channel": channel,
+                "address_hash": fingerprint,
+                "reason": reason,
+                "evidence": evidence[:EVIDENCE_LENGTH],
+                "created_at": now,
+                "lifted_why": "",
+            }
+            for channel, fingerprint, reason in sorted(fresh)
+        ]
+        if values:
+            await session.execute(insert_for(session, Suppression).values(values))
+        added += len(values)
+    return added
+
+
+async def suppressed_hashes(
+    session: AsyncSession, channel: Channel, hashes: Collection[str], now: datetime
+) -> set[str]:
+    """Those of `hashes` that must not be written to at `now`. Served by ix_suppression_hash."""
+    found: set[str] = set()
+    asked = list(hashes)
+    for start in range(0, len(asked), HASHES_A_STATEMENT):
+        batch = asked[start : start + HASHES_A_STATEMENT]
+        wanted = select(Suppression.address_hash).where(
+            col(Suppression.address_hash).in_(batch), Suppression.channel == channel, _holds(now)
+        )
+        found.update((await session.exec(wanted)).all())
+    return found
+
+
+def active_condition(
+    channel: Channel, hash_column: sa.ColumnElement[str] | sa.orm.Mapped[str | None], now: datetime
+) -> sa.ColumnElement[bool]:
+    """Whether the address behind `hash_column` is suppressed at `now`, as a condition for other queries.
+
+    Served by ix_suppression_hash.
+    """
+    return (
+        sa.select(sa.literal(1))
+        .select_from(Suppression)
+        .where(
+            col(Suppression.address_hash) == hash_column,
+            col(Suppression.channel) == channel,
+            _holds(now),
+        )
+        .exists()
+    )
+
+
+async def lift(
+    session: AsyncSession,
+    *,
+    channel: Channel,
+    address_hash: str,
+    why: str,
+    now: datetime,
+    reasons: Collection[SuppressionReason] = tuple(SuppressionReason),
+) -> int:
+    """End the suppressions of an address that rest on `reasons`; how many were standing.
+
+    The rows stay as the trace of the decision. Served by ix_suppression_hash.
+    """
+    change = (
+        sa.update(Suppression)
+        .where(
+            col(Suppression.address_hash) == address_hash,
+            col(Suppression.channel) == channel,
+            col(Suppression.reason).in_(reasons),
+            _holds(now),
+        )
+        .values(lifted_at=now, lifted_why=why.replace("\x00", "")[:EVIDENCE_LENGTH])
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.exec(change)).rowcount
+
+
+async def history(session: AsyncSession, channel: Channel, address_hash: str) -> list[Suppression]:
+    """Every suppression of an address, lifted ones included, oldest first. Served by ix_suppression_hash."""
+    wanted = (
+        select(Suppression)
+        .where(Suppression.address_hash == address_hash, Suppression.channel == channel)
+        .order_by(col(Suppression.id))
+    )
+    return list((await session.exec(wanted)).all())
+
+
+async def list_active(
+    session: AsyncSession, now: datetime, *, limit: int = 100, before_id: int | None = None
+) -> list[Suppression]:
+    """Standing suppressions, newest first, `limit` at a time. Walks the primary key backwards."""
+    wanted = select(Suppression).where(_holds(now)).order_by(col(Suppression.id).desc()).limit(limit)
+    if before_id is not None:
+        wanted = wanted.where(col(Suppression.id) < before_id)
+    return list((await session.exec(wanted)).all())
+
+
+async def count_by_reason(
+    session: AsyncSession, now: datetime
+) -> dict[tuple[Channel, SuppressionReason], int]:
+    """How many addresses are suppressed on which channel for which reason. Reads the table."""
+    wanted = (
+        select(Suppression.channel, Suppression.reason, func.count())
+        .where(_holds(now))
+        .group_by(col(Suppression.channel), col(Suppression.reason))
+    )
+    rows = (await session.exec(wanted)).all()
+    return {(Channel(channel), SuppressionReason(reason)): count for channel, reason, count in rows}
+
+
+def _holds(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        col(Suppression.lifted_at).is_(None),
+        sa.or_(col(Suppression.until).is_(None), col(Suppression.until) > now),
+    )
