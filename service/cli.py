@@ -1,0 +1,97 @@
+"""The command `tocsin`: what is typed, sent to the command that does it, and errors told in one line.
+
+Commands import what they run inside their functions, so that `tocsin --help` answers at once.
+"""
+
+import os
+import sys
+import traceback
+from importlib import import_module, metadata
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from service.problems import Problem, explain, wants_traceback
+
+app = typer.Typer(
+    name="tocsin", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False
+)
+ROOT_COMMANDS = ("running", "setup", "people", "sending")
+NOUNS = ("segments", "templates", "identities", "campaigns", "seeds", "suppressions", "users")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tocsin {metadata.version('tocsin')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[  # noqa: ARG001 - acts by its callback
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Send personalised e-mail and SMS campaigns to segments of people, at a pace that providers accept.
+
+    New here? Try `tocsin demo`: a rehearsal that never leaves this machine. Then `tocsin migrate`,
+    `tocsin identity add`, `tocsin import`, `tocsin serve`, and `tocsin doctor` at any time.
+    """
+
+
+for _name in (*ROOT_COMMANDS, *NOUNS):
+    import_module(f"service.commands.{_name}").register(app)
+
+
+def main() -> None:
+    """The entry point: run what was typed, exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit status of one command; whatever goes wrong has been told on standard error."""
+    try:
+        status = app(arguments, prog_name="tocsin", standalone_mode=False)
+        # Here, rather than at the end of the process, a full disk or a closed pipe can still be told.
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        return _tell(_misuse(error))
+    except typer.Abort:
+        return _tell(Problem((), 130))
+    except BaseException as error:  # noqa: BLE001 - the last door: nobody reads a traceback
+        if isinstance(error, SystemExit):
+            raise
+        if wants_traceback():
+            traceback.print_exception(error)
+        _abandon_stdout()
+        return _tell(explain(error))
+    return status if isinstance(status, int) else 0
+
+
+def _misuse(error: typer.TyperException) -> Problem:
+    """What was typed wrongly, and where to read how it goes."""
+    message = " ".join(error.format_message().split())
+    if not message:
+        # A group typed alone: its help has just been printed.
+        return Problem((), 0)
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "tocsin"
+    end = "" if message.endswith((".", "?")) else "."
+    return Problem((f"{message}{end} See `{command} --help`.",), error.exit_code)
+
+
+def _tell(problem: Problem) -> int:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for line in problem.lines:
+        console.print("[red]tocsin:[/red]", end=" ")
+        console.print(line, markup=False)
+    return problem.exit_code
+
+
+def _abandon_stdout() -> None:
+    """Give up what could not be written, so that Python does not try again, and complain, at its end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,219 @@
+"""`tocsin campaign`: a template, an audience, a sender and a moment; started, paused, resumed, stopped."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import Campaign
+from models.states import DeliveryState, IdentityRule, LeftOutReason, LegalBasis
+from service.commands import examples, noun
+from service.desk import Desk, work
+from service.terminal import print_table, say, words
+from service.wishes import Wish, make_campaign, moment_of, wanted_campaign
+
+group = noun("Campaigns: a template to an audience from a sender at a moment.")
+
+Which = Annotated[str, typer.Argument(help="Number or name of the campaign.", metavar="CAMPAIGN")]
+Name = Annotated[str, typer.Argument(help="Name of the campaign.", metavar="NAME")]
+TemplateName = Annotated[
+    str, typer.Option("--template", help="What is said; its newest version is pinned.", metavar="NAME")
+]
+Segments = Annotated[
+    list[str], typer.Option("--segment", help="Who gets it; may be given several times.", metavar="NAME")
+]
+Senders = Annotated[
+    list[str], typer.Option("--from", help="Sender identity; may be given several times.", metavar="KEY")
+]
+Excluded = Annotated[
+    list[str] | None, typer.Option("--exclude", help="Who does not, even so; may be given several times.", metavar="NAME")
+]
+Rule = Annotated[
+    IdentityRule,
+    typer.Option(
+        "--rule",
+        help="With several identities: one (the first), territory (the nearest to the person), rotate (shared out).",
+    ),
+]
+Basis = Annotated[
+    LegalBasis,
+    typer.Option("--basis", help="consent: to those who gave it; legitimate_interest: to all who did not withdraw."),
+]
+Seeds = Annotated[bool, typer.Option("--seeds/--no-seeds", help="Write to the seed mailboxes, too.")]
+At = Annotated[str, typer.Option("--at", help="When to start: now, or a time as '2026-12-01 18:30'.", metavar="TIME")]
+Zone = Annotated[
+    str | None, typer.Option("--zone", help="Time zone of --at, instead of TOCSIN_ZONE.", metavar="ZONE")
+]
+
+
+@group.command(
+    "create",
+    epilog=examples(
+        "tocsin campaign create 'Meeting in Lyon' --template hello --segment lyon --from rhone",
+        "tocsin campaign create 'News 12' --template hello --segment everybody --exclude elected"
+        " --from national --from rhone --rule territory",
+    ),
+)
+def create(
+    name: Name,
+    template: TemplateName,
+    segment: Segments,
+    sender: Senders,
+    exclude: Excluded = None,
+    rule: Rule = IdentityRule.ONE,
+    basis: Basis = LegalBasis.CONSENT,
+    seeds: Seeds = True,
+) -> None:
+    """Make a campaign as a draft, and show how many it would reach and who is left out.
+
+    Nothing is sent.
+    """
+    wish = Wish(name, template, tuple(segment), tuple(exclude or ()), tuple(sender), rule, basis, seeds)
+
+    async def make(desk: Desk) -> tuple[Campaign, str]:
+        async with desk.database.write() as session:
+            return await make_campaign(session, wish, desk)
+
+    campaign, reach = work(make)
+    say(reach)
+    say(f"Campaign {campaign.id} is a draft: `tocsin campaign schedule {campaign.id} --at now` starts it.")
+
+
+@group.command("list", epilog=examples("tocsin campaign list", "tocsin campaign list --limit 200"))
+def list_(limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 50) -> None:
+    """Show the campaigns, the newest first."""
+
+    async def read(desk: Desk) -> list[tuple[object, ...]]:
+        from store.campaigns import list_campaigns
+
+        async with desk.database.read() as session:
+            found = await list_campaigns(session, limit=limit)
+        return [(each.id, each.name, each.channel.value, each.state.value, _starts(each), each.frozen) for each in found]
+
+    print_table(
+        ["#No.", "Campaign", "Channel", "State", "Starts", "#Messages"],
+        work(read),
+        empty="There is no campaign yet: `tocsin campaign create` makes one.",
+    )
+
+
+def _starts(campaign: Campaign) -> str:
+    """The start as it was typed, or in the campaign's zone."""
+    if campaign.starts_at is None:
+        return ""
+    return f"{campaign.starts_at.astimezone(ZoneInfo(campaign.zone)):%Y-%m-%d %H:%M} {campaign.zone}"
+
+
+@group.command("show", epilog=examples("tocsin campaign show 3", "tocsin campaign show 'Meeting in Lyon'"))
+def show(campaign: Which) -> None:
+    """Show where a campaign stands: its parts, and how many messages are in which state."""
+    found, states, left_out, parts = work(lambda desk: _look(desk, campaign))
+    say(f"{found.name} (campaign {found.id}, {found.channel.value}) is {found.state.value}.")
+    if found.problem:
+        say(f"! {found.problem}")
+    print_table(["", ""], [*parts, ("Starts", _starts(found) or "not scheduled")], empty="")
+    rows = [(words(state), f"{count:,}") for state, count in states.items() if count]
+    print_table(["Messages", "#"], rows, empty="No message has been made yet.")
+    if left_out:
+        rows = [(words(reason), f"{count:,}") for reason, count in left_out.items() if count]
+        print_table(["Left out", "#"], rows, empty="")
+
+
+async def _look(
+    desk: Desk, which: str
+) -> tuple[Campaign, dict[DeliveryState, int], dict[LeftOutReason, int], list[tuple[str, str]]]:
+    from store import campaigns, templates
+
+    async with desk.database.read() as session:
+        found = await wanted_campaign(session, which)
+        version = await templates.get_version(session, found.template_version_id)
+        template = await templates.template_of(session, version)
+        parts = [("Template", f"{template.name}, version {version.number}")]
+        parts += [
+            (role.value.capitalize(), f"{segment.name}: {segment.text}")
+            for segment, role in await campaigns.segments_of(session, found.id)
+        ]
+        parts += [
+            ("From", f"{each.key}: {each.name} <{each.from_email or each.sms_sender}>")
+            for each in await campaigns.identities_of(session, found.id)
+        ]
+        states = await campaigns.progress(session, found.id)
+        return found, states, await campaigns.left_out(session, found.id), parts
+
+
+@group.command(
+    "schedule",
+    epilog=examples("tocsin campaign schedule 3 --at now", "tocsin campaign schedule 3 --at '2026-12-01 18:30'"),
+)
+def schedule(campaign: Which, at: At, zone: Zone = None) -> None:
+    """Say when a draft starts. The service (`tocsin serve`) does the rest.
+
+    A time the clocks skip is an hour later; a time that comes twice is the first of the two.
+    """
+
+    async def set_time(desk: Desk) -> Campaign:
+        from scheduler import campaigns
+
+        now = desk.clock.now()
+        local_time, zone_name = moment_of(at, zone or desk.settings.zone, now)
+        async with desk.database.write() as session:
+            found = await wanted_campaign(session, campaign)
+            return await campaigns.schedule(session, found.id, local_time, zone_name, now)
+
+    found = work(set_time)
+    say(f"{found.name} starts at {_starts(found)}.")
+
+
+Change = Callable[[AsyncSession, int, datetime], Awaitable[Campaign]]
+
+
+def _change(which: str, change: Change) -> Campaign:
+    """Do one thing to one campaign."""
+
+    async def apply(desk: Desk) -> Campaign:
+        async with desk.database.write() as session:
+            found = await wanted_campaign(session, which)
+            return await change(session, found.id, desk.clock.now())
+
+    return work(apply)
+
+
+@group.command("pause", epilog=examples("tocsin campaign pause 3"))
+def pause(campaign: Which) -> None:
+    """Let nothing more leave for now; what is on the wire at this moment still arrives."""
+    from scheduler import campaigns
+
+    say(f"{_change(campaign, campaigns.pause).name} is paused: `tocsin campaign resume` goes on.")
+
+
+@group.command("resume", epilog=examples("tocsin campaign resume 3"))
+def resume(campaign: Which) -> None:
+    """Go on where the pause came."""
+    from scheduler import campaigns
+
+    found = _change(campaign, campaigns.resume)
+    say(f"{found.name} is {found.state.value} again.")
+
+
+@group.command("cancel", epilog=examples("tocsin campaign cancel 3"))
+def cancel(campaign: Which) -> None:
+    """Stop for good: what has not left never will. This cannot be taken back."""
+    from scheduler import campaigns
+
+    say(f"{_change(campaign, campaigns.cancel).name} is cancelled.")
+
+
+@group.command("watch", epilog=examples("tocsin campaign watch 3"))
+def watch(campaign: Which) -> None:
+    """Follow a running campaign until it is finished: how many left, and how fast. Ctrl-C only stops watching."""
+    from service.watching import follow
+
+    work(lambda desk: follow(desk, campaign))
+
+
+def register(app: typer.Typer) -> None:
+    """Put the group on the root."""
+    app.add_typer(group, name="campaign", rich_help_panel="Campaigns")

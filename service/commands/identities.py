@@ -1,0 +1,173 @@
+"""`tocsin identity`: who we send as, and the DNS records that make receivers believe it."""
+
+from typing import Annotated
+
+import typer
+
+from models.errors import BadInputError
+from models.identity import DkimAlgorithm, DkimKey, Identity, TerritoryKind
+from models.states import IdentityState
+from models.text import fold
+from service.commands import examples, noun
+from service.desk import Desk, work
+from service.terminal import print_table, say
+from service.wishes import wanted_identity
+
+group = noun("Who campaigns are sent as: the From address, the SMS sender, the DKIM keys, the territory.")
+SELECTORS = {DkimAlgorithm.RSA: "tocsin-rsa", DkimAlgorithm.ED25519: "tocsin-ed"}
+FOLDED = frozenset({TerritoryKind.COMMUNE, TerritoryKind.CANTON})
+KEY_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@group.command(
+    "add",
+    epilog=examples(
+        "tocsin identity add national --name 'Les Amis' --email contact@news.example.org"
+        " --organisation 'Les Amis' --address '1 rue de la Paix, 75002 Paris'",
+        "tocsin identity add rhone --name 'Les Amis du Rhône' --email rhone@news.example.org"
+        " --organisation 'Les Amis' --address '1 quai Perrache, 69002 Lyon' --territory departement=69",
+    ),
+)
+def add(
+    key: Annotated[str, typer.Argument(help="Short name: small letters, digits, hyphens.", metavar="KEY")],
+    name: Annotated[str, typer.Option(help="Name people see as the sender.", metavar="TEXT")],
+    organisation: Annotated[str, typer.Option(help="Who is behind it, for the footer.", metavar="TEXT")] = "",
+    address: Annotated[str, typer.Option(help="Postal address, for the footer.", metavar="TEXT")] = "",
+    email: Annotated[str | None, typer.Option(help="From address of e-mails.", metavar="ADDRESS")] = None,
+    reply_to: Annotated[str | None, typer.Option(help="Where answers go, if elsewhere.", metavar="ADDRESS")] = None,
+    bounces: Annotated[
+        str | None,
+        typer.Option(help="Domain of the return path; without it, bounces. and the From domain.", metavar="DOMAIN"),
+    ] = None,
+    sms_sender: Annotated[
+        str | None, typer.Option(help="SMS sender: a number as +33…, or up to 11 letters.", metavar="SENDER")
+    ] = None,
+    territory: Annotated[
+        str, typer.Option(help="What it speaks for: national, or KIND=VALUE as departement=69.", metavar="KIND=VALUE")
+    ] = "national",
+    emails_per_second: Annotated[
+        float | None, typer.Option(help="Its own limit, instead of TOCSIN_EMAILS_PER_SECOND.", min=0.001)
+    ] = None,
+) -> None:
+    """Make a sender identity, with an RSA-2048 and an Ed25519 key, and print the DNS records to publish."""
+    kind, value = _territory(territory)
+    identity = Identity(
+        key=_key(key),
+        name=name.strip(),
+        organisation=organisation.strip() or name.strip(),
+        postal_address=address.strip(),
+        sms_sender=sms_sender,
+        territory=kind,
+        territory_value=value,
+        emails_per_second=emails_per_second,
+    )
+    if email is None and sms_sender is None:
+        raise BadInputError("An identity needs something to send from.", "Give --email, --sms-sender or both.")
+    if email is not None:
+        _give_email(identity, email, reply_to, bounces)
+    work(lambda desk: _save(desk, identity))
+    say(f"The identity {key} is made.")
+    if email is not None:
+        _print_records(key)
+
+
+def _key(text: str) -> str:
+    if not text or len(text) > 60 or set(text) - KEY_SIGNS:
+        raise BadInputError(f"{text!r} is no short name.", "Use small letters, digits and hyphens, as in rhone-69.")
+    return text
+
+
+def _territory(text: str) -> tuple[TerritoryKind, str]:
+    """The territory and its value in the form contacts are compared by."""
+    word, _, value = text.partition("=")
+    kinds = [kind.value for kind in TerritoryKind]
+    if word not in kinds:
+        raise BadInputError(f"{word!r} is no kind of territory.", f"The kinds are {', '.join(kinds)}.")
+    kind = TerritoryKind(word)
+    if (kind is TerritoryKind.NATIONAL) == bool(value.strip()):
+        raise BadInputError(f"{text!r} is no territory.", "Write national, or KIND=VALUE as in departement=69.")
+    return kind, fold(value) if kind in FOLDED else value.strip()
+
+
+def _give_email(identity: Identity, email: str, reply_to: str | None, bounces: str | None) -> None:
+    from audience.addresses import read_email
+
+    identity.from_email = read_email(email)
+    identity.reply_to = None if reply_to is None else read_email(reply_to)
+    domain = identity.from_email.rpartition("@")[2]
+    identity.dkim_domain = domain
+    identity.return_path_domain = (bounces or f"bounces.{domain}").strip().lower()
+
+
+async def _save(desk: Desk, identity: Identity) -> None:
+    from sender.dkim import make_key
+    from store.identities import add_identity
+
+    now = desk.clock.now()
+    identity.created_at = now
+    identity.state = IdentityState.DNS_PENDING if identity.from_email else IdentityState.ACTIVE
+    keys = []
+    if identity.from_email:
+        for algorithm, selector in SELECTORS.items():
+            made = make_key(algorithm)
+            keys.append(
+                DkimKey(
+                    selector=selector,
+                    algorithm=algorithm,
+                    sealed_private_pem=desk.keyring.encrypt(made.private_pem),
+                    public_base64=made.public_base64,
+                    created_at=now,
+                )
+            )
+    async with desk.database.write() as session:
+        await add_identity(session, identity, keys)
+
+
+@group.command("list", epilog=examples("tocsin identity list"))
+def list_() -> None:
+    """Show every sender identity."""
+
+    async def read(desk: Desk) -> list[Identity]:
+        from store.identities import list_identities
+
+        async with desk.database.read() as session:
+            return await list_identities(session)
+
+    print_table(
+        ["Identity", "Name", "From", "SMS sender", "Speaks for", "State"],
+        [
+            (each.key, each.name, each.from_email, each.sms_sender, _speaks_for(each), each.state.value)
+            for each in work(read)
+        ],
+        empty="There is no sender identity yet: `tocsin identity add` makes one.",
+    )
+
+
+def _speaks_for(identity: Identity) -> str:
+    return f"{identity.territory.value} {identity.territory_value}".strip()
+
+
+@group.command("dns", epilog=examples("tocsin identity dns national"))
+def dns(key: Annotated[str, typer.Argument(help="Short name of the identity.", metavar="KEY")]) -> None:
+    """Print the DNS records to publish for an identity: what each is for, then lines to copy."""
+    _print_records(key)
+
+
+def _print_records(key: str) -> None:
+    """The records as a table to read, then as lines of a zone file to copy."""
+
+    async def read(desk: Desk) -> list[DnsRecord]:
+        from deliverability.dns_checks import records_to_publish
+        from store.identities import keys_of
+
+        async with desk.database.read() as session:
+            identity = await wanted_identity(session, key)
+            keys = await keys_of(session, identity.id)
+        return list(records_to_publish(identity, keys))
+
+    print_dns_records(work(read))
+
+
+def register(app: typer.Typer) -> None:
+    """Put the group on the root."""
+    app.add_typer(group, name="identity", rich_help_panel="Messages")

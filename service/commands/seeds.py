@@ -1,0 +1,100 @@
+"""`tocsin seed`: mailboxes of our own, read to see in which folder our mail lands."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from models.errors import BadInputError
+from models.providers import OTHER, PROVIDERS, provider_name, provider_of
+from models.seed import SeedMailbox
+from service.commands import examples, noun
+from service.desk import Desk, work
+from service.terminal import print_table, say
+
+group = noun("Mailboxes of our own at the providers, read to see whether mail lands in the inbox or in spam.")
+PROVIDER_KEYS = (*(provider.key for provider in PROVIDERS), OTHER)
+
+
+@group.command(
+    "add",
+    epilog=examples(
+        "tocsin seed add witness@gmail.com --imap imap.gmail.com",
+        "tocsin seed add witness@orange.fr --imap imap.orange.fr:993",
+    ),
+)
+def add(
+    address: Annotated[str, typer.Argument(help="Address of the mailbox.", metavar="EMAIL")],
+    imap: Annotated[str, typer.Option(help="IMAP server, with the port if not 993.", metavar="HOST[:PORT]")],
+    username: Annotated[str | None, typer.Option(help="User name, if not the address.", metavar="NAME")] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Provider it stands for, if the address does not tell.", metavar="KEY")
+    ] = None,
+    no_tls: Annotated[bool, typer.Option("--no-tls", help="Plain IMAP; for rehearsals only.")] = False,
+) -> None:
+    """Add a seed mailbox. Its password is asked for, or read from standard input, and kept sealed.
+
+    Most providers want an application password here.
+    """
+    host, _, port = imap.partition(":")
+    if port and not port.isdigit():
+        raise BadInputError(f"{imap!r} has a port that is no number.", "Write imap.example.org:993.")
+    if provider is not None and provider not in PROVIDER_KEYS:
+        raise BadInputError(f"{provider!r} is no provider.", f"The known ones are {', '.join(PROVIDER_KEYS)}.")
+    password = _ask_password()
+
+    async def save(desk: Desk) -> str:
+        from audience.addresses import read_email
+        from store.seeds import add_seed
+
+        seed = SeedMailbox(
+            address=read_email(address),
+            provider=provider or provider_of(address),
+            imap_host=host,
+            imap_port=int(port or (143 if no_tls else 993)),
+            tls=not no_tls,
+            username=username or address,
+            sealed_password=desk.keyring.encrypt(password),
+        )
+        async with desk.database.write() as session:
+            await add_seed(session, seed)
+        return f"{seed.address} stands for {provider_name(seed.provider)} from the next campaign on."
+
+    say(work(save))
+
+
+def _ask_password() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password of the mailbox", hide_input=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+@group.command("list", epilog=examples("tocsin seed list"))
+def list_() -> None:
+    """Show the seed mailboxes, and when each was last read."""
+
+    async def read(desk: Desk) -> list[SeedMailbox]:
+        from store.seeds import list_active_seeds
+
+        async with desk.database.read() as session:
+            return list(await list_active_seeds(session))
+
+    print_table(
+        ["Address", "Provider", "IMAP", "Last read (UTC)", "Problem"],
+        [
+            (
+                seed.address,
+                provider_name(seed.provider),
+                f"{seed.imap_host}:{seed.imap_port}",
+                "" if seed.last_checked_at is None else f"{seed.last_checked_at:%Y-%m-%d %H:%M}",
+                seed.last_problem,
+            )
+            for seed in work(read)
+        ],
+        empty="There is no seed mailbox yet: `tocsin seed add` adds one.",
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Put the group on the root."""
+    app.add_typer(group, name="seed", rich_help_panel="Campaigns")

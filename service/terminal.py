@@ -1,0 +1,137 @@
+"""How the terminal shows things: sentences, tables, settings, findings, progress.
+
+Readable from 80 columns up; without colour and without frames where the output is not a terminal or
+NO_COLOR is set, so that it can be piped.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+
+from pydantic import SecretStr
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from service.doctor import Finding, Level
+from service.settings import SECRET_FIELDS, Settings
+from service.settings_problems import variable
+from service.smtp_url import mask_url
+
+PIPE_WIDTH = 160
+MARKS = MappingProxyType({Level.FINE: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.BLOCKING: ("✗", "red")})
+
+
+def screen(*, stderr: bool = False) -> Console:
+    """The terminal, or a wide plain page where the output goes into a pipe or a file."""
+    stream = sys.stderr if stderr else sys.stdout
+    piped = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(stderr=stderr, highlight=False, width=PIPE_WIDTH if piped else None)
+
+
+def say(text: str) -> None:
+    """Print a sentence, or lines, as they are."""
+    screen().print(text, markup=False, soft_wrap=True)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """A table of `rows`, or the sentence `empty` when there is none.
+
+    A column whose name begins with `#` holds numbers and is set to the right, without the sign.
+    """
+    console = screen()
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=console.is_terminal)
+    for name in columns:
+        table.add_column(name.removeprefix("#"), justify="right" if name.startswith("#") else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    if table.row_count:
+        console.print(table)
+    else:
+        say(empty)
+
+
+def print_settings(settings: Settings) -> None:
+    """Every setting with its value in force and what it is for; those given by the person stand out."""
+    console = screen()
+    for name, field in Settings.model_fields.items():
+        given = name in settings.model_fields_set
+        line = Text(variable(name), style="bold" if given else "")
+        line.append(" = ", style="dim")
+        line.append(shown_setting(settings, name), style="cyan" if given else "")
+        if not given:
+            line.append("  (default)", style="dim")
+        console.print(line, soft_wrap=True)
+        console.print(Padding(Text(field.description or "", style="dim"), (0, 0, 0, 4)))
+
+
+def shown_setting(settings: Settings, name: str) -> str:
+    """A setting's value, with what is secret in it replaced by dots."""
+    value = getattr(settings, name)
+    if value is None or value == {}:
+        return "—"
+    if name not in SECRET_FIELDS:
+        return str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_masked(address)}" for key, address in value.items())
+    return _masked(value)
+
+
+def _masked(value: SecretStr) -> str:
+    text = value.get_secret_value()
+    return mask_url(text) if "://" in text else "•••"
+
+
+def print_findings(findings: Iterable[Finding]) -> bool:
+    """The doctor's findings, grouped as they come, with advice; True when one of them blocks."""
+    console = screen()
+    counts = dict.fromkeys(Level, 0)
+    subject = ""
+    for finding in findings:
+        if finding.subject != subject:
+            subject = finding.subject
+            console.print(Text(subject, style="bold"))
+        mark, colour = MARKS[finding.level]
+        counts[finding.level] += 1
+        line = Text.assemble("  ", (mark, colour), " ", finding.what)
+        console.print(line, soft_wrap=True)
+        if finding.advice:
+            console.print(Padding(Text(finding.advice, style="dim"), (0, 0, 0, 4)))
+    blocking, warnings = counts[Level.BLOCKING], counts[Level.WARNING]
+    if blocking:
+        say(f"\n{plural(blocking, 'thing')} would keep a campaign from leaving" + _besides(warnings))
+    else:
+        say("\nNothing keeps a campaign from leaving" + _besides(warnings))
+    return blocking > 0
+
+
+def _besides(warnings: int) -> str:
+    return f"; {plural(warnings, 'thing')} to look at." if warnings else "."
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and its noun: `1 row`, `2,000 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def words(value: StrEnum) -> str:
+    """A reason or a state, as words."""
+    return value.value.replace("_", " ")
+
+
+def progress_bar() -> Progress:
+    """A bar on standard error, so that the output itself stays clean; it leaves no trace in a pipe."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=screen(stderr=True),
+        transient=True,
+    )
