@@ -233,23 +233,24 @@ def _check_value(clause: Clause, kind: FieldKind, value: str) -> None:
         raise SegmentError(f"“{clause.field}” has a value that is empty or too long.")
     if clause.operator in {Operator.WITHIN, Operator.BEYOND}:
         read_span(value)
-        return
-    match kind:
-        case FieldKind.DATE | FieldKind.MOMENT:
-            read_date(value)
-        case FieldKind.AGE:
-            if not re.fullmatch(r"[0-9]{1,3}", value) or int(value) > MAXIMUM_AGE:
-                raise SegmentError(f"“{value}” is no age.", f"Write whole years, up to {MAXIMUM_AGE}.")
-        case FieldKind.PRESENCE:
-            if value not in PRESENCE_FIELDS and not _ATTRIBUTE_NAME.match(value):
-                raise SegmentError(f"“has” cannot ask for “{value}”.")
-        case FieldKind.CONSENT:
-            if value not in set(ConsentStatus):
-                raise SegmentError(f"“{value}” is no consent.", "Write granted, withdrawn or unknown.")
-        case FieldKind.ATTRIBUTE if clause.operator in _ORDER and not _NUMBER.match(value):
-            raise SegmentError(f"“{value}” is no number.", "Free attributes are put in order by number.")
-        case _:
-            pass
+    elif kind in {FieldKind.DATE, FieldKind.MOMENT}:
+        read_date(value)
+    elif kind is FieldKind.ATTRIBUTE and clause.operator in _ORDER and not _NUMBER.match(value):
+        raise SegmentError(f"“{value}” is no number.", "Free attributes are put in order by number.")
+    elif kind in _WORDS:
+        _check_word(kind, value)
+
+
+_WORDS: Final = frozenset({FieldKind.AGE, FieldKind.PRESENCE, FieldKind.CONSENT})
+
+
+def _check_word(kind: FieldKind, value: str) -> None:
+    if kind is FieldKind.AGE and (not re.fullmatch(r"[0-9]{1,3}", value) or int(value) > MAXIMUM_AGE):
+        raise SegmentError(f"“{value}” is no age.", f"Write whole years, up to {MAXIMUM_AGE}.")
+    if kind is FieldKind.CONSENT and value not in set(ConsentStatus):
+        raise SegmentError(f"“{value}” is no consent.", "Say granted, withdrawn or unknown.")
+    if kind is FieldKind.PRESENCE and value not in PRESENCE_FIELDS and not _ATTRIBUTE_NAME.match(value):
+        raise SegmentError(f"“has” cannot ask for “{value}”.")
 
 
 def read_date(value: str) -> date:
