@@ -1,0 +1,125 @@
+"""The front door as one application: routes, protection, and what is shown when something goes wrong."""
+
+import logging
+from urllib.parse import urlencode
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
+from web.access import ForbiddenError, FormRefusedError, SetupNeededError, SignInNeededError
+from web.context import WebContext
+from web.door import make_front_door
+from web.i18n import N_
+from web.pages import ROUTERS as PAGES
+from web.protection import SECURITY_HEADERS, BodyTooLargeError, Protection
+from web.public import ROUTERS as PUBLIC
+from web.view import public_page
+
+log = logging.getLogger(__name__)
+
+
+def create_app(context: WebContext) -> FastAPI:
+    """The application that serves pages, public links and provider hooks with the parts of `context`."""
+    # No generated API pages: they load scripts from elsewhere, and there is no API to describe.
+    app = FastAPI(title="Tocsin", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.front_door = make_front_door(context)
+    app.add_middleware(Protection, https=context.secure)
+    for router in (*PUBLIC, *PAGES):
+        app.include_router(router)
+    app.add_exception_handler(SetupNeededError, _to_setup)
+    app.add_exception_handler(SignInNeededError, _to_sign_in)
+    app.add_exception_handler(ForbiddenError, _forbidden)
+    app.add_exception_handler(FormRefusedError, _form_refused)
+    app.add_exception_handler(BodyTooLargeError, _too_large)
+    app.add_exception_handler(RequestValidationError, _not_found)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(TocsinError, _tocsin_error)
+    app.add_exception_handler(Exception, _unexpected)
+    return app
+
+
+async def _to_setup(_request: Request, _error: Exception) -> Response:
+    return RedirectResponse("/setup", status_code=303)
+
+
+async def _to_sign_in(request: Request, _error: Exception) -> Response:
+    if request.method != "GET" or request.url.path == "/":
+        return RedirectResponse("/sign-in", status_code=303)
+    return RedirectResponse(f"/sign-in?{urlencode({'next': request.url.path})}", status_code=303)
+
+
+def _trouble(request: Request, status: int, title: str, text: str, advice: str = "") -> Response:
+    return public_page(request, "trouble.html", status, status=status, title=title, text=text, advice=advice)
+
+
+async def _forbidden(request: Request, _error: Exception) -> Response:
+    return _trouble(
+        request,
+        403,
+        N_("Not for this account"),
+        N_("Your role does not reach this page."),
+        N_("Ask an administrator of your organisation."),
+    )
+
+
+async def _form_refused(request: Request, _error: Exception) -> Response:
+    return _trouble(
+        request,
+        403,
+        N_("This form has gone stale"),
+        N_("Nothing was changed."),
+        N_("Go back, load the page again and send the form once more."),
+    )
+
+
+async def _too_large(request: Request, _error: Exception) -> Response:
+    return _trouble(request, 413, N_("Too large"), N_("What was sent is larger than this page accepts."))
+
+
+async def _not_found(request: Request, _error: Exception) -> Response:
+    return _trouble(
+        request, 404, N_("Nothing here"), N_("There is no such page."), N_("The link may be incomplete.")
+    )
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404:
+        return await _not_found(request, error)
+    title = N_("This does not work here") if status < 500 else N_("Something went wrong")
+    return _trouble(request, status, title, N_("The request was not understood."))
+
+
+async def _tocsin_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, TocsinError):
+        return await _unexpected(request, error)
+    match error:
+        case NotFoundError():
+            status, title = 404, N_("Nothing here")
+        case ConflictError():
+            status, title = 409, N_("Not as things stand")
+        case BadInputError():
+            status, title = 400, N_("This cannot be used")
+        case _:
+            log.error("page refused", extra={"path": request.url.path, "problem": error.problem})
+            status, title = 503, N_("Something is out of order")
+    return _trouble(request, status, title, error.problem, error.advice)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("page failed", extra={"path": request.url.path}, exc_info=error)
+    response = _trouble(
+        request,
+        500,
+        N_("Something went wrong"),
+        N_("This page failed; the reason is in the log of the service."),
+        N_("Campaigns under way are not touched by it."),
+    )
+    # This answer is made outside of the layer that adds them.
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,44 @@
+"""What the front door is given when the house is assembled; it builds none of it itself."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import gettempdir
+
+from models.clock import Clock
+from models.keyring import Keyring
+from models.tokens import Tokens
+from store import Database
+
+
+async def _nobody_to_wake() -> None:
+    """Stands in where no conductor runs in this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebContext:
+    """The parts the pages work with.
+
+    `public_url` is how the outside reaches this service, without a final slash; `https` makes cookies
+    Secure. `setup_code` is asked for once, to make the first administrator; the service prints it on
+    its terminal. `wake` tells the conductor to look at the ledger now. `twilio_auth_token` empty:
+    the Twilio hooks answer 404. `zone` (IANA) and `language` are the settings' defaults. Uploaded
+    files and the reports on them are kept under `data_dir`.
+    """
+
+    database: Database
+    clock: Clock
+    tokens: Tokens
+    keyring: Keyring
+    public_url: str
+    setup_code: str
+    wake: Callable[[], Awaitable[None]] = field(default=_nobody_to_wake)
+    twilio_auth_token: str = ""
+    zone: str = "Europe/Paris"
+    language: str = "fr"
+    data_dir: Path = field(default_factory=lambda: Path(gettempdir()))
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the pages over HTTPS."""
+        return self.public_url.startswith("https://")

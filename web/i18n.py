@@ -1,0 +1,134 @@
+"""Two languages: texts from gettext catalogues, numbers and moments by Babel.
+
+The catalogues are read as `.po` files at start: there is no compiled file that could be older than
+its source. The sources of the texts are English; a text without translation is shown as it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.core import negotiate_locale
+from babel.dates import format_date, format_datetime, format_time, get_timezone_name
+from babel.lists import format_list
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+
+LANGUAGES: Mapping[str, str] = MappingProxyType({"fr": "Français", "en": "English"})
+"""Language code → how its speakers call it."""
+LOCALES = MappingProxyType({"fr": Locale("fr", "FR"), "en": Locale("en", "GB")})
+"""British English: a European association writes 24-hour times and days before months."""
+SOURCE_LANGUAGE = "en"
+CATALOGUES = Path(__file__).parent / "locale"
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
+    """Mark a text of a table for translation; it is translated where it is shown."""
+    return text
+
+
+@cache
+def read_catalogue(language: str) -> Mapping[str, tuple[str, ...]]:
+    """Source text → its forms (one, or singular and plural) in `language`; empty for the source language."""
+    if language == SOURCE_LANGUAGE:
+        return MappingProxyType({})
+    with (CATALOGUES / language / "LC_MESSAGES" / "tocsin.po").open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    entries: dict[str, tuple[str, ...]] = {}
+    for entry in catalogue:
+        key = entry.id if isinstance(entry.id, str) else entry.id[0]
+        forms = (entry.string,) if isinstance(entry.string, str) else tuple(entry.string)
+        if key and all(forms):
+            entries[key] = forms
+    return MappingProxyType(entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """One language, in one time zone: everything that depends on who reads."""
+
+    language: str
+    zone: tzinfo
+
+    @property
+    def locale(self) -> Locale:
+        """Babel's own idea of the language."""
+        return LOCALES[self.language]
+
+    def say(self, text: str, **values: object) -> str:
+        """`text` in this language, `%(name)s` filled from `values`."""
+        found = read_catalogue(self.language).get(text, (text,))[0]
+        return found % values if values else found
+
+    def say_plural(self, one: str, many: str, count: int) -> str:
+        """`one` or `many`, as the language counts; `%(count)s` is the formatted number."""
+        forms = read_catalogue(self.language).get(one, (one, many))
+        chosen = forms[0] if self.locale.plural_form(count) == "one" else forms[-1]
+        return chosen % {"count": self.number(count)}
+
+    def number(self, value: float) -> str:
+        """`1 234` or `1,234`."""
+        return format_decimal(value, locale=self.locale)
+
+    def percent(self, share: float | None, digits: int = 1) -> str:
+        """A share between 0 and 1 as a percentage; a dash for None (no denominator)."""
+        if share is None:
+            return "–"
+        return format_percent(share, format=f"#,##0.{'0' * digits} %", locale=self.locale) if digits else (
+            format_percent(share, locale=self.locale)
+        )
+
+    def moment(self, at: datetime | None, width: str = "medium") -> str:
+        """Day and time in the reader's zone; a dash for None."""
+        return "–" if at is None else format_datetime(at, width, tzinfo=self.zone, locale=self.locale)
+
+    def day(self, at: date | datetime | None, width: str = "medium") -> str:
+        """The day alone."""
+        if at is None:
+            return "–"
+        local = at.astimezone(self.zone).date() if isinstance(at, datetime) else at
+        return format_date(local, width, locale=self.locale)
+
+    def clock(self, at: datetime | None) -> str:
+        """The time of day alone, to the minute."""
+        return "–" if at is None else format_time(at, "short", tzinfo=self.zone, locale=self.locale)
+
+    def zone_name(self, zone: str) -> str:
+        """`heure : France` for `Europe/Paris`."""
+        return get_timezone_name(ZoneInfo(zone), locale=self.locale, width="long")
+
+    def listing(self, words: list[str]) -> str:
+        """`a, b and c`."""
+        return format_list(words, locale=self.locale) if words else ""
+
+
+def choose_language(wishes: list[str | None], accepted: str, default: str) -> str:
+    """The first wish that is one of ours, else the best of an Accept-Language header, else `default`."""
+    for wish in wishes:
+        if wish in LANGUAGES:
+            return wish
+    ranked = [code.replace("-", "_") for code in rank_accepted(accepted)]
+    found = negotiate_locale(ranked, list(LANGUAGES), sep="_") if ranked else None
+    return found or (default if default in LANGUAGES else SOURCE_LANGUAGE)
+
+
+def rank_accepted(header: str) -> list[str]:
+    """The language codes of an Accept-Language header (RFC 9110 section 12.5.4), best first.
+
+    Whatever cannot be read is passed over; a weight of 0 means "not this one".
+    """
+    ranked: list[tuple[float, str]] = []
+    for part in header[:200].split(","):
+        code, _, weight = part.strip().partition(";q=")
+        try:
+            quality = float(weight) if weight else 1.0
+        except ValueError:
+            continue
+        if quality > 0 and code.replace("-", "").isalnum():
+            ranked.append((quality, code))
+    return [code for _, code in sorted(ranked, key=lambda pair: -pair[0])]

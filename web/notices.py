@@ -1,0 +1,30 @@
+"""What a page says after a form was sent: a word in the address stands for a sentence of this table.
+
+Nothing is kept between requests, and nobody can make a page say anything else.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from web.i18n import N_
+
+NOTICES: Mapping[str, str] = MappingProxyType(
+    {
+        "campaign-created": N_("The campaign is kept as a draft."),
+        "campaign-scheduled": N_("The campaign is scheduled."),
+        "campaign-draft": N_("The campaign is a draft again."),
+        "campaign-paused": N_("The campaign is paused. What was already handed over goes on its way."),
+        "campaign-resumed": N_("The campaign goes on."),
+        "campaign-cancelled": N_("The campaign is cancelled. What had not left yet will not leave."),
+        "segment-saved": N_("The segment is saved."),
+        "template-saved": N_("The template is saved as a new version."),
+        "contacts-imported": N_("The file has been read."),
+        "suppression-added": N_("This address will not be written to any more."),
+        "suppression-lifted": N_("This address may be written to again."),
+        "password-changed": N_("Your password is changed. Your other sessions are closed."),
+        "account-added": N_("The account is open."),
+        "account-changed": N_("The account is changed."),
+        "account-removed": N_("The account is closed."),
+        "signed-out": N_("You are signed out."),
+    }
+)

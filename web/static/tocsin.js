@@ -1,0 +1,134 @@
+"use strict";
+/* The pages work without this file; it adds what only a script can do: figures that follow a campaign
+   while it is sent, a count and a preview that follow a form, a question before what cannot be undone. */
+
+const EVERY_MS = 1000;
+const SETTLE_MS = 300;
+
+/** Put the values of an answer where the page says they belong. */
+function fill(root, values) {
+  for (const [name, value] of Object.entries(values)) {
+    for (const place of root.querySelectorAll(`[data-value="${name}"]`)) {
+      if (place.textContent !== value) place.textContent = value;
+    }
+  }
+}
+
+/** Move the parts of a bar: `shares` are [name, from 0 to 1]. */
+function draw(root, shares) {
+  for (const bar of root.querySelectorAll("svg.bar[data-bar]")) {
+    let x = 0;
+    for (const [name, share] of shares) {
+      const part = bar.querySelector(`.${name}`);
+      if (!part) continue;
+      part.setAttribute("x", `${x * 100}%`);
+      part.setAttribute("width", `${share * 100}%`);
+      x += share;
+    }
+  }
+}
+
+async function ask(address, signal) {
+  const answer = await fetch(address, { headers: { Accept: "application/json" }, signal });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.json();
+}
+
+/** Follow a campaign: ask every second while the page is looked at, load it anew when its state changes. */
+function follow(place) {
+  const state = place.dataset.state;
+  const spoken = place.querySelector("[data-spoken]");
+  let lastSpoken = "";
+  async function look() {
+    if (!document.hidden) {
+      try {
+        const news = await ask(place.dataset.live);
+        if (news.state !== state) {
+          location.reload();
+          return;
+        }
+        fill(place, news.values);
+        draw(place, news.shares);
+        // Read aloud every tenth of the way, not every second.
+        if (spoken && news.spoken !== lastSpoken) spoken.textContent = lastSpoken = news.spoken;
+        place.classList.remove("lost");
+      } catch {
+        place.classList.add("lost");
+      }
+    }
+    setTimeout(look, EVERY_MS);
+  }
+  setTimeout(look, EVERY_MS);
+}
+
+/** The rows of a count, made of text nodes only. */
+function showRows(target, rows) {
+  const body = target.querySelector("tbody");
+  body.replaceChildren(
+    ...rows.map(([label, number, kind]) => {
+      const row = document.createElement("tr");
+      if (kind) row.className = kind;
+      const head = document.createElement("th");
+      head.scope = "row";
+      head.textContent = label;
+      const cell = document.createElement("td");
+      cell.className = "number";
+      cell.textContent = number;
+      row.append(head, cell);
+      return row;
+    }),
+  );
+}
+
+/** Let a count, and perhaps a preview, follow what is chosen in a form. */
+function accompany(form) {
+  const target = document.getElementById(form.dataset.countTarget);
+  const frame = document.getElementById(form.dataset.previewTarget || "");
+  let waiting = 0;
+  let asked = null;
+  let shown = "";
+  async function refresh() {
+    if (asked) asked.abort();
+    asked = new AbortController();
+    const fields = new URLSearchParams(new FormData(form));
+    fields.delete("csrf");
+    try {
+      const news = await ask(`${form.dataset.count}?${fields}`, asked.signal);
+      target.querySelector("[data-problem]").textContent = news.problem;
+      showRows(target, news.rows);
+      for (const part of form.querySelectorAll("[data-channel]")) part.hidden = !part.dataset.channel.split(" ").includes(news.channel);
+    } catch (error) {
+      if (error.name !== "AbortError") target.querySelector("[data-problem]").textContent = target.dataset.lost;
+    }
+    if (frame) {
+      const wanted = new URLSearchParams();
+      for (const name of ["version", "identity", "contact", "include"]) {
+        const value = fields.get(name);
+        if (value) wanted.set(name, value);
+      }
+      const address = `${frame.dataset.from}?${wanted}`;
+      if (address !== shown) frame.src = shown = address;
+    }
+  }
+  const soon = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(refresh, SETTLE_MS);
+  };
+  form.addEventListener("input", soon);
+  if (form.hasAttribute("data-count-at-once")) refresh();
+}
+
+for (const place of document.querySelectorAll("[data-live]")) follow(place);
+for (const form of document.querySelectorAll("form[data-count]")) accompany(form);
+for (const form of document.querySelectorAll("form[data-confirm]")) {
+  form.addEventListener("submit", (event) => {
+    if (!window.confirm(form.dataset.confirm)) event.preventDefault();
+  });
+}
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = button.dataset.copied;
+  });
+}

@@ -1,0 +1,151 @@
+"""How the states, reasons and other words of the models are called on pages, and in which tone.
+
+The texts are English sources; pages translate them where they show them.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from models.access import Role
+from models.campaign import AudienceRole
+from models.contact import ImportState
+from models.identity import TerritoryKind
+from models.states import (
+    BounceClass,
+    CampaignState,
+    Channel,
+    ConsentStatus,
+    DeliveryState,
+    EventKind,
+    IdentityRule,
+    IdentityState,
+    LeftOutReason,
+    LegalBasis,
+    SuppressionReason,
+)
+from web.i18n import N_
+
+_WORDS: tuple[tuple[StrEnum, str], ...] = (
+    (Channel.EMAIL, N_("E-mail")),
+    (Channel.SMS, N_("SMS")),
+    (CampaignState.DRAFT, N_("Draft")),
+    (CampaignState.SCHEDULED, N_("Scheduled")),
+    (CampaignState.LAUNCHING, N_("Launching")),
+    (CampaignState.SENDING, N_("Sending")),
+    (CampaignState.PAUSED, N_("Paused")),
+    (CampaignState.BLOCKED, N_("Blocked")),
+    (CampaignState.FINISHED, N_("Finished")),
+    (CampaignState.INCOMPLETE, N_("Incomplete")),
+    (CampaignState.CANCELLED, N_("Cancelled")),
+    (DeliveryState.QUEUED, N_("Waiting")),
+    (DeliveryState.CLAIMED, N_("Being prepared")),
+    (DeliveryState.SENDING, N_("On the wire")),
+    (DeliveryState.ACCEPTED, N_("Accepted")),
+    (DeliveryState.DEFERRED, N_("Deferred")),
+    (DeliveryState.REFUSED, N_("Refused")),
+    (DeliveryState.UNCERTAIN, N_("Uncertain")),
+    (DeliveryState.HELD, N_("Held back")),
+    (DeliveryState.SUPPRESSED, N_("Suppressed")),
+    (DeliveryState.EXPIRED, N_("Expired")),
+    (DeliveryState.CANCELLED, N_("Not sent: cancelled")),
+    (LeftOutReason.EXCLUDED, N_("In an excluded segment")),
+    (LeftOutReason.NO_ADDRESS, N_("No address for this channel")),
+    (LeftOutReason.NO_CONSENT, N_("No consent on record")),
+    (LeftOutReason.WITHDRAWN, N_("Withdrew their consent")),
+    (LeftOutReason.SUPPRESSED, N_("On the suppression list")),
+    (LeftOutReason.NO_IDENTITY, N_("No identity speaks for their territory")),
+    (LegalBasis.CONSENT, N_("Consent: people who agreed")),
+    (LegalBasis.LEGITIMATE_INTEREST, N_("Legitimate interest: all but those who objected")),
+    (IdentityRule.ONE, N_("One identity for everybody")),
+    (IdentityRule.TERRITORY, N_("The identity of each person’s territory")),
+    (IdentityRule.ROTATE, N_("Several identities in turn")),
+    (IdentityState.DRAFT, N_("Draft")),
+    (IdentityState.DNS_PENDING, N_("DNS to publish")),
+    (IdentityState.CONFIRMED, N_("Confirmed")),
+    (IdentityState.WARMING, N_("Warming up")),
+    (IdentityState.ACTIVE, N_("Active")),
+    (IdentityState.SUSPENDED, N_("Suspended")),
+    (IdentityState.RETIRED, N_("Retired")),
+    (TerritoryKind.POLLING_STATION, N_("Polling station")),
+    (TerritoryKind.COMMUNE, N_("Commune")),
+    (TerritoryKind.CANTON, N_("Canton")),
+    (TerritoryKind.CIRCONSCRIPTION, N_("Constituency")),
+    (TerritoryKind.DEPARTEMENT, N_("Département")),
+    (TerritoryKind.REGION, N_("Region")),
+    (TerritoryKind.NATIONAL, N_("National")),
+    (ConsentStatus.UNKNOWN, N_("Not known")),
+    (ConsentStatus.GRANTED, N_("Agreed")),
+    (ConsentStatus.WITHDRAWN, N_("Withdrawn")),
+    (SuppressionReason.HARD_BOUNCE, N_("Address does not exist")),
+    (SuppressionReason.COMPLAINT, N_("Complained")),
+    (SuppressionReason.UNSUBSCRIBE, N_("Unsubscribed")),
+    (SuppressionReason.STOP, N_("Answered STOP")),
+    (SuppressionReason.PROVIDER, N_("Refused by the provider")),
+    (SuppressionReason.MANUAL, N_("Added by hand")),
+    (SuppressionReason.IMPORTED, N_("Imported")),
+    (AudienceRole.INCLUDE, N_("Included")),
+    (AudienceRole.EXCLUDE, N_("Excluded")),
+    (Role.ADMIN, N_("Administrator")),
+    (Role.EDITOR, N_("Editor")),
+    (Role.READER, N_("Reader")),
+    (ImportState.RUNNING, N_("Running")),
+    (ImportState.FINISHED, N_("Done")),
+    (ImportState.FAILED, N_("Stopped by an error")),
+    (EventKind.ACCEPTED, N_("Accepted")),
+    (EventKind.DEFERRED, N_("Deferred")),
+    (EventKind.REFUSED, N_("Refused")),
+    (EventKind.UNCERTAIN, N_("Uncertain")),
+    (EventKind.HELD, N_("Held back")),
+    (EventKind.SUPPRESSED, N_("Suppressed")),
+    (EventKind.EXPIRED, N_("Expired")),
+    (EventKind.CANCELLED, N_("Not sent: cancelled")),
+    (EventKind.DELIVERED, N_("Delivered")),
+    (EventKind.BOUNCED, N_("Bounced")),
+    (EventKind.COMPLAINED, N_("Complained")),
+    (EventKind.UNSUBSCRIBED, N_("Unsubscribed")),
+    (EventKind.AUTORESPONDED, N_("Answered by a machine")),
+    (EventKind.REPLIED, N_("Replied")),
+    (EventKind.OPENED, N_("Opened")),
+    (EventKind.CLICKED, N_("Clicked")),
+    (EventKind.PLACED_INBOX, N_("In the inbox")),
+    (EventKind.PLACED_SPAM, N_("In the spam folder")),
+    (EventKind.PLACED_MISSING, N_("Not found")),
+    (EventKind.UNKNOWN, N_("Unknown")),
+    (BounceClass.NO_SUCH_ADDRESS, N_("No such address")),
+    (BounceClass.INACTIVE, N_("Inactive mailbox")),
+    (BounceClass.MAILBOX_FULL, N_("Mailbox full")),
+    (BounceClass.TRANSIENT, N_("Passing trouble")),
+    (BounceClass.RATE, N_("Too fast")),
+    (BounceClass.GREYLIST, N_("Greylisted")),
+    (BounceClass.BLOCK, N_("Blocked by the provider")),
+    (BounceClass.SPAM, N_("Taken for spam")),
+    (BounceClass.AUTH, N_("Authentication")),
+    (BounceClass.SENDER_INVALID, N_("Sender refused")),
+    (BounceClass.SIZE_FORMAT, N_("Size or format")),
+    (BounceClass.EXPIRED, N_("Gave up waiting")),
+    (BounceClass.OPTED_OUT, N_("Opted out")),
+    (BounceClass.UNKNOWN, N_("Unknown")),
+)
+# Keyed by kind as well: members of different StrEnums with the same value are equal.
+_WORD_BY_MEMBER = {(type(member), member.value): text for member, text in _WORDS}
+
+TONES: Mapping[CampaignState, str] = MappingProxyType(
+    {
+        CampaignState.DRAFT: "quiet",
+        CampaignState.SCHEDULED: "calm",
+        CampaignState.LAUNCHING: "busy",
+        CampaignState.SENDING: "busy",
+        CampaignState.PAUSED: "warn",
+        CampaignState.BLOCKED: "bad",
+        CampaignState.FINISHED: "good",
+        CampaignState.INCOMPLETE: "bad",
+        CampaignState.CANCELLED: "quiet",
+    }
+)
+"""Campaign state → the tone of its badge; the word beside it says the same without colour."""
+
+
+def word_for(member: StrEnum) -> str:
+    """The English source of a member's name on pages; its value when it has none yet."""
+    return _WORD_BY_MEMBER.get((type(member), member.value), member.value)
