@@ -1,0 +1,186 @@
+"""What people do with a campaign: make it, schedule it, pause, resume, cancel it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import AudienceRole, Campaign, CampaignIdentity, CampaignSegment
+from models.errors import BadInputError, ConflictError
+from models.event import event_about
+from models.states import (
+    CampaignState,
+    DeliveryState,
+    EventKind,
+    IdentityRule,
+    LegalBasis,
+    campaign_may_become,
+)
+from scheduler.senders import can_send
+from store import campaigns, deliveries, events, identities, segments, templates
+
+C = CampaignState
+
+
+@dataclass(frozen=True, slots=True)
+class NewCampaign:
+    """Everything a campaign needs, by the numbers of its parts. The channel is the template's."""
+
+    name: str
+    template_version_id: int
+    include: Sequence[int]
+    identity_ids: Sequence[int]
+    exclude: Sequence[int] = ()
+    identity_rule: IdentityRule = IdentityRule.ONE
+    basis: LegalBasis = LegalBasis.CONSENT
+    with_seeds: bool = True
+    zone: str = "Europe/Paris"
+
+
+async def create_campaign(session: AsyncSession, wanted: NewCampaign, now: datetime) -> Campaign:
+    """A new draft; BadInputError or NotFoundError when a part is missing or does not fit."""
+    if not wanted.name.strip():
+        raise BadInputError("A campaign needs a name.", "Give it one that the report can be found by.")
+    if not wanted.include:
+        raise BadInputError("A campaign needs a segment to write to.", "Choose at least one.")
+    if not wanted.identity_ids:
+        raise BadInputError("A campaign needs a sender identity.", "Choose at least one.")
+    version = await templates.get_version(session, wanted.template_version_id)
+    channel = (await templates.template_of(session, version)).channel
+    for segment_id in (*wanted.include, *wanted.exclude):
+        await segments.get_segment(session, segment_id)
+    for identity_id in wanted.identity_ids:
+        identity = await identities.get_identity(session, identity_id)
+        if not can_send(identity, channel):
+            raise BadInputError(
+                f"The identity {identity.key!r} cannot send {channel}: "
+                f"it is {identity.state} or lacks an address.",
+                "Complete it, or choose another.",
+            )
+    campaign = Campaign(
+        name=wanted.name.strip(),
+        channel=channel,
+        template_version_id=version.id,
+        identity_rule=wanted.identity_rule,
+        basis=wanted.basis,
+        with_seeds=wanted.with_seeds,
+        zone=wanted.zone,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(campaign)
+    await session.flush()
+    _tie(session, campaign.id, wanted)
+    await session.flush()
+    return campaign
+
+
+def _tie(session: AsyncSession, campaign_id: int, wanted: NewCampaign) -> None:
+    included = dict.fromkeys(wanted.include, AudienceRole.INCLUDE)
+    # Excluding what is also included wins: nobody who should be spared is written to.
+    for segment_id, role in {**included, **dict.fromkeys(wanted.exclude, AudienceRole.EXCLUDE)}.items():
+        session.add(CampaignSegment(campaign_id=campaign_id, segment_id=segment_id, role=role))
+    for position, identity_id in enumerate(dict.fromkeys(wanted.identity_ids)):
+        session.add(CampaignIdentity(campaign_id=campaign_id, identity_id=identity_id, position=position))
+
+
+def instant(local_time: datetime, zone: str) -> datetime:
+    """The UTC instant of a wall-clock time in a named zone.
+
+    A time that the clocks skip in spring is read as the same span after midnight, an hour later on the
+    wall; one that comes twice in autumn is the first of the two (PEP 495, fold 0). BadInputError for an
+    unknown zone or a time that already carries an offset.
+    """
+    if local_time.tzinfo is not None:
+        raise BadInputError("The local time carries an offset.", "Give a wall-clock time and a zone name.")
+    try:
+        return local_time.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadInputError(
+            f"There is no time zone {zone!r}.", "Write a name such as Europe/Paris or America/Cayenne."
+        ) from error
+
+
+async def schedule(
+    session: AsyncSession, campaign_id: int, local_time: datetime, zone: str, now: datetime
+) -> Campaign:
+    """Set when a draft (or a blocked campaign) starts; a moment gone by means at once."""
+    campaign = await campaigns.get_campaign(session, campaign_id)
+    starts_at = instant(local_time, zone)
+    await _move(session, campaign, C.SCHEDULED, now)
+    campaign.local_time = local_time.isoformat(timespec="seconds")
+    campaign.zone = zone
+    campaign.starts_at = starts_at
+    campaign.problem, campaign.problem_contacts = "", []
+    session.add(campaign)
+    await session.flush()
+    return campaign
+
+
+async def unschedule(session: AsyncSession, campaign_id: int, now: datetime) -> Campaign:
+    """Take the schedule away, to edit; only before the launch."""
+    campaign = await campaigns.get_campaign(session, campaign_id)
+    await _move(session, campaign, C.DRAFT, now)
+    campaign.starts_at = campaign.local_time = None
+    session.add(campaign)
+    await session.flush()
+    return campaign
+
+
+async def pause(session: AsyncSession, campaign_id: int, now: datetime) -> Campaign:
+    """Let nothing more leave; what is on the wire at this moment is recorded as usual."""
+    campaign = await campaigns.get_campaign(session, campaign_id)
+    await _move(session, campaign, C.PAUSED, now)
+    return campaign
+
+
+async def resume(session: AsyncSession, campaign_id: int, now: datetime) -> Campaign:
+    """Go on where the pause came: before the launch, in its midst, or while sending."""
+    campaign = await campaigns.get_campaign(session, campaign_id)
+    if campaign.launched_at is None:
+        following = C.SCHEDULED
+    else:
+        following = C.SENDING if campaign.expanded else C.LAUNCHING
+    await _move(session, campaign, following, now)
+    return campaign
+
+
+async def cancel(session: AsyncSession, campaign_id: int, now: datetime) -> Campaign:
+    """Stop for good: what has not left never will, each such delivery is marked so."""
+    campaign = await campaigns.get_campaign(session, campaign_id)
+    await _move(session, campaign, C.CANCELLED, now)
+    campaign.finished_at = now
+    session.add(campaign)
+    await session.flush()
+    while closed := await deliveries.close_waiting(
+        session, to=DeliveryState.CANCELLED, now=now, reason="campaign cancelled", campaign_id=campaign_id
+    ):
+        await events.append_many(
+            session,
+            [
+                event_about(
+                    delivery,
+                    EventKind.CANCELLED,
+                    source="campaign",
+                    source_id=f"{delivery.id}/cancelled",
+                    at=now,
+                    now=now,
+                )
+                for delivery in closed
+            ],
+        )
+    return campaign
+
+
+async def _move(session: AsyncSession, campaign: Campaign, following: CampaignState, now: datetime) -> None:
+    origin = campaign.state
+    allowed = campaign_may_become(origin, following)
+    # Compare and swap: another person, or the launch itself, may have been faster.
+    if not allowed or not await campaigns.move(session, campaign.id, origin=origin, to=following, now=now):
+        raise ConflictError(
+            f"The campaign {campaign.name!r} is {origin} and cannot become {following}.",
+            "Look at its page for what it allows now.",
+        )
+    await session.refresh(campaign)

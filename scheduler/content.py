@@ -1,0 +1,116 @@
+"""A campaign's message, compiled once, and what one person reads of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from audience.fields import contact_values
+from models.contact import Contact
+from models.identity import Identity
+from models.states import Channel
+from models.template import TemplateVersion
+from models.tokens import TokenPurpose, Tokens
+from store import campaigns, contacts
+from store import templates as template_rows
+from templates import CompiledEmail, CompiledSms, compile_email, compile_sms
+
+NOBODY = "—"
+"""Stands in a seed's message where a person's first name would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a campaign says, ready to be personalised."""
+
+    campaign_name: str
+    compiled: CompiledEmail | CompiledSms
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Where its numbered links lead; none in a text message."""
+        return self.compiled.links if isinstance(self.compiled, CompiledEmail) else ()
+
+
+def compile_version(
+    version: TemplateVersion, channel: Channel, *, language: str
+) -> CompiledEmail | CompiledSms:
+    """The template version in its compiled form; TemplateError when it cannot be."""
+    match channel:
+        case Channel.EMAIL:
+            return compile_email(
+                subject=version.subject,
+                preheader=version.preheader,
+                mjml=version.body,
+                fallbacks=version.fallbacks,
+                language=language,
+            )
+        case Channel.SMS:
+            return compile_sms(body=version.body, fallbacks=version.fallbacks)
+
+
+async def content_of(session: AsyncSession, campaign_id: int, *, language: str) -> Content:
+    """The compiled content of a campaign; TemplateError when it cannot be compiled."""
+    campaign = await campaigns.get_campaign(session, campaign_id)
+    version = await template_rows.get_version(session, campaign.template_version_id)
+    return Content(campaign.name, compile_version(version, campaign.channel, language=language))
+
+
+def values_for(
+    contact: Contact | None,
+    tags: Sequence[str],
+    identity: Identity,
+    campaign_name: str,
+    fields: frozenset[str],
+) -> dict[str, str]:
+    """The merge fields of one person, the sender's and the campaign's.
+
+    Without a contact, for a seed, the fields a template uses are filled with a dash: seeds must receive
+    what people receive, and they have no first name.
+    """
+    person = dict.fromkeys(fields, NOBODY) if contact is None else contact_values(contact, tags)
+    return {**person, **sender_values(identity), "campaign_name": campaign_name}
+
+
+def sender_values(identity: Identity) -> Mapping[str, str]:
+    """The merge fields that say who writes."""
+    return {
+        "sender_name": identity.name,
+        "organisation": identity.organisation or identity.name,
+        "postal_address": identity.postal_address,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The signed web addresses and mail headers' tokens of deliveries."""
+
+    tokens: Tokens
+    public_url: str
+
+    def click_base(self, delivery_id: int) -> str:
+        """What the number of a link is appended to."""
+        return f"{self.public_url}/c/{self.tokens.make(TokenPurpose.VISIT, delivery_id)}"
+
+    def unsubscribe(self, delivery_id: int) -> str:
+        """The page that unsubscribes, and the target of the one-click POST (RFC 8058)."""
+        return f"{self.public_url}/u/{self.tokens.make(TokenPurpose.LEAVE, delivery_id)}"
+
+    def sms_status(self, delivery_id: int) -> str:
+        """Where the provider reports what became of a text message."""
+        return f"{self.public_url}/hooks/twilio/status?d={self.message_token(delivery_id)}"
+
+    def message_token(self, delivery_id: int) -> str:
+        """What names the delivery in Message-ID and in our own headers."""
+        return self.tokens.make(TokenPurpose.MESSAGE, delivery_id)
+
+    def return_path(self, delivery_id: int, domain: str) -> str:
+        """Where bounces come back to: a variable envelope return path with a MAC, so none can be forged."""
+        return f"b+{self.tokens.make(TokenPurpose.BOUNCE, delivery_id)}@{domain}"
+
+
+async def people(session: AsyncSession, contact_ids: Sequence[int]) -> dict[int, tuple[Contact, list[str]]]:
+    """Contacts by number, each with the labels of its tags; those that are gone are missing."""
+    tags = await contacts.tags_of(session, contact_ids)
+    found = await contacts.get_contacts(session, contact_ids)
+    return {contact.id: (contact, tags.get(contact.id, [])) for contact in found}

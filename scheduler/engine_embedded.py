@@ -1,0 +1,101 @@
+"""The engine of one process: APScheduler as the clock, its jobs in memory, refilled from rows at start.
+
+Its own job store is not used (pickles, and two processes on one store fire everything twice), nor its
+executor: `shutdown()` would cancel what runs, and `max_instances` would lose a wake-up that comes
+while its job runs. It says when; the tasks are ours.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.job import Job
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from models.clock import Clock
+from scheduler.engine import JobFunction
+
+log = logging.getLogger(__name__)
+
+
+class EmbeddedEngine:
+    """`scheduler.engine.Engine` within this process."""
+
+    def __init__(self, clock: Clock, *, grace: timedelta = timedelta(seconds=25)) -> None:
+        """`grace`: how long jobs under way may take to end once `run` is cancelled."""
+        self._clock = clock
+        self._grace = grace
+        # No misfire limit and one late run for many: a busy second must not lose a job.
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1000}
+        )
+        self._functions: dict[str, JobFunction] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def job(self, name: str, function: JobFunction) -> None:
+        """Make `function` known under `name`."""
+        self._functions[name] = function
+
+    async def defer(
+        self, name: str, *, key: str, at: datetime | None = None, args: dict[str, int | str] | None = None
+    ) -> bool:
+        """Ask for a run, at once or at a moment; False when a pending one is at least as early."""
+        moment = self._clock.now() if at is None else at
+        pending: Job | None = self._scheduler.get_job(key)
+        if pending is not None and pending.trigger.run_date <= moment:
+            return False
+        self._scheduler.add_job(
+            self._start,
+            "date",
+            run_date=moment,
+            id=key,
+            args=[name, args or {}],
+            replace_existing=True,
+        )
+        return True
+
+    async def cancel(self, key: str) -> bool:
+        """Forget the pending job of `key`; one that runs goes on."""
+        try:
+            self._scheduler.remove_job(key)
+        except JobLookupError:
+            return False
+        return True
+
+    def every(self, span: timedelta, name: str) -> None:
+        """Run `name` again and again, `span` apart."""
+        trigger = IntervalTrigger(seconds=max(span.total_seconds(), 0.05), timezone=UTC)
+        self._scheduler.add_job(self._start, trigger, id=f"every:{name}", args=[name, {}])
+
+    async def run(self) -> None:
+        """Work until cancelled; jobs under way are then given `grace` to end."""
+        self._scheduler.start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._stopping = True
+            self._scheduler.pause()
+            if self._running:
+                await asyncio.wait(self._running, timeout=self._grace.total_seconds())
+            self._scheduler.shutdown(wait=False)
+            for task in self._running:
+                task.cancel()
+
+    async def _start(self, name: str, args: dict[str, int | str]) -> None:
+        if self._stopping:
+            return
+        task = asyncio.create_task(self._carry_out(name, args), name=f"job {name}")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _carry_out(self, name: str, args: dict[str, int | str]) -> None:
+        try:
+            await self._functions[name](**args)
+        except Exception:
+            # The sweep asks again for whatever this left undone.
+            log.exception(
+                "job failed", extra={"job": name, **{f"job_{key}": value for key, value in args.items()}}
+            )

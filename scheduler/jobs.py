@@ -1,0 +1,204 @@
+"""The list of jobs, and the conductor that keeps them going.
+
+`launch` freezes a campaign's audience, `drain` empties a lane, `poll_seeds` looks into the seed
+mailboxes, `sweep` finds by the rows whatever is due and was not asked for.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from models.clock import Clock
+from models.event import event_about
+from models.keyring import Keyring
+from models.states import WAITING, CampaignState, Channel, DeliveryState, EventKind
+from models.tokens import Tokens
+from scheduler.content import Addresses
+from scheduler.dispatch import Dispatcher, DispatchOptions
+from scheduler.engine import Engine
+from scheduler.engine_embedded import EmbeddedEngine
+from scheduler.expansion import launch
+from scheduler.recording import record_lapsed
+from sender import Transport
+from store import Database, campaigns, deliveries, events
+from store.deliveries import Lane
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ConductorOptions:
+    """How often to look, and how to send."""
+
+    public_url: str
+    dispatch: DispatchOptions = field(default_factory=DispatchOptions)
+    sweep_every: timedelta = timedelta(seconds=1)
+    poll_seeds_every: timedelta = timedelta(minutes=2)
+    poll_seeds: Callable[[], Awaitable[None]] | None = None
+
+
+class Conductor:
+    """Knows when, how fast and in which order: runs every job of one process until it is cancelled."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        transports: Mapping[Channel, Transport],
+        tokens: Tokens,
+        keyring: Keyring,
+        options: ConductorOptions,
+        engine: Engine | None = None,
+    ) -> None:
+        """Without an `engine`, the embedded one."""
+        self._database = database
+        self._clock = clock
+        self._options = options
+        self._engine = engine or EmbeddedEngine(clock)
+        self._busy: set[str] = set()
+        addresses = Addresses(tokens, options.public_url.rstrip("/"))
+        self._dispatcher = Dispatcher(
+            database,
+            clock,
+            transports=transports,
+            addresses=addresses,
+            keyring=keyring,
+            options=options.dispatch,
+        )
+        self._engine.job("launch", self._launch)
+        self._engine.job("drain", self._drain)
+        self._engine.job("sweep", self._sweep)
+        self._engine.every(options.sweep_every, "sweep")
+        if options.poll_seeds is not None:
+            self._engine.job("poll_seeds", self._poll_seeds)
+            self._engine.every(options.poll_seeds_every, "poll_seeds")
+
+    async def run(self) -> None:
+        """Work until cancelled; then let what is on the wire end and hand the rest back."""
+        await self._refill()
+        try:
+            await self._engine.run()
+        finally:
+            self._dispatcher.stop()
+
+    async def wake(self) -> None:
+        """Look now: a campaign was scheduled, resumed or changed."""
+        await self._refill()
+        await self._engine.defer("sweep", key="sweep:now")
+
+    async def _refill(self) -> None:
+        """Ask for the launch of every scheduled campaign at its moment: the rows are the schedule."""
+        async with self._database.read() as session:
+            scheduled = await campaigns.list_in_state(session, CampaignState.SCHEDULED)
+        for campaign in scheduled:
+            await self._engine.defer(
+                "launch",
+                key=f"launch:{campaign.id}",
+                at=campaign.starts_at,
+                args={"campaign_id": campaign.id},
+            )
+
+    async def _launch(self, campaign_id: int) -> None:
+        async def work() -> None:
+            async with self._database.read() as session:
+                campaign = await campaigns.get_campaign(session, campaign_id)
+            now = self._clock.now()
+            scheduled = campaign.state is CampaignState.SCHEDULED
+            if scheduled and (campaign.starts_at is None or campaign.starts_at > now):
+                return  # put off since this job was asked for
+            await launch(self._database, campaign_id, now, language=self._options.dispatch.language)
+            await self._engine.defer("sweep", key="sweep:now")
+
+        await self._alone(f"launch:{campaign_id}", work())
+
+    async def _drain(self, identity_id: int, provider: str) -> None:
+        lane = Lane(identity_id, provider)
+        await self._alone(f"drain:{identity_id}:{provider}", self._dispatcher.drain(lane))
+
+    async def _poll_seeds(self) -> None:
+        if self._options.poll_seeds is not None:
+            await self._alone("poll_seeds", self._options.poll_seeds())
+
+    async def _sweep(self) -> None:
+        await self._alone("sweep", self._look())
+
+    async def _look(self) -> None:
+        now = self._clock.now()
+        await self._take_back_lapsed()
+        async with self._database.read() as session:
+            lanes = await deliveries.due_lanes(session, now)
+            open_campaigns = await campaigns.list_in_state(
+                session, CampaignState.SCHEDULED, CampaignState.LAUNCHING
+            )
+            sending = await campaigns.list_in_state(session, CampaignState.SENDING)
+        for campaign in open_campaigns:
+            due = campaign.state is CampaignState.LAUNCHING or (campaign.starts_at or now) <= now
+            if due and f"launch:{campaign.id}" not in self._busy:
+                await self._engine.defer(
+                    "launch", key=f"launch:{campaign.id}", args={"campaign_id": campaign.id}
+                )
+        for lane in lanes:
+            key = f"drain:{lane.identity_id}:{lane.provider}"
+            if key not in self._busy:
+                await self._engine.defer(
+                    "drain", key=key, args={"identity_id": lane.identity_id, "provider": lane.provider}
+                )
+        for campaign in sending:
+            await self._finish_if_done(campaign.id)
+
+    async def _take_back_lapsed(self) -> None:
+        now = self._clock.now()
+        async with self._database.write() as session:
+            await deliveries.requeue_lapsed(session, now)
+            abandoned = await deliveries.abandon_lapsed(session, now)
+            await record_lapsed(session, abandoned, now)
+            expired = await deliveries.close_waiting(
+                session, to=DeliveryState.EXPIRED, now=now, reason="its time had passed"
+            )
+            await events.append_many(
+                session,
+                [
+                    event_about(
+                        row, EventKind.EXPIRED, source="sweep", source_id=f"{row.id}/expired", at=now, now=now
+                    )
+                    for row in expired
+                ],
+            )
+        if abandoned:
+            log.warning(
+                "deliveries left uncertain by a worker that ended", extra={"deliveries": len(abandoned)}
+            )
+
+    async def _finish_if_done(self, campaign_id: int) -> None:
+        """End a campaign nothing of which waits any more, once its sums are proved."""
+        async with self._database.write() as session:
+            if await campaigns.has_waiting(session, campaign_id, tuple(WAITING)):
+                return
+            campaign = await campaigns.get_campaign(session, campaign_id)
+            final = sum((await campaigns.progress(session, campaign_id)).values())
+            now = self._clock.now()
+            complete = final == campaign.frozen
+            if not complete:
+                campaign.problem = (
+                    f"{campaign.frozen} deliveries were frozen, {final} have an end: some are missing."
+                )
+            campaign.finished_at = now
+            session.add(campaign)
+            await session.flush()
+            ending = CampaignState.FINISHED if complete else CampaignState.INCOMPLETE
+            await campaigns.move(session, campaign_id, origin=CampaignState.SENDING, to=ending, now=now)
+
+    async def _alone(self, key: str, work: Awaitable[None]) -> None:
+        """Do `work` unless the same is under way; a second wish is the sweep's to renew."""
+        if key in self._busy:
+            if asyncio.iscoroutine(work):
+                work.close()
+            return
+        self._busy.add(key)
+        try:
+            await work
+        finally:
+            self._busy.discard(key)
