@@ -1,0 +1,22 @@
+"""The wire: builds and signs messages, and hands them to mail servers and SMS providers.
+
+What comes in: rendered messages and the sender identity they leave as, then envelopes. What goes out:
+an `Outcome` for each envelope, exactly as the other side put it, with its reply as evidence. Keeps no
+records and knows no campaign. Called by the scheduler; transports are chosen and made by the service.
+"""
+
+from sender.mime import EmailBuilder
+from sender.sms_twilio import TwilioOptions, TwilioTransport
+from sender.smtp import SmtpOptions, SmtpServer, SmtpTransport
+from sender.transport import MessageError, Transport
+
+__all__ = [
+    "EmailBuilder",
+    "MessageError",
+    "SmtpOptions",
+    "SmtpServer",
+    "SmtpTransport",
+    "Transport",
+    "TwilioOptions",
+    "TwilioTransport",
+]

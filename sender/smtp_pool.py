@@ -1,0 +1,100 @@
+"""Connections to one mail server: at most so many at once, each used for so many messages, none kept idle."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from models.values import Deferred, EmailEnvelope, Outcome, Reply
+from sender.smtp_session import SmtpSession
+from sender.transport import TransportError
+
+IDLE = timedelta(seconds=10)
+"""Servers close idle connections after anything from ten seconds to five minutes: be gone before."""
+
+_log = logging.getLogger(__name__)
+
+
+class SmtpPool:
+    """Any number of tasks may call `deliver`; `connections` of them are served at a time, in turn."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[SmtpSession]],
+        *,
+        connections: int,
+        messages: int,
+        idle: timedelta = IDLE,
+    ) -> None:
+        """`connect` opens a session or raises a TransportError; `messages` is the most for one connection."""
+        self._connect = connect
+        self._connections = connections
+        self._messages = messages
+        self._idle_seconds = idle.total_seconds()
+        self._permits = asyncio.Semaphore(connections)
+        self._idle: dict[SmtpSession, asyncio.TimerHandle] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def deliver(self, envelope: EmailEnvelope) -> Outcome:
+        """Send on a connection that is open, or on a new one; never twice what may have arrived once.
+
+        A kept connection may have been closed by the server meanwhile: then, and only if the server
+        answered nothing at all, the envelope goes out on another connection.
+        """
+        async with self._permits:
+            while True:
+                if self._closed:
+                    return Deferred(Reply(None, None, "The transport is closed."))
+                try:
+                    session = self._take() or await self._connect()
+                except TransportError as error:
+                    _log.warning("mail server unavailable", extra={"problem": error.problem})
+                    return Deferred(error.reply)
+                try:
+                    outcome = await session.deliver(envelope)
+                finally:
+                    self._give_back(session)
+                if not session.was_stale:
+                    return outcome
+
+    async def close(self) -> None:
+        """Wait for the deliveries under way, then take leave of the server on every connection."""
+        self._closed = True
+        for _ in range(self._connections):
+            await self._permits.acquire()
+        for session in list(self._idle):
+            self._leave(self._remove(session))
+        while self._leaving:
+            await asyncio.wait(self._leaving)
+        for _ in range(self._connections):
+            self._permits.release()
+
+    def _take(self) -> SmtpSession | None:
+        """The connection used last, so that those not needed grow old; None when there is none."""
+        while self._idle:
+            session = self._remove(next(reversed(self._idle)))
+            if session.is_usable:
+                return session
+            self._leave(session)
+        return None
+
+    def _give_back(self, session: SmtpSession) -> None:
+        if session.is_usable and session.transactions < self._messages:
+            loop = asyncio.get_running_loop()
+            self._idle[session] = loop.call_later(self._idle_seconds, self._expire, session)
+        else:
+            self._leave(session)
+
+    def _remove(self, session: SmtpSession) -> SmtpSession:
+        self._idle.pop(session).cancel()
+        return session
+
+    def _expire(self, session: SmtpSession) -> None:
+        del self._idle[session]
+        self._leave(session)
+
+    def _leave(self, session: SmtpSession) -> None:
+        task = asyncio.get_running_loop().create_task(session.quit())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
