@@ -9,7 +9,7 @@ means `Deferred`, after it `Uncertain`.
 
 import asyncio
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -53,11 +53,21 @@ class SmtpSession(asyncio.Protocol):
     """Runs on a transport that is connected, encrypted if need be, signed in, and has been greeted."""
 
     def __init__(
-        self, transport: asyncio.Transport, *, extensions: Collection[str], patience: Patience
+        self,
+        transport: asyncio.Transport,
+        *,
+        extensions: Collection[str],
+        patience: Patience,
+        on_stall: Callable[[], None],
     ) -> None:
-        """Takes the transport over from whoever connected it. `extensions`: EHLO keywords, lower case."""
+        """Takes the transport over from whoever connected it.
+
+        `extensions`: EHLO keywords, lower case. `on_stall` is called when the server answered the first
+        of several commands sent at once and then nothing: it may promise PIPELINING without knowing how.
+        """
         self._transport = transport
         self._patience = patience
+        self._on_stall = on_stall
         self._pipelines = "pipelining" in extensions
         self._declares_size = "size" in extensions
         self._reader = ReplyReader()
@@ -70,7 +80,6 @@ class SmtpSession(asyncio.Protocol):
         self._answered = 0
         self.transactions = 0
         self.was_stale = False
-        self.stalled_in_pipeline = False
         # So that "writable" means: the kernel has every octet of the body.
         transport.set_write_buffer_limits(high=1, low=0)
         transport.set_protocol(self)
@@ -157,7 +166,8 @@ class SmtpSession(asyncio.Protocol):
             try:
                 reply = await self._reply(name, self._patience.step)
             except LineError as error:
-                self.stalled_in_pipeline = not error.dropped and self._answered > 0
+                if not error.dropped and self._answered > 0:
+                    self._on_stall()
                 if refusal is None:
                     raise
                 self.abort()
