@@ -9,7 +9,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.event import Event
-from models.states import BounceClass, EventKind
+from models.states import BounceClass, EventKind, Permanence
 from store.engine import insert_for
 
 # A statement of 200 rows of 20 columns stays far below SQLite's 32,766 variables.
@@ -63,15 +63,18 @@ async def count_of_kind(session: AsyncSession, delivery_id: int, kind: EventKind
     return (await session.exec(wanted)).one()
 
 
-async def span_of_class(
+async def span_of_hard_class(
     session: AsyncSession, contact_id: int, bounce_class: BounceClass, kinds: Collection[EventKind]
 ) -> tuple[datetime, datetime] | None:
-    """When a person's messages first and last met a class of refusal; None when never.
+    """When a person's messages first and last met a class of hard refusal; None when never.
 
     Served by ix_event_contact_id.
     """
     wanted = select(func.min(Event.at), func.max(Event.at)).where(
-        Event.contact_id == contact_id, Event.bounce_class == bounce_class, col(Event.kind).in_(kinds)
+        Event.contact_id == contact_id,
+        Event.bounce_class == bounce_class,
+        Event.permanence == Permanence.HARD,
+        col(Event.kind).in_(kinds),
     )
     # Both are NULL when no row matches, which the types of min and max do not tell.
     span: tuple[datetime | None, datetime | None] = tuple((await session.execute(wanted)).one())

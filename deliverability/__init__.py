@@ -1,0 +1,14 @@
+"""The workshop for what comes back: bounces, complaints, unsubscriptions, clicks, seeds, reports.
+
+What comes in: bytes at the mail listener, forms of provider hooks, mailboxes read over IMAP, replies of
+mail servers to be judged. What goes out: events (each piece of news once), suppressions, consent
+withdrawals, and the campaign's report. Called by the scheduler (to judge a reply), the web (hooks, the
+unsubscribe page, reports) and the service (the listener, the seed poll, the DNS check).
+
+What opens a network port or needs a library stays in its own module, imported where it is used:
+`deliverability.inbox`, `.placement`, `.dns_checks`.
+"""
+
+from deliverability.classify import classify_reply
+
+__all__ = ["classify_reply"]

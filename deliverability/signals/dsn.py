@@ -1,0 +1,172 @@
+"""Delivery status notifications (RFC 3464), read leniently: real mail systems omit and misplace fields.
+
+The fields are looked for in the part made for them, then in parts of neighbouring types, then in plain
+text, because a report wrapped once too often is still a report.
+"""
+
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import Message
+from types import MappingProxyType
+
+from deliverability.signals.mime import (
+    body_text,
+    children_of,
+    clean,
+    content_type,
+    header,
+    moment_in,
+    parts_of,
+)
+from models.states import EventKind
+from models.values import Reply
+
+KIND_BY_ACTION = MappingProxyType(
+    {
+        "failed": EventKind.BOUNCED,
+        "failure": EventKind.BOUNCED,
+        "delayed": EventKind.DEFERRED,
+        "delivered": EventKind.DELIVERED,
+        "relayed": EventKind.DELIVERED,
+        "expanded": EventKind.DELIVERED,
+    }
+)
+"""RFC 3464 section 2.3.3; "failure" is what some systems write."""
+STATUS_PARTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
+MAX_RECIPIENTS = 50
+_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*)")
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_CODE = re.compile(r"(?<![\d.])([2-5]\d\d)(?=[ \-#]|$)")
+_ACTION = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientStatus:
+    """What the report says of one recipient. Addresses as written, "" when missing.
+
+    `action` is one lower-case word; `will_retry_until` and `attempted_at` are the reporter's account.
+    """
+
+    kind: EventKind
+    action: str
+    recipient: str
+    original_recipient: str
+    reply: Reply
+    remote_mta: str
+    attempted_at: datetime
+    will_retry_until: str
+
+
+def read_delivery_status(mail: Message, now: datetime) -> list[RecipientStatus]:
+    """One entry for each recipient block, at most `MAX_RECIPIENTS`; empty when `mail` is no such report."""
+    blocks: list[dict[str, str]] = []
+    for part in parts_of(mail):
+        if content_type(part) in STATUS_PARTS:
+            blocks.extend(_blocks_in(part))
+    if not any(_speaks_of_recipient(block) for block in blocks):
+        blocks = _blocks_in_plain_text(mail)
+    sent_at = header(mail, "Date")
+    return [_status_from(block, sent_at, now) for block in blocks if _speaks_of_recipient(block)][
+        :MAX_RECIPIENTS
+    ]
+
+
+def reply_in(text: str, status: str = "") -> Reply:
+    """What a diagnostic such as `smtp; 550 5.1.1 <x@y> unknown` says: code, enhanced status, text.
+
+    The enhanced status in the text is the far server's own word and wins over `status`, which the
+    reporting system may have made up; but for a made-up `x.0.0` in the text.
+    """
+    said = clean(text.partition(";")[2] if re.match(r"\s*[\w-]+\s*;", text) else text)
+    head = said[:200]
+    code = _CODE.search(head)
+    stated = _STATUS.search(status)
+    spoken = _STATUS.search(head)
+    enhanced = spoken if spoken and not spoken[1].endswith(".0.0") else stated or spoken
+    return Reply(
+        code=int(code[1]) if code else None, enhanced=enhanced[1] if enhanced else None, text=said[:2000]
+    )
+
+
+def _status_from(block: dict[str, str], sent_at: str, now: datetime) -> RecipientStatus:
+    words = _ACTION.search(block.get("action", "").lower())
+    action = words[0] if words else ""
+    reply = reply_in(block.get("diagnostic-code", ""), block.get("status", ""))
+    kind = KIND_BY_ACTION.get(action, EventKind.UNKNOWN)
+    if not action and (reply.enhanced or "").startswith("5."):
+        kind = EventKind.BOUNCED
+    return RecipientStatus(
+        kind=kind,
+        action=action,
+        recipient=_address(block.get("final-recipient", "")),
+        original_recipient=_address(block.get("original-recipient", "")),
+        reply=reply,
+        remote_mta=block.get("remote-mta", "").rpartition(";")[2].strip()[:253],
+        attempted_at=moment_in(block.get("last-attempt-date", "") or sent_at, now),
+        will_retry_until=block.get("will-retry-until", "")[:60],
+    )
+
+
+def _speaks_of_recipient(block: dict[str, str]) -> bool:
+    return "action" in block or ("final-recipient" in block and "status" in block)
+
+
+def _address(field: str) -> str:
+    """`rfc822; <who@where>` → `who@where` (RFC 3464 section 2.1.2)."""
+    return field.rpartition(";")[2].strip().strip("<>").strip()[:254]
+
+
+def _blocks_in(part: Message) -> list[dict[str, str]]:
+    """The field groups of a status part, whether the parser split it up, took it whole or left it encoded."""
+    text = "\n\n".join(_as_text(child) for child in children_of(part)) or body_text(part)
+    blocks = _split(text)
+    if not any(_speaks_of_recipient(block) for block in blocks):
+        blocks = _split(_decoded(text))
+    return blocks
+
+
+def _as_text(part: Message) -> str:
+    try:
+        fields = "\n".join(f"{name}: {clean(str(value))}" for name, value in part.items())
+        payload = part.get_payload()
+    except Exception:  # noqa: BLE001 - malformed header block
+        return ""
+    return f"{fields}\n\n{payload}" if isinstance(payload, str) else fields
+
+
+def _decoded(text: str) -> str:
+    """Base64 is not allowed here (RFC 3464 section 2) and happens."""
+    try:
+        return b64decode("".join(text.split()), validate=True).decode("utf-8", "replace")
+    except ValueError:
+        return ""
+
+
+def _blocks_in_plain_text(mail: Message) -> list[dict[str, str]]:
+    for part in parts_of(mail):
+        text = body_text(part) if content_type(part).startswith("text/") else ""
+        if "final-recipient:" in text.lower() and "action:" in text.lower():
+            return _split(text)
+    return []
+
+
+def _split(text: str) -> list[dict[str, str]]:
+    """Groups of fields between blank lines: names in lower case, folded lines joined, first value kept."""
+    blocks: list[dict[str, str]] = [{}]
+    name = ""
+    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        if not line.strip():
+            blocks.append({})
+            name = ""
+        elif line[0] in " \t" and name:
+            blocks[-1][name] = f"{blocks[-1][name]} {clean(line)}"[:4000]
+        elif found := _FIELD.match(line):
+            name = found[1].lower()
+            if name == "final-recipient" and name in blocks[-1]:
+                blocks.append({})  # a blank line was lost between two recipients
+            name = name if name not in blocks[-1] else ""
+            if name:
+                blocks[-1][name] = clean(found[2])
+    return [block for block in blocks if block]

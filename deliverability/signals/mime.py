@@ -1,0 +1,134 @@
+"""Mail from strangers, opened without ever raising.
+
+The standard library's parser with its oldest policy (`compat32`): the newer one validates headers and
+raises on what broken mail systems send. It still fails on some inputs (deep nesting, unknown charsets),
+so everything that touches it is here, behind functions that answer None or "" instead.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import parsedate_to_datetime
+
+MAX_BYTES = 1_000_000
+"""What is read of one mail: reports are small, and what follows is the returned content."""
+MAX_PARTS = 200
+MAX_AGE = timedelta(days=60)
+_SPACES = re.compile(r"\s+")
+
+
+def open_mail(raw: bytes) -> Message | None:
+    """The mail in `raw`, of which at most `MAX_BYTES` are read; None when it cannot be parsed at all."""
+    try:
+        return message_from_bytes(raw[:MAX_BYTES], policy=policy.compat32)
+    except Exception:  # noqa: BLE001 - the parser recurses and assumes; a stranger's mail stops nothing
+        return None
+
+
+def parts_of(mail: Message) -> list[Message]:
+    """Every part, the mail itself first, those of enclosed messages included; at most `MAX_PARTS`."""
+    found: list[Message] = []
+    waiting = [mail]
+    while waiting and len(found) < MAX_PARTS:
+        part = waiting.pop(0)
+        found.append(part)
+        waiting[:0] = children_of(part)
+    return found
+
+
+def children_of(part: Message) -> list[Message]:
+    """The parts directly inside `part`, none for a leaf."""
+    payload = part.get_payload()
+    return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
+
+
+def content_type(part: Message) -> str:
+    """Type and subtype in lower case, `text/plain` when the header is missing or broken."""
+    try:
+        return part.get_content_type()
+    except Exception:  # noqa: BLE001 - malformed parameters
+        return "text/plain"
+
+
+def header(mail: Message, name: str) -> str:
+    """The header's value on one line, encoded words decoded; "" when it is missing."""
+    try:
+        value = mail.get(name)
+    except Exception:  # noqa: BLE001 - malformed header block
+        return ""
+    if value is None:
+        return ""
+    try:
+        text = str(make_header(decode_header(str(value))))
+    except Exception:  # noqa: BLE001 - unknown charset, broken encoded word
+        text = str(value)
+    return clean(text)
+
+
+def body_text(part: Message) -> str:
+    """The decoded text of a leaf; "" for a container. Bytes that are not in its charset are replaced."""
+    try:
+        payload = part.get_payload(decode=True)
+        if not isinstance(payload, bytes):
+            return ""
+        charset = str(part.get_content_charset() or "utf-8")
+    except Exception:  # noqa: BLE001 - broken transfer encoding or parameters
+        return ""
+    try:
+        return payload.decode(charset, "replace")
+    except (LookupError, ValueError):
+        return payload.decode("utf-8", "replace")
+
+
+def texts_of(mail: Message) -> Iterator[str]:
+    """The plain texts a person would read, in order, without those of enclosed messages."""
+    waiting = [mail]
+    seen = 0
+    while waiting and seen < MAX_PARTS:
+        part = waiting.pop(0)
+        seen += 1
+        kind = content_type(part)
+        if kind.startswith("multipart/"):
+            waiting[:0] = children_of(part)
+        elif kind == "text/plain":
+            yield body_text(part)
+
+
+def enclosed_headers(mail: Message) -> list[Message]:
+    """The headers of the messages returned inside: whole messages, and parts that hold headers alone."""
+    found: list[Message] = []
+    for part in parts_of(mail):
+        match content_type(part):
+            case "message/rfc822" | "message/global":
+                found.extend(children_of(part)[:1])
+            case "text/rfc822-headers" | "message/rfc822-headers" | "message/global-headers":
+                inside = children_of(part)
+                opened = (
+                    inside[0] if inside else open_mail(body_text(part).lstrip().encode("utf-8", "replace"))
+                )
+                if opened is not None:
+                    found.append(opened)
+            case _:
+                pass
+    return found
+
+
+def clean(text: str) -> str:
+    """One line without control characters or lone surrogates."""
+    printable = text.encode("utf-8", "replace").decode("utf-8")
+    return _SPACES.sub(" ", "".join(sign if sign.isprintable() else " " for sign in printable)).strip()
+
+
+def moment_in(text: str, now: datetime) -> datetime:
+    """The moment an RFC 5322 date names, in UTC; `now` when it is unreadable, in the future or very old.
+
+    Clocks out there are wrong, and a date is written by whoever sent the mail.
+    """
+    try:
+        moment = parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
+        return now
+    return moment if now - MAX_AGE <= moment <= now else now
