@@ -100,6 +100,11 @@ def is_positive(reply: Reply) -> bool:
     return reply.code is not None and 200 <= reply.code < 300
 
 
+def is_refusing(reply: Reply) -> bool:
+    """Whether the server said no, for now (4xx) or for good (5xx)."""
+    return reply.code is not None and reply.code >= 400
+
+
 def read_refusal(reply: Reply) -> Deferred | Refused:
     """What a reply other than the hoped-for one means to MAIL, RCPT or DATA: 5xx is never, the rest later.
 
@@ -114,7 +119,7 @@ def read_final(reply: Reply) -> Outcome:
     """What the reply to a whole message means; one that makes no sense there leaves it uncertain."""
     if is_positive(reply):
         return Accepted(reply)
-    if reply.code is not None and reply.code >= 400:
+    if is_refusing(reply):
         return read_refusal(reply)
     return Uncertain(reply)
 

@@ -21,6 +21,7 @@ from sender.replies import (
     BadReplyError,
     ReplyReader,
     is_positive,
+    is_refusing,
     read_final,
     read_refusal,
 )
@@ -162,6 +163,7 @@ class SmtpSession(asyncio.Protocol):
         """
         self._write(b"".join(line for _, line in commands))
         refusal: Deferred | Refused | None = None
+        nobody = False
         for name, _ in commands:
             try:
                 reply = await self._reply(name, self._patience.step)
@@ -173,15 +175,23 @@ class SmtpSession(asyncio.Protocol):
                 self.abort()
                 return refusal
             if not _goes_on(name, reply):
-                refusal = refusal or self._refusal(reply)
+                latest = self._refusal(reply)
+                refusal = refusal or latest
                 if reply.code == SERVICE_CLOSING:
                     return refusal
+                nobody = nobody or (name == "RCPT" and is_refusing(reply))
             elif refusal is not None and name == "DATA":
-                await self._send_nothing()
+                await self._send_nothing(nobody=nobody)
         return refusal
 
-    async def _send_nothing(self) -> None:
-        """End a body the server asked for although it had refused the recipient (RFC 2920 section 3.1)."""
+    async def _send_nothing(self, *, nobody: bool) -> None:
+        """End a body the server asked for although it had refused the recipient (RFC 2920 section 3.1).
+
+        Unless the recipient is refused without a doubt: an empty message would be delivered.
+        """
+        if not nobody:
+            self.abort()
+            return
         try:
             self._write(b".\r\n")
             await self._reply("the empty body", self._patience.step)
