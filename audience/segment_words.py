@@ -173,7 +173,7 @@ _READERS_BY_KIND: Final[dict[FieldKind, Callable[[str], str]]] = {
 
 
 def read_bound(field: str, operator: Operator, text: str) -> str:
-    """Like `read_value`, for order: a free attribute is compared with a number, written `2.5` or `2,5`."""
+    """Like `read_value`, for order: a free attribute is compared with a number."""
     if kind_of(field) is FieldKind.ATTRIBUTE:
         return _read_number(text)
     return read_value(field, operator, text)

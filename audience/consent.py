@@ -1,0 +1,59 @@
+"""What a cell says of consent, and which of two statements about the same channel stands.
+
+The latest statement stands, and at the same moment the refusal does. A yes without a date never
+overturns a recorded refusal: nobody could say that it came after it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from audience.dates import read_moment
+from models.errors import BadInputError
+from models.states import Channel, ConsentStatus
+from models.text import fold
+
+__all__ = ["CONSENT_COLUMN", "Statement", "read_consent", "stands"]
+
+CONSENT_COLUMN: Final = {Channel.EMAIL: "email_consent", Channel.SMS: "sms_consent"}
+
+_YES = "yes y oui o true vrai 1 x ok granted accorde donne accepte optin subscribed abonne inscrit agreed"
+_NO = "no n non false faux 0 withdrawn retire refuse optout unsubscribed desabonne desinscrit stop"
+_WORDS: Final = {
+    **dict.fromkeys([*_YES.split(), "opt in", "d accord"], ConsentStatus.GRANTED),
+    **dict.fromkeys([*_NO.split(), "opt out"], ConsentStatus.WITHDRAWN),
+    **dict.fromkeys(("unknown", "inconnu", "?", "na", "n a", "nc"), ConsentStatus.UNKNOWN),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a person said of a channel. `given_at` None: nobody wrote down when."""
+
+    status: ConsentStatus
+    given_at: datetime | None = None
+    source: str = ""
+
+
+def read_consent(text: str) -> Statement:
+    """A word in either language, or the date on which the person agreed; BadInputError for anything else."""
+    status = _WORDS.get(fold(text))
+    if status is not None:
+        return Statement(status)
+    try:
+        return Statement(ConsentStatus.GRANTED, read_moment(text))
+    except BadInputError as error:
+        raise BadInputError(
+            f"“{text[:40]}” says neither yes nor no.", "Write yes, no, or the date of the agreement."
+        ) from error
+
+
+def stands(new: Statement, status: ConsentStatus, given_at: datetime | None) -> bool:
+    """Whether `new` takes the place of the `status` on record, given at `given_at` (None: not known when)."""
+    if new.status is ConsentStatus.UNKNOWN or new.status is status:
+        return False
+    if status is ConsentStatus.UNKNOWN:
+        return True
+    if new.status is ConsentStatus.WITHDRAWN:
+        return new.given_at is None or given_at is None or new.given_at >= given_at
+    return new.given_at is not None and given_at is not None and new.given_at > given_at

@@ -1,0 +1,96 @@
+"""Import runs: which file was read, how far, and what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.contact import ImportRun, ImportState
+
+__all__ = ["Checkpoint", "begin_run", "end_run", "find_unfinished", "list_runs", "save_checkpoint"]
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """How far a run has come: the line to go on from, and the counts up to there."""
+
+    next_line: int = 0
+    rows_read: int = 0
+    rows_created: int = 0
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_rejected: int = 0
+    rows_noted: int = 0
+    addresses_suppressed: int = 0
+
+    @classmethod
+    def of(cls, run: ImportRun) -> "Checkpoint":
+        """Where a stored run stands."""
+        return cls(**{name: getattr(run, name) for name in cls.__slots__})
+
+    def values(self) -> dict[str, int]:
+        """The columns of the run and their values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+async def find_unfinished(
+    session: AsyncSession, file_sha256: str, mapping: Mapping[str, str]
+) -> ImportRun | None:
+    """The latest run of the same file, read in the same way, that was interrupted.
+
+    Served by ix_import_run_file_sha256.
+    """
+    question = (
+        select(ImportRun)
+        .where(ImportRun.file_sha256 == file_sha256)
+        .order_by(col(ImportRun.id).desc())
+        .limit(1)
+    )
+    run = (await session.exec(question)).first()
+    if run is None or run.state is ImportState.FINISHED or run.mapping != dict(mapping):
+        return None
+    return run
+
+
+async def begin_run(
+    session: AsyncSession,
+    *,
+    file_name: str,
+    file_sha256: str,
+    mapping: Mapping[str, str],
+    report_path: str,
+    now: datetime,
+) -> ImportRun:
+    """A new run, at the beginning of the file."""
+    run = ImportRun(
+        file_name=file_name[:500],
+        file_sha256=file_sha256,
+        mapping=dict(mapping),
+        report_path=report_path[:1000],
+        started_at=now,
+    )
+    session.add(run)
+    await session.flush()
+    return run
+
+
+async def save_checkpoint(session: AsyncSession, run_id: int, checkpoint: Checkpoint) -> None:
+    """Remember how far the run has come, in the transaction that wrote its rows. Served by the primary key."""
+    await session.execute(sa.update(ImportRun).where(col(ImportRun.id) == run_id).values(checkpoint.values()))
+
+
+async def end_run(
+    session: AsyncSession, run_id: int, state: ImportState, *, report_path: str | None, now: datetime
+) -> None:
+    """Close the run. `report_path` None: there was nothing to report. Served by the primary key."""
+    values = {"state": state, "report_path": report_path, "finished_at": now}
+    await session.execute(sa.update(ImportRun).where(col(ImportRun.id) == run_id).values(values))
+
+
+async def list_runs(session: AsyncSession, *, limit: int = 50) -> list[ImportRun]:
+    """The latest runs, newest first; served by the primary key."""
+    question = select(ImportRun).order_by(col(ImportRun.id).desc()).limit(limit)
+    return list((await session.exec(question)).all())
