@@ -55,7 +55,7 @@ NEAR_STOP_BUT_WORDS = frozenset({"top", "stp", "step", "shop", "slop", "atop", "
 LONGEST_CERTAIN = 4
 _NOT_LETTERS = re.compile(r"[^\w ]+")
 _OBJECTION = re.compile(
-    r"\b(?:ne plus (?:\w+ ){0,3}(?:recevoir|contacter|ecrire|deranger)"
+    r"\b(?:ne (?:\w+ ){0,2}plus (?:\w+ ){0,3}(?:recevoir|contacter|ecrire|deranger)"
     r"|plus (?:de|aucun) (?:sms|message|texto|pub)s?"
     r"|(?:arret|cess)\w* (?:de |d )?(?:m|me|nous)"
     r"|(?:laiss|enlev|retir|supprim|efface|ray)\w* (?:\w+ ){0,2}(?:moi|mon|mes|tranquille|numero)"
