@@ -6,19 +6,49 @@ Commands import what they run inside their functions, so that `tocsin --help` an
 import os
 import sys
 import traceback
-from importlib import import_module, metadata
+from importlib import metadata
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from service.commands import (
+    campaigns,
+    identities,
+    people,
+    running,
+    seeds,
+    segments,
+    sending,
+    setup,
+    suppressions,
+    templates,
+    unwrap_help,
+    users,
+)
 from service.problems import Problem, explain, wants_traceback
 
 app = typer.Typer(
-    name="tocsin", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False
+    name="tocsin",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
 )
-ROOT_COMMANDS = ("running", "setup", "people", "sending")
-NOUNS = ("segments", "templates", "identities", "campaigns", "seeds", "suppressions", "users")
+# In the order of the help: to begin with, then people, messages, campaigns.
+COMMANDS = (
+    running,
+    setup,
+    users,
+    people,
+    segments,
+    suppressions,
+    templates,
+    identities,
+    sending,
+    campaigns,
+    seeds,
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -27,21 +57,23 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(
+    epilog="New here? [bold]tocsin demo[/bold] is a rehearsal that never leaves this machine. For a first"
+    " real campaign: tocsin migrate, tocsin identity add, tocsin import, tocsin serve; and tocsin doctor at"
+    " any time."
+)
 def root(
-    version: Annotated[  # noqa: ARG001 - acts by its callback
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Send personalised e-mail and SMS campaigns to segments of people, at a pace that providers accept.
-
-    New here? Try `tocsin demo`: a rehearsal that never leaves this machine. Then `tocsin migrate`,
-    `tocsin identity add`, `tocsin import`, `tocsin serve`, and `tocsin doctor` at any time.
-    """
+    """Personalised e-mail and SMS campaigns to segments of people, at a pace that providers accept."""
 
 
-for _name in (*ROOT_COMMANDS, *NOUNS):
-    import_module(f"service.commands.{_name}").register(app)
+for _module in COMMANDS:
+    _module.register(app)
+unwrap_help(app)
 
 
 def main() -> None:
@@ -59,7 +91,7 @@ def run(arguments: list[str]) -> int:
         return _tell(_misuse(error))
     except typer.Abort:
         return _tell(Problem((), 130))
-    except BaseException as error:  # noqa: BLE001 - the last door: nobody reads a traceback
+    except BaseException as error:
         if isinstance(error, SystemExit):
             raise
         if wants_traceback():

@@ -20,7 +20,7 @@ _FULL_WORDS = ("disk is full", "no space left", "disk full", "file too large")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is printed on standard error, each line with the name of the command before it, and the exit status."""
+    """What is printed on standard error, after the name of the command, and the exit status."""
 
     lines: tuple[str, ...]
     exit_code: int
@@ -43,7 +43,10 @@ def explain(error: BaseException) -> Problem:
     name = type(root).__name__
     detail = " ".join(str(root).split())[:200]
     return Problem(
-        (f"Something unexpected happened ({name}: {detail}). Please report it, with what TOCSIN_DEBUG=1 shows.",),
+        (
+            f"Something unexpected happened ({name}: {detail})."
+            " Please report it, with what TOCSIN_DEBUG=1 shows.",
+        ),
         DEFECT,
     )
 
@@ -81,5 +84,5 @@ def _is_full(error: BaseException) -> bool:
 
 
 def wants_traceback() -> bool:
-    """Whether TOCSIN_DEBUG is on; read from the environment alone, since the settings may be what is wrong."""
+    """Whether TOCSIN_DEBUG is on; from the environment: the settings may be what is wrong."""
     return os.environ.get("TOCSIN_DEBUG", "").lower() in {"1", "true", "yes", "on"}

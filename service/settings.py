@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, Sett
 
 from models.errors import SettingsError
 from service import settings_checks as checks
+from service.hosts import name_to_open
 from service.settings_problems import PREFIX, describe_problems, describe_unknown, variable
 from service.smtp_url import RelayAddress, parse_smtp_url
 
@@ -33,8 +34,7 @@ def _default_database(known: dict[str, Any]) -> SecretStr:
 
 
 def _default_public_url(known: dict[str, Any]) -> str:
-    host = known["bind_host"]
-    return f"http://{'localhost' if host in {'0.0.0.0', '127.0.0.1', '::', '::1'} else host}:{known['bind_port']}"  # noqa: S104 - compared, not bound
+    return f"http://{name_to_open(known['bind_host'])}:{known['bind_port']}"
 
 
 def _default_hello_name(known: dict[str, Any]) -> str:
@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     )
 
     bind_host: str = Field(default="127.0.0.1", description="Address the web pages are served on.")
-    bind_port: Port = Field(default=DEFAULT_PORT, description="Port the web pages are served on; 0 takes a free one.")
+    bind_port: Port = Field(
+        default=DEFAULT_PORT, description="Port the web pages are served on; 0 takes a free one."
+    )
     public_url: WebAddress = Field(
         default_factory=_default_public_url,
         description="Where people reach Tocsin from outside: the start of every unsubscribe and click link,"
@@ -73,7 +75,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field(
         default="127.0.0.1",
-        description="Addresses of the reverse proxies whose X-Forwarded-* headers are believed, separated by commas.",
+        description="Reverse proxies whose X-Forwarded-* headers are believed: addresses, separated by commas.",
     )
 
     smtp_url: Relay | None = Field(
@@ -83,8 +85,8 @@ class Settings(BaseSettings):
     )
     smtp_ca_file: Annotated[Path, AfterValidator(checks.existing_file)] | None = Field(
         default=None,
-        description="PEM file of the authorities that may sign the relay's certificate, for a relay of your own."
-        " Without it, those the system trusts.",
+        description="PEM file of the authorities that may sign the relay's certificate, for a relay of your"
+        " own. Without it, those the system trusts.",
     )
     smtp_routes: Annotated[
         dict[str, SecretStr], NoDecode, BeforeValidator(checks.from_json), AfterValidator(checks.routes)
@@ -98,10 +100,11 @@ class Settings(BaseSettings):
     smtp_messages_per_connection: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=100, description="Messages handed over on a connection before a new one is made."
     )
-    smtp_timeout: Rate = Field(default=30, description="Seconds a relay may take to answer one step.")
+    smtp_timeout: Rate = Field(default=60, description="Seconds a relay may take to answer one step.")
     hello_name: str = Field(
         default_factory=_default_hello_name,
-        description="Name given in EHLO; it should resolve to this machine. Without it, the host of the public URL.",
+        description="Name given in EHLO; it should resolve to this machine. Without it, the host of the public"
+        " URL.",
     )
 
     inbound_host: str = Field(
@@ -109,14 +112,17 @@ class Settings(BaseSettings):
     )
     inbound_port: Port | None = Field(
         default=None,
-        description="Port on which Tocsin receives bounces, complaints and mailed unsubscriptions by SMTP. Without"
-        " it, no listener: pipe such mail to `tocsin inbound` instead.",
+        description="Port on which Tocsin receives bounces, complaints and mailed unsubscriptions by SMTP."
+        " Without it, no listener: pipe such mail to `tocsin inbound` instead.",
     )
 
-    twilio_account_sid: str | None = Field(default=None, description="Twilio account for SMS, AC and 32 digits.")
+    twilio_account_sid: str | None = Field(
+        default=None, description="Twilio account for SMS, AC and 32 digits."
+    )
     twilio_auth_token: SecretStr | None = Field(default=None, description="Secret of the Twilio account.")
     twilio_base_url: WebAddress | None = Field(
-        default=None, description="Another address for Twilio's API, for rehearsals. Without it, Twilio's own."
+        default=None,
+        description="Another address for Twilio's API, for rehearsals. Without it, Twilio's own.",
     )
 
     emails_per_second: Rate = Field(
@@ -126,10 +132,11 @@ class Settings(BaseSettings):
         dict[str, float], NoDecode, BeforeValidator(checks.from_json), AfterValidator(checks.rates)
     ] = Field(
         default_factory=dict,
-        description='Most e-mails a second from one identity to one provider, as JSON: {"gmail": 20, "orange": 5}.'
+        description="Most e-mails a second to one provider, all identities together, as JSON:"
+        ' {"gmail": 20, "orange": 5}.'
         " Providers that are not named keep Tocsin's own cautious rate.",
     )
-    sms_per_second: Rate = Field(default=1, description="Most SMS a second from one identity.")
+    sms_per_second: Rate = Field(default=10, description="Most SMS a second from one identity.")
 
     zone: Annotated[str, AfterValidator(checks.zone)] = Field(
         default="Europe/Paris", description="Time zone in which times are typed and shown."
@@ -138,7 +145,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least serious kind of log line written: debug, info, warning or error."
     )
-    debug: bool = Field(default=False, description="Show the traceback of an error; for reports to developers.")
+    debug: bool = Field(
+        default=False, description="Show the traceback of an error; for reports to developers."
+    )
 
     @property
     def relay(self) -> RelayAddress | None:
@@ -178,7 +187,8 @@ def load_settings(
     """
     written = _read_file(file)
     try:
-        settings = Settings(_env_file=file, _env_file_encoding="utf-8", **overrides)
+        # pydantic-settings takes these two beside the settings, unknown to type checkers.
+        settings = Settings(_env_file=file, _env_file_encoding="utf-8", **overrides)  # type: ignore[call-arg]
     except ValidationError as error:
         raise SettingsError("\n".join(describe_problems(error, SECRET_FIELDS))) from error
     known = {variable(name) for name in Settings.model_fields}

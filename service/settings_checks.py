@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from models.providers import OTHER, PROVIDERS
 from models.keyring import MINIMUM_SECRET_LENGTH
+from models.providers import OTHER, PROVIDERS
 from service.smtp_url import parse_smtp_url
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}

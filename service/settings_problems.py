@@ -45,7 +45,9 @@ def describe_problems(error: ValidationError, secret_fields: Collection[str]) ->
     details = error.errors(include_url=False)
     # A default computed from another setting could not be, because that one is wrong: told already.
     return [
-        _describe(detail, secret_fields) for detail in details if detail["type"] != "default_factory_not_called"
+        _describe(detail, secret_fields)
+        for detail in details
+        if detail["type"] != "default_factory_not_called"
     ]
 
 

@@ -48,7 +48,9 @@ def parse_smtp_url(text: str) -> RelayAddress:
         # A slash, # or ? in a password ends the host part too early: say so rather than connect elsewhere.
         raise ValueError("goes on after the port; percent-encode /, ?, # and @ in the password (@ is %40)")
     if (parts.username is None) != (parts.password is None):
-        raise ValueError("has a user name without a password or the other way round; write user:password@host")
+        raise ValueError(
+            "has a user name without a password or the other way round; write user:password@host"
+        )
     return RelayAddress(
         tls=tls,
         host=parts.hostname,

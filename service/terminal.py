@@ -9,22 +9,46 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Protocol
 
 from pydantic import SecretStr
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
-from service.doctor import Finding, Level
+from service.findings import Finding, Level
 from service.settings import SECRET_FIELDS, Settings
 from service.settings_problems import variable
 from service.smtp_url import mask_url
 
 PIPE_WIDTH = 160
-MARKS = MappingProxyType({Level.FINE: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.BLOCKING: ("✗", "red")})
+TXT_PIECE = 255
+MARKS = MappingProxyType(
+    {Level.FINE: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.BLOCKING: ("✗", "red")}
+)
+
+
+class PublishedRecord(Protocol):
+    """A DNS record to publish: `kind` is MX, TXT or CNAME, `purpose` one sentence."""
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def value(self) -> str: ...  # noqa: D102
+    @property
+    def purpose(self) -> str: ...  # noqa: D102
 
 
 def screen(*, stderr: bool = False) -> Console:
@@ -39,6 +63,11 @@ def say(text: str) -> None:
     screen().print(text, markup=False, soft_wrap=True)
 
 
+def warn(text: str) -> None:
+    """Print a sentence on standard error, so that it is seen and does not get into the output."""
+    screen(stderr=True).print(text, markup=False, soft_wrap=True)
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """A table of `rows`, or the sentence `empty` when there is none.
 
@@ -47,7 +76,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
     console = screen()
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=console.is_terminal)
     for name in columns:
-        table.add_column(name.removeprefix("#"), justify="right" if name.startswith("#") else "left", overflow="fold")
+        table.add_column(
+            name.removeprefix("#"), justify="right" if name.startswith("#") else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     if table.row_count:
@@ -67,7 +98,7 @@ def print_settings(settings: Settings) -> None:
         if not given:
             line.append("  (default)", style="dim")
         console.print(line, soft_wrap=True)
-        console.print(Padding(Text(field.description or "", style="dim"), (0, 0, 0, 4)))
+        console.print(Padding(Text(field.description or "", style="dim"), (0, 0, 0, 4), expand=False))
 
 
 def shown_setting(settings: Settings, name: str) -> str:
@@ -101,7 +132,7 @@ def print_findings(findings: Iterable[Finding]) -> bool:
         line = Text.assemble("  ", (mark, colour), " ", finding.what)
         console.print(line, soft_wrap=True)
         if finding.advice:
-            console.print(Padding(Text(finding.advice, style="dim"), (0, 0, 0, 4)))
+            console.print(Padding(Text(finding.advice, style="dim"), (0, 0, 0, 4), expand=False))
     blocking, warnings = counts[Level.BLOCKING], counts[Level.WARNING]
     if blocking:
         say(f"\n{plural(blocking, 'thing')} would keep a campaign from leaving" + _besides(warnings))
@@ -117,6 +148,27 @@ def _besides(warnings: int) -> str:
 def plural(count: int, noun: str) -> str:
     """A count and its noun: `1 row`, `2,000 rows`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def print_dns_records(records: Sequence[PublishedRecord]) -> None:
+    """Records as a list to read, what each is for, then as lines of a zone file to copy."""
+    console = screen()
+    for record in records:
+        console.print(Text.assemble((record.kind, "bold"), "  ", (record.name, "cyan")), soft_wrap=True)
+        console.print(Padding(Text(record.purpose, style="dim"), (0, 0, 0, 4), expand=False))
+        console.print(Padding(Text(record.value), (0, 0, 0, 4), expand=False))
+    say("\nThe same as lines of a zone file:\n")
+    for record in records:
+        say(zone_line(record))
+
+
+def zone_line(record: PublishedRecord) -> str:
+    """One line of a zone file; long texts in quoted pieces of 255 characters at most (RFC 1035 3.3)."""
+    value = record.value
+    if record.kind == "TXT":
+        pieces = [value[start : start + TXT_PIECE] for start in range(0, len(value), TXT_PIECE)] or [""]
+        value = " ".join(f'"{piece}"' for piece in pieces)
+    return f"{record.name.rstrip('.')}. IN {record.kind} {value}"
 
 
 def words(value: StrEnum) -> str:

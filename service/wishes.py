@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -12,8 +13,10 @@ from models.identity import Identity
 from models.segment import Segment
 from models.states import IdentityRule, LegalBasis
 from models.template import TemplateVersion
-from service.desk import Desk
 from service.terminal import words
+
+if TYPE_CHECKING:
+    from scheduler.campaigns import NewCampaign
 
 NOW = "now"
 
@@ -32,13 +35,12 @@ class Wish:
     with_seeds: bool = True
 
 
-async def make_campaign(session: AsyncSession, wish: Wish, desk: Desk) -> tuple[Campaign, str]:
-    """The draft, and one sentence saying whom it reaches and who is left out."""
-    from scheduler.campaigns import NewCampaign, create_campaign
-    from scheduler.preview import preview_audience
+async def resolve(session: AsyncSession, wish: Wish, zone: str) -> "NewCampaign":
+    """The same campaign in numbers; NotFoundError for a name that names nothing."""
+    from scheduler.campaigns import NewCampaign
 
     version = await wanted_version(session, wish.template)
-    wanted = NewCampaign(
+    return NewCampaign(
         name=wish.name,
         template_version_id=version.id,
         include=[(await wanted_segment(session, name)).id for name in wish.segments],
@@ -47,18 +49,31 @@ async def make_campaign(session: AsyncSession, wish: Wish, desk: Desk) -> tuple[
         identity_rule=wish.rule,
         basis=wish.basis,
         with_seeds=wish.with_seeds,
-        zone=desk.settings.zone,
+        zone=zone,
     )
-    now = desk.clock.now()
-    campaign = await create_campaign(session, wanted, now)
-    preview = await preview_audience(session, wanted, now)
+
+
+async def tell_reach(session: AsyncSession, wanted: "NewCampaign", now: datetime) -> str:
+    """One sentence saying how many it would reach at this moment, and who is left out for what."""
+    from scheduler.preview import preview_audience
+    from store.templates import get_version, template_of
+
+    template = await template_of(session, await get_version(session, wanted.template_version_id))
+    preview = await preview_audience(
+        session,
+        include=wanted.include,
+        exclude=wanted.exclude,
+        channel=template.channel,
+        basis=wanted.basis,
+        now=now,
+    )
     left_out = ", ".join(f"{count:,} {words(reason)}" for reason, count in preview.left_out.items() if count)
     reach = f"{preview.targeted:,} targeted, {preview.deliveries:,} would get it"
-    return campaign, f"{reach}; left out: {left_out}." if left_out else f"{reach}."
+    return f"{reach}; left out: {left_out}." if left_out else f"{reach}."
 
 
 def moment_of(text: str, zone: str, now: datetime) -> tuple[datetime, str]:
-    """The wall-clock time, without offset, that `text` names in `zone`; the word now is the present moment."""
+    """The wall-clock time, without offset, that `text` names in `zone`; "now" is the present."""
     try:
         known = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -72,7 +87,9 @@ def moment_of(text: str, zone: str, now: datetime) -> tuple[datetime, str]:
     except ValueError as error:
         raise BadInputError(f"{text!r} is no time.", "Write now, or a time as '2026-12-01 18:30'.") from error
     if moment.tzinfo is not None:
-        raise BadInputError(f"{text!r} carries an offset.", "Write the time on the wall, and the zone with --zone.")
+        raise BadInputError(
+            f"{text!r} carries an offset.", "Write the time on the wall, and the zone with --zone."
+        )
     return moment, zone
 
 
@@ -84,7 +101,9 @@ async def wanted_campaign(session: AsyncSession, which: str) -> Campaign:
         return await get_campaign(session, int(which))
     campaign = await find_campaign(session, which)
     if campaign is None:
-        raise NotFoundError(f"There is no campaign {which!r}.", "`tocsin campaign list` shows those there are.")
+        raise NotFoundError(
+            f"There is no campaign {which!r}.", "`tocsin campaign list` shows those there are."
+        )
     return campaign
 
 
@@ -114,5 +133,7 @@ async def wanted_version(session: AsyncSession, name: str) -> TemplateVersion:
 
     version = await latest_version(session, name)
     if version is None:
-        raise NotFoundError(f"There is no template {name!r}.", "`tocsin template list` shows those there are.")
+        raise NotFoundError(
+            f"There is no template {name!r}.", "`tocsin template list` shows those there are."
+        )
     return version

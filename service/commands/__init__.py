@@ -1,8 +1,9 @@
-"""The commands of `tocsin`, one module a noun; each reads what was typed, does one thing and prints the result.
+"""The commands of `tocsin`, one module a noun; each does one thing and prints the result.
 
 They hold no rules of their own: what may be done is decided in the rooms below.
 """
 
+import inspect
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,12 +12,23 @@ from rich.markup import escape
 
 from models.errors import BadInputError
 
-__all__ = ["examples", "noun", "read_pairs", "read_text"]
+__all__ = ["examples", "noun", "read_pairs", "read_text", "unwrap_help"]
 
 
 def noun(sentence: str) -> typer.Typer:
     """An empty group of commands; typed alone, it prints its help."""
     return typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", help=sentence)
+
+
+def unwrap_help(app: typer.Typer) -> None:
+    """Undo the line breaks that the source puts into docstrings: the terminal has its own width."""
+    for command in app.registered_commands:
+        if command.callback is not None:
+            paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
+            command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            unwrap_help(group.typer_instance)
 
 
 def examples(*lines: str) -> str:

@@ -13,9 +13,9 @@ from models.states import DeliveryState, IdentityRule, LeftOutReason, LegalBasis
 from service.commands import examples, noun
 from service.desk import Desk, work
 from service.terminal import print_table, say, words
-from service.wishes import Wish, make_campaign, moment_of, wanted_campaign
+from service.wishes import Wish, moment_of, resolve, tell_reach, wanted_campaign
 
-group = noun("Campaigns: a template to an audience from a sender at a moment.")
+group = noun("Make, schedule, follow, pause and stop campaigns.")
 
 Which = Annotated[str, typer.Argument(help="Number or name of the campaign.", metavar="CAMPAIGN")]
 Name = Annotated[str, typer.Argument(help="Name of the campaign.", metavar="NAME")]
@@ -29,21 +29,27 @@ Senders = Annotated[
     list[str], typer.Option("--from", help="Sender identity; may be given several times.", metavar="KEY")
 ]
 Excluded = Annotated[
-    list[str] | None, typer.Option("--exclude", help="Who does not, even so; may be given several times.", metavar="NAME")
+    list[str] | None,
+    typer.Option("--exclude", help="Who does not, even so; may be given several times.", metavar="NAME"),
 ]
 Rule = Annotated[
     IdentityRule,
     typer.Option(
         "--rule",
-        help="With several identities: one (the first), territory (the nearest to the person), rotate (shared out).",
+        help="Which identity writes to whom: one (the first), territory (the person's own), rotate"
+        " (shared out).",
     ),
 ]
 Basis = Annotated[
     LegalBasis,
-    typer.Option("--basis", help="consent: to those who gave it; legitimate_interest: to all who did not withdraw."),
+    typer.Option(
+        "--basis", help="consent: to those who gave it; legitimate_interest: to all who did not withdraw."
+    ),
 ]
 Seeds = Annotated[bool, typer.Option("--seeds/--no-seeds", help="Write to the seed mailboxes, too.")]
-At = Annotated[str, typer.Option("--at", help="When to start: now, or a time as '2026-12-01 18:30'.", metavar="TIME")]
+At = Annotated[
+    str, typer.Option("--at", help="When to start: now, or a time as '2026-12-01 18:30'.", metavar="TIME")
+]
 Zone = Annotated[
     str | None, typer.Option("--zone", help="Time zone of --at, instead of TOCSIN_ZONE.", metavar="ZONE")
 ]
@@ -58,6 +64,7 @@ Zone = Annotated[
     ),
 )
 def create(
+    *,
     name: Name,
     template: TemplateName,
     segment: Segments,
@@ -74,8 +81,13 @@ def create(
     wish = Wish(name, template, tuple(segment), tuple(exclude or ()), tuple(sender), rule, basis, seeds)
 
     async def make(desk: Desk) -> tuple[Campaign, str]:
+        from scheduler import campaigns
+
+        now = desk.clock.now()
         async with desk.database.write() as session:
-            return await make_campaign(session, wish, desk)
+            wanted = await resolve(session, wish, desk.settings.zone)
+            campaign = await campaigns.create_campaign(session, wanted, now)
+            return campaign, await tell_reach(session, wanted, now)
 
     campaign, reach = work(make)
     say(reach)
@@ -91,7 +103,10 @@ def list_(limit: Annotated[int, typer.Option(help="How many, the newest first.",
 
         async with desk.database.read() as session:
             found = await list_campaigns(session, limit=limit)
-        return [(each.id, each.name, each.channel.value, each.state.value, _starts(each), each.frozen) for each in found]
+        return [
+            (each.id, each.name, each.channel.value, each.state.value, _starts(each), each.frozen)
+            for each in found
+        ]
 
     print_table(
         ["#No.", "Campaign", "Channel", "State", "Starts", "#Messages"],
@@ -146,7 +161,9 @@ async def _look(
 
 @group.command(
     "schedule",
-    epilog=examples("tocsin campaign schedule 3 --at now", "tocsin campaign schedule 3 --at '2026-12-01 18:30'"),
+    epilog=examples(
+        "tocsin campaign schedule 3 --at now", "tocsin campaign schedule 3 --at '2026-12-01 18:30'"
+    ),
 )
 def schedule(campaign: Which, at: At, zone: Zone = None) -> None:
     """Say when a draft starts. The service (`tocsin serve`) does the rest.
@@ -208,7 +225,10 @@ def cancel(campaign: Which) -> None:
 
 @group.command("watch", epilog=examples("tocsin campaign watch 3"))
 def watch(campaign: Which) -> None:
-    """Follow a running campaign until it is finished: how many left, and how fast. Ctrl-C only stops watching."""
+    """Follow a running campaign until it is finished: how many left, how fast.
+
+    Ctrl-C only stops watching.
+    """
     from service.watching import follow
 
     work(lambda desk: follow(desk, campaign))

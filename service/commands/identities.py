@@ -1,6 +1,7 @@
 """`tocsin identity`: who we send as, and the DNS records that make receivers believe it."""
 
-from typing import Annotated
+import asyncio
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,10 +11,13 @@ from models.states import IdentityState
 from models.text import fold
 from service.commands import examples, noun
 from service.desk import Desk, work
-from service.terminal import print_table, say
+from service.terminal import print_dns_records, print_table, say
 from service.wishes import wanted_identity
 
-group = noun("Who campaigns are sent as: the From address, the SMS sender, the DKIM keys, the territory.")
+if TYPE_CHECKING:
+    from deliverability.dns_checks import DnsRecord
+
+group = noun("Who sends: From address, SMS sender, DKIM keys.")
 SELECTORS = {DkimAlgorithm.RSA: "tocsin-rsa", DkimAlgorithm.ED25519: "tocsin-ed"}
 FOLDED = frozenset({TerritoryKind.COMMUNE, TerritoryKind.CANTON})
 KEY_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -29,21 +33,29 @@ KEY_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
     ),
 )
 def add(
+    *,
     key: Annotated[str, typer.Argument(help="Short name: small letters, digits, hyphens.", metavar="KEY")],
     name: Annotated[str, typer.Option(help="Name people see as the sender.", metavar="TEXT")],
     organisation: Annotated[str, typer.Option(help="Who is behind it, for the footer.", metavar="TEXT")] = "",
     address: Annotated[str, typer.Option(help="Postal address, for the footer.", metavar="TEXT")] = "",
     email: Annotated[str | None, typer.Option(help="From address of e-mails.", metavar="ADDRESS")] = None,
-    reply_to: Annotated[str | None, typer.Option(help="Where answers go, if elsewhere.", metavar="ADDRESS")] = None,
+    reply_to: Annotated[
+        str | None, typer.Option(help="Where answers go, if elsewhere.", metavar="ADDRESS")
+    ] = None,
     bounces: Annotated[
         str | None,
-        typer.Option(help="Domain of the return path; without it, bounces. and the From domain.", metavar="DOMAIN"),
+        typer.Option(
+            help="Domain of the return path; without it, bounces. and the From domain.", metavar="DOMAIN"
+        ),
     ] = None,
     sms_sender: Annotated[
         str | None, typer.Option(help="SMS sender: a number as +33…, or up to 11 letters.", metavar="SENDER")
     ] = None,
     territory: Annotated[
-        str, typer.Option(help="What it speaks for: national, or KIND=VALUE as departement=69.", metavar="KIND=VALUE")
+        str,
+        typer.Option(
+            help="What it speaks for: national, or KIND=VALUE as departement=69.", metavar="KIND=VALUE"
+        ),
     ] = "national",
     emails_per_second: Annotated[
         float | None, typer.Option(help="Its own limit, instead of TOCSIN_EMAILS_PER_SECOND.", min=0.001)
@@ -62,7 +74,9 @@ def add(
         emails_per_second=emails_per_second,
     )
     if email is None and sms_sender is None:
-        raise BadInputError("An identity needs something to send from.", "Give --email, --sms-sender or both.")
+        raise BadInputError(
+            "An identity needs something to send from.", "Give --email, --sms-sender or both."
+        )
     if email is not None:
         _give_email(identity, email, reply_to, bounces)
     work(lambda desk: _save(desk, identity))
@@ -73,7 +87,9 @@ def add(
 
 def _key(text: str) -> str:
     if not text or len(text) > 60 or set(text) - KEY_SIGNS:
-        raise BadInputError(f"{text!r} is no short name.", "Use small letters, digits and hyphens, as in rhone-69.")
+        raise BadInputError(
+            f"{text!r} is no short name.", "Use small letters, digits and hyphens, as in rhone-69."
+        )
     return text
 
 
@@ -85,7 +101,9 @@ def _territory(text: str) -> tuple[TerritoryKind, str]:
         raise BadInputError(f"{word!r} is no kind of territory.", f"The kinds are {', '.join(kinds)}.")
     kind = TerritoryKind(word)
     if (kind is TerritoryKind.NATIONAL) == bool(value.strip()):
-        raise BadInputError(f"{text!r} is no territory.", "Write national, or KIND=VALUE as in departement=69.")
+        raise BadInputError(
+            f"{text!r} is no territory.", "Write national, or KIND=VALUE as in departement=69."
+        )
     return kind, fold(value) if kind in FOLDED else value.strip()
 
 
@@ -109,7 +127,7 @@ async def _save(desk: Desk, identity: Identity) -> None:
     keys = []
     if identity.from_email:
         for algorithm, selector in SELECTORS.items():
-            made = make_key(algorithm)
+            made = await asyncio.to_thread(make_key, algorithm)
             keys.append(
                 DkimKey(
                     selector=selector,
@@ -156,7 +174,7 @@ def dns(key: Annotated[str, typer.Argument(help="Short name of the identity.", m
 def _print_records(key: str) -> None:
     """The records as a table to read, then as lines of a zone file to copy."""
 
-    async def read(desk: Desk) -> list[DnsRecord]:
+    async def read(desk: Desk) -> list["DnsRecord"]:
         from deliverability.dns_checks import records_to_publish
         from store.identities import keys_of
 
@@ -170,4 +188,4 @@ def _print_records(key: str) -> None:
 
 def register(app: typer.Typer) -> None:
     """Put the group on the root."""
-    app.add_typer(group, name="identity", rich_help_panel="Messages")
+    app.add_typer(group, name="identity", rich_help_panel="Prepare")

@@ -23,12 +23,12 @@ def serve(
         int | None, typer.Option(help="Port to serve on, instead of TOCSIN_BIND_PORT.", min=0, max=65535)
     ] = None,
 ) -> None:
-    """Run Tocsin: the web pages, the sending, and the listener for bounces.
+    """Run Tocsin: web pages, sending, and the listener for bounces.
 
     Ctrl-C or SIGTERM stops it: what is on the wire is finished, the rest waits in the database for the
     next start.
     """
-    from service.assembly import run_service
+    from service.running import run_service
 
     given = {"bind_host": host, "bind_port": port}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
@@ -37,8 +37,8 @@ def serve(
 
 
 def worker() -> None:
-    """Run the sending alone, without web pages. Needs PostgreSQL."""
-    from service.assembly import run_service
+    """Run the sending alone, without pages (PostgreSQL only)."""
+    from service.running import run_service
 
     settings = read_settings()
     if settings.uses_sqlite:
@@ -56,9 +56,10 @@ def demo(
     ] = False,
     port: Annotated[int | None, typer.Option(help="Port of the web pages.", min=0, max=65535)] = None,
 ) -> None:
-    """Rehearse: a small outside world, 2,000 people, campaigns, and their report.
+    """Rehearse campaigns in a small outside world of their own.
 
-    Everything stays on this machine: no message leaves it.
+    2,000 people, mail servers with the manners of the big providers, seed mailboxes, an SMS provider:
+    everything runs on this machine, and no message leaves it.
     """
     from service.demo import run_demo
 
@@ -75,7 +76,7 @@ def inbound(
         ),
     ] = None,
 ) -> None:
-    """Read one mail from standard input: a bounce, a complaint, a mailed unsubscription.
+    """Take in one bounce or complaint from standard input.
 
     For mail servers that deliver to a command. Nothing is answered to anybody, and mail that says
     nothing about a message of ours changes nothing.
@@ -117,5 +118,8 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=panel, epilog=examples("tocsin worker"))(worker)
     app.command(
         rich_help_panel=panel,
-        epilog=examples("tocsin inbound < bounce.eml", "tocsin inbound --recipient b+token@bounces.example.org < bounce.eml"),
+        epilog=examples(
+            "tocsin inbound < bounce.eml",
+            "tocsin inbound --recipient b+token@bounces.example.org < bounce.eml",
+        ),
     )(inbound)

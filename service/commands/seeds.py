@@ -12,7 +12,7 @@ from service.commands import examples, noun
 from service.desk import Desk, work
 from service.terminal import print_table, say
 
-group = noun("Mailboxes of our own at the providers, read to see whether mail lands in the inbox or in spam.")
+group = noun("Mailboxes of our own, to see where mail lands.")
 PROVIDER_KEYS = (*(provider.key for provider in PROVIDERS), OTHER)
 
 
@@ -26,7 +26,9 @@ PROVIDER_KEYS = (*(provider.key for provider in PROVIDERS), OTHER)
 def add(
     address: Annotated[str, typer.Argument(help="Address of the mailbox.", metavar="EMAIL")],
     imap: Annotated[str, typer.Option(help="IMAP server, with the port if not 993.", metavar="HOST[:PORT]")],
-    username: Annotated[str | None, typer.Option(help="User name, if not the address.", metavar="NAME")] = None,
+    username: Annotated[
+        str | None, typer.Option(help="User name, if not the address.", metavar="NAME")
+    ] = None,
     provider: Annotated[
         str | None, typer.Option(help="Provider it stands for, if the address does not tell.", metavar="KEY")
     ] = None,
@@ -40,7 +42,9 @@ def add(
     if port and not port.isdigit():
         raise BadInputError(f"{imap!r} has a port that is no number.", "Write imap.example.org:993.")
     if provider is not None and provider not in PROVIDER_KEYS:
-        raise BadInputError(f"{provider!r} is no provider.", f"The known ones are {', '.join(PROVIDER_KEYS)}.")
+        raise BadInputError(
+            f"{provider!r} is no provider.", f"The known ones are {', '.join(PROVIDER_KEYS)}."
+        )
     password = _ask_password()
 
     async def save(desk: Desk) -> str:

@@ -13,29 +13,33 @@ from service.desk import Desk, work
 from service.terminal import plural, print_table, say
 from service.wishes import wanted_segment
 
-group = noun("Named rules over people: who belongs, counted and explained.")
+group = noun("Named rules over people: made, counted, explained.")
 Name = Annotated[str, typer.Argument(help="Name of the segment.", metavar="NAME")]
 
 
 @group.command(
     "add",
     epilog=examples(
-        "tocsin segment add lyon 'commune = Lyon'",
-        "tocsin segment add members-69 'departement = 69 and tag = member and not tag = elected'",
+        "tocsin segment add lyon 'commune:Lyon'",
+        "tocsin segment add members-69 'tag:member and departement:69 except level:elected'",
         "tocsin segment add everybody --file everybody.txt",
     ),
 )
 def add(
     name: Name,
     rule: Annotated[str | None, typer.Argument(help="The rule, in quotes.", metavar="RULE")] = None,
-    file: Annotated[Path | None, typer.Option(help="Read the rule from this file instead.", metavar="FILE")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Read the rule from this file instead.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Make a segment, or give one a new rule, and count who belongs.
 
     The language of rules is described in docs/segments.md.
     """
     if (rule is None) == (file is None):
-        raise BadInputError("A segment needs its rule once.", "Give it in quotes after the name, or with --file.")
+        raise BadInputError(
+            "A segment needs its rule once.", "Give it in quotes after the name, or with --file."
+        )
     text = rule if file is None else read_text(file)
     count = work(lambda desk: _save(desk, name, text or ""))
     say(f"{name}: {plural(count, 'person')} now.".replace("persons", "people"))
@@ -69,7 +73,10 @@ def list_() -> None:
     )
 
 
-@group.command("count", epilog=examples("tocsin segment count lyon", "tocsin segment count --rule 'tag = member'"))
+@group.command(
+    "count",
+    epilog=examples("tocsin segment count lyon", "tocsin segment count --rule 'tag:member and age>=18'"),
+)
 def count_(
     name: Annotated[str | None, typer.Argument(help="Name of the segment.", metavar="NAME")] = None,
     rule: Annotated[str | None, typer.Option(help="A rule to try, not kept.", metavar="RULE")] = None,
@@ -87,7 +94,8 @@ def count_(
 
 
 @group.command(
-    "explain", epilog=examples("tocsin segment explain lyon", "tocsin segment explain --rule 'tag = member'")
+    "explain",
+    epilog=examples("tocsin segment explain lyon", "tocsin segment explain --rule 'tag:member and age>=18'"),
 )
 def explain_(
     name: Annotated[str | None, typer.Argument(help="Name of the segment.", metavar="NAME")] = None,
@@ -120,4 +128,4 @@ async def _tree(desk: Desk, name: str | None, rule: str | None) -> Node:
 
 def register(app: typer.Typer) -> None:
     """Put the group on the root."""
-    app.add_typer(group, name="segment", rich_help_panel="People")
+    app.add_typer(group, name="segment", rich_help_panel="Prepare")

@@ -13,7 +13,7 @@ from store import Database
 
 
 def migrate() -> None:
-    """Make the database, or bring an older one to the form this version needs.
+    """Make the database, or bring it up to this version.
 
     Run it before the first start and after every update; running it again changes nothing.
     """
@@ -39,10 +39,10 @@ def migrate() -> None:
 
 
 def settings() -> None:
-    """Show every setting as it is in force, secrets hidden, and what it is for.
+    """Show every setting in force, and what it is for.
 
-    Settings come from variables of the environment and from the file tocsin.env in the working
-    directory, which holds lines such as TOCSIN_SMTP_URL=smtps://user:password@relay.example
+    Secrets are hidden. Settings come from variables of the environment and from the file tocsin.env in
+    the working directory, which holds lines such as TOCSIN_SMTP_URL=smtps://user:password@relay.example
     """
     print_settings(read_settings())
 
@@ -52,7 +52,7 @@ def doctor(
         bool, typer.Option("--quick", help="Leave out what needs the network: the relay, Twilio, DNS.")
     ] = False,
 ) -> None:
-    """Check everything a campaign depends on, and say what to mend.
+    """Check all a campaign depends on, and say what to mend.
 
     The exit status is 1 when something would keep a campaign from leaving.
     """

@@ -15,7 +15,7 @@ from service.desk import Desk, work
 from service.terminal import print_table, say
 from service.wishes import wanted_version
 
-group = noun("Messages, e-mail (MJML) and SMS, in versions that never change once written.")
+group = noun("What is said: e-mails (MJML) and SMS, in versions.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Draft:
     ),
 )
 def add(
+    *,
     name: Annotated[str, typer.Argument(help="Name of the template.", metavar="NAME")],
     file: Annotated[
         Path | None, typer.Option(help="The body: MJML for e-mail, plain text for SMS.", metavar="FILE")
@@ -55,7 +56,9 @@ def add(
     ] = None,
     fallback: Annotated[
         list[str] | None,
-        typer.Option(help="What stands for an empty field; may be given several times.", metavar="FIELD=TEXT"),
+        typer.Option(
+            help="What stands for an empty field; may be given several times.", metavar="FIELD=TEXT"
+        ),
     ] = None,
 ) -> None:
     """Make a template, or the next version of one, after checking that it compiles.
@@ -87,7 +90,9 @@ def _draft(file: Path | None, starter: str | None, *, sms: bool) -> Draft:
     for known in starters():
         if known.name == starter:
             return Draft(known.channel, known.subject, known.preheader, known.body, known.fallbacks)
-    raise NotFoundError(f"There is no starter {starter!r}.", "`tocsin template starters` shows those there are.")
+    raise NotFoundError(
+        f"There is no starter {starter!r}.", "`tocsin template starters` shows those there are."
+    )
 
 
 def _check(draft: Draft) -> list[str]:
@@ -145,7 +150,9 @@ def list_() -> None:
     )
 
 
-@group.command("show", epilog=examples("tocsin template show hello", "tocsin template show hello > hello.mjml"))
+@group.command(
+    "show", epilog=examples("tocsin template show hello", "tocsin template show hello > hello.mjml")
+)
 def show(name: Annotated[str, typer.Argument(help="Name of the template.", metavar="NAME")]) -> None:
     """Print the body of a template's newest version, as it was written."""
 
@@ -170,4 +177,4 @@ def starters_() -> None:
 
 def register(app: typer.Typer) -> None:
     """Put the group on the root."""
-    app.add_typer(group, name="template", rich_help_panel="Messages")
+    app.add_typer(group, name="template", rich_help_panel="Prepare")

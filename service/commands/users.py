@@ -11,7 +11,7 @@ from service.commands import examples, noun
 from service.desk import Desk, work
 from service.terminal import print_table, say
 
-group = noun("People of the organisation who may sign in to the web pages.")
+group = noun("Who may sign in to the web pages.")
 
 
 @group.command(

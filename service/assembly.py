@@ -1,0 +1,206 @@
+"""A running Tocsin out of its settings: every part made, started in order, and stopped in the opposite one.
+
+`async with assemble(settings) as parts` is the whole of it. What can be refused is refused before the
+first message could leave: a database that is missing or of another version, a second service on the
+same one, a busy port.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from deliverability.inbox import InboundServer
+from models.clock import Clock, SystemClock
+from models.keyring import Keyring
+from models.states import Channel
+from models.tokens import Tokens
+from scheduler import Conductor, ConductorOptions, DispatchOptions, Pace
+from sender import Transport
+from service.desk import require_migrated
+from service.listening import port_problem, take_port
+from service.secret_key import open_keyring
+from service.settings import Settings
+from service.transports import make_transports
+from store import Database
+from web import WebContext, create_app
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+GRACE_S = 10
+"""How long open requests may take to end once the service stops."""
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What runs: `web_port` and `inbound_port` are None where nothing listens.
+
+    `setup_code` makes the first administrator, on the pages.
+    """
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    keyring: Keyring
+    tokens: Tokens
+    transports: Mapping[Channel, Transport]
+    conductor: Conductor
+    setup_code: str
+    web_port: int | None = None
+    inbound_port: int | None = None
+
+
+class _WebServer(uvicorn.Server):
+    """uvicorn without its signal handlers: the service stops as a whole, in its own order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def assemble(
+    settings: Settings, *, with_web: bool = True, clock: Clock | None = None
+) -> AsyncIterator[Parts]:
+    """Everything started; on the way out everything is stopped, what is on the wire being finished first.
+
+    StoreError without a usable database, ConflictError for a second service or a busy port. A part that
+    fails while running ends the block with its error, in an ExceptionGroup.
+    """
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url.get_secret_value())
+        stack.push_async_callback(database.close)
+        await require_migrated(database)
+        await database.lock_service()
+        door = _take_door(settings, stack) if with_web else None
+        parts = _make_parts(settings, database, clock or SystemClock())
+        for transport in parts.transports.values():
+            stack.push_async_callback(transport.close)
+        # The group is left before the transports close: senders end first, then their lines.
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        conducting = group.create_task(parts.conductor.run(), name="conductor")
+        stack.push_async_callback(_end, conducting)
+        if settings.inbound_port is not None:
+            parts = replace(parts, inbound_port=await _start_inbound(parts, stack))
+        if door is not None:
+            server = _WebServer(_web_config(settings, _web_app(parts)))
+            serving = group.create_task(server.serve(sockets=[door]), name="web")
+            stack.push_async_callback(_end_web, server, serving)
+            parts = replace(parts, web_port=door.getsockname()[1])
+        yield parts
+
+
+def _make_parts(settings: Settings, database: Database, clock: Clock) -> Parts:
+    keyring = open_keyring(settings)
+    tokens = Tokens(keyring)
+    transports = make_transports(settings)
+
+    async def poll_seeds() -> None:
+        from deliverability.placement import poll_seeds as look
+
+        await look(database, keyring, clock)
+
+    options = ConductorOptions(
+        public_url=settings.public_url,
+        dispatch=DispatchOptions(
+            pace=Pace(
+                emails_per_second=settings.emails_per_second,
+                sms_per_second=settings.sms_per_second,
+                providers=settings.provider_rates,
+            ),
+            language=settings.language,
+        ),
+        poll_seeds=poll_seeds,
+    )
+    conductor = Conductor(
+        database, clock, transports=transports, tokens=tokens, keyring=keyring, options=options
+    )
+    return Parts(settings, database, clock, keyring, tokens, transports, conductor, _setup_code())
+
+
+def _setup_code() -> str:
+    """Eight digits in two groups: short enough to type, and guesses are throttled."""
+    digits = f"{secrets.randbelow(10**8):08}"
+    return f"{digits[:4]}-{digits[4:]}"
+
+
+def _take_door(settings: Settings, stack: AsyncExitStack) -> socket.socket:
+    door = take_port(settings.bind_host, settings.bind_port, setting="TOCSIN_BIND_PORT")
+    stack.callback(door.close)
+    return door
+
+
+async def _start_inbound(parts: Parts, stack: AsyncExitStack) -> int:
+    host, port = parts.settings.inbound_host, parts.settings.inbound_port or 0
+    inbound = InboundServer(parts.database, parts.tokens, parts.clock, host, port)
+    try:
+        await inbound.start()
+    except OSError as error:
+        raise port_problem(host, port, error, setting="TOCSIN_INBOUND_PORT") from error
+    stack.push_async_callback(inbound.stop)
+    return inbound.port
+
+
+def _web_app(parts: Parts) -> "FastAPI":
+    settings = parts.settings
+    token = settings.twilio_auth_token
+    return create_app(
+        WebContext(
+            database=parts.database,
+            clock=parts.clock,
+            tokens=parts.tokens,
+            keyring=parts.keyring,
+            public_url=settings.public_url,
+            setup_code=parts.setup_code,
+            wake=parts.conductor.wake,
+            twilio_auth_token="" if token is None else token.get_secret_value(),
+            zone=settings.zone,
+            language=settings.language,
+            data_dir=settings.data_dir,
+        )
+    )
+
+
+def _web_config(settings: Settings, app: "FastAPI") -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=settings.log_level == "debug",
+        server_header=False,
+        ws="none",
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has ended; its failure is the group's to tell."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def _end_web(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    await asyncio.wait([task])
+
+
+async def stop_wanted() -> None:
+    """Come back at the first SIGINT or SIGTERM; the second ends the process at once."""
+    loop = asyncio.get_running_loop()
+    wanted = asyncio.Event()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, wanted.set)
+    try:
+        await wanted.wait()
+    finally:
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)

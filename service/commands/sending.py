@@ -1,0 +1,139 @@
+"""Two verbs people look for first: `tocsin send` and `tocsin report`."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from models.campaign import Campaign
+from models.errors import BadInputError
+from models.states import IdentityRule, LegalBasis
+from service.commands import examples
+from service.commands.campaigns import (
+    At,
+    Basis,
+    Excluded,
+    Name,
+    Rule,
+    Seeds,
+    Segments,
+    Senders,
+    TemplateName,
+    Which,
+    Zone,
+)
+from service.desk import Desk, work
+from service.terminal import say
+from service.wishes import Wish, moment_of, resolve, tell_reach, wanted_campaign
+
+if TYPE_CHECKING:
+    from deliverability.report import CampaignReport
+
+
+def send(
+    *,
+    name: Name,
+    template: TemplateName,
+    segment: Segments,
+    sender: Senders,
+    at: At = "now",
+    zone: Zone = None,
+    exclude: Excluded = None,
+    rule: Rule = IdentityRule.ONE,
+    basis: Basis = LegalBasis.CONSENT,
+    seeds: Seeds = True,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")] = False,
+) -> None:
+    """Make a campaign and schedule it, in one step.
+
+    Shows whom it reaches and asks before it is scheduled. The sending itself is done by the service,
+    `tocsin serve`.
+    """
+    wish = Wish(name, template, tuple(segment), tuple(exclude or ()), tuple(sender), rule, basis, seeds)
+
+    def sent(desk: Desk) -> Awaitable[Campaign]:
+        return _make_and_schedule(desk, wish, at, zone or desk.settings.zone, yes=yes)
+
+    campaign = work(sent)
+    say(f"Campaign {campaign.id} is scheduled: `tocsin campaign watch {campaign.id}` follows it.")
+
+
+async def _make_and_schedule(desk: Desk, wish: Wish, at: str, zone: str, *, yes: bool) -> Campaign:
+    from scheduler import campaigns
+
+    async with desk.database.read() as session:
+        wanted = await resolve(session, wish, desk.settings.zone)
+        say(await tell_reach(session, wanted, desk.clock.now()))
+    # Asked with no transaction open: a person may take their time, and the service goes on meanwhile.
+    await asyncio.to_thread(_ask, yes=yes)
+    now = desk.clock.now()
+    local_time, zone_name = moment_of(at, zone, now)
+    async with desk.database.write() as session:
+        campaign = await campaigns.create_campaign(session, wanted, now)
+        return await campaigns.schedule(session, campaign.id, local_time, zone_name, now)
+
+
+def _ask(*, yes: bool) -> None:
+    """Go on only with a person's yes; BadInputError when there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise BadInputError("Nobody is here to say yes.", "Add --yes to send without being asked.")
+    if not typer.confirm("Schedule it?"):
+        raise typer.Abort
+
+
+def report(
+    campaign: Which,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV, for spreadsheets.")] = False,
+) -> None:
+    """Show what became of a campaign.
+
+    Accepted, bounced, complained, in the inbox or in spam: by provider and by sender identity.
+    What the words mean is told in docs/deliverability.md.
+    """
+    if json and csv:
+        raise BadInputError("A report is printed in one form.", "Choose --json or --csv.")
+
+    async def read(desk: Desk) -> "CampaignReport":
+        from deliverability.report import campaign_report
+
+        async with desk.database.read() as session:
+            found = await wanted_campaign(session, campaign)
+            return await campaign_report(session, found.id, desk.clock.now())
+
+    _print_report(work(read), json=json, csv=csv)
+
+
+def _print_report(found: "CampaignReport", *, json: bool, csv: bool) -> None:
+    from deliverability.report import report_csv, report_json
+    from service.report_view import print_report
+
+    if json:
+        sys.stdout.write(report_json(found).rstrip("\n") + "\n")
+    elif csv:
+        sys.stdout.write(report_csv(found))
+    else:
+        print_report(found)
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands on the root."""
+    panel = "Campaigns"
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples(
+            "tocsin send 'Meeting in Lyon' --template hello --segment lyon --from rhone",
+            "tocsin send 'News 12' --template hello --segment everybody --from national"
+            " --at '2026-12-01 18:30' --yes",
+        ),
+    )(send)
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples(
+            "tocsin report 3", "tocsin report 3 --csv > report.csv", "tocsin report 'News 12' --json"
+        ),
+    )(report)

@@ -1,0 +1,175 @@
+"""`tocsin suppression`: addresses that are not written to any more, kept as fingerprints."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.errors import NotFoundError
+from models.states import SuppressionReason
+from models.suppression import Suppression, address_hash
+from service.commands import examples, noun
+from service.desk import Desk, work
+from service.suppression_files import Listed, read_address, read_suppressions, write_suppressions
+from service.terminal import plural, print_table, say, warn, words
+
+group = noun("Addresses that are not written to any more.")
+PAGE = 5000
+REJECTED_SHOWN = 10
+Address = Annotated[str, typer.Argument(help="E-mail address or telephone number.", metavar="ADDRESS")]
+
+
+@group.command(
+    "add", epilog=examples("tocsin suppression add ada@example.org --why 'asked on the telephone'")
+)
+def add(
+    address: Address,
+    why: Annotated[str, typer.Option(help="Why, for the record.", metavar="TEXT")] = "",
+) -> None:
+    """Write to this address no more, on any campaign, from now on."""
+    channel, normal = read_address(address)
+
+    async def save(desk: Desk) -> bool:
+        from store.suppressions import suppress
+
+        async with desk.database.write() as session:
+            return await suppress(
+                session,
+                channel=channel,
+                address_hash=address_hash(channel, normal),
+                reason=SuppressionReason.MANUAL,
+                evidence=why or "command line",
+                event_id=None,
+                now=desk.clock.now(),
+            )
+
+    say(
+        f"{normal} is not written to any more." if work(save) else f"{normal} was suppressed by hand already."
+    )
+
+
+@group.command(
+    "lift", epilog=examples("tocsin suppression lift ada@example.org --why 'subscribed again on paper'")
+)
+def lift(
+    address: Address,
+    why: Annotated[
+        str, typer.Option(help="Why; kept with the row as the trace of the decision.", metavar="TEXT")
+    ],
+) -> None:
+    """Allow an address to be written to again. The suppression stays on record, as lifted."""
+    channel, normal = read_address(address)
+
+    async def change(desk: Desk) -> int:
+        from store import suppressions
+
+        async with desk.database.write() as session:
+            return await suppressions.lift(
+                session,
+                channel=channel,
+                address_hash=address_hash(channel, normal),
+                why=why,
+                now=desk.clock.now(),
+            )
+
+    lifted = work(change)
+    if not lifted:
+        raise NotFoundError(f"{normal} is not suppressed.", "Nothing was changed.")
+    say(f"{normal} may be written to again ({plural(lifted, 'suppression')} lifted).")
+
+
+@group.command("list", epilog=examples("tocsin suppression list", "tocsin suppression list --limit 20"))
+def list_(limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 50) -> None:
+    """Show how many addresses are suppressed for what, and the newest of them."""
+
+    async def read(desk: Desk) -> tuple[list[tuple[str, str, str]], list[Suppression]]:
+        from store.suppressions import count_by_reason, list_active
+
+        now = desk.clock.now()
+        async with desk.database.read() as session:
+            counts = await count_by_reason(session, now)
+            newest = await list_active(session, now, limit=limit)
+        totals = [(channel.value, words(reason), f"{count:,}") for (channel, reason), count in counts.items()]
+        return sorted(totals), newest
+
+    totals, newest = work(read)
+    if not totals:
+        say("No address is suppressed.")
+        return
+    print_table(["Channel", "Reason", "#Addresses"], totals, empty="")
+    print_table(
+        ["Since (UTC)", "Channel", "Reason", "Fingerprint", "Evidence"],
+        [
+            (
+                f"{row.created_at:%Y-%m-%d %H:%M}",
+                row.channel.value,
+                words(row.reason),
+                row.address_hash[:12],
+                row.evidence,
+            )
+            for row in newest
+        ],
+        empty="",
+    )
+
+
+@group.command("export", epilog=examples("tocsin suppression export > suppressions.csv"))
+def export() -> None:
+    """Print every suppression as CSV: fingerprints of addresses, never addresses."""
+
+    async def write(desk: Desk) -> None:
+        from store.suppressions import list_active
+
+        now = desk.clock.now()
+        before_id = None
+        rows: list[Suppression] = []
+        async with desk.database.read() as session:
+            while page := await list_active(session, now, limit=PAGE, before_id=before_id):
+                rows += page
+                before_id = page[-1].id
+        write_suppressions(sys.stdout, reversed(rows))
+
+    work(write)
+
+
+@group.command(
+    "import",
+    epilog=examples("tocsin suppression import suppressions.csv", "tocsin suppression import stop-list.txt"),
+)
+def import_(
+    file: Annotated[Path, typer.Argument(help="Our own export, or a list of addresses.", metavar="FILE")],
+) -> None:
+    """Take over a list of addresses not to write to: do this before the first import of people.
+
+    The file is one that `tocsin suppression export` wrote, or a CSV with a column named email, phone or
+    address, or one address a line.
+    """
+    listed = read_suppressions(file)
+
+    async def save(desk: Desk) -> int:
+        from store.suppressions import suppress_many
+
+        async with desk.database.write() as session:
+            return await suppress_many(
+                session, listed.rows, evidence=f"list {file.name}", now=desk.clock.now()
+            )
+
+    new = work(save)
+    say(f"{plural(len(listed.rows), 'row')} read, {new:,} new, {len(listed.rows) - new:,} known already.")
+    _tell_rejected(listed)
+
+
+def _tell_rejected(listed: Listed) -> None:
+    if not listed.rejected:
+        return
+    warn(f"{plural(len(listed.rejected), 'row')} could not be read:")
+    for line in listed.rejected[:REJECTED_SHOWN]:
+        warn(f"  {line}")
+    if len(listed.rejected) > REJECTED_SHOWN:
+        warn(f"  and {len(listed.rejected) - REJECTED_SHOWN:,} more")
+
+
+def register(app: typer.Typer) -> None:
+    """Put the group on the root."""
+    app.add_typer(group, name="suppression", rich_help_panel="Prepare")

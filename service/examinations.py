@@ -1,0 +1,188 @@
+"""The doctor's examinations, one a subject; each gives its findings and waits five seconds at most."""
+
+import asyncio
+import re
+from urllib.parse import urlsplit
+
+from models.errors import SettingsError, TocsinError
+from models.identity import DkimKey, Identity
+from service.desk import Desk
+from service.findings import Finding, Level, blocking, fine, warning
+from service.hosts import is_local, name_to_open
+from service.listening import is_taken
+from service.settings import Settings
+from service.smtp_url import RelayTls
+
+NETWORK_S = 5.0
+TWILIO_SID = re.compile(r"AC[0-9a-f]{32}")
+
+
+async def web_pages(settings: Settings, *, with_network: bool) -> list[Finding]:
+    """The public address, and the port the pages are served on."""
+    subject = "Web pages"
+    found = [_public_url(settings, subject)]
+    host, port = settings.bind_host, settings.bind_port
+    if not port or not await asyncio.to_thread(is_taken, host, port):
+        found.append(fine(subject, f"Port {port} on {host} is free: `tocsin serve` serves the pages there."))
+    elif await _answers(f"http://{name_to_open(host)}:{port}"):
+        found.append(fine(subject, f"Tocsin answers on {host}, port {port}."))
+    else:
+        advice = "Stop that one, or set TOCSIN_BIND_PORT to a free port."
+        found.append(blocking(subject, f"Port {port} on {host} is in use by another program.", advice))
+    if with_network and not is_local(urlsplit(settings.public_url).hostname or ""):
+        found.append(await _reached(settings.public_url, subject))
+    return found
+
+
+def _public_url(settings: Settings, subject: str) -> Finding:
+    url = settings.public_url
+    host = urlsplit(url).hostname or ""
+    goes_outside = settings.relay is not None and not is_local(settings.relay.host)
+    if goes_outside and is_local(host):
+        return blocking(
+            subject,
+            f"The public address is {url}: links in real messages would lead nowhere.",
+            "Set TOCSIN_PUBLIC_URL to the address people reach Tocsin at, such as https://news.example.org.",
+        )
+    if goes_outside and not url.startswith("https://"):
+        return warning(
+            subject,
+            f"The public address {url} is not HTTPS, which one-click unsubscribing needs.",
+            "Put a reverse proxy with a certificate in front (docs/operations.md).",
+        )
+    return fine(subject, f"The public address is {url}.")
+
+
+async def _reached(public_url: str, subject: str) -> Finding:
+    if await _answers(public_url):
+        return fine(subject, f"{public_url} is reached from here.")
+    return warning(
+        subject,
+        f"{public_url} does not answer from here.",
+        "Start `tocsin serve`; if it runs, check the reverse proxy and the name.",
+    )
+
+
+async def _answers(address: str) -> bool:
+    """Whether a Tocsin answers at an address."""
+    import httpx
+
+    try:
+        async with httpx.AsyncClient(timeout=NETWORK_S, trust_env=False) as client:
+            return (await client.get(f"{address}/healthz")).is_success
+    except httpx.HTTPError:
+        return False
+
+
+async def email(settings: Settings, *, with_network: bool) -> list[Finding]:
+    """The relay: set, private, reached, signed in to."""
+    from service.transports import email_transport
+
+    subject = "E-mail"
+    transport = email_transport(settings, timeout=NETWORK_S)
+    if transport is None:
+        return [blocking(subject, "No mail relay is set, so no e-mail leaves.", "Set TOCSIN_SMTP_URL.")]
+    found = [
+        warning(
+            subject,
+            f"The password for {relay.host} travels without encryption.",
+            "Use smtp+starttls:// or smtps:// in TOCSIN_SMTP_URL.",
+        )
+        for relay in filter(None, (settings.relay, *settings.routes.values()))
+        if relay.password and relay.tls is RelayTls.NONE and not is_local(relay.host)
+    ]
+    if not with_network:
+        return [*found, fine(subject, "The relay is set; it was not asked.")]
+    try:
+        async with asyncio.timeout(NETWORK_S):
+            return [*found, fine(subject, f"The relay answers: {await transport.check()}.")]
+    except TimeoutError:
+        advice = "Check TOCSIN_SMTP_URL, and that this machine may reach that port."
+        return [*found, blocking(subject, f"The relay did not answer within {NETWORK_S:g} seconds.", advice)]
+    except TocsinError as error:
+        return [*found, blocking(subject, error.problem, error.advice)]
+    finally:
+        await transport.close()
+
+
+async def sms(settings: Settings) -> list[Finding]:
+    """The Twilio account: both halves given, and shaped like one."""
+    subject = "SMS"
+    sid, token = settings.twilio_account_sid, settings.twilio_auth_token
+    if not sid and token is None:
+        return [fine(subject, "No SMS provider is set: SMS campaigns would wait.")]
+    if not sid or token is None:
+        missing = "TOCSIN_TWILIO_AUTH_TOKEN" if sid else "TOCSIN_TWILIO_ACCOUNT_SID"
+        return [blocking(subject, "Only half of the Twilio account is given.", f"Set {missing}.")]
+    if not TWILIO_SID.fullmatch(sid) and settings.twilio_base_url is None:
+        advice = "Copy it from Twilio's console: AC and 32 digits or letters from a to f."
+        return [warning(subject, "TOCSIN_TWILIO_ACCOUNT_SID does not look like one.", advice)]
+    return [fine(subject, "The Twilio account is given.")]
+
+
+async def receiving(settings: Settings) -> list[Finding]:
+    """Where bounces that come back as mail arrive."""
+    subject = "Bounces"
+    host, port = settings.inbound_host, settings.inbound_port
+    if port is None:
+        return [
+            warning(
+                subject,
+                "Bounces that come back by mail are not received.",
+                "Set TOCSIN_INBOUND_PORT, or have your mail server pipe them to `tocsin inbound`.",
+            )
+        ]
+    if port and await asyncio.to_thread(is_taken, host, port):
+        return [fine(subject, f"Something receives mail on {host}, port {port}: Tocsin, if it runs.")]
+    return [fine(subject, f"Port {port} on {host} is free: `tocsin serve` receives bounces there.")]
+
+
+async def senders(desk: Desk, *, with_network: bool) -> list[Finding]:
+    """Each identity: keys that open, DNS records that receivers can see."""
+    from store.identities import keys_of, list_identities
+
+    subject = "Senders"
+    async with desk.database.read() as session:
+        identities = await list_identities(session)
+        keys = {identity.id: await keys_of(session, identity.id) for identity in identities}
+    if not identities:
+        return [blocking(subject, "There is no sender identity yet.", "Make one with `tocsin identity add`.")]
+    found = [finding for each in identities for finding in _sealed(desk, each, keys[each.id], subject)]
+    if with_network:
+        mailing = [identity for identity in identities if identity.from_email]
+        for results in await asyncio.gather(*(_dns(each, keys[each.id], subject) for each in mailing)):
+            found += results
+    return found
+
+
+def _sealed(desk: Desk, identity: Identity, keys: list[DkimKey], subject: str) -> list[Finding]:
+    """Whether the identity can sign what it sends."""
+    if not identity.from_email:
+        return [fine(subject, f"{identity.key} sends SMS as {identity.sms_sender}.")]
+    if not keys:
+        return [
+            warning(
+                subject, f"{identity.key} has no DKIM key: its mail is not signed.", "Make the identity anew."
+            )
+        ]
+    try:
+        for key in keys:
+            desk.keyring.decrypt(key.sealed_private_pem)
+    except SettingsError as error:
+        return [blocking(subject, f"{identity.key}: {error.problem}", error.advice)]
+    return [fine(subject, f"{identity.key} signs as {identity.dkim_domain} with {len(keys)} keys.")]
+
+
+async def _dns(identity: Identity, keys: list[DkimKey], subject: str) -> list[Finding]:
+    """What receivers see of the identity in DNS."""
+    from deliverability.dns_checks import check_identity
+
+    advice = f"`tocsin identity dns {identity.key}` prints the records to publish."
+    try:
+        async with asyncio.timeout(NETWORK_S):
+            found = await check_identity(identity, keys)
+    except TimeoutError:
+        return [warning(subject, f"{identity.key}: DNS did not answer within {NETWORK_S:g} seconds.", advice)]
+    return [
+        Finding(Level(each.level), subject, f"{identity.key}: {each.what}", each.advice) for each in found
+    ]

@@ -1,0 +1,103 @@
+"""Lists of addresses not to write to, as files: what Tocsin exports, and what other tools hand over.
+
+Tocsin exports fingerprints, never addresses; it takes in both.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from models.errors import BadInputError
+from models.states import Channel, SuppressionReason
+from models.suppression import Suppression, address_hash
+from store.suppressions import NewSuppression
+
+COLUMNS = ("channel", "address_hash", "reason", "created_at", "until")
+ADDRESS_COLUMNS = ("address", "email", "e-mail", "mail", "phone", "telephone", "mobile")
+FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+REASONS = frozenset(SuppressionReason)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file as read: the rows to take over, and one line for each that could not be."""
+
+    rows: Sequence[NewSuppression]
+    rejected: Sequence[str]
+
+
+def write_suppressions(stream: TextIO, rows: Iterable[Suppression]) -> int:
+    """Write `rows` as CSV and say how many there were."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    count = 0
+    for row in rows:
+        until = "" if row.until is None else row.until.isoformat()
+        moment = row.created_at.isoformat()
+        writer.writerow((row.channel.value, row.address_hash, row.reason.value, moment, until))
+        count += 1
+    return count
+
+
+def read_suppressions(path: Path) -> Listed:
+    """What a file lists: our own export, a CSV with a column of addresses, or one address a line.
+
+    BadInputError when it is not UTF-8 text.
+    """
+    rows: list[NewSuppression] = []
+    rejected: list[str] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for number, row in _records(file):
+                try:
+                    rows.append(_read_row(row))
+                except BadInputError as error:
+                    rejected.append(f"line {number}: {error.problem}")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInputError(
+            f"{path} is not a UTF-8 text file with one entry a line.", "Save it as UTF-8."
+        ) from error
+    return Listed(rows, rejected)
+
+
+def _records(file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line numbers and rows by column; a file without a known heading has addresses in its first column."""
+    sample = file.read(4096)
+    file.seek(0)
+    separator = ";" if sample.count(";") > sample.count(",") else ","
+    reader = csv.reader(file, delimiter=separator)
+    heading: list[str] | None = None
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        names = [cell.strip().lower() for cell in cells]
+        if heading is None:
+            heading = names if {"address_hash", *ADDRESS_COLUMNS} & set(names) else ["address"]
+            if heading is names:
+                continue
+        yield reader.line_num, dict(zip(heading, (cell.strip() for cell in cells), strict=False))
+
+
+def _read_row(row: dict[str, str]) -> NewSuppression:
+    reason = row.get("reason", "")
+    known = SuppressionReason(reason) if reason in REASONS else SuppressionReason.IMPORTED
+    if fingerprint := row.get("address_hash", ""):
+        channel = row.get("channel", "")
+        if not FINGERPRINT.fullmatch(fingerprint) or channel not in set(Channel):
+            raise BadInputError("The fingerprint or its channel is malformed.")
+        return NewSuppression(Channel(channel), fingerprint, known)
+    text = next((row[name] for name in ADDRESS_COLUMNS if row.get(name)), "")
+    channel, address = read_address(text)
+    return NewSuppression(channel, address_hash(channel, address), known)
+
+
+def read_address(text: str) -> tuple[Channel, str]:
+    """The channel and the normalised form of an e-mail address or a telephone number; BadInputError."""
+    from audience.addresses import read_email, read_phone
+
+    if "@" in text:
+        return Channel.EMAIL, read_email(text)
+    return Channel.SMS, read_phone(text)
