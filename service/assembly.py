@@ -25,7 +25,7 @@ from models.tokens import Tokens
 from scheduler import Conductor, ConductorOptions, DispatchOptions, Pace
 from sender import Transport
 from service.desk import require_migrated
-from service.listening import port_problem, take_port
+from service.listening import take_port
 from service.secret_key import open_keyring
 from service.settings import Settings
 from service.transports import make_transports
@@ -141,11 +141,10 @@ def _take_door(settings: Settings, stack: AsyncExitStack) -> socket.socket:
 
 async def _start_inbound(parts: Parts, stack: AsyncExitStack) -> int:
     host, port = parts.settings.inbound_host, parts.settings.inbound_port or 0
-    inbound = InboundServer(parts.database, parts.tokens, parts.clock, host, port)
-    try:
-        await inbound.start()
-    except OSError as error:
-        raise port_problem(host, port, error, setting="TOCSIN_INBOUND_PORT") from error
+    inbound = InboundServer(
+        parts.database, parts.tokens, parts.clock, host, port, hello_name=parts.settings.hello_name
+    )
+    await inbound.start()
     stack.push_async_callback(inbound.stop)
     return inbound.port
 

@@ -14,6 +14,7 @@ from service.settings import Settings
 from service.smtp_url import RelayTls
 
 NETWORK_S = 5.0
+DNS_S = 4.0
 TWILIO_SID = re.compile(r"AC[0-9a-f]{32}")
 
 
@@ -174,15 +175,45 @@ def _sealed(desk: Desk, identity: Identity, keys: list[DkimKey], subject: str) -
 
 
 async def _dns(identity: Identity, keys: list[DkimKey], subject: str) -> list[Finding]:
-    """What receivers see of the identity in DNS."""
-    from deliverability.dns_checks import check_identity
+    """What receivers see of the identity in DNS; no answer at all is this machine's trouble, not its."""
+    from deliverability import dns_checks
 
-    advice = f"`tocsin identity dns {identity.key}` prints the records to publish."
-    try:
-        async with asyncio.timeout(NETWORK_S):
-            found = await check_identity(identity, keys)
-    except TimeoutError:
-        return [warning(subject, f"{identity.key}: DNS did not answer within {NETWORK_S:g} seconds.", advice)]
+    levels = {
+        dns_checks.Level.FINE: Level.FINE,
+        dns_checks.Level.ADVICE: Level.WARNING,
+        dns_checks.Level.PROBLEM: Level.BLOCKING,
+    }
+    resolver = _AttentiveResolver()
+    found = await dns_checks.check_identity(identity, keys, resolver)
+    if resolver.heard_nothing:
+        levels[dns_checks.Level.PROBLEM] = Level.WARNING
+    shown = f"that `tocsin identity dns {identity.key}` prints"
     return [
-        Finding(Level(each.level), subject, f"{identity.key}: {each.what}", each.advice) for each in found
+        Finding(
+            levels[each.level],
+            subject,
+            f"{identity.key}: {each.what}",
+            each.advice.replace("shown here", shown),
+        )
+        for each in found
     ]
+
+
+class _AttentiveResolver:
+    """Asks the DNS, and remembers when nobody answered."""
+
+    def __init__(self) -> None:
+        from deliverability.dns_checks import DnsResolver
+
+        self._dns = DnsResolver(timeout_seconds=DNS_S)
+        self.heard_nothing = False
+
+    async def records(self, name: str, kind: str) -> list[str]:
+        """See `deliverability.dns_checks.Resolver`."""
+        from deliverability.dns_checks import CannotAskError
+
+        try:
+            return await self._dns.records(name, kind)
+        except CannotAskError:
+            self.heard_nothing = True
+            raise

@@ -18,10 +18,10 @@ def take_port(host: str, port: int, *, setting: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=False)
     except OSError as error:
-        raise port_problem(host, port, error, setting=setting) from error
+        raise _problem(host, port, error, setting=setting) from error
 
 
-def port_problem(host: str, port: int, error: OSError, *, setting: str) -> ConflictError:
+def _problem(host: str, port: int, error: OSError, *, setting: str) -> ConflictError:
     """Why nothing can listen there, and what to do."""
     host_setting = setting.replace("_PORT", "_HOST")
     match error.errno:

@@ -44,8 +44,8 @@ def explain(error: BaseException) -> Problem:
     detail = " ".join(str(root).split())[:200]
     return Problem(
         (
-            f"Something unexpected happened ({name}: {detail})."
-            " Please report it, with what TOCSIN_DEBUG=1 shows.",
+            (f"Something unexpected happened ({name}: {detail})."
+            " Please report it, with what TOCSIN_DEBUG=1 shows."),
         ),
         DEFECT,
     )

@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field(
         default="127.0.0.1",
-        description="Reverse proxies whose X-Forwarded-* headers are believed: addresses, separated by commas.",
+        description="Reverse proxies whose X-Forwarded-* headers are believed: addresses, with commas between.",
     )
 
     smtp_url: Relay | None = Field(
@@ -103,8 +103,8 @@ class Settings(BaseSettings):
     smtp_timeout: Rate = Field(default=60, description="Seconds a relay may take to answer one step.")
     hello_name: str = Field(
         default_factory=_default_hello_name,
-        description="Name given in EHLO; it should resolve to this machine. Without it, the host of the public"
-        " URL.",
+        description="Name given in EHLO; it should resolve to this machine. Without it, the host of"
+        " the public URL.",
     )
 
     inbound_host: str = Field(

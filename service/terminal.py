@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Protocol
 
 from pydantic import SecretStr
 from rich import box
@@ -32,23 +31,9 @@ from service.settings_problems import variable
 from service.smtp_url import mask_url
 
 PIPE_WIDTH = 160
-TXT_PIECE = 255
 MARKS = MappingProxyType(
     {Level.FINE: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.BLOCKING: ("✗", "red")}
 )
-
-
-class PublishedRecord(Protocol):
-    """A DNS record to publish: `kind` is MX, TXT or CNAME, `purpose` one sentence."""
-
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def value(self) -> str: ...  # noqa: D102
-    @property
-    def purpose(self) -> str: ...  # noqa: D102
 
 
 def screen(*, stderr: bool = False) -> Console:
@@ -135,9 +120,9 @@ def print_findings(findings: Iterable[Finding]) -> bool:
             console.print(Padding(Text(finding.advice, style="dim"), (0, 0, 0, 4), expand=False))
     blocking, warnings = counts[Level.BLOCKING], counts[Level.WARNING]
     if blocking:
-        say(f"\n{plural(blocking, 'thing')} would keep a campaign from leaving" + _besides(warnings))
+        say(f"\n{plural(blocking, 'thing')} to mend before a campaign leaves" + _besides(warnings))
     else:
-        say("\nNothing keeps a campaign from leaving" + _besides(warnings))
+        say("\nNothing stands in the way of a campaign" + _besides(warnings))
     return blocking > 0
 
 
@@ -148,27 +133,6 @@ def _besides(warnings: int) -> str:
 def plural(count: int, noun: str) -> str:
     """A count and its noun: `1 row`, `2,000 rows`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def print_dns_records(records: Sequence[PublishedRecord]) -> None:
-    """Records as a list to read, what each is for, then as lines of a zone file to copy."""
-    console = screen()
-    for record in records:
-        console.print(Text.assemble((record.kind, "bold"), "  ", (record.name, "cyan")), soft_wrap=True)
-        console.print(Padding(Text(record.purpose, style="dim"), (0, 0, 0, 4), expand=False))
-        console.print(Padding(Text(record.value), (0, 0, 0, 4), expand=False))
-    say("\nThe same as lines of a zone file:\n")
-    for record in records:
-        say(zone_line(record))
-
-
-def zone_line(record: PublishedRecord) -> str:
-    """One line of a zone file; long texts in quoted pieces of 255 characters at most (RFC 1035 3.3)."""
-    value = record.value
-    if record.kind == "TXT":
-        pieces = [value[start : start + TXT_PIECE] for start in range(0, len(value), TXT_PIECE)] or [""]
-        value = " ".join(f'"{piece}"' for piece in pieces)
-    return f"{record.name.rstrip('.')}. IN {record.kind} {value}"
 
 
 def words(value: StrEnum) -> str:

@@ -1,7 +1,7 @@
 """`tocsin identity`: who we send as, and the DNS records that make receivers believe it."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,11 +11,8 @@ from models.states import IdentityState
 from models.text import fold
 from service.commands import examples, noun
 from service.desk import Desk, work
-from service.terminal import print_dns_records, print_table, say
+from service.terminal import print_table, say
 from service.wishes import wanted_identity
-
-if TYPE_CHECKING:
-    from deliverability.dns_checks import DnsRecord
 
 group = noun("Who sends: From address, SMS sender, DKIM keys.")
 SELECTORS = {DkimAlgorithm.RSA: "tocsin-rsa", DkimAlgorithm.ED25519: "tocsin-ed"}
@@ -165,25 +162,55 @@ def _speaks_for(identity: Identity) -> str:
     return f"{identity.territory.value} {identity.territory_value}".strip()
 
 
-@group.command("dns", epilog=examples("tocsin identity dns national"))
-def dns(key: Annotated[str, typer.Argument(help="Short name of the identity.", metavar="KEY")]) -> None:
-    """Print the DNS records to publish for an identity: what each is for, then lines to copy."""
-    _print_records(key)
+@group.command(
+    "dns",
+    epilog=examples(
+        "tocsin identity dns national",
+        "tocsin identity dns national --inbound-host tocsin.example.org --spf include:spf.relay.example",
+    ),
+)
+def dns(
+    key: Annotated[str, typer.Argument(help="Short name of the identity.", metavar="KEY")],
+    inbound_host: Annotated[
+        str,
+        typer.Option(help="Host that receives bounces, without it that of the public URL.", metavar="HOST"),
+    ] = "",
+    spf: Annotated[
+        str, typer.Option(help="What your mail relay asks to put into SPF, as include:….", metavar="PART")
+    ] = "",
+    reports: Annotated[
+        str,
+        typer.Option(help="Where DMARC reports go, without it dmarc@ the From domain.", metavar="ADDRESS"),
+    ] = "",
+) -> None:
+    """Print the DNS records to publish: what each is for, then lines to copy."""
+    _print_records(key, inbound_host=inbound_host, spf=spf, reports=reports)
 
 
-def _print_records(key: str) -> None:
-    """The records as a table to read, then as lines of a zone file to copy."""
+def _print_records(key: str, *, inbound_host: str = "", spf: str = "", reports: str = "") -> None:
+    from deliverability.dns_checks import DnsRecord, records_to_publish
+    from service.dns_view import print_records
+    from service.hosts import is_local
+    from store.identities import keys_of
 
-    async def read(desk: Desk) -> list["DnsRecord"]:
-        from deliverability.dns_checks import records_to_publish
-        from store.identities import keys_of
-
+    async def read(desk: Desk) -> list[DnsRecord]:
         async with desk.database.read() as session:
             identity = await wanted_identity(session, key)
             keys = await keys_of(session, identity.id)
-        return list(records_to_publish(identity, keys))
+        own = desk.settings.hello_name
+        return records_to_publish(
+            identity,
+            keys,
+            inbound_host=inbound_host or ("HOST-OF-TOCSIN" if is_local(own) else own),
+            relay_spf=spf,
+            report_address=reports,
+        )
 
-    print_dns_records(work(read))
+    records = work(read)
+    if not records:
+        say("This identity sends SMS only: there is nothing to publish.")
+        return
+    print_records(records)
 
 
 def register(app: typer.Typer) -> None:

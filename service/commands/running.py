@@ -91,7 +91,7 @@ def inbound(
 
 async def _take_in(desk: Desk, raw: bytes, recipients: list[str]) -> str:
     from deliverability.feedback import Applied, apply
-    from deliverability.inbox import read_inbound
+    from deliverability.signals.mail import read_inbound
     from models.tokens import Tokens
 
     now = desk.clock.now()

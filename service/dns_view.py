@@ -1,0 +1,36 @@
+"""DNS records on the terminal: what each is for, to be read; then lines of a zone file, to be copied."""
+
+from collections.abc import Sequence
+
+from rich.padding import Padding
+from rich.text import Text
+
+from deliverability.dns_checks import DnsRecord
+from service.terminal import say, screen
+
+TXT_PIECE = 255
+
+
+def print_records(records: Sequence[DnsRecord]) -> None:
+    """Every record twice: for the eye and for the clipboard."""
+    console = screen()
+    for record in records:
+        console.print(Text.assemble((f"{record.type:4}", "bold"), " ", (record.name, "cyan")), soft_wrap=True)
+        # Never broken by us: a value is selected and copied as one.
+        say(f"     {record.value}")
+        console.print(Padding(Text(record.why, style="dim"), (0, 0, 0, 5), expand=False))
+        say("")
+    say("As lines of a zone file:\n")
+    for record in records:
+        say(zone_line(record))
+
+
+def zone_line(record: DnsRecord) -> str:
+    """One line of a zone file; a long text in quoted pieces of 255 characters at most (RFC 1035 3.3)."""
+    value = record.value
+    if record.type == "TXT":
+        pieces = [value[start : start + TXT_PIECE] for start in range(0, len(value), TXT_PIECE)] or [""]
+        value = " ".join(f'"{piece}"' for piece in pieces)
+    elif record.type in {"MX", "CNAME"}:
+        value = f"{value.rstrip('.')}."
+    return f"{record.name}. IN {record.type} {value}"

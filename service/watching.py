@@ -1,0 +1,134 @@
+"""A running campaign on the terminal: how many left, how fast, what is not well; until it is finished."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from models.campaign import Campaign
+from models.states import WAITING, CampaignState, DeliveryState
+from service.desk import Desk
+from service.terminal import say, screen, words
+from service.wishes import wanted_campaign
+
+LOOK_EVERY_S = 0.5
+SPEED_OVER = 20
+"""Looks over which the speed is averaged: ten seconds."""
+ENDED = frozenset(
+    {CampaignState.FINISHED, CampaignState.INCOMPLETE, CampaignState.CANCELLED, CampaignState.BLOCKED}
+)
+SHOWN = (
+    (DeliveryState.ACCEPTED, "green"),
+    (DeliveryState.DEFERRED, "yellow"),
+    (DeliveryState.REFUSED, "red"),
+    (DeliveryState.UNCERTAIN, "red"),
+    (DeliveryState.HELD, "yellow"),
+    (DeliveryState.SUPPRESSED, ""),
+    (DeliveryState.EXPIRED, ""),
+    (DeliveryState.CANCELLED, ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How a campaign stands at a moment; `states` counts its messages, seeds not included."""
+
+    campaign: Campaign
+    states: dict[DeliveryState, int]
+    at: datetime
+
+    @property
+    def done(self) -> int:
+        """Messages that have an end."""
+        return sum(count for state, count in self.states.items() if state not in WAITING)
+
+    @property
+    def total(self) -> int:
+        """Messages of the campaign: those frozen at the launch."""
+        return max(self.campaign.frozen, sum(self.states.values()))
+
+
+async def follow(desk: Desk, which: str) -> None:
+    """Show the campaign until it has ended; in a pipe, one line at the beginning and one at the end."""
+    async with desk.database.read() as session:
+        campaign_id = (await wanted_campaign(session, which)).id
+    sights: deque[Sight] = deque([await look(desk, campaign_id)], maxlen=SPEED_OVER)
+    console = screen()
+    if not console.is_terminal:
+        say(summary(sights[-1]))
+    with Live(picture(sights), console=console, refresh_per_second=4, transient=True) as live:
+        while sights[-1].campaign.state not in ENDED:
+            await asyncio.sleep(LOOK_EVERY_S)
+            sights.append(await look(desk, campaign_id))
+            if console.is_terminal:
+                live.update(picture(sights))
+    say(summary(sights[-1]))
+    if sights[-1].campaign.problem:
+        say(f"! {sights[-1].campaign.problem}")
+
+
+async def look(desk: Desk, campaign_id: int) -> Sight:
+    """How the campaign stands now."""
+    from store.campaigns import get_campaign, progress
+
+    async with desk.database.read() as session:
+        campaign = await get_campaign(session, campaign_id)
+        return Sight(campaign, await progress(session, campaign_id), desk.clock.now())
+
+
+def speed(sights: deque[Sight]) -> float:
+    """Messages a second over the last looks."""
+    span = (sights[-1].at - sights[0].at).total_seconds()
+    return (sights[-1].done - sights[0].done) / span if span > 0 else 0.0
+
+
+def summary(sight: Sight) -> str:
+    """One line: the campaign, its state, its counts."""
+    counts = ", ".join(
+        f"{sight.states[state]:,} {words(state)}" for state, _ in SHOWN if sight.states.get(state)
+    )
+    line = f"{sight.campaign.name} is {sight.campaign.state.value}: {sight.done:,} of {sight.total:,} messages done"
+    return f"{line} ({counts})." if counts else f"{line}."
+
+
+def picture(sights: deque[Sight]) -> RenderableType:
+    """The campaign as a bar, its counts and its speed."""
+    sight = sights[-1]
+    head = Text.assemble((sight.campaign.name, "bold"), f"  {sight.campaign.state.value}")
+    if sight.campaign.starts_at is not None and sight.campaign.state is CampaignState.SCHEDULED:
+        head.append(f", starts in {_span((sight.campaign.starts_at - sight.at).total_seconds())}")
+    bar = Table.grid(padding=(0, 1), expand=True)
+    bar.add_column(ratio=1)
+    bar.add_column(justify="right", no_wrap=True)
+    bar.add_row(
+        ProgressBar(total=max(sight.total, 1), completed=sight.done),
+        f"{sight.done:,} of {sight.total:,}",
+    )
+    counts = Text()
+    for state, colour in SHOWN:
+        if count := sight.states.get(state, 0):
+            counts.append(f"{words(state)} ")
+            counts.append(f"{count:,}", style=colour)
+            counts.append("   ")
+    rate = speed(sights)
+    if rate > 0:
+        counts.append(f"{rate:,.1f} a second", style="bold")
+        if remaining := sight.total - sight.done:
+            counts.append(f", {_span(remaining / rate)} to go", style="dim")
+    return Group(head, bar, counts)
+
+
+def _span(seconds: float) -> str:
+    """A span of time in the two largest units that matter."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
