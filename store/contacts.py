@@ -109,7 +109,10 @@ async def page_contacts(
     before_id: int | None = None,
     limit: int = 50,
 ) -> list[Contact]:
-    """The newest contacts that meet the condition, from just before a number on; served by the primary key."""
+    """The newest contacts that meet the condition, from just before a number on.
+
+    Served by the primary key, walked backwards.
+    """
     question = select(Contact).order_by(col(Contact.id).desc()).limit(limit)
     if condition is not None:
         question = question.where(condition)
@@ -127,6 +130,13 @@ async def audience_batch(
     """
     question = select(Contact).where(col(Contact.id) > after_id, condition)
     return list((await session.exec(question.order_by(col(Contact.id)).limit(limit))).all())
+
+
+async def get_contacts(session: AsyncSession, contact_ids: Collection[int]) -> list[Contact]:
+    """Those of the contacts that exist, in no order; served by the primary key."""
+    if not contact_ids:
+        return []
+    return list((await session.exec(select(Contact).where(col(Contact.id).in_(contact_ids)))).all())
 
 
 async def tags_of(session: AsyncSession, contact_ids: Collection[int]) -> dict[int, list[str]]:
@@ -203,7 +213,10 @@ async def insert_contacts(
 
 
 async def release_keys(session: AsyncSession, changes: Mapping[str, Collection[int]]) -> None:
-    """Take the key `name` from the contacts of those numbers, so that others may have it in this transaction."""
+    """Take each key from the contacts of those numbers, so that others may have it in this transaction.
+
+    Served by the primary key.
+    """
     for name, contact_ids in changes.items():
         for part in _parts(contact_ids):
             freed = sa.update(_contacts).where(_contacts.c.id.in_(part)).values({name: None})

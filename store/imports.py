@@ -78,7 +78,10 @@ async def begin_run(
 
 
 async def save_checkpoint(session: AsyncSession, run_id: int, checkpoint: Checkpoint) -> None:
-    """Remember how far the run has come, in the transaction that wrote its rows. Served by the primary key."""
+    """Remember how far the run has come, in the transaction that wrote its rows.
+
+    Served by the primary key.
+    """
     await session.execute(sa.update(ImportRun).where(col(ImportRun.id) == run_id).values(checkpoint.values()))
 
 
