@@ -4,7 +4,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import pytest
 import trustme
 
 from models.identity import DkimAlgorithm, EmailSender, SigningKey
-from models.values import EmailEnvelope
+from models.values import EmailEnvelope, EmailMessage
 from sender.dkim import NewKey, dns_record, make_key
+from sender.mime import EmailBuilder
 from sender.smtp import SmtpOptions, SmtpServer, SmtpTransport, Tls
 from tests.sender.servers import Manners, SmtpPeer, TwilioPeer
 
@@ -23,10 +24,14 @@ TOKEN = "a secret"
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority; `tls` is a server's side for localhost and 127.0.0.1."""
+    """A certificate authority.
+
+    `tls` is a server's side for localhost and 127.0.0.1, `misnamed` the same for another name.
+    """
 
     ca_file: Path
     tls: ssl.SSLContext
+    misnamed: ssl.SSLContext
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Keys:
     rsa: NewKey
     ed25519: NewKey
     zone: dict[str, str]
+    algorithms = (DkimAlgorithm.RSA, DkimAlgorithm.ED25519)
 
     def signing(self, *algorithms: DkimAlgorithm) -> tuple[SigningKey, ...]:
         by_algorithm = {DkimAlgorithm.RSA: ("s1", self.rsa), DkimAlgorithm.ED25519: ("e1", self.ed25519)}
@@ -65,13 +71,16 @@ def keys() -> Keys:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """A private authority and one certificate of it."""
+    """A private authority and two certificates of it."""
     ca = trustme.CA(key_type=trustme.KeyType.ECDSA)
     ca_file = tmp_path_factory.mktemp("authority") / "ca.pem"
     ca.cert_pem.write_to_path(str(ca_file))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    ca.issue_cert("localhost", "127.0.0.1", key_type=trustme.KeyType.ECDSA).configure_cert(context)
-    return Authority(ca_file, context)
+    contexts = []
+    for names in (("localhost", "127.0.0.1"), ("elsewhere.test",)):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        ca.issue_cert(*names, key_type=trustme.KeyType.ECDSA).configure_cert(context)
+        contexts.append(context)
+    return Authority(ca_file, *contexts)
 
 
 StartPeer = Callable[..., Awaitable[SmtpPeer]]
@@ -145,3 +154,34 @@ def a_letter(**changes: Any) -> EmailEnvelope:
         "data": b"From: amis@news.test\r\nSubject: Mardi\r\n\r\nBonjour\r\n.\r\n..deux\r\nfin\r\n",
     }
     return EmailEnvelope(**{**values, **changes})
+
+
+def a_message(**changes: Any) -> EmailMessage:
+    """Something to say, as templates render it."""
+    values = {
+        "subject": "Réunion mardi à la mairie",
+        "text": b"Bonjour Z=C3=A9lie,\r\n\r\n.un point =\r\nseul\r\n",
+        "html": b"<html>\r\n<body>Bonjour Z&#233;lie</body>\r\n</html>\r\n",
+    }
+    return EmailMessage(**{**values, **changes})
+
+
+HEADERS = (
+    ("List-Unsubscribe", "<https://t.news.test/u/abcdefghijklmnopqrstuvwx>"),
+    ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    ("Feedback-ID", "12:amis:email:tocsin"),
+    ("X-Tocsin-Delivery", "abcdefghijklmnopqrstuvwx"),
+)
+DATE = datetime(2027, 3, 28, 9, 30, tzinfo=UTC)
+
+
+def build(builder: EmailBuilder, message: EmailMessage | None = None, **changes: Any) -> EmailEnvelope:
+    """One e-mail, everything that matters not chosen."""
+    values: dict[str, Any] = {
+        "recipient": "ada@inbox.test",
+        "return_path": "b+token@b.news.test",
+        "message_id": "<abcdefghijklmnopqrstuvwx@news.test>",
+        "date": DATE,
+        "headers": HEADERS,
+    }
+    return builder.build(message if message is not None else a_message(), **{**values, **changes})

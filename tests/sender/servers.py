@@ -144,6 +144,8 @@ class _Conversation:
                     lines.append("AUTH PLAIN")
                 marked = [f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]
                 await self.say("EHLO", "\n".join(marked))
+            case "HELO":
+                await self.write("250 mx.test")
             case "STARTTLS":
                 await self.write("220 2.0.0 go ahead")
                 assert self.manners.tls is not None
