@@ -1,0 +1,19 @@
+"""The workshop that says what is said: templates in, messages out.
+
+What comes in: a template's source (MJML or text, with merge fields) and one person's values. What goes out:
+a compiled template, from it `EmailMessage` and `SmsMessage` values in their transfer encoding, the fields a
+person lacks, the targets of links, and findings about a template before it is sent. Pure: no records, no
+network, no files but its own starters. The scheduler, the pages and the command line may call it.
+"""
+
+from templates.compilation import CompiledEmail, compile_email
+from templates.links import render_target
+from templates.sms import CompiledSms, compile_sms
+
+__all__ = [
+    "CompiledEmail",
+    "CompiledSms",
+    "compile_email",
+    "compile_sms",
+    "render_target",
+]

@@ -1,0 +1,250 @@
+"""One person's values: cleaned and capped once, written into each slot in the encoding of its place.
+
+Every value is cleaned before anything else sees it: line ends would inject headers, double blanks would
+break the DKIM signature over the relaxed body, and long runs would break the limit of 998 octets a line
+(RFC 5322 section 2.1.1). After that, what is left to do for one message is to escape a few short strings.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from jinja2 import Undefined, UndefinedError
+from markupsafe import Markup
+
+from models.errors import TemplateError
+from templates.language import Absent, Sandbox, compile_part, fields_of, parse
+from templates.source import MARK, Protected, protect
+from templates.transfer import quote_value
+
+VALUE_LENGTH = 200
+"""Characters a value may have; what comes after is cut."""
+WORD_OCTETS = 480
+"""Octets a run without blanks may take as HTML; what comes after is cut."""
+
+# Blanks and controls that end lines or hide; no-break blanks are characters people mean.
+_BLANK = r"\x00-\x20\x7f-\x9f\u2028\u2029"
+_BLANKS = re.compile(f"[{_BLANK}]+")
+# Lone surrogates and noncharacters cannot travel.
+_BROKEN = re.compile(
+    "[\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(p * 65536 + 65534 + e) for p in range(17) for e in (0, 1))
+    + "]"
+)
+# Marks that turn the writing direction round: made for hiding what an address or a name really says.
+_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
+_UNCLEAN = re.compile(
+    rf"[\x00-\x1f\x7f-\x9f\u2028\u2029]|  |^ | $|{_BROKEN.pattern}|{_DIRECTION.pattern}|[^ ]{{54}}"
+)
+_NEEDS_ESCAPE = re.compile(r"[&<>\"']")
+
+
+class MissingValueError(TemplateError):
+    """A person lacks values that the message would show; `fields` names them."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        """`fields` in the order the message meets them."""
+        super().__init__(
+            f"No value and no fallback for: {', '.join(fields)}.",
+            "Declare a fallback or put the text under a condition.",
+        )
+        self.fields = fields
+
+
+def clean(value: str) -> str:
+    """The value as messages show it: one line, single blanks, no controls, at most VALUE_LENGTH characters.
+
+    Composed (NFC). Cleaning twice changes nothing.
+    """
+    if len(value) <= VALUE_LENGTH and not _UNCLEAN.search(value) and unicodedata.is_normalized("NFC", value):
+        return value
+    value = _BROKEN.sub("\ufffd", _DIRECTION.sub("", value[: VALUE_LENGTH * 8]))
+    words = _BLANKS.sub(" ", unicodedata.normalize("NFC", value)).split(" ")
+    # Composing may move marks across a cut: compose again after cutting.
+    cut = " ".join(_cap(word) for word in words if word)[:VALUE_LENGTH]
+    return unicodedata.normalize("NFC", cut).strip(" ")
+
+
+def _cap(word: str) -> str:
+    """The beginning of a word that takes at most WORD_OCTETS as HTML."""
+    if len(word) * 5 <= WORD_OCTETS and word.isascii():
+        return word
+    size = 0
+    for index, character in enumerate(word):
+        size += len(_as_references(character))
+        if size > WORD_OCTETS:
+            return word[:index]
+    return word
+
+
+def _as_references(text: str) -> str:
+    if _NEEDS_ESCAPE.search(text):
+        text = (
+            text.replace("&", "&amp;")
+            .replace("<", "&lt;")
+            .replace(">", "&gt;")
+            .replace('"', "&#34;")
+            .replace("'", "&#39;")
+        )
+    return text if text.isascii() else text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+class Encoded(Markup):
+    """A value that is already as its place needs it; written as it is."""
+
+    __slots__ = ()
+
+
+def as_html(value: Any) -> Markup:
+    """A value in HTML, in text or in a quoted attribute: escaped, ASCII, its lines kept short."""
+    if type(value) is Encoded:
+        return value
+    encoded = _as_references(as_line(value))
+    if len(encoded) > WORD_OCTETS:
+        encoded = _fold(encoded)
+    return Markup(encoded)  # noqa: S704 - every sign HTML knows has just been escaped
+
+
+def _fold(encoded: str) -> str:
+    """Line ends in place of some blanks, so that no line of a long value is longer than WORD_OCTETS."""
+    lines = [""]
+    for word in encoded.split(" "):
+        if lines[-1] and len(lines[-1]) + len(word) >= WORD_OCTETS and not word.startswith("."):
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return "\r\n".join(lines)
+
+
+def as_line(value: Any) -> str:
+    """A value in a subject or an SMS: one clean line of text."""
+    if isinstance(value, Undefined):
+        return str(value)
+    if value is None:
+        return ""
+    if isinstance(value, Markup):
+        # The template escaped it, with |e: each place escapes in its own way, once.
+        return clean(value.unescape())
+    return clean(str(value))
+
+
+def as_quoted_printable(value: Any) -> str:
+    """A value in the text part, in quoted-printable, to stand between soft line breaks."""
+    if type(value) is Encoded:
+        return value
+    return quote_value(as_line(value))
+
+
+def as_ready_html(value: str) -> Encoded:
+    """A value encoded once for all its places in the HTML."""
+    return Encoded(as_html(value))
+
+
+def as_ready_text(value: str) -> Encoded:
+    """A value encoded once for all its places in the text part."""
+    return Encoded(as_quoted_printable(value))
+
+
+def html_sandbox() -> Sandbox:
+    """For HTML in 7-bit US-ASCII, lines ended by CRLF."""
+    return Sandbox(finalize=as_html, autoescape=True, newline="\r\n")
+
+
+def text_sandbox() -> Sandbox:
+    """For text in quoted-printable, lines ended by CRLF."""
+    return Sandbox(finalize=as_quoted_printable, autoescape=False, newline="\r\n")
+
+
+def line_sandbox(finalize: Callable[[Any], str] = as_line) -> Sandbox:
+    """For text that is encoded later: subjects, SMS."""
+    return Sandbox(finalize=finalize, autoescape=False)
+
+
+class Slots:
+    """What one message asks of a person: its fields, and which of them would stand empty."""
+
+    def __init__(
+        self, source: str, fallbacks: Mapping[str, str], given: frozenset[str] = frozenset()
+    ) -> None:
+        """`source` is everything that is rendered; `given` names values that are always there.
+
+        Raises SourceError for mistakes of the language.
+        """
+        environment = line_sandbox()
+        self.fields = fields_of(environment, parse(environment, source)) - given
+        self.fallbacks = {name: clean(text) for name, text in fallbacks.items()}
+        self._given = dict.fromkeys(given, "-")
+        self._probe = compile_part(environment, code_only(source))
+
+    def fill(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """The values of this message's fields, cleaned; fallbacks where the person has none.
+
+        Fields with neither are left out.
+        """
+        filled: dict[str, Any] = {}
+        for name in self.fields:
+            value = clean(values.get(name, "")) or self.fallbacks.get(name)
+            if value is not None:
+                filled[name] = value
+        return filled
+
+    def missing(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        """The fields that would be shown blank to this person, in the order they are met."""
+        return self.missing_in(self.fill(values))
+
+    def missing_in(self, filled: Mapping[str, Any]) -> tuple[str, ...]:
+        """The same for values from `fill`; renders the template's code without its text."""
+        if len(filled) == len(self.fields):
+            return ()
+        met: dict[str, None] = {}
+        noted = {name: _Noted(name=name, met=met) for name in self.fields - filled.keys()}
+        try:
+            self._probe.render({**self._given, **filled, **noted})
+        except TemplateError:
+            # Arithmetic with what is missing stops here, as it would stop the rendering.
+            if not met:
+                raise
+        return tuple(met)
+
+    def ready(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """The values to render with; MissingValueError when something would be blank."""
+        filled = self.fill(values)
+        missing = self.missing_in(filled)
+        if missing:
+            raise MissingValueError(missing)
+        return filled
+
+
+class _Noted(Absent):
+    """An absent value that notes its use; shown, it is empty, so that the probe goes on to the next one."""
+
+    __slots__ = ("_met",)
+
+    def __init__(self, *, name: str, met: dict[str, None]) -> None:
+        """`met` collects the names, in order."""
+        super().__init__(name=name)
+        self._met = met
+
+    def __str__(self) -> str:
+        self._met[str(self._undefined_name)] = None
+        return ""
+
+    def _fail(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        self._met[str(self._undefined_name)] = None
+        raise UndefinedError(f"{self._undefined_name} has no value")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self._fail()
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _fail
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pos__ = __neg__ = __abs__ = __round__ = _fail
+    __lt__ = __le__ = __gt__ = __ge__ = __int__ = __float__ = __getitem__ = __call__ = _fail
+
+
+def code_only(source: str) -> str:
+    """The template's code without its text."""
+    protected: Protected = protect(source)
+    return protected.restore("".join(mark.group() for mark in MARK.finditer(protected.text)))
