@@ -36,9 +36,10 @@ _BODY_PARTS = "mj-section mj-wrapper mj-hero mj-raw"
 _COLUMN_PARTS = (
     "mj-text mj-button mj-image mj-divider mj-spacer mj-table "
     "mj-social mj-navbar mj-accordion mj-carousel mj-raw"
-) @ dataclass(frozen=True, slots=True)
+)
 
 
+@dataclass(frozen=True, slots=True)
 class Component:
     """`children` are the components it may hold; None when it holds HTML or text instead."""
 
@@ -109,8 +110,8 @@ COMPONENTS: Mapping[str, Component] = MappingProxyType(
         ),
         "mj-navbar": _component(
             f"{_PADDING} align base-url hamburger ico-align ico-close ico-color ico-font-family "
-            "ico-font-size ico-line-height ico-open ico-padding ico-padding-top ico-padding-right ico-padding-bottom "
-            "ico-padding-left ico-text-decoration ico-text-transform",
+            "ico-font-size ico-line-height ico-open ico-padding ico-padding-top ico-padding-right "
+            "ico-padding-bottom ico-padding-left ico-text-decoration ico-text-transform",
             "mj-navbar-link mj-raw",
         ),
         "mj-navbar-link": _component(f"{_PADDING} {_FONT} {_DECORATION} {_LINK}"),
