@@ -1,0 +1,79 @@
+"""What a sender identity has to publish in the DNS: the lines to hand to whoever runs the domain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from models.identity import DkimAlgorithm, DkimKey, Identity
+
+_KEY_TYPE = MappingProxyType({DkimAlgorithm.RSA: "rsa", DkimAlgorithm.ED25519: "ed25519"})
+
+
+@dataclass(frozen=True, slots=True)
+class DnsRecord:
+    """One record to publish; `name` is the full name without a final dot."""
+
+    name: str
+    type: str
+    value: str
+    why: str
+
+
+def records_to_publish(
+    identity: Identity,
+    keys: Sequence[DkimKey],
+    *,
+    inbound_host: str = "",
+    relay_spf: str = "",
+    report_address: str = "",
+) -> list[DnsRecord]:
+    """The records an e-mail identity needs; none for one that only sends text messages.
+
+    `inbound_host` runs the mail listener; `relay_spf` is the mail server's part of an SPF record, such as
+    `include:spf.relay.example` or `ip4:192.0.2.1`; `report_address` receives DMARC reports.
+    """
+    if identity.from_email is None:
+        return []
+    domain = identity.dkim_domain or domain_of(identity.from_email)
+    return_path = identity.return_path_domain or domain
+    host = inbound_host or "the host of your mail listener"
+    reports = report_address or f"dmarc@{domain_of(identity.from_email)}"
+    records = [
+        DnsRecord(
+            f"{key.selector}._domainkey.{domain}",
+            "TXT",
+            f"v=DKIM1; k={_KEY_TYPE[key.algorithm]}; p={key.public_base64}",
+            "Receivers check our signature with this key (RFC 6376).",
+        )
+        for key in keys
+    ]
+    records.append(
+        DnsRecord(
+            return_path,
+            "TXT",
+            f"v=spf1 {relay_spf or 'include:SPF-OF-YOUR-MAIL-SERVER'} -all",
+            "Names the servers that may send with this return path (RFC 7208). One SPF record a name.",
+        )
+    )
+    records.append(
+        DnsRecord(
+            return_path,
+            "MX",
+            f"10 {host}",
+            "Bounces come back to the return path; without this record they are lost.",
+        )
+    )
+    records.append(
+        DnsRecord(
+            f"_dmarc.{domain_of(identity.from_email)}",
+            "TXT",
+            f"v=DMARC1; p=none; rua=mailto:{reports}",
+            "Gmail, Yahoo and Microsoft want a DMARC record of anybody who writes to many (RFC 7489).",
+        )
+    )
+    return records
+
+
+def domain_of(address: str) -> str:
+    """What stands behind the @, in lower case."""
+    return address.rpartition("@")[2].lower()

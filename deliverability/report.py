@@ -1,0 +1,198 @@
+"""The report of a campaign: what became of every targeted person, by identity and by mailbox provider.
+
+Outcomes are counted from the events; what is still under way, from the states. `CampaignReport.problems`
+holds one against the other.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from deliverability.report_files import report_csv, report_json
+from deliverability.report_values import (
+    CampaignReport,
+    Counts,
+    Moment,
+    Refusal,
+    ReportRow,
+    Share,
+    wilson_interval,
+)
+from models.providers import provider_name
+from models.states import DeliveryState, EventKind
+from store import reports
+from store.campaigns import get_campaign
+from store.reports import CampaignCounts, LaneCounts, SeedPlacement
+
+__all__ = [
+    "CampaignReport",
+    "Counts",
+    "ReportRow",
+    "Share",
+    "campaign_report",
+    "report_csv",
+    "report_json",
+    "wilson_interval",
+]
+BUCKETS_SECONDS = (60, 300, 900, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600)
+MOST_BUCKETS = 120
+UNDER_WAY = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING, DeliveryState.DEFERRED)
+REFUSALS_A_PROVIDER = 5
+_ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
+Lane = tuple[int, str]
+
+
+async def campaign_report(session: AsyncSession, campaign_id: int, now: datetime) -> CampaignReport:
+    """The report as the ledger stands; NotFoundError when there is no such campaign."""
+    campaign = await get_campaign(session, campaign_id)
+    counts = await reports.campaign_counts(session, campaign_id)
+    placements = await reports.seed_placements(session, campaign_id)
+    lanes = _lanes(counts, placements)
+    names = await reports.identity_names(session, {identity_id for identity_id, _ in lanes})
+    rows = tuple(
+        ReportRow(
+            identity_id,
+            names.get(identity_id, ""),
+            provider,
+            provider_name(provider),
+            lanes[identity_id, provider],
+        )
+        for identity_id, provider in sorted(lanes, key=lambda lane: (names.get(lane[0], ""), *lane))
+    )
+    bucket_seconds, over_time = await _over_time(session, campaign_id)
+    return CampaignReport(
+        campaign_id=campaign_id,
+        name=campaign.name,
+        channel=campaign.channel,
+        state=campaign.state,
+        problem=campaign.problem,
+        starts_at=campaign.starts_at,
+        launched_at=campaign.launched_at,
+        finished_at=campaign.finished_at,
+        made_at=now,
+        expanded=campaign.expanded,
+        frozen=counts.frozen,
+        total=ReportRow(
+            None,
+            "",
+            None,
+            "",
+            _sum(rows),
+            targeted=counts.targeted,
+            left_out=dict(sorted(counts.left_out.items())),
+        ),
+        by_identity=_grouped(rows, lambda row: (row.identity_id, row.identity_name, None, "")),
+        by_provider=_grouped(rows, lambda row: (None, "", row.provider, row.provider_name)),
+        by_identity_and_provider=rows,
+        refusals=await _refusals(session, campaign_id),
+        bucket_seconds=bucket_seconds,
+        over_time=over_time,
+    )
+
+
+def _lanes(counts: CampaignCounts, placements: Iterable[SeedPlacement]) -> dict[Lane, Counts]:
+    lanes = {(lane.identity_id, lane.provider): _counts_of(lane) for lane in counts.lanes}
+    for placement in placements:
+        key = (placement.identity_id, placement.provider)
+        lanes[key] = lanes.get(key, Counts()) + _counts_of_seed(placement)
+    return lanes
+
+
+def _counts_of(lane: LaneCounts) -> Counts:
+    news, states = lane.news, lane.states
+    bounced, bounced_hard = news.get(EventKind.BOUNCED, 0), lane.hard.get(EventKind.BOUNCED, 0)
+    return Counts(
+        accepted=news.get(EventKind.ACCEPTED, 0),
+        refused=news.get(EventKind.REFUSED, 0),
+        # The event stays when evidence settles a delivery later: only the state knows what is open.
+        uncertain=states.get(DeliveryState.UNCERTAIN, 0),
+        expired=news.get(EventKind.EXPIRED, 0),
+        cancelled=news.get(EventKind.CANCELLED, 0),
+        suppressed_since=news.get(EventKind.SUPPRESSED, 0),
+        held=states.get(DeliveryState.HELD, 0),
+        waiting=sum(states.get(state, 0) for state in UNDER_WAY),
+        deliveries=sum(states.values()),
+        deferred_waiting=states.get(DeliveryState.DEFERRED, 0),
+        attempted=lane.attempted,
+        deferred=news.get(EventKind.DEFERRED, 0),
+        refused_hard=lane.hard.get(EventKind.REFUSED, 0),
+        bounced_hard=bounced_hard,
+        bounced_soft=bounced - bounced_hard,
+        delivered=news.get(EventKind.DELIVERED, 0),
+        complained=news.get(EventKind.COMPLAINED, 0),
+        unsubscribed=news.get(EventKind.UNSUBSCRIBED, 0),
+        clicked=news.get(EventKind.CLICKED, 0),
+    )
+
+
+def _counts_of_seed(seed: SeedPlacement) -> Counts:
+    """One seed in one column: seen in the junk folder at any time is spam, seen at all is not missing."""
+    if seed.spam:
+        return Counts(seeds_spam=1)
+    if seed.inbox:
+        return Counts(seeds_inbox=1)
+    if seed.missing:
+        return Counts(seeds_missing=1)
+    if seed.state in {*UNDER_WAY, DeliveryState.HELD, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}:
+        return Counts(seeds_awaited=1)
+    return Counts(seeds_refused=1)
+
+
+def _sum(rows: Iterable[ReportRow]) -> Counts:
+    return sum((row.counts for row in rows), Counts())
+
+
+def _grouped(
+    rows: Iterable[ReportRow], about: Callable[[ReportRow], tuple[int | None, str, str | None, str]]
+) -> tuple[ReportRow, ...]:
+    groups: dict[tuple[int | None, str, str | None, str], Counts] = {}
+    for row in rows:
+        groups[about(row)] = groups.get(about(row), Counts()) + row.counts
+    largest_first = sorted(groups.items(), key=lambda group: (-group[1].deliveries, group[0][1], group[0][3]))
+    return tuple(ReportRow(*key, counts) for key, counts in largest_first)
+
+
+async def _refusals(session: AsyncSession, campaign_id: int) -> tuple[Refusal, ...]:
+    """The most frequent answers of each provider, addresses hidden: a report is passed on."""
+    kept: list[Refusal] = []
+    shown: dict[str, int] = {}
+    for said in await reports.refusal_texts(session, campaign_id):
+        shown[said.provider] = shown.get(said.provider, 0) + 1
+        if shown[said.provider] <= REFUSALS_A_PROVIDER:
+            kept.append(
+                Refusal(
+                    provider=said.provider,
+                    provider_name=provider_name(said.provider),
+                    kind=said.kind,
+                    bounce_class=said.bounce_class,
+                    code=said.code,
+                    enhanced=said.enhanced,
+                    example=_ADDRESS.sub("…@…", said.example)[:300],
+                    deliveries=said.deliveries,
+                )
+            )
+    return tuple(kept)
+
+
+async def _over_time(session: AsyncSession, campaign_id: int) -> tuple[int, tuple[Moment, ...]]:
+    """The chart's step in seconds, and its steps; the smallest step that gives at most 120 of them."""
+    span = await reports.outcome_span(session, campaign_id)
+    if span is None:
+        return BUCKETS_SECONDS[0], ()
+    seconds = (span[1] - span[0]).total_seconds()
+    step = next((step for step in BUCKETS_SECONDS if seconds / step < MOST_BUCKETS), BUCKETS_SECONDS[-1])
+    found: dict[datetime, dict[EventKind, int]] = {}
+    for bucket in await reports.outcomes_over_time(session, campaign_id, step):
+        found.setdefault(bucket.start, {})[bucket.kind] = bucket.deliveries
+    moments = tuple(
+        Moment(
+            start,
+            kinds.get(EventKind.ACCEPTED, 0),
+            kinds.get(EventKind.DEFERRED, 0),
+            kinds.get(EventKind.REFUSED, 0),
+        )
+        for start, kinds in sorted(found.items())
+    )
+    return step, moments

@@ -1,0 +1,239 @@
+"""What a report holds: counts that add up, and shares that name what they are shares of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from itertools import chain
+from math import sqrt
+
+from models.states import BounceClass, CampaignState, Channel, EventKind, LeftOutReason
+
+NORMAL_95 = 1.959964
+"""The two-sided 95 % quantile of the normal distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`part` of `whole`; both are shown, because 1 of 2 and 500 of 1,000 are not the same news."""
+
+    part: int
+    whole: int
+
+    @property
+    def value(self) -> float | None:
+        """Between 0 and 1; None of nothing."""
+        return self.part / self.whole if self.whole else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Wilson's 95 % interval, honest for few observations too; None of nothing."""
+        return wilson_interval(self.part, self.whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Deliveries by what became of them. Seeds are in the `seeds_*` columns and in no other.
+
+    The first eight add up to `deliveries`. `waiting` is not settled yet, `deferred_waiting` the part of it
+    that was deferred and waits for its next attempt. `deferred` were put off at least once, `delivered`
+    are confirmed by the operator (text messages), `bounced_*` came back after they were accepted,
+    `clicked` counts people.
+    """
+
+    accepted: int = 0
+    refused: int = 0
+    uncertain: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    suppressed_since: int = 0
+    held: int = 0
+    waiting: int = 0
+    deliveries: int = 0
+    deferred_waiting: int = 0
+    attempted: int = 0
+    deferred: int = 0
+    refused_hard: int = 0
+    bounced_hard: int = 0
+    bounced_soft: int = 0
+    delivered: int = 0
+    complained: int = 0
+    unsubscribed: int = 0
+    clicked: int = 0
+    seeds_inbox: int = 0
+    seeds_spam: int = 0
+    seeds_missing: int = 0
+    seeds_awaited: int = 0
+    seeds_refused: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in COLUMNS})
+
+    @property
+    def sent(self) -> int:
+        """Handed to the other side, whatever it said in the end."""
+        return self.accepted + self.refused + self.uncertain
+
+    @property
+    def settled_or_waiting(self) -> int:
+        """The sum of the eight columns that must be `deliveries`."""
+        return sum(getattr(self, name) for name in PARTITION)
+
+    @property
+    def arrived(self) -> int:
+        """Accepted and not come back: what rates of people's reactions are taken of."""
+        return max(0, self.accepted - self.bounced_hard - self.bounced_soft)
+
+    @property
+    def delivery_rate(self) -> Share:
+        """Accepted and not come back, of those sent."""
+        return Share(self.arrived, self.sent)
+
+    @property
+    def hard_rate(self) -> Share:
+        """Refused or come back for good, of those sent."""
+        return Share(self.refused_hard + self.bounced_hard, self.sent)
+
+    @property
+    def deferral_rate(self) -> Share:
+        """Put off at least once, of those attempted."""
+        return Share(self.deferred, self.attempted)
+
+    @property
+    def complaint_rate(self) -> Share:
+        """Complaints, of those that arrived. Gmail, Apple and Free report none."""
+        return Share(self.complained, self.arrived)
+
+    @property
+    def unsubscribe_rate(self) -> Share:
+        """Unsubscriptions, of those that arrived."""
+        return Share(self.unsubscribed, self.arrived)
+
+    @property
+    def click_rate(self) -> Share:
+        """People who clicked, of those that arrived."""
+        return Share(self.clicked, self.arrived)
+
+    @property
+    def placement(self) -> Share:
+        """Seeds found in the inbox, of those found anywhere or missing."""
+        return Share(self.seeds_inbox, self.seeds_inbox + self.seeds_spam + self.seeds_missing)
+
+
+COLUMNS = tuple(column.name for column in fields(Counts))
+PARTITION = COLUMNS[:8]
+RATES = (
+    "delivery_rate",
+    "hard_rate",
+    "deferral_rate",
+    "complaint_rate",
+    "unsubscribe_rate",
+    "click_rate",
+    "placement",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """One line of the report. Identity and provider are None where the line is about all of them.
+
+    `targeted` and `left_out` are known for the whole campaign only: who is left out has no identity yet.
+    """
+
+    identity_id: int | None
+    identity_name: str
+    provider: str | None
+    provider_name: str
+    counts: Counts
+    targeted: int | None = None
+    left_out: dict[LeftOutReason, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a provider says, in one wording of it (addresses hidden), and how many deliveries heard it."""
+
+    provider: str
+    provider_name: str
+    kind: EventKind
+    bounce_class: BounceClass | None
+    code: int | None
+    enhanced: str | None
+    example: str
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One step of the chart: deliveries accepted, deferred and refused from `start` on."""
+
+    start: datetime
+    accepted: int
+    deferred: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """Everything a campaign's report page, its JSON and its CSV show, as of `made_at`."""
+
+    campaign_id: int
+    name: str
+    channel: Channel
+    state: CampaignState
+    problem: str
+    starts_at: datetime | None
+    launched_at: datetime | None
+    finished_at: datetime | None
+    made_at: datetime
+    expanded: bool
+    frozen: int
+    total: ReportRow
+    by_identity: tuple[ReportRow, ...]
+    by_provider: tuple[ReportRow, ...]
+    by_identity_and_provider: tuple[ReportRow, ...]
+    refusals: tuple[Refusal, ...]
+    bucket_seconds: int
+    over_time: tuple[Moment, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Every sum that does not come out, in words; empty when the report proves itself."""
+        tables = (self.by_identity, self.by_provider, self.by_identity_and_provider)
+        return (
+            *self._launch_problems(),
+            *(
+                f"{_about(row)}: {row.counts.deliveries} deliveries,"
+                f" but what became of them adds up to {row.counts.settled_or_waiting}."
+                for row in (self.total, *chain.from_iterable(tables))
+                if row.counts.settled_or_waiting != row.counts.deliveries
+            ),
+            *(
+                "A table's lines do not add up to the total."
+                for table in tables
+                if sum((row.counts for row in table), Counts()) != self.total.counts
+            ),
+        )
+
+    def _launch_problems(self) -> Iterator[str]:
+        """What was noted at launch, against what is there; nothing before the launch is complete."""
+        deliveries, left_out = self.total.counts.deliveries, sum(self.total.left_out.values())
+        if self.expanded and self.total.targeted != left_out + deliveries:
+            yield f"{self.total.targeted} targeted, but {left_out} left out and {deliveries} deliveries."
+        if self.expanded and self.frozen != deliveries:
+            yield f"{self.frozen} deliveries at launch, {deliveries} now."
+
+
+def wilson_interval(part: int, whole: int) -> tuple[float, float] | None:
+    """The 95 % interval of a proportion by Wilson's score; None when `whole` is 0."""
+    if whole <= 0:
+        return None
+    share = part / whole
+    square = NORMAL_95**2
+    middle = share + square / (2 * whole)
+    spread = NORMAL_95 * sqrt(share * (1 - share) / whole + square / (4 * whole**2))
+    scale = 1 + square / whole
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+
+def _about(row: ReportRow) -> str:
+    return " × ".join(name for name in (row.identity_name, row.provider_name) if name) or "Total"

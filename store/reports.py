@@ -1,0 +1,294 @@
+"""The counts a campaign's report is made of; one grouped query a question, never a row a delivery.
+
+The states (where deliveries stand) and the events (what happened to them) are two records of one story,
+kept apart so that the report can check one against the other. They are read in a single statement: what
+is sent meanwhile would otherwise be in one and not yet in the other.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import Campaign, LeftOut
+from models.delivery import Delivery
+from models.event import Event
+from models.identity import Identity
+from models.states import BounceClass, DeliveryState, EventKind, LeftOutReason, Permanence
+
+ATTEMPTED = (EventKind.ACCEPTED, EventKind.DEFERRED, EventKind.REFUSED, EventKind.UNCERTAIN)
+PLACEMENTS = (EventKind.PLACED_INBOX, EventKind.PLACED_SPAM, EventKind.PLACED_MISSING)
+OUTCOMES = (EventKind.ACCEPTED, EventKind.DEFERRED, EventKind.REFUSED)
+# The tables rather than the classes: grouped columns are no objects, and their types stay simple.
+_EVENT = sa.inspect(Event).local_table.c
+_DELIVERY = sa.inspect(Delivery).local_table.c
+_LEFT_OUT = sa.inspect(LeftOut).local_table.c
+_CAMPAIGN = sa.inspect(Campaign).local_table.c
+Part = sa.Select[*tuple[Any, ...]]
+REFUSALS = (EventKind.REFUSED, EventKind.BOUNCED, EventKind.DEFERRED)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneCounts:
+    """What one identity × provider counts: deliveries by state, and by the kind of news they had.
+
+    `news` counts deliveries, not events; `hard` those of them whose news was a permanent refusal;
+    `attempted` those that were tried at least once. Seeds are in none of them.
+    """
+
+    identity_id: int
+    provider: str
+    states: dict[DeliveryState, int]
+    news: dict[EventKind, int]
+    hard: dict[EventKind, int]
+    attempted: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignCounts:
+    """A campaign's whole ledger at one moment. `targeted` and `frozen` are as noted at launch."""
+
+    targeted: int
+    frozen: int
+    left_out: dict[LeftOutReason, int]
+    lanes: tuple[LaneCounts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeedPlacement:
+    """One seed mail: where it stands, and where it was seen (several may be true)."""
+
+    identity_id: int
+    provider: str
+    state: DeliveryState
+    inbox: bool
+    spam: bool
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalText:
+    """What a provider said, how often: `deliveries` that heard it, `example` one wording."""
+
+    provider: str
+    kind: EventKind
+    bounce_class: BounceClass | None
+    code: int | None
+    enhanced: str | None
+    example: str
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Deliveries that had news of `kind` between `start` and the next bucket."""
+
+    start: datetime
+    kind: EventKind
+    deliveries: int
+
+
+async def campaign_counts(session: AsyncSession, campaign_id: int) -> CampaignCounts:
+    """The ledger of a campaign, seeds left aside.
+
+    Served by ix_delivery_campaign_state, ix_event_campaign_kind and the primary key of left_out.
+    """
+    statement = sa.union_all(
+        _launch_notes(campaign_id),
+        _left_out(campaign_id),
+        _states(campaign_id),
+        _news(campaign_id),
+        _tried(campaign_id),
+    )
+    rows = (await session.execute(statement)).all()
+    left_out: dict[LeftOutReason, int] = {}
+    notes = (0, 0)
+    lanes: dict[tuple[int, str], LaneCounts] = {}
+    for part, identity_id, provider, word, count, hard in rows:
+        if part == "launch":
+            notes = (int(count), int(hard))
+            continue
+        if part == "left_out":
+            left_out[LeftOutReason(word)] = int(count)
+            continue
+        lane = lanes.setdefault(
+            (identity_id, provider), LaneCounts(identity_id, provider, {}, {}, {}, attempted=0)
+        )
+        lanes[identity_id, provider] = _with(lane, part, word, int(count), int(hard))
+    return CampaignCounts(*notes, left_out, tuple(lanes[key] for key in sorted(lanes)))
+
+
+def _with(lane: LaneCounts, part: str, word: str, count: int, hard: int) -> LaneCounts:
+    if part == "attempted":
+        return LaneCounts(lane.identity_id, lane.provider, lane.states, lane.news, lane.hard, count)
+    if part == "state":
+        lane.states[DeliveryState(word)] = count
+    else:
+        lane.news[EventKind(word)] = count
+        lane.hard[EventKind(word)] = hard
+    return lane
+
+
+_NO_LANE = (sa.cast(sa.null(), sa.BigInteger).label("identity_id"), sa.literal("").label("provider"))
+
+
+def _launch_notes(campaign_id: int) -> Part:
+    return sa.select(
+        sa.literal("launch").label("part"),
+        *_NO_LANE,
+        sa.literal("").label("word"),
+        _CAMPAIGN.targeted.label("count"),
+        _CAMPAIGN.frozen.label("hard"),
+    ).where(_CAMPAIGN.id == campaign_id)
+
+
+def _left_out(campaign_id: int) -> Part:
+    return (
+        sa.select(sa.literal("left_out"), *_NO_LANE, _word(_LEFT_OUT.reason), sa.func.count(), sa.literal(0))
+        .where(_LEFT_OUT.campaign_id == campaign_id)
+        .group_by(_LEFT_OUT.reason)
+    )
+
+
+def _states(campaign_id: int) -> Part:
+    return (
+        sa.select(
+            sa.literal("state"),
+            _DELIVERY.identity_id,
+            _DELIVERY.provider,
+            _word(_DELIVERY.state),
+            sa.func.count(),
+            sa.literal(0),
+        )
+        .where(_DELIVERY.campaign_id == campaign_id, _DELIVERY.seed_id.is_(None))
+        .group_by(_DELIVERY.identity_id, _DELIVERY.provider, _DELIVERY.state)
+    )
+
+
+def _news(campaign_id: int) -> Part:
+    """Deliveries by kind of news. First one row a delivery and kind, so that repeated news counts once."""
+    hard = sa.case((_EVENT.permanence == Permanence.HARD, 1), else_=0)
+    each = (
+        sa.select(
+            _EVENT.identity_id,
+            _EVENT.provider,
+            _EVENT.kind,
+            _EVENT.delivery_id,
+            sa.func.max(hard).label("hard"),
+        )
+        .where(_EVENT.campaign_id == campaign_id, _EVENT.seed.is_(False))
+        .group_by(_EVENT.identity_id, _EVENT.provider, _EVENT.kind, _EVENT.delivery_id)
+        .subquery()
+    )
+    return sa.select(
+        sa.literal("news"),
+        each.c.identity_id,
+        each.c.provider,
+        _word(each.c.kind),
+        sa.func.count(),
+        sa.func.sum(each.c.hard),
+    ).group_by(each.c.identity_id, each.c.provider, each.c.kind)
+
+
+def _tried(campaign_id: int) -> Part:
+    return (
+        sa.select(
+            sa.literal("attempted"),
+            _EVENT.identity_id,
+            _EVENT.provider,
+            sa.literal(""),
+            sa.func.count(sa.distinct(_EVENT.delivery_id)),
+            sa.literal(0),
+        )
+        .where(
+            _EVENT.campaign_id == campaign_id,
+            _EVENT.seed.is_(False),
+            _EVENT.kind.in_(ATTEMPTED),
+        )
+        .group_by(_EVENT.identity_id, _EVENT.provider)
+    )
+
+
+def _word(column: Any) -> sa.ColumnElement[str]:
+    """An enumeration as the word it is stored by: the parts of a union must be of one type."""
+    return sa.type_coerce(column, sa.String)
+
+
+async def seed_placements(session: AsyncSession, campaign_id: int) -> list[SeedPlacement]:
+    """The campaign's seed mails, dozens at most, each with where it was seen.
+
+    Served by uq_delivery_campaign_seed and ix_event_delivery_id.
+    """
+    seen = [sa.func.max(sa.case((_EVENT.kind == kind, 1), else_=0)) for kind in PLACEMENTS]
+    statement = (
+        sa.select(_DELIVERY.identity_id, _DELIVERY.provider, _DELIVERY.state, *seen)
+        .outerjoin(
+            sa.inspect(Event).local_table,
+            sa.and_(_EVENT.delivery_id == _DELIVERY.id, _EVENT.kind.in_(PLACEMENTS)),
+        )
+        .where(_DELIVERY.campaign_id == campaign_id, _DELIVERY.seed_id.is_not(None))
+        .group_by(_DELIVERY.id, _DELIVERY.identity_id, _DELIVERY.provider, _DELIVERY.state)
+    )
+    rows = (await session.execute(statement)).all()
+    return [
+        SeedPlacement(identity_id, provider, DeliveryState(state), bool(inbox), bool(spam), bool(missing))
+        for identity_id, provider, state, inbox, spam, missing in rows
+    ]
+
+
+async def refusal_texts(session: AsyncSession, campaign_id: int, *, limit: int = 200) -> list[RefusalText]:
+    """What providers refused or deferred with, most frequent first. Served by ix_event_campaign_kind."""
+    said = (_EVENT.provider, _EVENT.kind, _EVENT.bounce_class, _EVENT.code, _EVENT.enhanced)
+    deliveries = sa.func.count(sa.distinct(_EVENT.delivery_id))
+    statement = (
+        sa.select(*said, sa.func.min(_EVENT.text), deliveries)
+        .where(_EVENT.campaign_id == campaign_id, _EVENT.seed.is_(False), _EVENT.kind.in_(REFUSALS))
+        .group_by(*said)
+        .order_by(deliveries.desc(), _EVENT.provider, _EVENT.kind, sa.func.min(_EVENT.text))
+        .limit(limit)
+    )
+    rows = (await session.execute(statement)).all()
+    return [
+        RefusalText(provider, EventKind(kind), bounce_class, code, enhanced, text or "", count)
+        for provider, kind, bounce_class, code, enhanced, text, count in rows
+    ]
+
+
+async def outcome_span(session: AsyncSession, campaign_id: int) -> tuple[datetime, datetime] | None:
+    """The moments of the first and the last outcome; None before the first.
+
+    Served by ix_event_campaign_kind.
+    """
+    statement = sa.select(sa.func.min(_EVENT.at), sa.func.max(_EVENT.at)).where(
+        _EVENT.campaign_id == campaign_id, _EVENT.kind.in_(OUTCOMES), _EVENT.seed.is_(False)
+    )
+    first, last = (await session.execute(statement)).one()
+    return None if first is None else (first, last)
+
+
+async def outcomes_over_time(session: AsyncSession, campaign_id: int, bucket_seconds: int) -> list[Bucket]:
+    """Deliveries by outcome and time, oldest first; empty buckets are left out.
+
+    Served by ix_event_campaign_kind.
+    """
+    epoch = sa.extract("epoch", _EVENT.at)
+    # Without a division, which one database rounds and the other truncates.
+    start = (epoch - epoch % bucket_seconds).label("start")
+    statement = (
+        sa.select(start, _EVENT.kind, sa.func.count(sa.distinct(_EVENT.delivery_id)))
+        .where(_EVENT.campaign_id == campaign_id, _EVENT.seed.is_(False), _EVENT.kind.in_(OUTCOMES))
+        .group_by(start, _EVENT.kind)
+        .order_by(start, _EVENT.kind)
+    )
+    rows = (await session.execute(statement)).all()
+    return [Bucket(datetime.fromtimestamp(int(at), UTC), EventKind(kind), count) for at, kind, count in rows]
+
+
+async def identity_names(session: AsyncSession, identity_ids: Collection[int]) -> dict[int, str]:
+    """What the identities are called. Served by the primary key."""
+    wanted = select(Identity.id, Identity.name).where(col(Identity.id).in_(identity_ids))
+    return dict((await session.exec(wanted)).all())
