@@ -10,7 +10,7 @@ import contextlib
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from deliverability.inbox import InboundServer
+from deliverability.placement import poll_seeds
 from models.clock import Clock, SystemClock
 from models.keyring import Keyring
 from models.states import Channel
@@ -69,12 +70,17 @@ class _WebServer(uvicorn.Server):
 
 @asynccontextmanager
 async def assemble(
-    settings: Settings, *, with_web: bool = True, clock: Clock | None = None
+    settings: Settings,
+    *,
+    with_web: bool = True,
+    clock: Clock | None = None,
+    tune: Callable[[ConductorOptions], ConductorOptions] | None = None,
 ) -> AsyncIterator[Parts]:
     """Everything started; on the way out everything is stopped, what is on the wire being finished first.
 
-    StoreError without a usable database, ConflictError for a second service or a busy port. A part that
-    fails while running ends the block with its error, in an ExceptionGroup.
+    `tune` may change how the conductor works, for a rehearsal. StoreError without a usable database,
+    ConflictError for a second service or a busy port. A part that fails while running ends the block with
+    its error, in an ExceptionGroup.
     """
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url.get_secret_value())
@@ -82,7 +88,7 @@ async def assemble(
         await require_migrated(database)
         await database.lock_service()
         door = _take_door(settings, stack) if with_web else None
-        parts = _make_parts(settings, database, clock or SystemClock())
+        parts = _make_parts(settings, database, clock or SystemClock(), tune)
         for transport in parts.transports.values():
             stack.push_async_callback(transport.close)
         # The group is left before the transports close: senders end first, then their lines.
@@ -99,15 +105,18 @@ async def assemble(
         yield parts
 
 
-def _make_parts(settings: Settings, database: Database, clock: Clock) -> Parts:
+def _make_parts(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    tune: Callable[[ConductorOptions], ConductorOptions] | None,
+) -> Parts:
     keyring = open_keyring(settings)
     tokens = Tokens(keyring)
     transports = make_transports(settings)
 
-    async def poll_seeds() -> None:
-        from deliverability.placement import poll_seeds as look
-
-        await look(database, keyring, clock)
+    async def look_into_seeds() -> None:
+        await poll_seeds(database, keyring, clock)
 
     options = ConductorOptions(
         public_url=settings.public_url,
@@ -119,10 +128,15 @@ def _make_parts(settings: Settings, database: Database, clock: Clock) -> Parts:
             ),
             language=settings.language,
         ),
-        poll_seeds=poll_seeds,
+        poll_seeds=look_into_seeds,
     )
     conductor = Conductor(
-        database, clock, transports=transports, tokens=tokens, keyring=keyring, options=options
+        database,
+        clock,
+        transports=transports,
+        tokens=tokens,
+        keyring=keyring,
+        options=options if tune is None else tune(options),
     )
     return Parts(settings, database, clock, keyring, tokens, transports, conductor, _setup_code())
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from service.commands import (
     campaigns,
@@ -114,10 +115,11 @@ def _misuse(error: typer.TyperException) -> Problem:
 
 
 def _tell(problem: Problem) -> int:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False)
     for line in problem.lines:
-        console.print("[red]tocsin:[/red]", end=" ")
-        console.print(line, markup=False)
+        console.print(Text.assemble(("tocsin:", "red"), " ", line), soft_wrap=not console.is_terminal)
+    for line in problem.shown:
+        console.print(Text(line), soft_wrap=True)
     return problem.exit_code
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from rich.padding import Padding
 from rich.text import Text
 
 from deliverability.dns_checks import DnsRecord
-from service.terminal import say, screen
+from service.terminal import put, say, screen, set_in
 
 TXT_PIECE = 255
 
@@ -17,12 +16,12 @@ def print_records(records: Sequence[DnsRecord]) -> None:
     for record in records:
         console.print(Text.assemble((f"{record.type:4}", "bold"), " ", (record.name, "cyan")), soft_wrap=True)
         # Never broken by us: a value is selected and copied as one.
-        say(f"     {record.value}")
-        console.print(Padding(Text(record.why, style="dim"), (0, 0, 0, 5), expand=False))
-        say("")
+        put(f"     {record.value}")
+        set_in(record.why, 5)
+        put("")
     say("As lines of a zone file:\n")
     for record in records:
-        say(zone_line(record))
+        put(zone_line(record))
 
 
 def zone_line(record: DnsRecord) -> str:

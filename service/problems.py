@@ -20,10 +20,15 @@ _FULL_WORDS = ("disk is full", "no space left", "disk full", "file too large")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is printed on standard error, after the name of the command, and the exit status."""
+    """What is printed on standard error, and the exit status.
+
+    Each of `lines` comes after the name of the command; `shown` below them, as it is: the place in a text
+    that is meant.
+    """
 
     lines: tuple[str, ...]
     exit_code: int
+    shown: tuple[str, ...] = ()
 
 
 def explain(error: BaseException) -> Problem:
@@ -36,7 +41,7 @@ def explain(error: BaseException) -> Problem:
     if _is_full(root):
         return Problem(("The disk is full. Make room and run this again: what was recorded is kept.",), 1)
     if isinstance(root, TocsinError):
-        return Problem(_one_line_each(root), root.exit_code)
+        return _told_by(root)
     if isinstance(root, OSError):
         what = root.strerror or str(root) or type(root).__name__
         return Problem((f"{root.filename}: {what}." if root.filename else f"{what}.",), 1)
@@ -44,18 +49,23 @@ def explain(error: BaseException) -> Problem:
     detail = " ".join(str(root).split())[:200]
     return Problem(
         (
-            (f"Something unexpected happened ({name}: {detail})."
-            " Please report it, with what TOCSIN_DEBUG=1 shows."),
+            (
+                f"Something unexpected happened ({name}: {detail})."
+                " Please report it, with what TOCSIN_DEBUG=1 shows."
+            ),
         ),
         DEFECT,
     )
 
 
-def _one_line_each(error: TocsinError) -> tuple[str, ...]:
-    """The lines of an error: one for each problem of the settings, and otherwise a single one."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    several = all(line.startswith("TOCSIN_") for line in lines)
-    return tuple(lines) if several else (" ".join(lines),)
+def _told_by(error: TocsinError) -> Problem:
+    """One line, or one for each problem of the settings; what an error shows of a text is set in by it."""
+    written = [line for line in str(error).splitlines() if line.strip()]
+    shown = tuple(line for line in written if line.startswith("  "))
+    lines = [line.strip() for line in written if not line.startswith("  ")]
+    if not all(line.startswith("TOCSIN_") for line in lines):
+        lines = [" ".join(lines)]
+    return Problem(tuple(lines), error.exit_code, shown)
 
 
 def _innermost(error: BaseException) -> BaseException:

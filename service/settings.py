@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field(
         default="127.0.0.1",
-        description="Reverse proxies whose X-Forwarded-* headers are believed: addresses, with commas between.",
+        description="Reverse proxies whose X-Forwarded-* headers are believed, separated by commas.",
     )
 
     smtp_url: Relay | None = Field(

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskProgressColumn,
     TextColumn,
@@ -44,13 +43,29 @@ def screen(*, stderr: bool = False) -> Console:
 
 
 def say(text: str) -> None:
-    """Print a sentence, or lines, as they are."""
+    """Print a sentence, broken between words on a terminal and not at all in a pipe."""
+    console = screen()
+    console.print(text, markup=False, soft_wrap=not console.is_terminal)
+
+
+def put(text: str) -> None:
+    """Print a text as it is: to be copied, or read by a program."""
     screen().print(text, markup=False, soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """Print a sentence on standard error, so that it is seen and does not get into the output."""
-    screen(stderr=True).print(text, markup=False, soft_wrap=True)
+    console = screen(stderr=True)
+    console.print(text, markup=False, soft_wrap=not console.is_terminal)
+
+
+def set_in(text: str, indent: int = 4) -> None:
+    """Print a sentence in grey below what it is about, `indent` characters from the left."""
+    console = screen()
+    if console.is_terminal:
+        console.print(Padding(Text(text, style="dim"), (0, 0, 0, indent), expand=False))
+    else:
+        put(" " * indent + text)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
@@ -83,7 +98,7 @@ def print_settings(settings: Settings) -> None:
         if not given:
             line.append("  (default)", style="dim")
         console.print(line, soft_wrap=True)
-        console.print(Padding(Text(field.description or "", style="dim"), (0, 0, 0, 4), expand=False))
+        set_in(field.description or "")
 
 
 def shown_setting(settings: Settings, name: str) -> str:
@@ -117,7 +132,7 @@ def print_findings(findings: Iterable[Finding]) -> bool:
         line = Text.assemble("  ", (mark, colour), " ", finding.what)
         console.print(line, soft_wrap=True)
         if finding.advice:
-            console.print(Padding(Text(finding.advice, style="dim"), (0, 0, 0, 4), expand=False))
+            set_in(finding.advice)
     blocking, warnings = counts[Level.BLOCKING], counts[Level.WARNING]
     if blocking:
         say(f"\n{plural(blocking, 'thing')} to mend before a campaign leaves" + _besides(warnings))
@@ -141,13 +156,14 @@ def words(value: StrEnum) -> str:
 
 
 def progress_bar() -> Progress:
-    """A bar on standard error, so that the output itself stays clean; it leaves no trace in a pipe."""
+    """A bar on standard error, so that the output itself stays clean; none where that is no terminal."""
+    console = screen(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         TaskProgressColumn(),
-        MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=screen(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )

@@ -93,7 +93,8 @@ def summary(sight: Sight) -> str:
     counts = ", ".join(
         f"{sight.states[state]:,} {words(state)}" for state, _ in SHOWN if sight.states.get(state)
     )
-    line = f"{sight.campaign.name} is {sight.campaign.state.value}: {sight.done:,} of {sight.total:,} messages done"
+    done = f"{sight.done:,} of {sight.total:,} messages done"
+    line = f"{sight.campaign.name} is {sight.campaign.state.value}: {done}"
     return f"{line} ({counts})." if counts else f"{line}."
 
 

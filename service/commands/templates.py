@@ -12,7 +12,7 @@ from models.states import Channel
 from models.template import Template, TemplateVersion
 from service.commands import examples, noun, read_pairs, read_text
 from service.desk import Desk, work
-from service.terminal import print_table, say
+from service.terminal import print_table, put, say
 from service.wishes import wanted_version
 
 group = noun("What is said: e-mails (MJML) and SMS, in versions.")
@@ -160,7 +160,7 @@ def show(name: Annotated[str, typer.Argument(help="Name of the template.", metav
         async with desk.database.read() as session:
             return await wanted_version(session, name)
 
-    say(work(read).body)
+    put(work(read).body)
 
 
 @group.command("starters", epilog=examples("tocsin template starters"))
