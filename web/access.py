@@ -148,7 +148,9 @@ async def _with_form(visit: Visit) -> Visit:
     if visit.request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise FormRefusedError
     form = Form(await visit.request.form(max_files=1, max_fields=500))
-    if visit.visitor is not None or not hmac.compare_digest(form.raw(CSRF_FIELD).encode(), visit.csrf.encode()):
+    if visit.visitor is not None or not hmac.compare_digest(
+        form.raw(CSRF_FIELD).encode(), visit.csrf.encode()
+    ):
         raise FormRefusedError
     return replace(visit, form=form)
 

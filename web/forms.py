@@ -16,7 +16,9 @@ LARGEST_NUMBER = 2**62
 class Form:
     """The fields of one request. A missing field reads as empty."""
 
-    def __init__(self, fields: ImmutableMultiDict[str, str | UploadFile] | ImmutableMultiDict[str, str]) -> None:
+    def __init__(
+        self, fields: ImmutableMultiDict[str, str | UploadFile] | ImmutableMultiDict[str, str]
+    ) -> None:
         """`fields` as Starlette parsed them."""
         self._fields = fields
 

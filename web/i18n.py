@@ -10,12 +10,10 @@ from datetime import date, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.core import negotiate_locale
-from babel.dates import format_date, format_datetime, format_time, get_timezone_name
-from babel.lists import format_list
+from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
@@ -42,8 +40,8 @@ def read_catalogue(language: str) -> Mapping[str, tuple[str, ...]]:
     entries: dict[str, tuple[str, ...]] = {}
     for entry in catalogue:
         key = entry.id if isinstance(entry.id, str) else entry.id[0]
-        forms = (entry.string,) if isinstance(entry.string, str) else tuple(entry.string)
-        if key and all(forms):
+        forms = (entry.string,) if isinstance(entry.string, str) else tuple(entry.string or ())
+        if key and forms and all(forms):
             entries[key] = forms
     return MappingProxyType(entries)
 
@@ -79,8 +77,10 @@ class Tongue:
         """A share between 0 and 1 as a percentage; a dash for None (no denominator)."""
         if share is None:
             return "–"
-        return format_percent(share, format=f"#,##0.{'0' * digits} %", locale=self.locale) if digits else (
-            format_percent(share, locale=self.locale)
+        return (
+            format_percent(share, format=f"#,##0.{'0' * digits} %", locale=self.locale)
+            if digits
+            else (format_percent(share, locale=self.locale))
         )
 
     def moment(self, at: datetime | None, width: str = "medium") -> str:
@@ -94,23 +94,11 @@ class Tongue:
         local = at.astimezone(self.zone).date() if isinstance(at, datetime) else at
         return format_date(local, width, locale=self.locale)
 
-    def clock(self, at: datetime | None) -> str:
-        """The time of day alone, to the minute."""
-        return "–" if at is None else format_time(at, "short", tzinfo=self.zone, locale=self.locale)
-
-    def zone_name(self, zone: str) -> str:
-        """`heure : France` for `Europe/Paris`."""
-        return get_timezone_name(ZoneInfo(zone), locale=self.locale, width="long")
-
-    def listing(self, words: list[str]) -> str:
-        """`a, b and c`."""
-        return format_list(words, locale=self.locale) if words else ""
-
 
 def choose_language(wishes: list[str | None], accepted: str, default: str) -> str:
     """The first wish that is one of ours, else the best of an Accept-Language header, else `default`."""
     for wish in wishes:
-        if wish in LANGUAGES:
+        if wish is not None and wish in LANGUAGES:
             return wish
     ranked = [code.replace("-", "_") for code in rank_accepted(accepted)]
     found = negotiate_locale(ranked, list(LANGUAGES), sep="_") if ranked else None

@@ -98,7 +98,7 @@ def page(visit: Visit, name: str, status: int = 200, /, **values: object) -> HTM
 
 
 def public_page(request: Request, name: str, status: int = 200, /, **values: object) -> HTMLResponse:
-    """A page for the outside: no account, no cookie, and no database either, since it may tell of its loss."""
+    """A page for the outside: no account, no cookie, no database (the page may be about its loss)."""
     tongue = values.pop("tongue", None)
     if not isinstance(tongue, Tongue):
         tongue = tongue_of(request, front_door(request).context)

@@ -104,6 +104,8 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (EventKind.BOUNCED, N_("Bounced")),
     (EventKind.COMPLAINED, N_("Complained")),
     (EventKind.UNSUBSCRIBED, N_("Unsubscribed")),
+    (EventKind.RESUBSCRIBED, N_("Subscribed again")),
+    (EventKind.RELAYED, N_("Passed on")),
     (EventKind.AUTORESPONDED, N_("Answered by a machine")),
     (EventKind.REPLIED, N_("Replied")),
     (EventKind.OPENED, N_("Opened")),

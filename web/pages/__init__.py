@@ -4,8 +4,27 @@ What comes in: a visit by somebody whose role reaches the page. What goes out: a
 another one after a form. Only `web.app` may call.
 """
 
-from web.pages import accounts, sign_in
+from web.pages import (
+    accounts,
+    campaign_form,
+    campaigns,
+    contacts,
+    identities,
+    segments,
+    sign_in,
+    suppressions,
+)
 
-ROUTERS = (sign_in.router, accounts.router)
+# The form before the campaigns: /campaigns/new must not be read as a campaign's number.
+ROUTERS = (
+    sign_in.router,
+    accounts.router,
+    campaign_form.router,
+    campaigns.router,
+    contacts.router,
+    segments.router,
+    identities.router,
+    suppressions.router,
+)
 
 __all__ = ["ROUTERS"]

@@ -86,9 +86,9 @@ async def change_role(visit: Admin, user_id: int) -> Response:
 @router.post("/accounts/{user_id}/remove")
 async def remove_account(visit: Admin, user_id: int) -> Response:
     """Close an account and end its sessions."""
+    if visit.user is not None and visit.user.id == user_id:
+        return await _accounts(visit, ConflictError(NOT_ONESELF))
     try:
-        if visit.user is not None and visit.user.id == user_id:
-            raise ConflictError(NOT_ONESELF)
         async with visit.context.database.write() as session:
             await users.remove_user(session, user_id)
     except ConflictError as error:

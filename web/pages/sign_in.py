@@ -126,7 +126,9 @@ async def sign_in(visit: Anyone) -> Response:
     door.addresses.count(client)
     async with visit.context.database.read() as session:
         user = await users.find_user(session, email)
-    fits = await check_password(visit.form.raw("password"), user.password_hash if user else None, door.hashing)
+    fits = await check_password(
+        visit.form.raw("password"), user.password_hash if user else None, door.hashing
+    )
     if user is None or not fits:
         return page(visit, "sign_in.html", 403, problem=WRONG, email=email, target=target)
     door.accounts.forget(email)
@@ -143,7 +145,9 @@ async def sign_out(visit: Anyone) -> Response:
         async with visit.context.database.write() as session:
             await users.close_session(session, visit.session_hash)
     response = go("/sign-in", "signed-out")
-    response.delete_cookie(cookie_name(visit.context, "tocsin_session"), path="/", secure=visit.context.secure)
+    response.delete_cookie(
+        cookie_name(visit.context, "tocsin_session"), path="/", secure=visit.context.secure
+    )
     return response
 
 

@@ -4,8 +4,8 @@ What comes in: signed tokens and signed hooks. What goes out: small pages withou
 `web.app` may call.
 """
 
-from web.public import files
+from web.public import clicks, files, leaving, twilio
 
-ROUTERS = (files.router,)
+ROUTERS = (files.router, leaving.router, clicks.router, twilio.router)
 
 __all__ = ["ROUTERS"]

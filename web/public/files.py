@@ -37,7 +37,11 @@ async def static_file(request: Request, name: str) -> Response:
 @router.get("/favicon.ico")
 async def favicon() -> Response:
     """Browsers ask for it unasked; the drawing is an SVG."""
-    return Response(read_static("logo.svg"), media_type="image/svg+xml", headers={"Cache-Control": "public, max-age=86400"})
+    return Response(
+        read_static("logo.svg"),
+        media_type="image/svg+xml",
+        headers={"Cache-Control": "public, max-age=86400"},
+    )
 
 
 @router.get("/robots.txt")

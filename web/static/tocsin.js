@@ -80,42 +80,44 @@ function showRows(target, rows) {
   );
 }
 
+/** Offer the people of the audience to read the preview as; the one chosen stays chosen. */
+function offerPeople(select, people) {
+  const chosen = select.value;
+  const known = new Set([...select.options].map((option) => option.value));
+  if (people.length === known.size && people.every(([number]) => known.has(number))) return;
+  select.replaceChildren(...people.map(([number, line]) => new Option(line, number, false, number === chosen)));
+}
+
 /** Let a count, and perhaps a preview, follow what is chosen in a form. */
 function accompany(form) {
   const target = document.getElementById(form.dataset.countTarget);
-  const frame = document.getElementById(form.dataset.previewTarget || "");
+  const frame = form.querySelector("iframe");
+  const people = form.querySelector("[data-people]");
   let waiting = 0;
   let asked = null;
-  let shown = "";
+  function show(news) {
+    target.querySelector("[data-problem]").textContent = news.problem;
+    showRows(target, news.rows);
+    for (const part of form.querySelectorAll("[data-channel]")) part.hidden = part.dataset.channel !== news.channel;
+    if (news.values) fill(form, news.values);
+    if (people) offerPeople(people, news.people);
+    if (frame && news.preview && frame.getAttribute("src") !== news.preview) frame.src = news.preview;
+  }
   async function refresh() {
     if (asked) asked.abort();
     asked = new AbortController();
     const fields = new URLSearchParams(new FormData(form));
     fields.delete("csrf");
     try {
-      const news = await ask(`${form.dataset.count}?${fields}`, asked.signal);
-      target.querySelector("[data-problem]").textContent = news.problem;
-      showRows(target, news.rows);
-      for (const part of form.querySelectorAll("[data-channel]")) part.hidden = !part.dataset.channel.split(" ").includes(news.channel);
+      show(await ask(`${form.dataset.count}?${fields}`, asked.signal));
     } catch (error) {
       if (error.name !== "AbortError") target.querySelector("[data-problem]").textContent = target.dataset.lost;
     }
-    if (frame) {
-      const wanted = new URLSearchParams();
-      for (const name of ["version", "identity", "contact", "include"]) {
-        const value = fields.get(name);
-        if (value) wanted.set(name, value);
-      }
-      const address = `${frame.dataset.from}?${wanted}`;
-      if (address !== shown) frame.src = shown = address;
-    }
   }
-  const soon = () => {
+  form.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(refresh, SETTLE_MS);
-  };
-  form.addEventListener("input", soon);
-  if (form.hasAttribute("data-count-at-once")) refresh();
+  });
 }
 
 for (const place of document.querySelectorAll("[data-live]")) follow(place);

@@ -1,0 +1,204 @@
+"""One form makes and schedules a campaign: for whom, what, from whom, when."""
+
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo, available_timezones
+
+from fastapi import APIRouter
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from models.campaign import Campaign
+from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
+from models.states import IdentityRule, LegalBasis
+from scheduler import NewCampaign, create_campaign
+from scheduler.campaigns import schedule
+from scheduler.preview import EmailPreview, preview_message
+from store import identities, segments, templates
+from web.access import Editor, Reader, Visit
+from web.i18n import N_
+from web.pages.sketch import Choice, Sketch, audience_rows, draw, read_choice
+from web.protection import MESSAGE_SECURITY_POLICY
+from web.view import go, page
+
+router = APIRouter()
+
+ZONES = (
+    "Europe/Paris",
+    "Europe/Brussels",
+    "Europe/Zurich",
+    "Europe/London",
+    "Europe/Berlin",
+    "Europe/Madrid",
+    "Europe/Rome",
+    "Europe/Lisbon",
+    "Europe/Athens",
+    "America/Guadeloupe",
+    "America/Martinique",
+    "America/Cayenne",
+    "America/Miquelon",
+    "Indian/Reunion",
+    "Indian/Mayotte",
+    "Pacific/Noumea",
+    "Pacific/Tahiti",
+    "Pacific/Wallis",
+    "UTC",
+)
+"""The zones offered: those of the French Republic and of its neighbours."""
+NO_MOMENT = N_("Say on which day and at what time the campaign starts.")
+NO_TEMPLATE = N_("Choose a template.")
+
+
+def zones_for(visit: Visit, chosen: str) -> list[str]:
+    """The zones offered, the installation's own and the one already chosen among them."""
+    wanted = dict.fromkeys((visit.context.zone, *ZONES, chosen))
+    return [zone for zone in wanted if zone in available_timezones()]
+
+
+def read_moment(day: str, clock_time: str) -> datetime:
+    """A day and a time of day as the wall clock shows them, without a zone; BadInputError."""
+    try:
+        return datetime.combine(date.fromisoformat(day), time.fromisoformat(clock_time))
+    except ValueError as error:
+        raise BadInputError(NO_MOMENT) from error
+
+
+def local_now(visit: Visit, zone: str) -> datetime:
+    """What the wall clock of `zone` shows now; BadInputError for an unknown zone."""
+    if zone not in available_timezones():
+        raise BadInputError(f"There is no time zone {zone!r}.")
+    return visit.context.clock.now().astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+async def schedule_as_chosen(session: AsyncSession, visit: Visit, campaign: Campaign, choice: Choice) -> str:
+    """Schedule for now or for the moment chosen, or leave a draft; the notice to show."""
+    now = visit.context.clock.now()
+    match choice.moment:
+        case "now":
+            await schedule(session, campaign.id, local_now(visit, choice.zone), choice.zone, now)
+        case "at":
+            await schedule(session, campaign.id, read_moment(choice.day, choice.time), choice.zone, now)
+        case _:
+            return "campaign-created"
+    return "campaign-scheduled"
+
+
+@router.get("/campaigns/new")
+async def new_page(visit: Editor) -> Response:
+    """The empty form, or one begun by the address's fields."""
+    choice = read_choice(visit.query, visit.context.zone)
+    return await _form(
+        visit, Choice(name=choice.name, version=choice.version, include=choice.include, zone=choice.zone)
+    )
+
+
+@router.get("/campaigns/count")
+async def count_choice(visit: Editor) -> JSONResponse:
+    """The sketch of the form's fields, for the script beside the form."""
+    choice = read_choice(visit.query, visit.context.zone)
+    async with visit.context.database.read() as session:
+        sketch = await draw(session, visit, choice)
+    return JSONResponse(
+        {
+            "problem": sketch.problem,
+            "rows": audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
+            "channel": sketch.channel.value,
+            "people": [[str(number), line] for number, line in sketch.people],
+            "preview": sketch.preview,
+            "values": {
+                "sender": sketch.sender or "–",
+                "subject": sketch.subject or "–",
+                "sms": sketch.sms,
+                "segments": segments_line(visit, sketch),
+            },
+        }
+    )
+
+
+def segments_line(visit: Visit, sketch: Sketch) -> str:
+    """How many text messages this text is paid as."""
+    return visit.tongue.say_plural("%(count)s segment", "%(count)s segments", sketch.segments)
+
+
+@router.get("/campaigns/preview")
+async def preview_document(visit: Reader) -> HTMLResponse:
+    """The e-mail itself, as one contact would see it: a document of its own, sealed off from the pages."""
+    version = visit.query.number("version")
+    if version is None:
+        raise NotFoundError("There is no such message.")
+    async with visit.context.database.read() as session:
+        made = await preview_message(
+            session,
+            version_id=version,
+            identity_id=visit.query.number("identity"),
+            contact_id=visit.query.number("contact"),
+            public_url=visit.context.public_url,
+            language=visit.context.language,
+        )
+    return message_document(made.html if isinstance(made, EmailPreview) else "")
+
+
+def message_document(html: str) -> HTMLResponse:
+    """A message in its sealed document, for a frame of ours."""
+    headers = {
+        "Content-Security-Policy": MESSAGE_SECURITY_POLICY,
+        "X-Frame-Options": "SAMEORIGIN",
+        "Cache-Control": "no-store",
+    }
+    return HTMLResponse(html, headers=headers)
+
+
+@router.post("/campaigns")
+async def create(visit: Editor) -> Response:
+    """Make the campaign and, unless it is to stay a draft, schedule it; or only count when that was asked."""
+    choice = read_choice(visit.form, visit.context.zone)
+    if visit.form.ticked("only_count"):
+        return await _form(visit, choice)
+    if choice.version is None:
+        return await _form(visit, choice, BadInputError(NO_TEMPLATE))
+    try:
+        wanted = NewCampaign(
+            name=choice.name,
+            template_version_id=choice.version,
+            include=choice.include,
+            exclude=choice.exclude,
+            identity_rule=choice.rule,
+            identity_ids=choice.identities,
+            basis=choice.basis,
+            with_seeds=choice.with_seeds,
+            zone=choice.zone,
+        )
+        async with visit.context.database.write() as session:
+            campaign = await create_campaign(session, wanted, visit.context.clock.now())
+            said = await schedule_as_chosen(session, visit, campaign, choice)
+    except (BadInputError, ConflictError, NotFoundError) as error:
+        return await _form(visit, choice, error)
+    if said == "campaign-scheduled":
+        await visit.context.wake()
+    return go(f"/campaigns/{campaign.id}", said)
+
+
+async def _form(visit: Visit, choice: Choice, error: TocsinError | None = None) -> Response:
+    async with visit.context.database.read() as session:
+        all_segments = await segments.list_segments(session)
+        all_templates = await templates.list_templates(session)
+        senders = await identities.list_identities(session)
+        sketch = await draw(session, visit, choice)
+    tomorrow = local_now(visit, visit.context.zone).date().isoformat()
+    return page(
+        visit,
+        "campaign_form.html",
+        400 if error else 200,
+        choice=choice,
+        sketch=sketch,
+        rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
+        segments_line=segments_line(visit, sketch),
+        segments=all_segments,
+        templates=all_templates,
+        identities=senders,
+        rules=list(IdentityRule),
+        bases=list(LegalBasis),
+        zones=zones_for(visit, choice.zone),
+        today=tomorrow,
+        problem=error.problem if error else "",
+        advice=error.advice if error else "",
+    )

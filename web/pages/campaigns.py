@@ -1,0 +1,241 @@
+"""Campaigns: the list, one of them while it is sent, and what one may do to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import APIRouter
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.responses import JSONResponse, Response
+
+from models.campaign import AudienceRole, Campaign
+from models.errors import BadInputError
+from models.states import FINAL, CampaignState, DeliveryState, campaign_may_become
+from scheduler import campaigns as conduct
+from store import campaigns, contacts, identities, segments, templates
+from web.access import Editor, Reader, Visit
+from web.pages.campaign_form import schedule_as_chosen, zones_for
+from web.pages.contacts import count_contacts
+from web.pages.sketch import describe, read_choice, sender_line
+from web.view import go, page
+
+router = APIRouter()
+A_PAGE = 30
+
+S, C = DeliveryState, CampaignState
+PARTS: tuple[tuple[str, frozenset[DeliveryState]], ...] = (
+    ("p1", frozenset({S.ACCEPTED})),
+    ("p2", frozenset({S.DEFERRED})),
+    ("p3", frozenset({S.REFUSED})),
+    ("p4", frozenset({S.UNCERTAIN})),
+    ("p5", frozenset({S.SUPPRESSED, S.EXPIRED, S.CANCELLED})),
+)
+"""The parts of a bar, in drawing order; what is left blank is still waiting."""
+UNDER_WAY = frozenset({C.SCHEDULED, C.LAUNCHING, C.SENDING})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a campaign is: deliveries by state, seeds not included."""
+
+    counts: Mapping[DeliveryState, int]
+
+    @property
+    def total(self) -> int:
+        """Everybody who gets, got or would have got a message."""
+        return sum(self.counts.values())
+
+    @property
+    def done(self) -> int:
+        """Those whose delivery is at its end, whatever the end."""
+        return sum(count for state, count in self.counts.items() if state in FINAL)
+
+    @property
+    def waiting(self) -> int:
+        """Those whose message has yet to leave."""
+        return self.total - self.done
+
+    @property
+    def share_done(self) -> float:
+        """From 0 to 1."""
+        return self.done / self.total if self.total else 0.0
+
+    @property
+    def shares(self) -> list[tuple[str, float]]:
+        """The parts of the bar, each from 0 to 1."""
+        return [(name, self.of(states) / self.total if self.total else 0.0) for name, states in PARTS]
+
+    def of(self, states: frozenset[DeliveryState]) -> int:
+        """How many are in one of `states`."""
+        return sum(self.counts.get(state, 0) for state in states)
+
+
+@router.get("/")
+async def first_page(visit: Reader) -> Response:
+    """Campaigns are what one comes for."""
+    return go("/campaigns", visit.query.text("said", 60))
+
+
+@router.get("/campaigns")
+async def list_page(visit: Reader) -> Response:
+    """Every campaign, the newest first; with none, the first steps."""
+    async with visit.context.database.read() as session:
+        found = await campaigns.list_campaigns(
+            session, limit=A_PAGE + 1, before_id=visit.query.number("before")
+        )
+        progress = {
+            campaign.id: Progress(await campaigns.progress(session, campaign.id))
+            for campaign in found[:A_PAGE]
+            if campaign.launched_at is not None
+        }
+        steps = {} if found else await _steps_done(session, visit.context.clock.now())
+    return page(
+        visit,
+        "campaigns.html",
+        campaigns=found[:A_PAGE],
+        more=len(found) > A_PAGE,
+        progress=progress,
+        steps=steps,
+    )
+
+
+async def _steps_done(session: AsyncSession, now: datetime) -> dict[str, bool]:
+    return {
+        "identity": bool(await identities.list_identities(session)),
+        "contacts": await count_contacts(session, now) > 0,
+        "segment": bool(await segments.list_segments(session)),
+        "template": bool(await templates.list_templates(session)),
+    }
+
+
+@router.get("/campaigns/{campaign_id}")
+async def one_page(visit: Reader, campaign_id: int) -> Response:
+    """One campaign: where it stands, who it is for, what it says."""
+    return await _show(visit, campaign_id)
+
+
+@router.get("/campaigns/{campaign_id}/live")
+async def live(visit: Reader, campaign_id: int) -> JSONResponse:
+    """The figures of a campaign at this moment, for the script that follows it."""
+    async with visit.context.database.read() as session:
+        campaign = await campaigns.get_campaign(session, campaign_id)
+        progress = Progress(await campaigns.progress(session, campaign_id))
+    tongue = visit.tongue
+    values = {state.value: tongue.number(progress.counts.get(state, 0)) for state in DeliveryState}
+    tenth = int(progress.share_done * 10) / 10
+    return JSONResponse(
+        {
+            "state": campaign.state.value,
+            "values": {
+                **values,
+                "total": tongue.number(progress.total),
+                "waiting": tongue.number(progress.waiting),
+                "not_sent": tongue.number(progress.of(PARTS[4][1])),
+                "done": tongue.percent(progress.share_done, 0),
+            },
+            "shares": progress.shares,
+            "spoken": tongue.say("%(share)s done", share=tongue.percent(tenth, 0)),
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.post("/campaigns/{campaign_id}/schedule")
+async def schedule(visit: Editor, campaign_id: int) -> Response:
+    """Set when the campaign starts."""
+    choice = read_choice(visit.form, visit.context.zone)
+    try:
+        async with visit.context.database.write() as session:
+            campaign = await campaigns.get_campaign(session, campaign_id)
+            await schedule_as_chosen(session, visit, campaign, choice)
+    except BadInputError as error:
+        return await _show(visit, campaign_id, error)
+    await visit.context.wake()
+    return go(f"/campaigns/{campaign_id}", "campaign-scheduled")
+
+
+@router.post("/campaigns/{campaign_id}/draft")
+async def unschedule(visit: Editor, campaign_id: int) -> Response:
+    """Take the schedule away."""
+    async with visit.context.database.write() as session:
+        await conduct.unschedule(session, campaign_id, visit.context.clock.now())
+    return go(f"/campaigns/{campaign_id}", "campaign-draft")
+
+
+@router.post("/campaigns/{campaign_id}/pause")
+async def pause(visit: Editor, campaign_id: int) -> Response:
+    """Let nothing more leave."""
+    async with visit.context.database.write() as session:
+        await conduct.pause(session, campaign_id, visit.context.clock.now())
+    return go(f"/campaigns/{campaign_id}", "campaign-paused")
+
+
+@router.post("/campaigns/{campaign_id}/resume")
+async def resume(visit: Editor, campaign_id: int) -> Response:
+    """Go on."""
+    async with visit.context.database.write() as session:
+        await conduct.resume(session, campaign_id, visit.context.clock.now())
+    await visit.context.wake()
+    return go(f"/campaigns/{campaign_id}", "campaign-resumed")
+
+
+@router.get("/campaigns/{campaign_id}/cancel")
+async def cancel_page(visit: Editor, campaign_id: int) -> Response:
+    """Asks once more, since it cannot be undone."""
+    async with visit.context.database.read() as session:
+        campaign = await campaigns.get_campaign(session, campaign_id)
+        progress = Progress(await campaigns.progress(session, campaign_id))
+    return page(visit, "campaign_cancel.html", campaign=campaign, progress=progress)
+
+
+@router.post("/campaigns/{campaign_id}/cancel")
+async def cancel(visit: Editor, campaign_id: int) -> Response:
+    """Stop for good."""
+    async with visit.context.database.write() as session:
+        await conduct.cancel(session, campaign_id, visit.context.clock.now())
+    return go(f"/campaigns/{campaign_id}", "campaign-cancelled")
+
+
+async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = None) -> Response:
+    async with visit.context.database.read() as session:
+        campaign = await campaigns.get_campaign(session, campaign_id)
+        progress = Progress(await campaigns.progress(session, campaign_id))
+        version = await templates.get_version(session, campaign.template_version_id)
+        template = await templates.template_of(session, version)
+        senders = await campaigns.identities_of(session, campaign_id)
+        audience = await campaigns.segments_of(session, campaign_id)
+        concerned = await contacts.get_contacts(session, campaign.problem_contacts)
+        left_out = await campaigns.left_out(session, campaign_id)
+    return page(
+        visit,
+        "campaign.html",
+        400 if error else 200,
+        campaign=campaign,
+        progress=progress,
+        version=version,
+        template=template,
+        senders=[(one, sender_line(one, campaign.channel)) for one in senders],
+        included=[segment for segment, role in audience if role is AudienceRole.INCLUDE],
+        excluded=[segment for segment, role in audience if role is AudienceRole.EXCLUDE],
+        concerned=[(one.id, describe(one, campaign.channel)) for one in concerned],
+        left_out=left_out,
+        may=allowed(campaign),
+        live=campaign.state in UNDER_WAY,
+        parts=PARTS,
+        zones=zones_for(visit, campaign.zone),
+        choice=read_choice(visit.form, campaign.zone),
+        problem=error.problem if error else "",
+    )
+
+
+def allowed(campaign: Campaign) -> dict[str, bool]:
+    """Which buttons the campaign's page shows."""
+    state = campaign.state
+    return {
+        "schedule": campaign_may_become(state, C.SCHEDULED) and state is not C.PAUSED,
+        "draft": state is C.SCHEDULED or state is C.BLOCKED,
+        "pause": campaign_may_become(state, C.PAUSED),
+        "resume": state is C.PAUSED,
+        "cancel": campaign_may_become(state, C.CANCELLED) and state is not C.DRAFT,
+        "report": campaign.launched_at is not None,
+    }

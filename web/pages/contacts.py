@@ -1,0 +1,145 @@
+"""Contacts: how many, who fits a rule, one person's record and what happened between them and us."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import APIRouter
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.responses import Response
+
+from audience.addresses import read_email, read_phone
+from audience.fields import FIELDS
+from audience.segments import count, parse_segment
+from models.errors import BadInputError, SegmentError
+from models.states import Channel, EventKind
+from store import campaigns, contacts, events, suppressions
+from store.segment_sql import matching
+from web.access import Reader, Visit
+from web.i18n import N_
+from web.view import go, page
+from web.words import word_for
+
+router = APIRouter()
+A_PAGE = 50
+EVERYONE = "everyone"
+NOBODY_FOUND = N_("Nobody has this address, number or identifier.")
+
+
+async def count_contacts(session: AsyncSession, now: datetime) -> int:
+    """How many people there are."""
+    return await count(session, parse_segment(EVERYONE), now)
+
+
+@router.get("/contacts")
+async def list_page(visit: Reader) -> Response:
+    """The newest contacts, of all or of those that fit the rule in the address."""
+    return await _list(visit)
+
+
+async def _list(visit: Visit, problem: str = "", status: int = 200) -> Response:
+    rule = visit.query.text("rule", 2000)
+    now = visit.context.clock.now()
+    condition, fitting = None, None
+    async with visit.context.database.read() as session:
+        everybody = await count_contacts(session, now)
+        try:
+            if rule:
+                tree = parse_segment(rule)
+                condition, fitting = matching(tree, now=now), await count(session, tree, now)
+        except SegmentError as error:
+            problem = str(error)
+        found = await contacts.page_contacts(
+            session, condition=condition, before_id=visit.query.number("before"), limit=A_PAGE + 1
+        )
+        tags = await contacts.tags_of(session, [contact.id for contact in found])
+    return page(
+        visit,
+        "contacts.html",
+        status,
+        contacts=found[:A_PAGE],
+        more=len(found) > A_PAGE,
+        tags=tags,
+        everybody=everybody,
+        fitting=fitting,
+        rule=rule,
+        problem=problem,
+    )
+
+
+@router.post("/contacts/find")
+async def find(visit: Reader) -> Response:
+    """To the record of one address, number or identifier. A form: addresses do not belong in logs."""
+    wanted = visit.form.text("wanted", 254)
+    async with visit.context.database.read() as session:
+        found = await contacts.find_contact(session, external_id=wanted) if wanted else None
+        for column, reader in (("email", read_email), ("phone", read_phone)):
+            try:
+                found = found or await contacts.find_contact(session, **{column: reader(wanted)})
+            except BadInputError:
+                continue
+    if found is None:
+        return await _list(visit, NOBODY_FOUND, 404)
+    return go(f"/contacts/{found.id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of a person's timeline."""
+
+    at: datetime
+    kind: EventKind
+    campaign_id: int | None
+    campaign: str
+    text: str
+
+
+@router.get("/contacts/{contact_id}")
+async def one_page(visit: Reader, contact_id: int) -> Response:
+    """One person's record: what is known, what they agreed to, what happened."""
+    now = visit.context.clock.now()
+    async with visit.context.database.read() as session:
+        contact = await contacts.get_contact(session, contact_id)
+        tags = (await contacts.tags_of(session, [contact_id]))[contact_id]
+        timeline = await _timeline(session, contact_id)
+        suppressed = [
+            channel
+            for channel, fingerprint in (
+                (Channel.EMAIL, contact.email_hash),
+                (Channel.SMS, contact.phone_hash),
+            )
+            if fingerprint and await suppressions.suppressed_hashes(session, channel, [fingerprint], now)
+        ]
+    french = visit.tongue.language == "fr"
+    known = [
+        (field.label_fr if french else field.label, getattr(contact, field.name))
+        for field in FIELDS
+        if isinstance(getattr(contact, field.name, None), str | int) and getattr(contact, field.name)
+    ]
+    return page(
+        visit,
+        "contact.html",
+        contact=contact,
+        name=" ".join(part for part in (contact.first_name, contact.last_name) if part),
+        known=known,
+        tags=tags,
+        timeline=timeline,
+        suppressed=suppressed,
+        suppressed_words=[visit.tongue.say(word_for(channel)) for channel in suppressed],
+    )
+
+
+async def _timeline(session: AsyncSession, contact_id: int) -> list[Happening]:
+    found = await events.events_of_contact(session, contact_id)
+    names: dict[int, str] = {}
+    for number in {event.campaign_id for event in found if event.campaign_id is not None}:
+        names[number] = (await campaigns.get_campaign(session, number)).name
+    return [
+        Happening(
+            event.at,
+            event.kind,
+            event.campaign_id,
+            names.get(event.campaign_id or 0, ""),
+            " ".join(str(part) for part in (event.code, event.enhanced, event.text) if part),
+        )
+        for event in found
+    ]

@@ -1,0 +1,128 @@
+"""Addresses that are not written to any more: how many and why, one address's history, add and lift.
+
+The list is kept by fingerprint, so a page never shows an address that it was not given.
+"""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from audience.addresses import read_email, read_phone
+from models.errors import BadInputError
+from models.states import Channel, SuppressionReason
+from models.suppression import Suppression, address_hash
+from store import suppressions
+from web.access import Editor, Reader, Visit
+from web.i18n import N_
+from web.view import go, page
+
+router = APIRouter()
+NO_REASON = N_("Say why: the reason is kept as the trace of the decision.")
+
+
+def read_address(channel: Channel, text: str) -> str:
+    """The address in its one form; BadInputError with the reason when it is none."""
+    return read_email(text) if channel is Channel.EMAIL else read_phone(text)
+
+
+@router.get("/suppressions")
+async def list_page(visit: Reader) -> Response:
+    """How many addresses are suppressed for which reason, and a form to look one up."""
+    return await _show(visit)
+
+
+@router.post("/suppressions/look")
+async def look(visit: Reader) -> Response:
+    """The history of one address. A form and not a link: addresses do not belong in logs of web servers."""
+    channel = visit.form.choice("channel", Channel, Channel.EMAIL)
+    try:
+        address = read_address(channel, visit.form.text("address", 254))
+    except BadInputError as error:
+        return await _show(visit, problem=str(error), status=400)
+    async with visit.context.database.read() as session:
+        history = await suppressions.history(session, channel, address_hash(channel, address))
+    return await _show(visit, channel=channel, address=address, history=history)
+
+
+@router.post("/suppressions/add")
+async def add(visit: Editor) -> Response:
+    """Write to an address no more."""
+    channel = visit.form.choice("channel", Channel, Channel.EMAIL)
+    why = visit.form.text("why", 400)
+    if not why:
+        return await _show(visit, problem=NO_REASON, status=400)
+    try:
+        address = read_address(channel, visit.form.text("address", 254))
+    except BadInputError as error:
+        return await _show(visit, problem=str(error), status=400)
+    async with visit.context.database.write() as session:
+        await suppressions.suppress(
+            session,
+            channel=channel,
+            address_hash=address_hash(channel, address),
+            reason=SuppressionReason.MANUAL,
+            evidence=f"{_signature(visit)}: {why}",
+            event_id=None,
+            now=visit.context.clock.now(),
+        )
+    return go("/suppressions", "suppression-added")
+
+
+@router.post("/suppressions/lift")
+async def lift(visit: Editor) -> Response:
+    """End every suppression of an address; the rows stay, with who lifted them and why."""
+    channel = visit.form.choice("channel", Channel, Channel.EMAIL)
+    why = visit.form.text("why", 400)
+    if not why:
+        return await _show(visit, problem=NO_REASON, status=400)
+    try:
+        address = read_address(channel, visit.form.text("address", 254))
+    except BadInputError as error:
+        return await _show(visit, problem=str(error), status=400)
+    async with visit.context.database.write() as session:
+        await suppressions.lift(
+            session,
+            channel=channel,
+            address_hash=address_hash(channel, address),
+            why=f"{_signature(visit)}: {why}",
+            now=visit.context.clock.now(),
+        )
+    return go("/suppressions", "suppression-lifted")
+
+
+def holds(row: Suppression, now: datetime) -> bool:
+    """Whether a suppression is in force at `now`."""
+    return row.lifted_at is None and (row.until is None or row.until > now)
+
+
+def _signature(visit: Visit) -> str:
+    return visit.user.email if visit.user else ""
+
+
+async def _show(
+    visit: Visit,
+    *,
+    problem: str = "",
+    status: int = 200,
+    channel: Channel = Channel.EMAIL,
+    address: str = "",
+    history: list[Suppression] | None = None,
+) -> Response:
+    now = visit.context.clock.now()
+    async with visit.context.database.read() as session:
+        counts = await suppressions.count_by_reason(session, now)
+    reasons = [reason for reason in SuppressionReason if any(key[1] is reason for key in counts)]
+    return page(
+        visit,
+        "suppressions.html",
+        status,
+        counts=counts,
+        reasons=reasons,
+        channels=list(Channel),
+        channel=channel,
+        address=address,
+        history=history,
+        standing=any(holds(row, now) for row in history or []),
+        problem=problem,
+    )
