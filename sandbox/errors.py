@@ -14,5 +14,5 @@ class OutsideLoopbackError(SandboxError, ValueError):
 
     def __init__(self, url: str) -> None:
         """`url` is what was refused, as text."""
-        super().__init__(f"{url} is not the rehearsed service on the loopback: the sandbox goes nowhere else.")
+        super().__init__(f"{url} is not the service on the loopback: the sandbox goes nowhere else.")
         self.url = url

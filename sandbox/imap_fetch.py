@@ -11,7 +11,9 @@ _MACROS = {
     "FAST": ["FLAGS", "INTERNALDATE", "RFC822.SIZE"],
 }
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_SECTION = re.compile(r"BODY(?:\.PEEK)?\[(?P<section>[^\]]*)\](?:<(?P<start>\d+)\.(?P<size>\d+)>)?$", re.IGNORECASE)
+_SECTION = re.compile(
+    r"BODY(?:\.PEEK)?\[(?P<section>[^\]]*)\](?:<(?P<start>\d+)\.(?P<size>\d+)>)?$", re.IGNORECASE
+)
 _FIELDS = re.compile(r"HEADER\.FIELDS(?P<other>\.NOT)? \((?P<names>[^)]*)\)$", re.IGNORECASE)
 _FOLDED_LINE = re.compile(rb"[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n")
 
@@ -52,7 +54,8 @@ def _write_item(item: str, mail: StoredMail) -> bytes:
             return b"RFC822.HEADER " + _literal(_header_block(mail.content))
         case "RFC822.TEXT":
             return b"RFC822.TEXT " + _literal(split_message(mail.content)[1])
-    return _write_section(item, mail.content)
+        case _:
+            return _write_section(item, mail.content)
 
 
 def _write_section(item: str, content: bytes) -> bytes:
@@ -78,16 +81,27 @@ def _read_section(section: str, content: bytes) -> bytes:
             return _header_block(content)
         case "TEXT":
             return split_message(content)[1]
+        case _:
+            return _read_fields(section, content)
+
+
+def _read_fields(section: str, content: bytes) -> bytes:
+    """HEADER.FIELDS and HEADER.FIELDS.NOT."""
     fields = _FIELDS.match(section)
     if fields is None:
         raise ImapSyntaxError(f"Unknown section {section}")
     names = {name.strip('"').lower() for name in fields["names"].split()}
+    without = bool(fields["other"])
     kept = [
         line
         for line in _FOLDED_LINE.findall(_header_block(content))
-        if line.strip() and (line.partition(b":")[0].decode("ascii", "replace").lower() in names) is not bool(fields["other"])
+        if line.strip() and (_name_of(line) in names) is not without
     ]
     return b"".join(kept) + b"\r\n"
+
+
+def _name_of(line: bytes) -> str:
+    return line.partition(b":")[0].decode("ascii", "replace").lower()
 
 
 def _header_block(content: bytes) -> bytes:

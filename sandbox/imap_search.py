@@ -11,7 +11,7 @@ from sandbox.mailboxes import StoredMail
 Question = Callable[[int, StoredMail], bool]
 """Takes the sequence number, from 1, and the message."""
 
-_FLAG_KEYS = {"ANSWERED": "\\Answered", "DELETED": "\\Deleted", "FLAGGED": "\\Flagged", "SEEN": "\\Seen", "DRAFT": "\\Draft"}
+_FLAG_KEYS = {name.upper(): f"\\{name}" for name in ("Answered", "Deleted", "Flagged", "Seen", "Draft")}
 _HEADER_KEYS = {"FROM": "from", "TO": "to", "CC": "cc", "BCC": "bcc", "SUBJECT": "subject"}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -34,6 +34,17 @@ class _Reader:
     def __init__(self, words: list[Word], mails: list[StoredMail]) -> None:
         self._words = list(reversed(words))
         self._mails = mails
+        self._readers: dict[str, Callable[[], Question]] = {
+            **dict.fromkeys(("ALL", "OLD"), lambda: lambda _number, _mail: True),
+            **dict.fromkeys(("NEW", "RECENT"), lambda: lambda _number, _mail: False),
+            **dict.fromkeys(("BODY", "TEXT"), self._read_text),
+            "NOT": self._read_not,
+            "OR": self._read_or,
+            "UID": self._read_uids,
+            "HEADER": lambda: _has_header(self._text().lower(), self._text()),
+            "LARGER": lambda: self._read_size("LARGER"),
+            "SMALLER": lambda: self._read_size("SMALLER"),
+        }
 
     def read_all(self) -> Question:
         """Every key: all of them must hold."""
@@ -47,27 +58,20 @@ class _Reader:
         if isinstance(word, list):
             return _Reader(word, self._mails).read_all()
         key = word.upper()
-        match key:
-            case "ALL" | "OLD":
-                return lambda _number, _mail: True
-            case "NEW" | "RECENT":
-                return lambda _number, _mail: False
-            case "NOT":
-                inner = self._read_key()
-                return lambda number, mail: not inner(number, mail)
-            case "OR":
-                one, other = self._read_key(), self._read_key()
-                return lambda number, mail: one(number, mail) or other(number, mail)
-            case "UID":
-                return self._read_uids()
-            case "HEADER":
-                return _has_header(self._text().lower(), self._text())
-            case "LARGER" | "SMALLER":
-                return self._read_size(key)
-            case "BODY" | "TEXT":
-                wanted = self._text().lower().encode()
-                return lambda _number, mail: wanted in mail.content.lower()
-        return self._read_by_table(key)
+        reader = self._readers.get(key)
+        return reader() if reader else self._read_by_table(key)
+
+    def _read_not(self) -> Question:
+        inner = self._read_key()
+        return lambda number, mail: not inner(number, mail)
+
+    def _read_or(self) -> Question:
+        one, other = self._read_key(), self._read_key()
+        return lambda number, mail: one(number, mail) or other(number, mail)
+
+    def _read_text(self) -> Question:
+        wanted = self._text().lower().encode()
+        return lambda _number, mail: wanted in mail.content.lower()
 
     def _read_by_table(self, key: str) -> Question:
         if key in _HEADER_KEYS:

@@ -4,6 +4,7 @@ Plain text and LOGIN, since it listens on the loopback only. Read-only but for f
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 from sandbox.imap_fetch import fetch_lines
@@ -55,11 +56,9 @@ class ImapServer:
             pass
         finally:
             writer.close()
-            try:
+            # Cancelled while closing: the world stops, and the transport is closed already.
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
-            except (ConnectionError, asyncio.CancelledError):
-                # Cancelled while closing: the world stops, and the transport is closed already.
-                pass
 
 
 class Session:
@@ -152,7 +151,7 @@ class Session:
         return "OK NAMESPACE done"
 
     async def _list(self, arguments: list[Word]) -> str:
-        """Every folder whatever the pattern but for the empty one, which asks for the separator (RFC 3501 6.3.8)."""
+        """Every folder for a wildcard; for the empty pattern the separator alone (RFC 3501 section 6.3.8)."""
         # LIST (SPECIAL-USE) "" "*" of RFC 6154 has its selection in front.
         only_special = bool(arguments) and isinstance(arguments[0], list)
         pattern = _texts(arguments[only_special:], 2)[1]
@@ -160,8 +159,8 @@ class Session:
             self._say('* LIST (\\Noselect) "/" ""')
             return "OK LIST done"
         for folder in self._mailbox.folders if self._mailbox else []:
-            exact = not set(pattern) & {"*", "%"}
-            if (exact and folder.wire_name.upper() != pattern.upper()) or (only_special and not folder.special_use):
+            wanted = bool(set(pattern) & {"*", "%"}) or folder.wire_name.upper() == pattern.upper()
+            if not wanted or (only_special and not folder.special_use):
                 continue
             attributes = " ".join(["\\HasNoChildren", *filter(None, [folder.special_use])])
             self._say(f'* LIST ({attributes}) "/" {quote(folder.wire_name)}')
@@ -195,7 +194,8 @@ class Session:
             "UNSEEN": len(folder.mails),
         }
         wanted = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list) else list(known)
-        items = [f"{item.upper()} {known[item.upper()]}" for item in wanted if isinstance(item, str) and item.upper() in known]
+        names = [item.upper() for item in wanted if isinstance(item, str)]
+        items = [f"{name} {known[name]}" for name in names if name in known]
         self._say(f"* STATUS {quote(folder.wire_name)} ({' '.join(items)})")
         return "OK STATUS done"
 

@@ -105,7 +105,8 @@ class _Words:
 
 
 def _read_quoted(text: str, start: int) -> tuple[str, int]:
-    written, position = [], start
+    written: list[str] = []
+    position = start
     while position < len(text):
         if text[position] == '"':
             return "".join(written), position + 1

@@ -3,6 +3,7 @@
 import base64
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import format_datetime
 
 from sandbox.manners import EVERYBODY, Manners
 from sandbox.placement import Folder
@@ -87,9 +88,9 @@ def open_mailboxes(per_provider: int) -> dict[str, Mailbox]:
     return {account.address: Mailbox(account, _folders(by_key[account.provider])) for account in accounts}
 
 
-def with_trace(content: bytes, *, return_path: str, recipient: str, host: str, received_at: datetime) -> bytes:
+def with_trace(content: bytes, return_path: str, recipient: str, host: str, received_at: datetime) -> bytes:
     """A message with the header lines that final delivery adds on top (RFC 5321 section 4.4)."""
-    when = received_at.strftime("%a, %d %b %Y %H:%M:%S +0000")
+    when = format_datetime(received_at)
     lines = [
         f"Return-Path: <{return_path}>",
         f"Delivered-To: {recipient}",

@@ -84,10 +84,12 @@ GMAIL = Manners(
         banner="220 mx.google.com ESMTP {queue_id} - gsmtp",
         taken="250 2.0.0 OK  {queue_id} - gsmtp",
         unknown=(
-            "550-5.1.1 The email account that you tried to reach does not exist. Please try\n"
-            "550-5.1.1 double-checking the recipient's email address for typos or\n"
-            "550-5.1.1 unnecessary spaces. For more information, go to\n"
-            "550 5.1.1  https://support.google.com/mail/?p=NoSuchUser {queue_id} - gsmtp",
+            (
+                "550-5.1.1 The email account that you tried to reach does not exist. Please try\n"
+                "550-5.1.1 double-checking the recipient's email address for typos or\n"
+                "550-5.1.1 unnecessary spaces. For more information, go to\n"
+                "550 5.1.1  https://support.google.com/mail/?p=NoSuchUser {queue_id} - gsmtp"
+            ),
         ),
         disabled="550-5.2.1 The email account that you tried to reach is inactive. For more\n"
         "550-5.2.1 information, go to\n"
@@ -126,15 +128,14 @@ OUTLOOK = Manners(
         banner="220 DB8EUR05FT012.mail.protection.outlook.com Microsoft ESMTP MAIL Service ready",
         taken="250 2.6.0 {queue_id}@outlook.example [Hostname=DB8PR02MB5467] Queued mail for delivery",
         unknown=(
-            "550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302). "
-            "[DB8EUR05FT012.eop-eur05.prod.protection.outlook.com]",
-            "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient {recipient} not found by SMTP address lookup",
+            "550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302). [{host}]",
+            "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
         ),
         disabled="550 5.2.1 Mailbox {recipient} disabled, not accepting messages",
         full="452 4.2.2 The email account that you tried to reach is over quota [{recipient}]",
         filtered="550 5.7.1 Message rejected as spam by Content Filtering. [{queue_id}]",
-        too_fast="451 4.7.650 The mail server [{peer}] has been temporarily rate limited due to IP reputation. "
-        "For e-mail delivery information, see https://postmaster.live.com (S775)",
+        too_fast="451 4.7.650 The mail server [{peer}] has been temporarily rate limited due to IP "
+        "reputation. For e-mail delivery information, see https://postmaster.live.com (S775)",
         bounce_hard="550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
         bounce_soft="552 5.2.2 STOREDRV.Deliver; mailbox full",
     ),
@@ -152,7 +153,8 @@ YAHOO = Manners(
         banner="220 mtaproxy512.free.mail.ir2.yahoo.com ESMTP ready",
         taken="250 2.0.0 ok dirdel {queue_id}",
         unknown=("552 1 Requested mail action aborted, mailbox not found",),
-        disabled="554 30 Sorry, your message to {recipient} cannot be delivered. This mailbox is disabled (554.30).",
+        disabled="554 30 Sorry, your message to {recipient} cannot be delivered. "
+        "This mailbox is disabled (554.30).",
         full="452 4.2.2 Mailbox of {recipient} is over quota, please try again later",
         filtered="554 5.7.9 Message not accepted for policy reasons. "
         "See https://senders.yahooinc.com/error-codes [PH01]",
@@ -199,7 +201,8 @@ ORANGE = Manners(
         "Service refused, please try later. OFR_105 [105]",
         too_many_connections="421 mwinf5c04 ME Trop de connexions, veuillez verifier votre configuration. "
         "Too many connections, slow down. OFR_104 [104]",
-        too_many_messages="421 mwinf5c04 ME Trop de messages par session. Too many messages per session. OFR_109 [109]",
+        too_many_messages="421 mwinf5c04 ME Trop de messages par session. "
+        "Too many messages per session. OFR_109 [109]",
         bounce_hard="550 5.1.1 Adresse d au moins un destinataire invalide. Invalid recipient. OFR_416 [416]",
         bounce_soft="552 5.2.2 Boite du destinataire pleine. Recipient overquota. OFR_417 [417]",
     ),
@@ -218,7 +221,9 @@ LAPOSTE = Manners(
     host="smtpz4.laposte.net",
     wording=Wording(
         banner="220 mlpnf0109 ESMTP server ready",
-        unknown=("550 5.1.1 Adresse d au moins un destinataire invalide. Invalid recipient. LPN007_416 [416]",),
+        unknown=(
+            "550 5.1.1 Adresse d au moins un destinataire invalide. Invalid recipient. LPN007_416 [416]",
+        ),
         disabled="550 5.2.1 Boite du destinataire bloquee. Blocked recipient. LPN007_426 [426]",
         full="452 4.2.2 Boite du destinataire pleine. Recipient overquota. LPN007_417 [417]",
         filtered="550 5.5.0 Service refuse. Service refused. LPN007_510 [510]",
@@ -227,7 +232,8 @@ LAPOSTE = Manners(
         too_many_connections="421 Trop de connexions, veuillez verifier votre configuration. "
         "Too many connections, slow down. LPN007_104 [104]",
         too_many_messages="421 Trop de messages par session. Too many messages per session. LPN007_109 [109]",
-        bounce_hard="550 5.1.1 Adresse d au moins un destinataire invalide. Invalid recipient. LPN007_416 [416]",
+        bounce_hard="550 5.1.1 Adresse d au moins un destinataire invalide. "
+        "Invalid recipient. LPN007_416 [416]",
         bounce_soft="552 5.2.2 Boite du destinataire pleine. Recipient overquota. LPN007_417 [417]",
     ),
     rate_per_second=25,
@@ -247,7 +253,7 @@ SFR = Manners(
     ),
     host="smtp-in.sfr.fr",
     wording=Wording(
-        greylisted="450 4.7.1 <{recipient}>: Recipient address rejected: Greylisting in effect, please retry later",
+        greylisted="450 4.7.1 <{recipient}>: Recipient address rejected: Greylisted, please retry later",
         too_fast="450 4.7.1 SFR_IN_105 Too many messages from {peer}, try again later",
     ),
     rate_per_second=25,
@@ -287,7 +293,9 @@ GMX = Manners(
 OTHER = Manners(key="other", name="Other", domains=(), host="mx.other.example")
 BBOX = replace(OTHER, key="bbox", name="Bouygues", domains=("bbox.fr",), host="mx.bbox.fr", connections=2)
 # Companies' own domains behind Microsoft 365: nobody in the sandbox has one, but a sender may ask the way.
-MICROSOFT365 = replace(OUTLOOK, key="microsoft365", name="Microsoft 365", domains=(), reports_complaints=False)
+MICROSOFT365 = replace(
+    OUTLOOK, key="microsoft365", name="Microsoft 365", domains=(), reports_complaints=False
+)
 
 EVERYBODY: tuple[Manners, ...] = (
     *(GMAIL, OUTLOOK, YAHOO, ICLOUD, ORANGE, LAPOSTE, SFR, FREE, GMX, BBOX, MICROSOFT365, OTHER),

@@ -119,7 +119,12 @@ def _recipient_fields(recipient: str, style: ReportStyle, status: str, diagnosti
     code = f"Diagnostic-Code: smtp; {diagnostic}"
     match style:
         case ReportStyle.EXCHANGE:
-            return [final.replace("; ", ";"), "Action: failed", f"Status: {status}", code.replace("smtp; ", "smtp;")]
+            return [
+                final.replace("; ", ";"),
+                "Action: failed",
+                f"Status: {status}",
+                code.replace("smtp; ", "smtp;"),
+            ]
         case ReportStyle.GMAIL:
             remote = "Remote-MTA: dns; gmail-smtp-in.l.google.com. (127.0.0.1, the server for the domain)"
             return [final, "Action: failed", f"Status: {status}", remote, code]
@@ -167,7 +172,9 @@ def _report(fields: list[str], kind: str, parts: list[bytes], tag: str, now: dat
         "",
         "This is a MIME-encapsulated message.",
     ]
-    body = b"".join(b"--" + boundary.encode() + b"\r\n" + part.rstrip(b"\r\n") + b"\r\n\r\n" for part in parts)
+    body = b"".join(
+        b"--" + boundary.encode() + b"\r\n" + part.rstrip(b"\r\n") + b"\r\n\r\n" for part in parts
+    )
     return _lines(head) + b"\r\n" + body + b"--" + boundary.encode() + b"--\r\n"
 
 

@@ -1,4 +1,4 @@
-"""In which folder a mailbox provider puts a message: the simplest rule that still makes a report worth reading.
+"""In which folder a mailbox provider puts a message, by the simplest rule that is worth a report.
 
 A provider judges a sender, not one message: everything that comes from the same From address lands in
 the same folder there. So seeds at one provider agree with each other, as real ones mostly do.

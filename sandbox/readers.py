@@ -81,14 +81,17 @@ class Readers:
             self._witness.saw_opt_out(letter.recipient, "unsubscribe")
 
     async def post(self, url: str, form: dict[str, str], headers: dict[str, str]) -> int | None:
-        """Post a form to the service, for the telephone provider; the HTTP status, None when nobody is there."""
+        """Post a form to the service, for the text-message provider; HTTP status, None: nobody is there."""
         answer = await self._request("POST", url, "TwilioProxy/1.1", data=form, headers=headers)
         return None if answer is None else answer.status_code
 
     def check(self, url: str) -> None:
         """Raise `OutsideLoopbackError` unless `url` is the service's, on the loopback."""
         wanted, base = urlsplit(url), urlsplit(self.web_base)
-        same = (wanted.scheme, wanted.netloc) == (base.scheme, base.netloc) and wanted.scheme in {"http", "https"}
+        same = (wanted.scheme, wanted.netloc) == (base.scheme, base.netloc) and wanted.scheme in {
+            "http",
+            "https",
+        }
         if not same or not _is_loopback(wanted.hostname or ""):
             raise OutsideLoopbackError(url)
 

@@ -66,7 +66,7 @@ class SmtpServer:
         """`hello_name` is what the server calls itself in its answer to EHLO."""
         self.host = host
         self.hello_name = hello_name
-        self.conversations: set["Conversation"] = set()
+        self.conversations: set[Conversation] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> tuple[str, int]:
@@ -132,10 +132,8 @@ class Conversation(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer everything that has come in whole."""
-        if self._leaving:
-            return
         self._buffer += data
-        while not self._leaving and (self._read_message() if self._receiving else self._read_line()):
+        while self._read_next():
             pass
 
     def abort(self) -> None:
@@ -143,6 +141,13 @@ class Conversation(asyncio.Protocol):
         self._leaving = True
         if self._transport is not None:
             self._transport.abort()
+
+    def _read_next(self) -> bool:
+        """Answer the next command or message; False when there is none, or nobody listens any more."""
+        if self._leaving:
+            self._buffer.clear()
+            return False
+        return self._read_message() if self._receiving else self._read_line()
 
     def _read_line(self) -> bool:
         """Answer one command; False when there is no whole line."""

@@ -120,8 +120,7 @@ class TwilioApi:
         )
         self._server = _Server(settings)
         self._serving = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]))
-        while not self._server.started:
-            await asyncio.sleep(0.01)
+        await self._server.listening.wait()
         return f"http://127.0.0.1:{port}"
 
     async def stop(self) -> None:
@@ -183,7 +182,7 @@ class TwilioApi:
     def _take(self, form: Mapping[str, str]) -> TextMessage:
         service = form.get("MessagingServiceSid")
         message = TextMessage(
-            sid=f"SM{hashlib.blake2b(f'{self._seed}/{len(self._messages)}'.encode(), digest_size=16).hexdigest()}",
+            sid=_make_sid(f"{self._seed}/{len(self._messages)}"),
             to=form["To"],
             sender=form.get("From") or "+33939980000",
             service_sid=service,
@@ -250,9 +249,11 @@ class TwilioApi:
         words = _STOP_WORDS[int(draw(self._seed, "words", message.to) * len(_STOP_WORDS))]
         body = words if stops else "Merci, je serai là !"
         form = self._common(message) | {
-            "MessageSid": f"SM{hashlib.blake2b(message.sid.encode(), digest_size=16).hexdigest()}",
+            "MessageSid": _make_sid(message.sid),
             "SmsStatus": "received",
-            "To": message.sender if message.sender.startswith("+") or message.sender.isdigit() else SHORT_CODE,
+            "To": message.sender
+            if message.sender.startswith("+") or message.sender.isdigit()
+            else SHORT_CODE,
             "From": message.to,
             "FromCountry": "FR",
             "Body": body,
@@ -300,7 +301,9 @@ class TwilioApi:
             "date_sent": None if message.status in {"accepted", "queued"} else now,
             "date_updated": now,
             "direction": "outbound-api",
-            "error_code": int(message.error_code) if message.error_code and message.status == "undelivered" else None,
+            "error_code": int(message.error_code)
+            if message.error_code and message.status == "undelivered"
+            else None,
             "error_message": None,
             "from": message.sender,
             "messaging_service_sid": message.service_sid,
@@ -317,7 +320,16 @@ class TwilioApi:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn as a guest in somebody else's loop: it leaves the process's signals alone."""
+    """uvicorn as a guest in somebody else's loop: it says when it listens and leaves signals alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self.listening.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -332,12 +344,16 @@ def sign_request(url: str, form: Mapping[str, str], auth_token: str) -> str:
 
 
 def count_segments(text: str) -> int:
-    """How many parts a text takes (3GPP TS 23.038 and 23.040): 160 or 153 septets, else 70 or 67 UTF-16 units."""
+    """How many parts a text takes: 160 or 153 septets each, else 70 or 67 UTF-16 units (3GPP TS 23.040)."""
     if all(character in _GSM or character in _GSM_DOUBLE for character in text):
         units, alone, together = sum(1 + (character in _GSM_DOUBLE) for character in text), 160, 153
     else:
         units, alone, together = len(text.encode("utf-16-be")) // 2, 70, 67
     return 1 if units <= alone else -(-units // together)
+
+
+def _make_sid(name: str) -> str:
+    return f"SM{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}"
 
 
 def _between(bounds: tuple[float, float], lot: float) -> float:

@@ -1,4 +1,4 @@
-"""The notebook of the world: everybody in it writes down here what they saw, and nobody reads it but `tally`."""
+"""The notebook of the world: everybody in it writes down here what they saw; `tally` reads it."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -63,7 +63,9 @@ class Witness:
         """A message was taken; returns one letter a recipient."""
         headers = read_headers(content)
         faults = faults_of(content, headers, eight_bit=eight_bit)
-        letters = [Letter(provider, return_path, recipient.lower(), content, headers) for recipient in recipients]
+        letters = [
+            Letter(provider, return_path, recipient.lower(), content, headers) for recipient in recipients
+        ]
         self._senders_by_domain[_domain(return_path)].add(headers.sender)
         for letter in letters:
             self._note_letter(letter)

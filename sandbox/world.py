@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 from models.clock import Clock, SystemClock
 from sandbox.errands import Errands
@@ -22,6 +23,8 @@ from sandbox.twilio_api import TwilioApi
 from sandbox.witness import Letter, Witness
 
 Address = tuple[str, int]
+Span = tuple[float, float]
+Act = Callable[[Letter], Awaitable[None]]
 # Unhurried seconds from a message's arrival to what people and machines do with it: from, to.
 BOUNCE_SECONDS = (5.0, 30.0)
 COMPLAINT_SECONDS = (30.0, 120.0)
@@ -29,7 +32,7 @@ VACATION_SECONDS = (2.0, 10.0)
 SCAN_SECONDS = (0.5, 2.0)
 CLICK_SECONDS = (15.0, 180.0)
 UNSUBSCRIBE_SECONDS = (20.0, 120.0)
-REPEAT_SECONDS = 5.0
+SECOND_BOUNCE_SECONDS = (35.0, 40.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,19 @@ class World:
             auth_token=options.twilio_auth_token,
             messages_per_second=options.sms_per_second,
         )
+        self._habits: dict[Fate, tuple[tuple[Span, Act], ...]] = {
+            Fate.CLICKS: ((CLICK_SECONDS, self._readers.click),),
+            Fate.SCANNED: ((SCAN_SECONDS, self._readers.scan),),
+            Fate.UNSUBSCRIBES: ((UNSUBSCRIBE_SECONDS, self._readers.unsubscribe),),
+            Fate.COMPLAINS: ((COMPLAINT_SECONDS, self._complain),),
+            Fate.ON_HOLIDAY: ((VACATION_SECONDS, self._answer),),
+            Fate.BOUNCES: ((BOUNCE_SECONDS, self._bounce_hard),),
+            Fate.BOUNCES_FULL: ((BOUNCE_SECONDS, self._bounce_soft),),
+            Fate.BOUNCES_TWICE: (
+                (BOUNCE_SECONDS, self._bounce_hard),
+                (SECOND_BOUNCE_SECONDS, self._repeat_bounce),
+            ),
+        }
         self.smtp_routes: dict[str, Address] = {}
         self._imap_address: Address | None = None
         self._twilio_base_url: str | None = None
@@ -121,7 +137,7 @@ class World:
         """Where the links that were clicked would have led, the last thousand."""
         return list(self._readers.locations)
 
-    async def __aenter__(self) -> "World":
+    async def __aenter__(self) -> Self:
         """Start."""
         await self.start()
         return self
@@ -177,28 +193,10 @@ class World:
         if mailbox is not None:
             self._file(letter, mailbox)
             return
-        match fate:
-            case Fate.CLICKS:
-                self._later(letter, CLICK_SECONDS, self._readers.click)
-            case Fate.SCANNED:
-                self._later(letter, SCAN_SECONDS, self._readers.scan)
-            case Fate.UNSUBSCRIBES:
-                self._later(letter, UNSUBSCRIBE_SECONDS, self._readers.unsubscribe)
-            case Fate.COMPLAINS:
-                self._later(letter, COMPLAINT_SECONDS, self._complain)
-            case Fate.ON_HOLIDAY:
-                self._later(letter, VACATION_SECONDS, self._answer)
-            case Fate.BOUNCES | Fate.BOUNCES_TWICE:
-                self._later(letter, BOUNCE_SECONDS, self._bounce_hard)
-            case Fate.BOUNCES_FULL:
-                self._later(letter, BOUNCE_SECONDS, self._bounce_soft)
-            case _:
-                pass
-        if fate is Fate.BOUNCES_TWICE:
-            late = (BOUNCE_SECONDS[0] + REPEAT_SECONDS, BOUNCE_SECONDS[1] + REPEAT_SECONDS)
-            self._later(letter, late, self._repeat_bounce)
+        for seconds, act in self._habits.get(fate, ()):
+            self._later(letter, seconds, act)
 
-    def _later(self, letter: Letter, seconds: tuple[float, float], act: Callable[[Letter], Awaitable[None]]) -> None:
+    def _later(self, letter: Letter, seconds: Span, act: Act) -> None:
         """Let `act` happen within `seconds`, at a moment that depends on the letter alone."""
         lot = draw(self.options.seed, "when", letter.recipient, letter.headers.message_id)
         self._errands.after(seconds[0] + (seconds[1] - seconds[0]) * lot, lambda: act(letter))
@@ -208,9 +206,7 @@ class World:
         folder = folder_for(letter.provider, letter.sender, seed=options.seed, disliked=options.disliked)
         now = options.clock.now()
         host = self._exchangers[letter.provider].manners.host
-        content = with_trace(
-            letter.content, return_path=letter.return_path, recipient=letter.recipient, host=host, received_at=now
-        )
+        content = with_trace(letter.content, letter.return_path, letter.recipient, host, now)
         mailbox.file(folder, content, now)
         self._witness.row(letter).seeds[folder.value] += 1
 
