@@ -154,24 +154,31 @@ async def cancel(session: AsyncSession, campaign_id: int, now: datetime) -> Camp
     campaign.finished_at = now
     session.add(campaign)
     await session.flush()
-    while closed := await deliveries.close_waiting(
-        session, to=DeliveryState.CANCELLED, now=now, reason="campaign cancelled", campaign_id=campaign_id
-    ):
-        await events.append_many(
-            session,
-            [
-                event_about(
-                    delivery,
-                    EventKind.CANCELLED,
-                    source="campaign",
-                    source_id=f"{delivery.id}/cancelled",
-                    at=now,
-                    now=now,
-                )
-                for delivery in closed
-            ],
-        )
+    await _close(session, campaign_id, now)
     return campaign
+
+
+async def close_cancelled(session: AsyncSession, now: datetime) -> None:
+    """End what a worker held while its campaign was cancelled, and has handed back since."""
+    for campaign_id in await campaigns.cancelled_with_leftovers(session):
+        await _close(session, campaign_id, now)
+
+
+async def _close(session: AsyncSession, campaign_id: int, now: datetime) -> None:
+    while closed := await deliveries.close_waiting(
+        session,
+        to=DeliveryState.CANCELLED,
+        now=now,
+        reason="campaign cancelled",
+        campaign_id=campaign_id,
+    ):
+        told = [
+            event_about(
+                row, EventKind.CANCELLED, source="campaign", source_id=f"{row.id}/cancelled", at=now, now=now
+            )
+            for row in closed
+        ]
+        await events.append_many(session, told)
 
 
 async def _move(session: AsyncSession, campaign: Campaign, following: CampaignState, now: datetime) -> None:

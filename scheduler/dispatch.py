@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from models.clock import Clock
 from models.contact import Contact
 from models.delivery import Delivery
-from models.errors import StoreError, TemplateError
+from models.errors import StoreError, TocsinError
 from models.keyring import Keyring
 from models.states import Channel
 from models.suppression import address_hash
@@ -23,7 +23,15 @@ from models.values import Envelope, Outcome
 from scheduler import gates
 from scheduler.content import Addresses, Content, content_of, people
 from scheduler.gates import Stop
-from scheduler.pacing import Limit, Pace, batch_size, departures, limits_of, to_microseconds
+from scheduler.pacing import (
+    Limit,
+    Pace,
+    batch_size,
+    departures,
+    from_microseconds,
+    limits_of,
+    to_microseconds,
+)
 from scheduler.post import Desk, open_desk, write_envelope
 from scheduler.recording import Recorder
 from scheduler.retry import RetryPolicy
@@ -40,23 +48,27 @@ ON_THE_WIRE = 8
 
 @dataclass(frozen=True, slots=True)
 class DispatchOptions:
-    """How this installation sends. `batch_span` is how far ahead a lane claims."""
+    """How this installation sends.
+
+    `batch_span` is how far ahead a lane claims; a lane that opens later than `patience` is left alone.
+    """
 
     pace: Pace = field(default_factory=Pace)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     lease: timedelta = timedelta(minutes=5)
     batch_span: timedelta = timedelta(seconds=2)
+    patience: timedelta = timedelta(seconds=10)
     language: str = "fr"
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Deliveries of one lane, claimed under one token, with the moment each may leave."""
+    """Deliveries of one lane, claimed under one token, and the limits they share with others."""
 
     token: str
     desk: Desk
+    limits: Sequence[Limit]
     rows: Sequence[Delivery]
-    leave_at: Sequence[datetime]
 
 
 class Dispatcher:
@@ -96,6 +108,9 @@ class Dispatcher:
         rate = desk.identity.emails_per_second if channel is Channel.EMAIL else desk.identity.sms_per_second
         limits = limits_of(channel, lane.identity_id, lane.provider, rate, self._options.pace)
         while not self._stopping:
+            # A provider that asked for a rest gets it: nothing is claimed, the sweep asks again.
+            if await self._opens_at(limits) > self._clock.now() + self._options.patience:
+                return
             batch = await self._claim(lane, desk, limits)
             if batch is None:
                 return
@@ -107,61 +122,63 @@ class Dispatcher:
             keys = await identities.keys_of(session, lane.identity_id)
         return await asyncio.to_thread(open_desk, identity, keys, self._keyring, channel)
 
+    async def _opens_at(self, limits: Sequence[Limit]) -> datetime:
+        async with self._database.read() as session:
+            arrivals = await pace_rows.arrivals(session, [limit.key for limit in limits])
+        return from_microseconds(max(arrivals, default=0))
+
     async def _claim(self, lane: Lane, desk: Desk, limits: Sequence[Limit]) -> Batch | None:
-        now = self._clock.now()
         token = uuid.uuid4().hex
         async with self._database.write() as session:
             rows = await deliveries.claim_due(
                 session,
                 lane=lane,
                 token=token,
-                now=now,
+                now=self._clock.now(),
                 lease=self._options.lease,
                 limit=batch_size(limits, self._options.batch_span),
             )
-            if not rows:
-                return None
-            first_slots = [
-                await pace_rows.reserve(
-                    session,
-                    key=limit.key,
-                    now_us=to_microseconds(now),
-                    interval_us=limit.interval_us,
-                    slots=len(rows),
-                )
-                for limit in limits
-            ]
-        return Batch(token, desk, rows, departures(first_slots, limits, len(rows)))
+        return Batch(token, desk, limits, rows) if rows else None
 
     async def _send_batch(self, batch: Batch) -> None:
         sent_up_to = 0
         try:
             for start in range(0, len(batch.rows), ON_THE_WIRE):
-                wait = batch.leave_at[start] - self._clock.now()
-                # A pause asked for by the provider outlasts the lease: give the rest back instead.
-                if self._stopping or wait > self._options.lease / 2:
+                if self._stopping:
                     break
-                await self._clock.sleep(wait)
-                await self._send_some(batch, start)
+                await self._send_some(batch, batch.rows[start : start + ON_THE_WIRE])
                 sent_up_to = start + ON_THE_WIRE
         finally:
             rest = [row.id for row in batch.rows[sent_up_to:]]
             if rest:
                 await self._hand_back(rest, batch.token)
 
-    async def _send_some(self, batch: Batch, start: int) -> None:
-        rows = batch.rows[start : start + ON_THE_WIRE]
-        leave_at = dict(zip((row.id for row in rows), batch.leave_at[start:], strict=False))
+    async def _send_some(self, batch: Batch, rows: Sequence[Delivery]) -> None:
         contacts = await self._people(rows)
         envelopes, unwritten = await self._write(batch.desk, rows, contacts)
+        # Slots are taken once the messages are written, so that they leave evenly and not in a bunch.
+        leave_at = await self._reserve(batch.limits, len(rows))
+        await self._clock.sleep(leave_at[0] - self._clock.now())
         cleared = await self._clear(batch.token, rows, contacts, unwritten)
         going = [row for row in rows if row.id in cleared]
         async with asyncio.TaskGroup() as tasks:
             sending = [
-                tasks.create_task(self._send_one(row, envelopes[row.id], leave_at[row.id])) for row in going
+                tasks.create_task(self._send_one(row, envelopes[row.id], moment))
+                for row, moment in zip(going, leave_at, strict=False)
             ]
         outcomes = [task.result() for task in sending]
         await self._record(batch.token, list(zip(going, outcomes, strict=True)))
+
+    async def _reserve(self, limits: Sequence[Limit], count: int) -> list[datetime]:
+        now_us = to_microseconds(self._clock.now())
+        async with self._database.write() as session:
+            first_slots = [
+                await pace_rows.reserve(
+                    session, key=limit.key, now_us=now_us, interval_us=limit.interval_us, slots=count
+                )
+                for limit in limits
+            ]
+        return departures(first_slots, limits, count)
 
     async def _people(self, rows: Sequence[Delivery]) -> dict[int, tuple[Contact, list[str]]]:
         async with self._database.read() as session:
@@ -193,7 +210,7 @@ class Dispatcher:
                         addresses=self._addresses,
                         now=now,
                     )
-                except TemplateError as error:
+                except TocsinError as error:
                     unwritten[row.id] = gates.hold(str(error))
             return envelopes, unwritten
 

@@ -17,6 +17,7 @@ from models.errors import TocsinError
 from models.identity import Identity
 from models.providers import SMS, provider_of
 from models.seed import SeedMailbox
+from models.segment_tree import Node
 from models.states import CampaignState, Channel, DeliveryState, LeftOutReason
 from scheduler.content import Content, content_of, values_for
 from scheduler.senders import choose_identity
@@ -78,7 +79,7 @@ async def _prepare(database: Database, campaign_id: int, language: str) -> Launc
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
         at = campaign.launched_at or campaign.updated_at
-        trees: dict[AudienceRole, list] = {role: [] for role in AudienceRole}
+        trees: dict[AudienceRole, list[Node]] = {role: [] for role in AudienceRole}
         for segment, tie in await campaigns.audience_of(session, campaign_id):
             trees[tie.role].append(parse_segment(tie.frozen_text or segment.text))
         selection = audiences.select_people(

@@ -15,6 +15,7 @@ from models.event import event_about
 from models.keyring import Keyring
 from models.states import WAITING, CampaignState, Channel, DeliveryState, EventKind
 from models.tokens import Tokens
+from scheduler.campaigns import close_cancelled
 from scheduler.content import Addresses
 from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.engine import Engine
@@ -79,10 +80,14 @@ class Conductor:
     async def run(self) -> None:
         """Work until cancelled; then let what is on the wire end and hand the rest back."""
         await self._refill()
+        working = asyncio.create_task(self._engine.run(), name="engine")
         try:
-            await self._engine.run()
+            await asyncio.shield(working)
         finally:
+            # First no new batch, then the engine's patience for what is on the wire.
             self._dispatcher.stop()
+            working.cancel()
+            await asyncio.wait([working])
 
     async def wake(self) -> None:
         """Look now: a campaign was scheduled, resumed or changed."""
@@ -152,6 +157,7 @@ class Conductor:
     async def _take_back_lapsed(self) -> None:
         now = self._clock.now()
         async with self._database.write() as session:
+            await close_cancelled(session, now)
             await deliveries.requeue_lapsed(session, now)
             abandoned = await deliveries.abandon_lapsed(session, now)
             await record_lapsed(session, abandoned, now)

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from audience.segments import parse_segment
 from models.contact import Contact
 from models.identity import Identity
+from models.segment_tree import Node
 from models.states import Channel, LeftOutReason, LegalBasis
 from models.values import EmailMessage, SmsMessage
 from scheduler.content import NOBODY, compile_version, people, sender_values, values_for
@@ -57,7 +58,7 @@ async def selection_of(
 ) -> Selection:
     """The audience of a choice of segment numbers, as conditions."""
 
-    async def trees(numbers: Sequence[int]) -> list:
+    async def trees(numbers: Sequence[int]) -> list[Node]:
         return [parse_segment((await segments.get_segment(session, number)).text) for number in numbers]
 
     return audiences.select_people(

@@ -8,16 +8,15 @@ from typing import assert_never
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.classify import classify_reply
-from deliverability.suppression import reason_for
+from deliverability.suppression import act_on_verdict
 from models.delivery import Delivery
 from models.event import Event, event_about
 from models.states import BounceClass, DeliveryState, EventKind
-from models.suppression import address_hash
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain, Verdict
 from scheduler.gates import Stop
 from scheduler.pacing import Pace, provider_key, to_microseconds
 from scheduler.retry import RetryPolicy, next_attempt
-from store import deliveries, events, suppressions
+from store import deliveries, events
 from store import pace as pace_rows
 
 SOURCE = "dispatch"
@@ -145,17 +144,8 @@ class Recorder:
                 key=provider_key(delivery.provider),
                 until_us=to_microseconds(now + self.pace.rate_pause),
             )
-        reason = reason_for(verdict) if event.kind is EventKind.REFUSED and not event.seed else None
-        if reason is not None:
-            await suppressions.suppress(
-                session,
-                channel=delivery.channel,
-                address_hash=address_hash(delivery.channel, delivery.address),
-                reason=reason,
-                evidence=event.text[:500],
-                event_id=event.id,
-                now=now,
-            )
+        if event.kind is EventKind.REFUSED:
+            await act_on_verdict(session, delivery, verdict, event_id=event.id, now=now)
 
 
 async def record_lapsed(session: AsyncSession, abandoned: Sequence[Delivery], now: datetime) -> None:

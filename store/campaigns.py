@@ -130,6 +130,16 @@ async def left_out(session: AsyncSession, campaign_id: int) -> dict[LeftOutReaso
     return {LeftOutReason(reason): count for reason, count in (await session.exec(wanted)).all()}
 
 
+async def cancelled_with_leftovers(session: AsyncSession) -> list[int]:
+    """Cancelled campaigns that still have deliveries in the queue. Served by ix_delivery_campaign_state."""
+    queued = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.HELD)
+    leftover = sa.exists().where(
+        col(Delivery.campaign_id) == col(Campaign.id), col(Delivery.state).in_(queued)
+    )
+    wanted = select(Campaign.id).where(Campaign.state == CampaignState.CANCELLED, leftover)
+    return list((await session.exec(wanted)).all())
+
+
 async def has_waiting(session: AsyncSession, campaign_id: int, waiting: Sequence[DeliveryState]) -> bool:
     """Whether a delivery of the campaign, seeds included, is still in one of `waiting`."""
     wanted = (

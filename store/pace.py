@@ -4,8 +4,10 @@ The generic cell rate algorithm (ITU-T I.371 annex A): a row keeps the moment fr
 message conforms. Taking n slots moves it n intervals on, from now if it had fallen behind.
 """
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
-from sqlmodel import col
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.delivery import PaceRow
@@ -22,6 +24,12 @@ async def reserve(session: AsyncSession, *, key: str, now_us: int, interval_us: 
     ).returning(col(PaceRow.arrival_us))
     arrival: int = (await session.exec(statement)).scalar_one()
     return arrival - span
+
+
+async def arrivals(session: AsyncSession, keys: Collection[str]) -> list[int]:
+    """From when each of the limits known under `keys` is open, in microseconds since 1970 UTC."""
+    wanted = select(PaceRow.arrival_us).where(col(PaceRow.key).in_(keys))
+    return list((await session.exec(wanted)).all())
 
 
 async def push_back(session: AsyncSession, *, key: str, until_us: int) -> None:

@@ -127,9 +127,7 @@ async def a_template(
     name: str = "",
 ) -> TemplateVersion:
     """A template that needs a first name."""
-    default = (
-        MJML if channel is Channel.EMAIL else "Bonjour {{ first_name }}, on compte sur vous. STOP au 36000"
-    )
+    default = MJML if channel is Channel.EMAIL else "Bonjour {{ first_name }}, à samedi. STOP au 36000"
     return await templates.save_version(
         session,
         name=name or f"modele {next(_numbers)}",

@@ -1,6 +1,7 @@
 """A segment becomes deliveries: the right ones, once, or none at all."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import col, select
@@ -20,7 +21,7 @@ from models.suppression import address_hash
 from scheduler import expansion
 from scheduler.campaigns import pause, resume, schedule
 from scheduler.expansion import launch
-from store import Database, campaigns, suppressions
+from store import Database, audiences, campaigns, suppressions
 from tests.clocks import START
 from tests.factories import a_campaign, a_contact, a_seed, a_segment, a_template, an_identity
 
@@ -204,17 +205,17 @@ async def test_an_interrupted_launch_goes_on_and_nobody_is_doubled_or_lost(
         campaign = await a_campaign(session)
     campaign_id = await scheduled(database, campaign)
     written = 0
-    real = expansion.audiences.freeze
+    real = audiences.freeze
 
-    async def interrupted(*args: object) -> None:
+    async def interrupted(*args: Any) -> None:
         nonlocal written
         if written == batches_before:
             raise KeyboardInterrupt
         written += 1
-        await real(*args)  # type: ignore[arg-type]
+        await real(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(expansion.audiences, "freeze", interrupted)
+        patch.setattr(audiences, "freeze", interrupted)
         with pytest.raises(KeyboardInterrupt):
             await launch(database, campaign_id, START, language="fr")
     await launch(database, campaign_id, START + timedelta(minutes=5), language="fr")

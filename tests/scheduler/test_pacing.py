@@ -1,6 +1,7 @@
 """Limits hold whatever the order of the batches."""
 
 import asyncio
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -69,7 +70,7 @@ def test_slots_never_come_closer_than_their_interval(requests: list[tuple[int, i
         first = max(arrival, now)
         arrival = first + interval * count
         slots += [first + interval * place for place in range(count)]
-    assert all(later - earlier >= interval for earlier, later in zip(slots, slots[1:], strict=False))
+    assert all(later - earlier >= interval for earlier, later in itertools.pairwise(slots))
 
 
 async def test_workers_that_reserve_at_once_share_one_limit(database: Database) -> None:

@@ -1,0 +1,247 @@
+"""The conductor at work: from a scheduled campaign to a finished one, and through every stumble."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col, select
+
+from models.campaign import Campaign
+from models.clock import SystemClock
+from models.delivery import Delivery
+from models.event import Event
+from models.states import CampaignState, Channel, DeliveryState, EventKind
+from models.tokens import Tokens
+from models.values import Deferred, Outcome, Reply
+from scheduler import Conductor, ConductorOptions, DispatchOptions, RetryPolicy
+from scheduler.campaigns import cancel, pause, resume, schedule
+from store import Database, campaigns
+from tests.factories import KEYRING, a_campaign, a_contact
+from tests.scheduler.desks import FAST, ScriptedTransport
+
+CLOCK = SystemClock()
+
+
+@asynccontextmanager
+async def conducting(database: Database, transport: ScriptedTransport) -> AsyncIterator[Conductor]:
+    options = ConductorOptions(
+        public_url="https://tocsin.exemple.fr/",
+        dispatch=DispatchOptions(
+            pace=FAST,
+            retry=RetryPolicy(
+                first=timedelta(milliseconds=300), ceiling=timedelta(seconds=1), give_up=timedelta(seconds=2)
+            ),
+        ),
+        sweep_every=timedelta(milliseconds=100),
+    )
+    conductor = Conductor(
+        database,
+        CLOCK,
+        transports={Channel.EMAIL: transport},
+        tokens=Tokens(KEYRING),
+        keyring=KEYRING,
+        options=options,
+    )
+    task = asyncio.create_task(conductor.run())
+    await asyncio.sleep(0)
+    yield conductor
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def a_scheduled_campaign(database: Database, people: int, *, starts_in: float = 0) -> int:
+    async with database.write() as session:
+        for number in range(people):
+            await a_contact(session, email=f"p{number:03}@gmail.com")
+        campaign = await a_campaign(session)
+        moment = (CLOCK.now() + timedelta(seconds=starts_in)).replace(tzinfo=None)
+        await schedule(session, campaign.id, moment, "UTC", CLOCK.now())
+    return campaign.id
+
+
+async def state_of(database: Database, campaign_id: int) -> Campaign:
+    async with database.read() as session:
+        return await campaigns.get_campaign(session, campaign_id)
+
+
+async def until(database: Database, campaign_id: int, *states: CampaignState) -> Campaign:
+    async with asyncio.timeout(20):
+        while (campaign := await state_of(database, campaign_id)).state not in states:
+            await asyncio.sleep(0.05)
+    return campaign
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_campaign_starts_at_its_moment_and_finishes(database: Database) -> None:
+    campaign_id = await a_scheduled_campaign(database, 30, starts_in=0.6)
+    transport = ScriptedTransport(clock=CLOCK)
+    begun = CLOCK.now()
+    async with conducting(database, transport):
+        done = await until(database, campaign_id, CampaignState.FINISHED)
+    assert sorted(transport.recipients) == [f"p{number:03}@gmail.com" for number in range(30)]
+    assert transport.moments[0] - begun >= timedelta(seconds=0.5)
+    assert (done.frozen, done.problem) == (30, "")
+
+
+async def test_a_campaign_scheduled_while_the_conductor_runs_starts_on_time(database: Database) -> None:
+    transport = ScriptedTransport()
+    async with conducting(database, transport) as conductor:
+        campaign_id = await a_scheduled_campaign(database, 3, starts_in=0.3)
+        await conductor.wake()
+        await until(database, campaign_id, CampaignState.FINISHED)
+    assert len(transport.sent) == 3
+
+
+async def test_a_campaign_put_off_does_not_start_at_its_old_moment(database: Database) -> None:
+    campaign_id = await a_scheduled_campaign(database, 3, starts_in=0.4)
+    transport = ScriptedTransport()
+    async with conducting(database, transport):
+        async with database.write() as session:
+            later = (CLOCK.now() + timedelta(hours=1)).replace(tzinfo=None)
+            await pause(session, campaign_id, CLOCK.now())
+            await session.exec(
+                sa.update(Campaign).values(starts_at=later.replace(tzinfo=UTC), local_time=later.isoformat())
+            )
+            await resume(session, campaign_id, CLOCK.now())
+        await asyncio.sleep(0.8)
+        assert (await state_of(database, campaign_id)).state is CampaignState.SCHEDULED
+    assert transport.sent == []
+
+
+async def test_temporary_refusals_are_retried_until_taken(database: Database) -> None:
+    campaign_id = await a_scheduled_campaign(database, 5)
+    busy: Outcome = Deferred(Reply(450, "4.2.0", "4.2.0 later"))
+    transport = ScriptedTransport(answers={"p002@gmail.com": busy})
+
+    async def relent(recipient: str) -> None:
+        if transport.recipients.count("p002@gmail.com") == 2:
+            transport.answers.clear()
+        assert recipient
+
+    transport.before = relent
+    async with conducting(database, transport):
+        await until(database, campaign_id, CampaignState.FINISHED)
+    assert transport.recipients.count("p002@gmail.com") == 3
+    assert len(transport.sent) == 7
+
+
+async def test_a_campaign_is_finished_with_what_was_given_up_counted(database: Database) -> None:
+    campaign_id = await a_scheduled_campaign(database, 2)
+    never = Deferred(Reply(452, "4.2.2", "4.2.2 mailbox full"))
+    async with conducting(database, ScriptedTransport(answers={"p000@gmail.com": never})):
+        await until(database, campaign_id, CampaignState.FINISHED)
+    async with database.read() as session:
+        counts = await campaigns.progress(session, campaign_id)
+    assert counts == {DeliveryState.ACCEPTED: 1, DeliveryState.EXPIRED: 1}
+
+
+async def test_pause_and_resume_lose_and_double_nobody(database: Database) -> None:
+    campaign_id = await a_scheduled_campaign(database, 120)
+    transport = ScriptedTransport()
+    async with conducting(database, transport) as conductor:
+        await eventually(lambda: len(transport.sent) > 10)
+        async with database.write() as session:
+            await pause(session, campaign_id, CLOCK.now())
+        await asyncio.sleep(0.4)
+        standing = len(transport.sent)
+        await asyncio.sleep(0.4)
+        assert len(transport.sent) == standing < 120
+        async with database.write() as session:
+            await resume(session, campaign_id, CLOCK.now())
+        await conductor.wake()
+        await until(database, campaign_id, CampaignState.FINISHED)
+    assert len(transport.recipients) == len(set(transport.recipients)) == 120
+
+
+async def test_after_a_cancellation_every_delivery_has_an_end(database: Database) -> None:
+    campaign_id = await a_scheduled_campaign(database, 120)
+    transport = ScriptedTransport()
+    async with conducting(database, transport):
+        await eventually(lambda: len(transport.sent) > 10)
+        async with database.write() as session:
+            await cancel(session, campaign_id, CLOCK.now())
+        await asyncio.sleep(0.6)
+    async with database.read() as session:
+        counts = await campaigns.progress(session, campaign_id)
+    assert counts[DeliveryState.ACCEPTED] == len(transport.sent)
+    assert set(counts) == {DeliveryState.ACCEPTED, DeliveryState.CANCELLED}
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+async def test_a_claim_whose_worker_died_goes_back_to_the_queue(database: Database, attempts: int) -> None:
+    campaign_id = await a_scheduled_campaign(database, 3)
+    transport = ScriptedTransport(before=lambda _: asyncio.sleep(0))
+    async with conducting(database, ScriptedTransport()) as _:
+        await until(database, campaign_id, CampaignState.FINISHED)
+    await _leave_behind(database, campaign_id, DeliveryState.CLAIMED, attempts=attempts)
+    async with conducting(database, transport):
+        await until(database, campaign_id, CampaignState.FINISHED)
+    assert transport.recipients == ["p000@gmail.com"]
+
+
+async def test_what_a_dead_worker_had_on_the_wire_is_uncertain_and_not_resent(database: Database) -> None:
+    campaign_id = await a_scheduled_campaign(database, 3)
+    async with conducting(database, ScriptedTransport()):
+        await until(database, campaign_id, CampaignState.FINISHED)
+    await _leave_behind(database, campaign_id, DeliveryState.SENDING, attempts=5)
+    transport = ScriptedTransport()
+    async with conducting(database, transport):
+        await until(database, campaign_id, CampaignState.FINISHED)
+    assert transport.sent == []
+    async with database.read() as session:
+        counts = await campaigns.progress(session, campaign_id)
+        told = (await session.exec(select(Event).where(Event.kind == EventKind.UNCERTAIN))).all()
+    assert counts == {DeliveryState.ACCEPTED: 2, DeliveryState.UNCERTAIN: 1}
+    assert len(told) == 1
+
+
+async def _leave_behind(database: Database, campaign_id: int, state: DeliveryState, *, attempts: int) -> None:
+    """Put the first delivery and its campaign as a worker that was killed would have left them."""
+    gone = datetime(2026, 1, 1, tzinfo=UTC)
+    async with database.write() as session:
+        await session.exec(
+            sa.update(Delivery)
+            .where(col(Delivery.address) == "p000@gmail.com")
+            .values(state=state, attempts=attempts, claim_token="dead", leased_until=gone, settled_at=None)
+        )
+        await session.exec(
+            sa.update(Campaign)
+            .where(col(Campaign.id) == campaign_id)
+            .values(state=CampaignState.SENDING, finished_at=None)
+        )
+
+
+async def test_a_sum_that_does_not_come_out_makes_the_campaign_incomplete(database: Database) -> None:
+    campaign_id = await a_scheduled_campaign(database, 3)
+    async with conducting(database, ScriptedTransport()):
+        await until(database, campaign_id, CampaignState.FINISHED)
+    async with database.write() as session:
+        await session.exec(
+            sa.update(Campaign)
+            .where(col(Campaign.id) == campaign_id)
+            .values(state=CampaignState.SENDING, frozen=4)
+        )
+    async with conducting(database, ScriptedTransport()):
+        done = await until(database, campaign_id, CampaignState.INCOMPLETE)
+    assert "4 deliveries were frozen, 3 have an end" in done.problem
+
+
+async def test_stopping_hands_back_what_was_not_sent(database: Database) -> None:
+    campaign_id = await a_scheduled_campaign(database, 100)
+    transport = ScriptedTransport(before=lambda _: asyncio.sleep(0.02))
+    async with conducting(database, transport):
+        await eventually(lambda: len(transport.sent) > 10)
+    async with database.read() as session:
+        counts = await campaigns.progress(session, campaign_id)
+    assert counts == {
+        DeliveryState.ACCEPTED: len(transport.sent),
+        DeliveryState.QUEUED: 100 - len(transport.sent),
+    }
