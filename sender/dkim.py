@@ -23,7 +23,8 @@ from models.identity import DkimAlgorithm, SigningKey
 from sender.transport import SigningKeyError
 
 RSA_BITS = 2048
-MIN_RSA_BITS = 1024
+"""RFC 8301 section 3.2: what signers should use at least; here they must."""
+MIN_VERIFIED_BITS = 1024
 TXT_STRING_OCTETS = 255
 """RFC 1035 section 3.3.14: the longest single string of a TXT record; longer values are several strings."""
 
@@ -147,29 +148,30 @@ def verify(data: bytes, dns: Callable[[str], str | None]) -> list[Verification]:
     `dns` gives the text of a TXT record by its name without the final dot, or None. Slow and blocking.
     """
     found: list[Verification] = []
-    while True:
-        verifier: Any = dkim.DKIM(data, minkey=MIN_RSA_BITS)  # type: ignore[no-untyped-call]
-        try:
-            prepared = verifier.verify_headerprep(len(found))
-        except dkim.DKIMException as error:
-            return [*found, Verification("", "", valid=False, reason=str(error))]
-        if not prepared:
-            return found
-        found.append(_verify_one(verifier, len(found), dns))
+    while (verification := _verify_one(data, len(found), dns)) is not None:
+        found.append(verification)
+    return found
 
 
-def _verify_one(verifier: Any, index: int, dns: Callable[[str], str | None]) -> Verification:
+def _verify_one(data: bytes, index: int, dns: Callable[[str], str | None]) -> Verification | None:
+    """The signature at `index` from the top, or None when there is none."""
+
     def look_up(name: bytes, timeout: float = 0) -> str | None:  # noqa: ARG001 - dkimpy's calling convention
         return dns(name.decode().removesuffix("."))
 
-    domain, selector = verifier.domain.decode(), verifier.selector.decode()
+    verifier: Any = dkim.DKIM(data, minkey=MIN_VERIFIED_BITS)  # type: ignore[no-untyped-call]
+    reason = "The signature or its key record does not fit."
     try:
+        if not verifier.verify_headerprep(index):
+            return None
         valid = bool(verifier.verify(index, look_up))
     except (dkim.DKIMException, ValueError) as error:
-        return Verification(domain, selector, valid=False, reason=str(error))
-    return Verification(
-        domain, selector, valid, "" if valid else "The signature or its key record does not fit."
+        valid, reason = False, str(error)
+    domain, selector = (
+        value.decode("ascii", "replace") if isinstance(value, bytes) else ""
+        for value in (verifier.domain, verifier.selector)
     )
+    return Verification(domain, selector, valid, "" if valid else reason)
 
 
 def is_canonical(body: bytes) -> bool:
@@ -226,7 +228,7 @@ def _signing_function(key: SigningKey) -> Callable[[bytes], bytes]:
             "Make a new one and publish its record.",
         ) from error
     match key.algorithm, private:
-        case DkimAlgorithm.RSA, rsa.RSAPrivateKey() if private.key_size >= MIN_RSA_BITS:
+        case DkimAlgorithm.RSA, rsa.RSAPrivateKey() if private.key_size >= RSA_BITS:
             scheme, digest = padding.PKCS1v15(), hashes.SHA256()
             return lambda data: private.sign(data, scheme, digest)
         case DkimAlgorithm.ED25519, ed25519.Ed25519PrivateKey():

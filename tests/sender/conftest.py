@@ -12,9 +12,10 @@ import pytest
 import trustme
 
 from models.identity import DkimAlgorithm, EmailSender, SigningKey
-from models.values import EmailEnvelope, EmailMessage
+from models.values import EmailEnvelope, EmailMessage, SmsEnvelope
 from sender.dkim import NewKey, dns_record, make_key
 from sender.mime import EmailBuilder
+from sender.sms_twilio import TwilioOptions, TwilioTransport
 from sender.smtp import SmtpOptions, SmtpServer, SmtpTransport, Tls
 from tests.sender.servers import Manners, SmtpPeer, TwilioPeer
 
@@ -133,6 +134,23 @@ async def twilio() -> AsyncIterator[TwilioPeer]:
     await server.stop()
 
 
+ConnectTwilio = Callable[..., TwilioTransport]
+
+
+@pytest.fixture
+async def texting(twilio: TwilioPeer) -> AsyncIterator[ConnectTwilio]:
+    """Makes Twilio transports to the peer, closed at the end: `texting(seconds=0.3)`."""
+    async with AsyncExitStack() as stack:
+
+        def make(*, seconds: float = 5.0, auth_token: str = TOKEN) -> TwilioTransport:
+            options = TwilioOptions(ACCOUNT, auth_token, twilio.base_url, timedelta(seconds=seconds))
+            made = TwilioTransport(options)
+            stack.push_async_callback(made.close)
+            return made
+
+        yield make
+
+
 def a_sender(**changes: Any) -> EmailSender:
     """Somebody to send as."""
     values = {
@@ -156,6 +174,18 @@ def a_letter(**changes: Any) -> EmailEnvelope:
     return EmailEnvelope(**{**values, **changes})
 
 
+def a_text(**changes: Any) -> SmsEnvelope:
+    """A text message to send."""
+    values = {
+        "sender": "Amis",
+        "recipient": "+33612345678",
+        "text": "Réunion mardi à 19 h — STOP 36123",
+        "status_callback": "https://t.news.test/hooks/twilio/status",
+        "validity": timedelta(hours=1),
+    }
+    return SmsEnvelope(**{**values, **changes})
+
+
 def a_message(**changes: Any) -> EmailMessage:
     """Something to say, as templates render it."""
     values = {
@@ -172,7 +202,8 @@ HEADERS = (
     ("Feedback-ID", "12:amis:email:tocsin"),
     ("X-Tocsin-Delivery", "abcdefghijklmnopqrstuvwx"),
 )
-DATE = datetime(2027, 3, 28, 9, 30, tzinfo=UTC)
+DATE = datetime(2026, 3, 29, 9, 30, tzinfo=UTC)
+"""In the past: verifiers refuse signatures from the future."""
 
 
 def build(builder: EmailBuilder, message: EmailMessage | None = None, **changes: Any) -> EmailEnvelope:
