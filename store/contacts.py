@@ -30,6 +30,7 @@ __all__ = [
     "find_contact",
     "find_stored",
     "get_contact",
+    "get_contacts",
     "insert_contacts",
     "latest_statements",
     "page_contacts",
@@ -164,12 +165,13 @@ async def find_stored(
 
     `keys` maps each of `KEYS` to values. Served by the three unique indexes.
     """
+    connection = await session.connection()
     columns = [_contacts.c.id, *(_contacts.c[name] for name in DATA_COLUMNS)]
     found: dict[int, StoredContact] = {}
     for name, values in keys.items():
         for part in _parts(values):
             question = sa.select(*columns).where(_contacts.c[name].in_(part)).order_by(_contacts.c.id)
-            for row in (await session.execute(question.with_for_update())).all():
+            for row in (await connection.execute(question.with_for_update())).all():
                 found[row[0]] = StoredContact(row[0], dict(zip(DATA_COLUMNS, row[1:], strict=True)))
     if with_tags and found:
         await _read_tags(session, found)
@@ -177,11 +179,12 @@ async def find_stored(
 
 
 async def _read_tags(session: AsyncSession, found: Mapping[int, StoredContact]) -> None:
+    connection = await session.connection()
     for part in _parts(found):
         question = sa.select(col(ContactTag.contact_id), col(ContactTag.tag_key)).where(
             col(ContactTag.contact_id).in_(part)
         )
-        for contact_id, key in (await session.execute(question)).all():
+        for contact_id, key in (await connection.execute(question)).all():
             found[contact_id].tags.add(key)
 
 
@@ -217,10 +220,11 @@ async def release_keys(session: AsyncSession, changes: Mapping[str, Collection[i
 
     Served by the primary key.
     """
+    connection = await session.connection()
     for name, contact_ids in changes.items():
         for part in _parts(contact_ids):
             freed = sa.update(_contacts).where(_contacts.c.id.in_(part)).values({name: None})
-            await session.execute(freed)
+            await connection.execute(freed)
 
 
 async def update_contacts(
@@ -272,6 +276,7 @@ async def latest_statements(
 
     Served by the unique index of consent_record, which begins with the contact.
     """
+    connection = await session.connection()
     latest: dict[tuple[int, Channel, ConsentStatus], datetime] = {}
     for part in _parts(contact_ids):
         question = (
@@ -284,6 +289,6 @@ async def latest_statements(
             .where(col(ConsentRecord.contact_id).in_(part))
             .group_by(col(ConsentRecord.contact_id), col(ConsentRecord.channel), col(ConsentRecord.status))
         )
-        for contact_id, channel, status, given_at in (await session.execute(question)).all():
+        for contact_id, channel, status, given_at in (await connection.execute(question)).all():
             latest[contact_id, channel, status] = given_at
     return latest

@@ -82,7 +82,7 @@ async def save_checkpoint(session: AsyncSession, run_id: int, checkpoint: Checkp
 
     Served by the primary key.
     """
-    await session.execute(sa.update(ImportRun).where(col(ImportRun.id) == run_id).values(checkpoint.values()))
+    await session.exec(sa.update(ImportRun).where(col(ImportRun.id) == run_id).values(checkpoint.values()))
 
 
 async def end_run(
@@ -90,7 +90,7 @@ async def end_run(
 ) -> None:
     """Close the run. `report_path` None: there was nothing to report. Served by the primary key."""
     values = {"state": state, "report_path": report_path, "finished_at": now}
-    await session.execute(sa.update(ImportRun).where(col(ImportRun.id) == run_id).values(values))
+    await session.exec(sa.update(ImportRun).where(col(ImportRun.id) == run_id).values(values))
 
 
 async def list_runs(session: AsyncSession, *, limit: int = 50) -> list[ImportRun]:

@@ -20,7 +20,7 @@ async def save_segment(session: AsyncSession, *, name: str, text: str, tree: Nod
     """Create the segment of that name, or give it this rule; served by the unique index of the name."""
     rule = {"text": text, "tree": tree_to_json(tree), "updated_at": now}
     insert = insert_for(session, Segment).values(name=name, created_at=now, **rule)
-    await session.execute(insert.on_conflict_do_update(index_elements=["name"], set_=rule))
+    await session.exec(insert.on_conflict_do_update(index_elements=["name"], set_=rule))
     found = await session.exec(
         select(Segment).where(Segment.name == name).execution_options(populate_existing=True)
     )
@@ -52,5 +52,5 @@ def tree_of(segment: Segment) -> Node:
 
 async def count_matching(session: AsyncSession, tree: Node, *, now: datetime) -> int:
     """How many contacts the rule keeps; served by the indexes `matching` names, a scan when none fits."""
-    question = sa.select(sa.func.count()).select_from(Contact).where(matching(tree, now=now))
-    return int(await session.scalar(question) or 0)
+    question = select(sa.func.count()).select_from(Contact).where(matching(tree, now=now))
+    return (await session.exec(question)).one()
