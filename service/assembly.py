@@ -26,6 +26,7 @@ from models.tokens import Tokens
 from scheduler import Conductor, ConductorOptions, DispatchOptions, Pace
 from sender import Transport
 from service.desk import require_migrated
+from service.hosts import name_to_open
 from service.listening import take_port
 from service.secret_key import open_keyring
 from service.settings import Settings
@@ -88,6 +89,8 @@ async def assemble(
         await require_migrated(database)
         await database.lock_service()
         door = _take_door(settings, stack) if with_web else None
+        if door is not None:
+            settings = _with_port(settings, door)
         parts = _make_parts(settings, database, clock or SystemClock(), tune)
         for transport in parts.transports.values():
             stack.push_async_callback(transport.close)
@@ -151,6 +154,14 @@ def _take_door(settings: Settings, stack: AsyncExitStack) -> socket.socket:
     door = take_port(settings.bind_host, settings.bind_port, setting="TOCSIN_BIND_PORT")
     stack.callback(door.close)
     return door
+
+
+def _with_port(settings: Settings, door: socket.socket) -> Settings:
+    """The settings with the port that was found free, when they left it open and no public URL is given."""
+    if settings.bind_port or "public_url" in settings.model_fields_set:
+        return settings
+    port = door.getsockname()[1]
+    return settings.model_copy(update={"public_url": f"http://{name_to_open(settings.bind_host)}:{port}"})
 
 
 async def _start_inbound(parts: Parts, stack: AsyncExitStack) -> int:

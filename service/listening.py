@@ -1,6 +1,7 @@
 """Ports: taken before anything else starts, so that a busy one is told at once and in plain words."""
 
 import errno
+import os
 import socket
 
 from models.errors import ConflictError
@@ -37,7 +38,7 @@ def _problem(host: str, port: int, error: OSError, *, setting: str) -> ConflictE
             )
         case _:
             return ConflictError(
-                f"{host} is not an address of this machine ({error.strerror}).",
+                f"{host} is not an address of this machine ({os.strerror(error.errno or 0)}).",
                 f"Set {host_setting} to one, or 127.0.0.1.",
             )
 

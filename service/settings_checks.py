@@ -52,7 +52,7 @@ def web_address(value: str) -> str:
     """An http or https address without a query, and without a slash at its end."""
     try:
         parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 0) >= 0
     except ValueError:
         usable = False
     if not usable:

@@ -25,7 +25,7 @@ from service.commands.campaigns import (
     Zone,
 )
 from service.desk import Desk, work
-from service.terminal import say
+from service.terminal import put, say
 from service.wishes import Wish, moment_of, resolve, tell_reach, wanted_campaign
 
 if TYPE_CHECKING:
@@ -98,26 +98,21 @@ def report(
     if json and csv:
         raise BadInputError("A report is printed in one form.", "Choose --json or --csv.")
 
-    async def read(desk: Desk) -> "CampaignReport":
-        from deliverability.report import campaign_report
-
-        async with desk.database.read() as session:
-            found = await wanted_campaign(session, campaign)
-            return await campaign_report(session, found.id, desk.clock.now())
-
-    _print_report(work(read), json=json, csv=csv)
-
-
-def _print_report(found: "CampaignReport", *, json: bool, csv: bool) -> None:
-    from deliverability.report import report_csv, report_json
+    from deliverability.report import campaign_report, report_csv, report_json
     from service.report_view import print_report
 
+    async def read(desk: Desk) -> tuple["CampaignReport", str]:
+        async with desk.database.read() as session:
+            found = await wanted_campaign(session, campaign)
+            return await campaign_report(session, found.id, desk.clock.now()), found.zone
+
+    found, zone = work(read)
     if json:
-        sys.stdout.write(report_json(found).rstrip("\n") + "\n")
+        put(report_json(found))
     elif csv:
         sys.stdout.write(report_csv(found))
     else:
-        print_report(found)
+        print_report(found, zone)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,240 @@
+"""A campaign's report on the terminal: what was sent, what became of it, where, and whether it adds up.
+
+Narrow terminals lose columns, the least needed first, and never a figure within one.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from deliverability.report import CampaignReport, ReportRow
+from models.states import Channel
+from service.report_notes import FEEDLESS, Grade, percent, verdict
+from service.terminal import screen, words
+
+COLOURS = MappingProxyType({Grade.GREEN: "green", Grade.AMBER: "yellow", Grade.RED: "red"})
+MARKS = MappingProxyType({Grade.GREEN: "·", Grade.AMBER: "!", Grade.RED: "✗"})
+NAME_WIDTH = 24
+REFUSALS_SHOWN = 8
+OUTCOMES = (
+    ("accepted", "accepted"),
+    ("refused", "refused"),
+    ("uncertain", "uncertain"),
+    ("expired", "expired"),
+    ("cancelled", "cancelled"),
+    ("suppressed_since", "suppressed since"),
+    ("held", "held"),
+    ("waiting", "waiting"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One column: shown on terminals of `width` characters and more, for the channels it makes sense for."""
+
+    heading: str
+    cell: Callable[[ReportRow], str]
+    width: int = 0
+    channels: frozenset[Channel] = frozenset(Channel)
+
+
+EMAIL, SMS = frozenset({Channel.EMAIL}), frozenset({Channel.SMS})
+LEGEND = MappingProxyType(
+    {
+        "arrived": "accepted and not come back",
+        "put off": "asked to try later at least once",
+        "hard": "refused or came back for good",
+        "unsub": "unsubscribed",
+        "seeds": "in the inbox/in spam/nowhere",
+        "inbox": "the share of mail in the inbox, as far as the seeds can tell",
+    }
+)
+
+
+def _complaints(row: ReportRow) -> str:
+    """The rate, or that this provider tells nobody."""
+    if row.provider in FEEDLESS and not row.counts.complained:
+        return "no feed"
+    return percent(row.counts.complaint_rate.value)
+
+
+def _seeds(row: ReportRow) -> str:
+    counts = row.counts
+    if not counts.placement.whole:
+        return f"{counts.seeds_awaited} awaited" if counts.seeds_awaited else "–"
+    return f"{counts.seeds_inbox}/{counts.seeds_spam}/{counts.seeds_missing}"
+
+
+def _interval(row: ReportRow) -> str:
+    interval = row.counts.placement.interval
+    if interval is None:
+        return ""
+    low, high = interval
+    return f"{low * 100:.0f}–{high * 100:.0f} %"
+
+
+FIGURES = (
+    Figure("sent", lambda row: f"{row.counts.sent:,}"),
+    Figure("waiting", lambda row: f"{row.counts.waiting:,}" if row.counts.waiting else "", 120),
+    Figure("arrived", lambda row: percent(row.counts.delivery_rate.value)),
+    Figure("confirmed", lambda row: f"{row.counts.delivered:,}", channels=SMS),
+    Figure("put off", lambda row: percent(row.counts.deferral_rate.value)),
+    Figure("hard", lambda row: percent(row.counts.hard_rate.value)),
+    Figure("bounced", lambda row: f"{row.counts.bounced_hard + row.counts.bounced_soft:,}", 110, EMAIL),
+    Figure("complaints", _complaints, channels=EMAIL),
+    Figure("unsub", lambda row: percent(row.counts.unsubscribe_rate.value), 92),
+    Figure("clicked", lambda row: percent(row.counts.click_rate.value), 100, EMAIL),
+    Figure("seeds", _seeds, channels=EMAIL),
+    Figure("inbox", _interval, channels=EMAIL),
+)
+
+
+def print_report(report: CampaignReport, zone: str = "UTC", console: Console | None = None) -> None:
+    """The whole report; moments in `zone`. `console` instead of the terminal."""
+    console = console or screen()
+    _print_head(console, report, zone)
+    _print_rows(console, report, "Provider", report.by_provider, lambda row: row.provider_name)
+    if len(report.by_identity) > 1:
+        _print_rows(console, report, "Sender", report.by_identity, lambda row: row.identity_name)
+    _print_legend(console, report)
+    _print_verdict(console, report)
+    _print_refusals(console, report)
+    _print_proof(console, report)
+
+
+def _line(console: Console, *parts: str | tuple[str, str]) -> None:
+    """One sentence, broken between words on a terminal only."""
+    console.print(Text.assemble(*parts), soft_wrap=not console.is_terminal)
+
+
+def _print_head(console: Console, report: CampaignReport, zone: str) -> None:
+    kind = "e-mail" if report.channel is Channel.EMAIL else "SMS"
+    if console.is_terminal:
+        console.print(Rule(style="dim"))
+    console.print(Text(report.name, style="bold"))
+    facts = [f"Campaign {report.campaign_id}", kind, words(report.state)]
+    facts += filter(None, [_span(report.launched_at or report.starts_at, report.finished_at, ZoneInfo(zone))])
+    _line(console, (" · ".join(facts), "dim"))
+    total, counts = report.total, report.total.counts
+    flow = [f"{total.targeted or 0:,} targeted", f"{counts.deliveries:,} messages", f"{counts.sent:,} sent"]
+    flow.append(f"{counts.accepted:,} accepted")
+    if report.channel is Channel.SMS:
+        flow.append(f"{counts.delivered:,} confirmed")
+    _line(console, " → ".join(flow))
+    if reasons := [f"{words(reason)} {count:,}" for reason, count in total.left_out.items() if count]:
+        _line(console, f"Left out: {' · '.join(reasons)}")
+
+
+def _span(start: datetime | None, end: datetime | None, zone: ZoneInfo) -> str:
+    """`13 March 2026, 18:30 to 19:12 (Europe/Paris)`, as far as it has gone."""
+    if start is None:
+        return ""
+    first = start.astimezone(zone)
+    text = f"{first.day} {first:%B %Y, %H:%M}"
+    if end is not None:
+        last = end.astimezone(zone)
+        same_day = last.date() == first.date()
+        text += f" to {last:%H:%M}" if same_day else f" to {last.day} {last:%B, %H:%M}"
+    return f"{text} ({zone.key})"
+
+
+def _shown(console: Console, report: CampaignReport) -> list[Figure]:
+    """The columns this terminal has room for."""
+    return [
+        figure for figure in FIGURES if report.channel in figure.channels and console.width >= figure.width
+    ]
+
+
+def _print_rows(
+    console: Console,
+    report: CampaignReport,
+    heading: str,
+    rows: Iterable[ReportRow],
+    name: Callable[[ReportRow], str],
+) -> None:
+    table = Table(
+        box=box.SIMPLE_HEAD if console.is_terminal else None,
+        padding=(0, 1 if console.is_terminal else 2, 0, 0),
+        pad_edge=False,
+        show_footer=True,
+        footer_style="bold",
+    )
+    table.add_column(heading, "Total", min_width=8, max_width=NAME_WIDTH, no_wrap=True, overflow="ellipsis")
+    figures = _shown(console, report)
+    ordered = sorted(rows, key=lambda row: -row.counts.deliveries)
+    for figure in figures:
+        cells = [figure.heading, *(figure.cell(row) for row in (*ordered, report.total))]
+        # Where there is not room for all, names give way and figures do not.
+        width = max(len(cell) for cell in cells)
+        table.add_column(
+            figure.heading, figure.cell(report.total), justify="right", no_wrap=True, min_width=width
+        )
+    for row in ordered:
+        table.add_row(Text(name(row)), *(figure.cell(row) for figure in figures))
+    if not console.is_terminal:
+        console.print()
+    console.print(table)
+
+
+def _print_legend(console: Console, report: CampaignReport) -> None:
+    meanings = [
+        f"{figure.heading}: {LEGEND[figure.heading]}"
+        for figure in _shown(console, report)
+        if figure.heading in LEGEND
+    ]
+    _line(console, (" · ".join(meanings), "dim"))
+
+
+def _print_verdict(console: Console, report: CampaignReport) -> None:
+    grade, notes = verdict(report)
+    console.print()
+    _line(console, ("Verdict: ", "bold"), (grade.value.upper(), f"bold {COLOURS[grade]}"))
+    for note in notes:
+        _line(console, (f"{MARKS[note.grade]} ", COLOURS[note.grade]), note.text)
+
+
+def _print_refusals(console: Console, report: CampaignReport) -> None:
+    """What the providers said most often, in their own words."""
+    if not report.refusals:
+        return
+    console.print()
+    console.print(Text("What they said", style="bold"))
+    for refusal in sorted(report.refusals, key=lambda each: -each.deliveries)[:REFUSALS_SHOWN]:
+        code = " ".join(str(part) for part in (refusal.code, refusal.enhanced) if part)
+        line = Text.assemble(
+            f"{refusal.deliveries:>6,} × ",
+            (refusal.provider_name, "bold"),
+            f"  {words(refusal.kind)}",
+        )
+        if refusal.bounce_class is not None:
+            line.append(f", {words(refusal.bounce_class)}")
+        console.print(line)
+        said = Text(f"{code} {refusal.example}".strip(), style="dim")
+        if console.is_terminal:
+            said.truncate(max(20, console.width - 9), overflow="ellipsis")
+        console.print(Padding(said, (0, 0, 0, 9), expand=False), soft_wrap=not console.is_terminal)
+
+
+def _print_proof(console: Console, report: CampaignReport) -> None:
+    """Both sums, written out, so that anybody can add them up."""
+    total = report.total
+    counts = total.counts
+    parts = [f"{getattr(counts, name):,} {word}" for name, word in OUTCOMES if getattr(counts, name)]
+    left_out = sum(total.left_out.values())
+    console.print()
+    mark, colour = ("✗", "red") if report.problems else ("✓", "green")
+    lines = (
+        f"{total.targeted or 0:,} targeted = {left_out:,} left out + {counts.deliveries:,} messages",
+        f"{counts.deliveries:,} messages = {' + '.join(parts) or '0'}",
+    )
+    for line in lines:
+        console.print(Text.assemble((mark, colour), " ", line), soft_wrap=not console.is_terminal)
