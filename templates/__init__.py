@@ -7,7 +7,9 @@ network, no files but its own starters. The scheduler, the pages and the command
 """
 
 from templates.compilation import CompiledEmail, compile_email
+from templates.gallery import starters
 from templates.links import render_target
+from templates.lint import lint_email, lint_sms
 from templates.sms import CompiledSms, compile_sms
 
 __all__ = [
@@ -15,5 +17,8 @@ __all__ = [
     "CompiledSms",
     "compile_email",
     "compile_sms",
+    "lint_email",
+    "lint_sms",
     "render_target",
+    "starters",
 ]

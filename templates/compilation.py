@@ -45,6 +45,8 @@ _FOOTER_WORDS = {
     "fr": ("Ce message a été envoyé à", "Se désinscrire"),
     "en": ("This message was sent to", "Unsubscribe"),
 }
+# French puts a no-break space before it.
+_COLONS = {"fr": "\u00a0: "}
 _FOOTER = (
     '<mj-section padding="8px 0 24px 0"><mj-column><mj-text align="center" font-size="12px" '
     'line-height="1.6" color="#6b7280" font-family="Helvetica, Arial, sans-serif">'
@@ -135,7 +137,9 @@ def compile_email(
         _slots=slots,
         _subject=compile_part(line_sandbox(), subject),
         _html=compile_part(html_sandbox(), html.restore(encoded.text)),
-        _text=compile_part(text_sandbox(), html.restore(encode_text(to_text(numbered)))),
+        _text=compile_part(
+            text_sandbox(), html.restore(encode_text(to_text(numbered, _COLONS.get(language, ": "))))
+        ),
         # A loop may repeat a piece without a place to end a line.
         _short_lines=encoded.short and "{% for" not in html.restore(encoded.text),
     )

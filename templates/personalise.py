@@ -20,7 +20,7 @@ from templates.transfer import quote_value
 
 VALUE_LENGTH = 200
 """Characters a value may have; what comes after is cut."""
-WORD_OCTETS = 480
+WORD_OCTETS = 320
 """Octets a run without blanks may take as HTML; what comes after is cut."""
 
 # Blanks and controls that end lines or hide; no-break blanks are characters people mean.
@@ -35,7 +35,7 @@ _BROKEN = re.compile(
 # Marks that turn the writing direction round: made for hiding what an address or a name really says.
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
 _UNCLEAN = re.compile(
-    rf"[\x00-\x1f\x7f-\x9f\u2028\u2029]|  |^ | $|{_BROKEN.pattern}|{_DIRECTION.pattern}|[^ ]{{54}}"
+    rf"[\x00-\x1f\x7f-\x9f\u2028\u2029]|  |^ | $|{_BROKEN.pattern}|{_DIRECTION.pattern}|[^ ]{{36}}"
 )
 _NEEDS_ESCAPE = re.compile(r"[&<>\"']")
 

@@ -53,8 +53,11 @@ _BLOCKS = frozenset(
         "dd",
     }
 )
+_ROW_PARTS = frozenset({"tr", "tbody", "thead", "tfoot"})
 _UNDERLINES = {"h1": "=", "h2": "-"}
 _VOID = frozenset({"br", "img", "hr", "meta", "link", "input", "area", "base", "col", "wbr"})
+_INDENT = "\x02"
+_EDGES = " \u00a0\u2007\u200a\u202f"
 _RULE = "-" * 40
 
 
@@ -88,9 +91,11 @@ class _State:
 class _Writer(HTMLParser):
     """Reads HTML, writes lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, colon: str) -> None:
+        """`colon` stands between the text of a link and its address."""
         super().__init__(convert_charrefs=True)
         self.state = _State()
+        self._colon = colon
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         state = self.state
@@ -125,8 +130,10 @@ class _Writer(HTMLParser):
             state.line.append(_RULE)
             self._end_line(2)
         elif tag in {"td", "th"} and self._in_data():
-            if any(piece.strip() for piece in state.line):
+            if _visible("".join(state.line)):
                 state.line.append(" | ")
+        elif tag in _ROW_PARTS and self._in_data():
+            self._end_line(1)
         elif tag in _BLOCKS:
             self._end_line(2)
 
@@ -142,7 +149,7 @@ class _Writer(HTMLParser):
             self._underline(_UNDERLINES[tag])
         elif tag in {"td", "th"} and self._in_data():
             pass
-        elif tag == "li" or (tag == "tr" and self._in_data()):
+        elif tag == "li" or (tag in _ROW_PARTS and self._in_data()):
             self._end_line(1)
         elif tag in _BLOCKS:
             self._end_block(tag)
@@ -170,7 +177,7 @@ class _Writer(HTMLParser):
         if not lists:
             return "- "
         lists[-1].count += 1
-        indent = "\u2007" * 2 * (len(lists) - 1)
+        indent = _INDENT * (len(lists) - 1)
         return f"{indent}{lists[-1].count}. " if lists[-1].ordered else f"{indent}- "
 
     def _end_link(self, link: _Link) -> None:
@@ -200,7 +207,7 @@ class _Writer(HTMLParser):
     def _end_line(self, gap: int, *, force: bool = False) -> None:
         """Write the current line, if there is one, and `gap` line ends; with `force` also without a line."""
         state = self.state
-        text = _squeeze(_settle_link("".join(state.line)))
+        text = _squeeze(_settle_link("".join(state.line), self._colon))
         state.line.clear()
         for link in state.links:
             link.start = 0
@@ -230,29 +237,36 @@ class _Writer(HTMLParser):
             out.append("\n" * (count - present))
 
 
-def _settle_link(text: str) -> str:
+def _settle_link(text: str, colon: str) -> str:
     """A link that began its line: `text: address` when nothing follows, else `text (address)`."""
     head, found, rest = text.partition("\x00")
     if not found:
         return text
     address, _, tail = rest.partition("\x01")
-    return f"{head.rstrip()}: {address}{tail}" if not _visible(tail) else f"{head.rstrip()} ({address}){tail}"
+    return (
+        f"{head.rstrip()}{colon}{address}{tail}"
+        if not _visible(tail)
+        else f"{head.rstrip()} ({address}){tail}"
+    )
 
 
 def _squeeze(text: str) -> str:
-    return _BLANKS.sub(" ", text).strip(" ")
+    return _BLANKS.sub(" ", text).strip(_EDGES)
 
 
 def _visible(text: str) -> bool:
     """Whether a line shows anything: statements alone do not."""
-    return bool(MARK.sub(lambda mark: "" if mark.group(1) == CONTROL else "x", text).strip(" \u00a0\u2007|"))
+    return bool(MARK.sub(lambda mark: "" if mark.group(1) == CONTROL else "x", text).strip(f"{_EDGES}|"))
 
 
-def to_text(html: str) -> str:
-    r"""The protected text of protected HTML, lines ended by `\n`, the last one too."""
-    writer = _Writer()
+def to_text(html: str, colon: str = ": ") -> str:
+    r"""The protected text of protected HTML, lines ended by `\n`, the last one too.
+
+    `colon` stands between the text of a link and its address.
+    """
+    writer = _Writer(colon)
     writer.feed(html)
     writer.close()
     writer._end_line(1)  # noqa: SLF001 - the writer is this module's own
     text = "".join(writer.state.out).strip("\n")
-    return text.replace("\u2007", " ") + "\n"
+    return text.replace(_INDENT, "  ") + "\n"

@@ -21,7 +21,7 @@ QP_LINE = 72
 _WRAP_IN_TAG = 400
 _WRAP_IN_TEXT = 700
 _WRAP_AT_ALL_COST = 940
-_SLOT_OCTETS = 490
+_SLOT_OCTETS = 330
 """What a value may take as HTML, with something to spare."""
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f\ue000-\ue002]")
