@@ -15,7 +15,7 @@ from deliverability.classify import classify_reply, provider_behind
 from deliverability.own_word import COMPLAINT, START, STOP, UNDO, UNSUBSCRIBE_LINK, hear
 from deliverability.suppression import act_on_verdict
 from models.delivery import Delivery
-from models.event import Event
+from models.event import Event, event_about
 from models.providers import SMS, provider_of
 from models.states import Channel, DeliveryState, EventKind
 from models.values import Reply, Signal, Verdict
@@ -65,8 +65,12 @@ async def apply(session: AsyncSession, signal: Signal, now: datetime) -> Applied
         event.contact_id = await _contact_of(session, signal)
     if not await events.append(session, event):
         return Applied.REPEATED
-    if delivery is not None and signal.kind in PROOF_OF_HANDOVER:
-        await _settle(session, delivery, signal, event, now)
+    if (
+        delivery is not None
+        and delivery.state is DeliveryState.UNCERTAIN
+        and signal.kind in PROOF_OF_HANDOVER
+    ):
+        await _record_settlement(session, delivery, event, signal.provider_message_id, now)
     if delivery is None or delivery.seed_id is None:
         await _take_effect(session, signal, event, delivery=delivery, verdict=verdict, now=now)
     return Applied.NEW
@@ -132,35 +136,29 @@ def _is_temporary(reply: Reply, channel: Channel) -> bool:
 
 
 def _event_of(signal: Signal, delivery: Delivery | None, verdict: Verdict | None, now: datetime) -> Event:
-    event = Event(
-        kind=signal.kind,
-        source=signal.source,
-        source_id=signal.source_id,
-        link_index=signal.link_index,
-        details=dict(signal.details),
-        at=signal.at,
-        recorded_at=now,
-    )
     if delivery is not None:
-        event.delivery_id = delivery.id
-        event.campaign_id = delivery.campaign_id
-        event.identity_id = delivery.identity_id
-        event.contact_id = delivery.contact_id
-        event.provider = delivery.provider
-        event.seed = delivery.seed_id is not None
-    if signal.reply is not None:
-        event.code, event.enhanced, event.text = signal.reply.code, signal.reply.enhanced, signal.reply.text
-    if verdict is not None:
-        event.permanence, event.bounce_class = verdict.permanence, verdict.bounce_class
-        event.fault, event.rule = verdict.fault, verdict.rule
+        event = event_about(
+            delivery,
+            signal.kind,
+            source=signal.source,
+            source_id=signal.source_id,
+            at=signal.at,
+            now=now,
+            reply=signal.reply,
+            verdict=verdict,
+        )
+    else:
+        event = Event(
+            kind=signal.kind,
+            source=signal.source,
+            source_id=signal.source_id,
+            text=signal.reply.text if signal.reply else "",
+            at=signal.at,
+            recorded_at=now,
+        )
+    event.link_index = signal.link_index
+    event.details = dict(signal.details)
     return event
-
-
-async def _settle(
-    session: AsyncSession, delivery: Delivery, signal: Signal, event: Event, now: datetime
-) -> None:
-    if delivery.state is DeliveryState.UNCERTAIN:
-        await _record_settlement(session, delivery, event, signal.provider_message_id, now)
 
 
 async def _record_settlement(
@@ -173,20 +171,10 @@ async def _record_settlement(
     if not moved:
         return False
     await session.refresh(delivery)
-    accepted = Event(
-        delivery_id=delivery.id,
-        campaign_id=delivery.campaign_id,
-        identity_id=delivery.identity_id,
-        contact_id=delivery.contact_id,
-        provider=delivery.provider,
-        seed=delivery.seed_id is not None,
-        kind=EventKind.ACCEPTED,
-        source=EVIDENCE,
-        source_id=str(delivery.id),
-        details={"proof": proof.kind.value, "event": str(proof.id)},
-        at=now,
-        recorded_at=now,
+    accepted = event_about(
+        delivery, EventKind.ACCEPTED, source=EVIDENCE, source_id=str(delivery.id), at=now, now=now
     )
+    accepted.details = {"proof": proof.kind.value, "event": str(proof.id)}
     return await events.append(session, accepted)
 
 

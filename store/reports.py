@@ -170,7 +170,11 @@ def _states(campaign_id: int) -> Part:
 
 
 def _news(campaign_id: int) -> Part:
-    """Deliveries by kind of news. First one row a delivery and kind, so that repeated news counts once."""
+    """Deliveries by kind of news. First one row a delivery and kind, so that repeated news counts once.
+
+    Links opened by a mail scanner carry the reason in their details, and count for nobody.
+    """
+    by_person = sa.or_(_EVENT.kind != EventKind.CLICKED, _EVENT.details["machine"].as_string().is_(None))
     hard = sa.case((_EVENT.permanence == Permanence.HARD, 1), else_=0)
     each = (
         sa.select(
@@ -180,7 +184,7 @@ def _news(campaign_id: int) -> Part:
             _EVENT.delivery_id,
             sa.func.max(hard).label("hard"),
         )
-        .where(_EVENT.campaign_id == campaign_id, _EVENT.seed.is_(False))
+        .where(_EVENT.campaign_id == campaign_id, _EVENT.seed.is_(False), by_person)
         .group_by(_EVENT.identity_id, _EVENT.provider, _EVENT.kind, _EVENT.delivery_id)
         .subquery()
     )
