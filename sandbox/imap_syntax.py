@@ -137,8 +137,9 @@ def read_set(text: str, highest: int) -> list[tuple[int, int]]:
     """A sequence set (`1,3:5,7:*`) as ranges, both ends included; `*` is `highest`."""
     ranges = []
     for part in text.split(","):
-        ends = [highest if end == "*" else int(end) if end.isdigit() else 0 for end in part.split(":")]
-        if not 1 <= len(ends) <= 2 or (0 in ends and highest):
+        ends = part.split(":")
+        if len(ends) > 2 or not all(end == "*" or (end.isdecimal() and int(end) > 0) for end in ends):
             raise ImapSyntaxError(f"No such set: {part}")
-        ranges.append((min(ends), max(ends)))
+        numbers = [highest if end == "*" else int(end) for end in ends]
+        ranges.append((min(numbers), max(numbers)))
     return ranges

@@ -131,7 +131,8 @@ def _recipient_fields(recipient: str, style: ReportStyle, status: str, diagnosti
         case ReportStyle.PLAIN | ReportStyle.BILINGUAL:
             original = f"Original-Recipient: rfc822;{recipient}"
             # Folded, as long diagnostics are (RFC 5322 section 2.2.3).
-            return [final, original, "Action: failed", f"Status: {status}", code.replace(" ", "\r\n    ", 2)]
+            folded = f"Diagnostic-Code: smtp;\r\n    {diagnostic}"
+            return [final, original, "Action: failed", f"Status: {status}", folded]
 
 
 def _human_part(letter: Letter, manners: Manners, diagnostic: str) -> tuple[str, list[str]]:

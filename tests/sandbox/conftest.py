@@ -1,6 +1,5 @@
-"""The world under test, and a service for it to talk to: plain stdlib servers and clients, nothing of the product."""
+"""The world under test and a service for it to talk to: plain stdlib servers, nothing of the product."""
 
-import socketserver
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -41,8 +40,8 @@ def website() -> Iterator[Website]:
         daemon_threads = False
         block_on_close = True
 
-    server: socketserver.BaseServer = Server(("127.0.0.1", 0), Handler)
-    site.url = f"http://127.0.0.1:{server.server_address[1]}"
+    server = Server(("127.0.0.1", 0), Handler)
+    site.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield site

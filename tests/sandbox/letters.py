@@ -1,4 +1,4 @@
-"""A newsletter and a plain way to hand it over, for the tests of the world; a service's web site in two values."""
+"""A newsletter, a plain way to hand it over, and what a service's web site saw."""
 
 import smtplib
 from collections.abc import Awaitable, Callable

@@ -110,11 +110,13 @@ async def test_the_third_connection_to_orange_is_turned_away_and_a_later_one_is_
     assert greeting.endswith("\r\n")
 
 
-async def send_many(address: tuple[str, int], domain: str, count: int) -> list[tuple[int, bytes]]:
+async def send_many(
+    address: tuple[str, int], domain: str, count: int, first: int = 0
+) -> list[tuple[int, bytes]]:
     def run() -> list[tuple[int, bytes]]:
         with smtplib.SMTP(*address, timeout=10) as client:
             replies = []
-            for number in range(count):
+            for number in range(first, first + count):
                 client.ehlo_or_helo_if_needed()
                 reply = client.mail(RETURN_PATH)
                 if reply[0] == 250:
@@ -132,7 +134,7 @@ async def send_many(address: tuple[str, int], domain: str, count: int) -> list[t
 async def test_gmail_calls_a_burst_an_unusual_rate_after_data(make_world: WorldMaker) -> None:
     world = await make_world()
     replies = await send_many(world.smtp_routes["gmail"], "gmail.com", 100)
-    replies += await send_many(world.smtp_routes["gmail"], "gmail.com", 100)
+    replies += await send_many(world.smtp_routes["gmail"], "gmail.com", 100, first=100)
     assert any(code == 421 and b"4.7.28" in text for code, text in replies)
     tally = world.tally().providers["gmail"]
     assert tally.deferred["421 4.7.28"] >= 1

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from sandbox import World, WorldOptions
 from sandbox.errors import NotStartedError
 from sandbox.inspection import faults_of, read_headers
+from sandbox.manners import manners_of
 from tests.sandbox.letters import RETURN_PATH, Website, WorldMaker, a_message, send
 from tests.servers.sink import Sink
 
@@ -34,19 +35,20 @@ async def deliver(world: World, key: str, recipient: str, content: bytes) -> tup
 
 
 @pytest.mark.parametrize(
-    ("key", "domain", "status"),
+    ("domain", "status"),
     [
-        ("gmail", "gmail.com", "5.1.1"),
-        ("outlook", "hotmail.fr", "5.1.10"),
-        ("orange", "orange.fr", "5.1.1"),
-        ("yahoo", "yahoo.fr", "5.1.1"),
-        ("free", "free.fr", "5.1.1"),
+        ("gmail.com", "5.1.1"),
+        ("hotmail.fr", "5.1.10"),
+        ("orange.fr", "5.1.1"),
+        ("yahoo.fr", "5.1.1"),
+        ("free.fr", "5.1.1"),
     ],
 )
 async def test_a_late_bounce_is_a_report_that_any_parser_reads(
-    make_world: WorldMaker, sink: Sink, website: Website, key: str, domain: str, status: str
+    make_world: WorldMaker, sink: Sink, website: Website, domain: str, status: str
 ) -> None:
     world = await make_world()
+    key = manners_of(domain).key
     assert (await deliver(world, key, f"a.rebond@{domain}", a_message(website.url)))[0] == 250
     (mail,) = sink.mails
     assert (mail.sender, mail.recipients) == ("", (RETURN_PATH,))
@@ -365,7 +367,7 @@ async def test_stopping_drops_what_was_still_to_come_and_leaves_nothing_behind(w
     await asyncio.sleep(0.05)
     assert asyncio.all_tasks() == before
     for address in addresses:
-        with pytest.raises(OSError, match="refused|Connect call failed"):
+        with pytest.raises(OSError, match=r"refused|Connect call failed"):
             await asyncio.open_connection(*address)
     assert website.visits == []
 
