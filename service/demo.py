@@ -5,30 +5,36 @@ machine are not looked at: a rehearsal must not find its way to a real relay.
 """
 
 import asyncio
+import contextlib
 import os
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from deliverability.placement import poll_seeds
+from deliverability.report import campaign_report
+from deliverability.report_values import CampaignReport
 from models.errors import TocsinError
-from models.states import CampaignState
-from sandbox import World, WorldOptions
+from sandbox import World, WorldOptions, WorldTally
 from scheduler import ConductorOptions, RetryPolicy
 from service import demo_cast as cast
 from service.assembly import Parts, assemble, stop_wanted
 from service.demo_proof import Check, compare
 from service.demo_screen import Screen
+from service.desk import Desk
 from service.settings import DEFAULT_PORT, Settings
-from store import Database, campaigns
+from service.watching import ENDED, look
+from store import Database
+from store.campaigns import list_campaigns
 
-PEOPLE = 2000
 SPEED = 20.0
 """The outside world lives this many times faster than the real one."""
 LEAD = timedelta(seconds=3)
@@ -48,7 +54,8 @@ RATES = {
     "other": 50.0,
 }
 """Just under what the sandbox's providers let through: the pace is what keeps them content."""
-ENDED = frozenset({CampaignState.FINISHED, CampaignState.INCOMPLETE, CampaignState.BLOCKED})
+LOOK_EVERY_S = 0.25
+LOOPBACK = "127.0.0.1"
 
 
 class RehearsalFailedError(TocsinError):
@@ -61,13 +68,32 @@ class RehearsalSettings(Settings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings calls it so
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        *_others: PydanticBaseSettingsSource,
+        **_named: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The arguments, and nothing else."""
         return (init_settings,)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How big it is and where it is kept; without a `database_url`, in an SQLite file in `folder`."""
+
+    folder: Path
+    people: int = 2000
+    port: int | None = None
+    database_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it: both sides' accounts and the checks that hold them against each other."""
+
+    tally: WorldTally
+    reports: list[CampaignReport]
+    checks: list[Check]
 
 
 async def run_demo(*, exit_after: bool, port: int | None = None) -> None:
@@ -77,25 +103,26 @@ async def run_demo(*, exit_after: bool, port: int | None = None) -> None:
     """
     screen = Screen()
     with tempfile.TemporaryDirectory(prefix="tocsin-demo-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        async with _stage(folder, port, screen) as (world, parts):
-            await _play(folder, world, parts, screen)
-            checks = await _show(world, parts, screen)
+        rehearsal = Rehearsal(Path(name), port=port)
+        async with stage(rehearsal, screen) as (world, parts):
+            played = await play(rehearsal, world, parts, screen)
+            screen.reports(played.reports, parts.settings.zone)
+            screen.proof(played.checks)
             if not exit_after:
                 await _stay(parts, screen)
-        failed = [check for check in checks if not check.holds]
-        if failed and exit_after:
-            raise RehearsalFailedError(
-                f"{len(failed)} of {len(checks)} checks failed: {'; '.join(check.what for check in failed)}.",
-                "Please report it with the lines above.",
-            )
+    failed = [check.what for check in played.checks if not check.holds]
+    if failed and exit_after:
+        raise RehearsalFailedError(
+            f"{len(failed)} of {len(played.checks)} figures disagree: {'; '.join(failed)}.",
+            "Please report it with the lines above.",
+        )
 
 
 @asynccontextmanager
-async def _stage(folder: Path, port: int | None, screen: Screen) -> AsyncIterator[tuple[World, Parts]]:
+async def stage(rehearsal: Rehearsal, screen: Screen) -> AsyncIterator[tuple[World, Parts]]:
     """The outside world and the service, each knowing where the other is."""
-    keyring_secret = os.urandom(32).hex()
-    plot = cast.write_plot(keyring_secret)
+    secret = os.urandom(32).hex()
+    plot = await cast.write_plot(secret)
     options = WorldOptions(
         twilio_account_sid=TWILIO_SID,
         twilio_auth_token=TWILIO_TOKEN,
@@ -105,27 +132,29 @@ async def _stage(folder: Path, port: int | None, screen: Screen) -> AsyncIterato
     )
     async with World(options) as world:
         screen.world_is_up(world)
-        settings = _settings(folder, world, keyring_secret, port)
+        settings = _settings(rehearsal, world, secret)
         database = Database(settings.database_url.get_secret_value())
         await database.migrate()
         await cast.set_the_stage(database, plot, world)
         await database.close()
         async with assemble(settings, tune=_in_a_hurry) as parts:
-            world.point_at(inbound=("127.0.0.1", parts.inbound_port or 0), web_base=settings.public_url)
+            world.point_at(inbound=(LOOPBACK, parts.inbound_port or 0), web_base=settings.public_url)
             yield world, parts
 
 
-def _settings(folder: Path, world: World, secret: str, port: int | None) -> Settings:
-    host, _ = world.imap
-    web_port = port if port is not None else cast.free_port(DEFAULT_PORT)
+def _settings(rehearsal: Rehearsal, world: World, secret: str) -> Settings:
+    port = rehearsal.port or _usual_port_or_another()
+    kept: dict[str, Any] = {}
+    if rehearsal.database_url is not None:
+        kept["database_url"] = SecretStr(rehearsal.database_url)
     return RehearsalSettings(
-        data_dir=folder,
+        data_dir=rehearsal.folder,
         secret_key=SecretStr(secret),
-        bind_port=web_port,
-        public_url=f"http://{host}:{web_port}",
+        bind_port=port,
+        public_url=f"http://{LOOPBACK}:{port}",
         smtp_routes={
-            provider: SecretStr(f"smtp://{address}:{number}")
-            for provider, (address, number) in world.smtp_routes.items()
+            provider: SecretStr(f"smtp://{host}:{number}")
+            for provider, (host, number) in world.smtp_routes.items()
         },
         inbound_port=0,
         twilio_account_sid=TWILIO_SID,
@@ -135,47 +164,62 @@ def _settings(folder: Path, world: World, secret: str, port: int | None) -> Sett
         sms_per_second=100,
         provider_rates=RATES,
         log_level="error",
+        **kept,
     )
+
+
+def _usual_port_or_another() -> int:
+    for wanted in (DEFAULT_PORT, 0):
+        with socket.socket() as door:
+            try:
+                door.bind((LOOPBACK, wanted))
+            except OSError:
+                continue
+            number: int = door.getsockname()[1]
+            return number
+    return DEFAULT_PORT
 
 
 def _in_a_hurry(options: ConductorOptions) -> ConductorOptions:
     """Retries in seconds instead of minutes, as the outside world lives faster too."""
-    seconds = timedelta(seconds=1)
-    retry = RetryPolicy(first=4 * seconds, ceiling=5 * seconds, give_up=12 * seconds)
-    pace = replace(options.dispatch.pace, rate_pause=2 * seconds)
+    second = timedelta(seconds=1)
+    retry = RetryPolicy(first=4 * second, ceiling=5 * second, give_up=12 * second)
+    pace = replace(options.dispatch.pace, rate_pause=2 * second)
     return replace(
         options,
         dispatch=replace(options.dispatch, retry=retry, pace=pace),
-        poll_seeds_every=5 * seconds,
-        sweep_every=seconds / 4,
+        poll_seeds_every=5 * second,
+        sweep_every=second / 4,
     )
 
 
-async def _play(folder: Path, world: World, parts: Parts, screen: Screen) -> None:
-    await cast.bring_people(parts, folder, PEOPLE, screen)
+async def play(rehearsal: Rehearsal, world: World, parts: Parts, screen: Screen) -> Played:
+    """Import, schedule, send, wait for what comes back, count on both sides."""
+    _, imported = await cast.bring_people(parts, rehearsal.folder, rehearsal.people, screen.importing)
+    screen.people_are_in(imported)
     planned = await cast.plan_campaigns(parts, LEAD)
-    screen.campaigns_are_planned(planned)
+    screen.campaigns_are_planned(len(cast.SENDERS), planned)
     await parts.conductor.wake()
-    with screen.progress(planned) as follow:
+    desk = Desk(parts.settings, parts.database, parts.clock)
+    with screen.progress() as bars:
         while True:
-            async with parts.database.read() as session:
-                state = {plan.campaign_id: await follow.read(session, plan) for plan in planned}
-            follow.show(state)
-            if all(campaign_state in ENDED for campaign_state in state.values()):
+            sights = [await look(desk, plan.campaign_id) for plan in planned]
+            bars.show(sights)
+            if all(sight.campaign.state in ENDED for sight in sights):
                 break
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(LOOK_EVERY_S)
     screen.waiting_for_late_news()
-    await world.settle(LATE_NEWS_S)
+    with contextlib.suppress(TimeoutError):  # what is still missing then shows in the checks
+        await world.settle(LATE_NEWS_S)
     await poll_seeds(parts.database, parts.keyring, parts.clock)
-
-
-async def _show(world: World, parts: Parts, screen: Screen) -> list[Check]:
     async with parts.database.read() as session:
-        all_of_them = await campaigns.list_campaigns(session)
-        checks = await compare(session, world.tally(), parts.clock.now())
-        await screen.reports(session, [campaign.id for campaign in reversed(all_of_them)], parts.clock.now())
-    screen.proof(checks)
-    return checks
+        newest_first = await list_campaigns(session)
+        reports = [
+            await campaign_report(session, campaign.id, parts.clock.now())
+            for campaign in reversed(newest_first)
+        ]
+    tally = world.tally()
+    return Played(tally, reports, compare(tally, reports))
 
 
 async def _stay(parts: Parts, screen: Screen) -> None:

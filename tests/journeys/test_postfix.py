@@ -1,0 +1,140 @@
+"""A campaign through a real Postfix, on both databases: counted where the mail ends.
+
+Postfix is the relay (STARTTLS, its own certificate), refuses unknown users at RCPT, hands the rest to a
+mailbox store, and writes the bounces itself for what that store does not take.
+"""
+
+import asyncio
+from email import policy
+from email.parser import BytesParser
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlmodel import select
+
+from audience.imports import ImportOptions, import_contacts
+from deliverability.report import campaign_report
+from deliverability.report_values import CampaignReport
+from models.identity import DkimAlgorithm, Identity
+from models.states import CampaignState
+from models.suppression import Suppression
+from scheduler import NewCampaign, create_campaign
+from scheduler.campaigns import schedule
+from sender.dkim import dns_record
+from service.assembly import Parts, assemble
+from service.demo import RehearsalSettings
+from store import Database, campaigns
+from store.identities import keys_of
+from tests.factories import SECRET, a_segment, a_template, an_identity
+from tests.servers import free_port
+from tests.servers.perl_dkim import PerlDkim
+from tests.servers.postfix import StartPostfix
+from tests.servers.sink import Sink
+
+pytestmark = pytest.mark.journey
+
+GOOD = [f"lectrice.{number:02}@inbox.test" for number in range(40)]
+UNKNOWN = ["partie@inbox.test", "jamais.venue@inbox.test"]
+FULL = "pleine@inbox.test"
+PEOPLE = "Prénom;E-mail;Consentement e-mail;Date du consentement e-mail\n" + "".join(
+    f"Zoé;{address};oui;12/01/2026\n" for address in [*GOOD, *UNKNOWN, FULL]
+)
+
+
+async def _set_up(database: Database, parts: Parts, folder: Path) -> tuple[int, Identity]:
+    """People from a file, an identity with both keys, a template; a campaign to everybody, now."""
+    file = folder / "personnes.csv"
+    file.write_text(PEOPLE, encoding="cp1252")
+    result = await import_contacts(database, file, ImportOptions(), parts.clock)
+    assert (result.rows_created, result.rows_rejected) == (43, 0)
+    now = parts.clock.now()
+    async with database.write() as session:
+        sender = await an_identity(session, algorithms=(DkimAlgorithm.RSA, DkimAlgorithm.ED25519))
+        wanted = NewCampaign(
+            name="Par Postfix",
+            template_version_id=(await a_template(session)).id,
+            include=[(await a_segment(session)).id],
+            identity_ids=[sender.id],
+        )
+        campaign = await create_campaign(session, wanted, now)
+        await schedule(session, campaign.id, now.replace(tzinfo=None), "UTC", now)
+    await parts.conductor.wake()
+    return campaign.id, sender
+
+
+async def _finished(database: Database, campaign_id: int) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            async with database.read() as session:
+                if (await campaigns.get_campaign(session, campaign_id)).state is CampaignState.FINISHED:
+                    return
+            await asyncio.sleep(0.1)
+
+
+async def _report_with_bounces(
+    database: Database, parts: Parts, campaign_id: int, bounces: int
+) -> CampaignReport:
+    async with asyncio.timeout(30):
+        while True:
+            async with database.read() as session:
+                report = await campaign_report(session, campaign_id, parts.clock.now())
+            if report.total.counts.bounced_hard + report.total.counts.bounced_soft >= bounces:
+                return report
+            await asyncio.sleep(0.1)
+
+
+async def test_a_campaign_through_postfix_is_counted_alike_on_both_sides(
+    migrated_url: str, tmp_path: Path, postfix: StartPostfix, sink: Sink, perl_dkim: PerlDkim
+) -> None:
+    inbound_port = free_port()
+    relay = postfix(recipients=[*GOOD, FULL], lmtp_port=sink.lmtp_port, bounce_port=inbound_port)
+    sink.refusals[FULL] = "552 5.2.2 <pleine@inbox.test> Mailbox full, quota exceeded"
+    settings = RehearsalSettings(
+        data_dir=tmp_path,
+        database_url=SecretStr(migrated_url),
+        secret_key=SecretStr(SECRET),
+        bind_port=0,
+        public_url="https://tocsin.exemple.fr",
+        smtp_url=SecretStr(f"smtp+starttls://{relay.host}:{relay.port}"),
+        smtp_ca_file=relay.ca_file,
+        inbound_port=inbound_port,
+        emails_per_second=200,
+        provider_rates={"other": 200.0},
+        log_level="error",
+    )
+    async with assemble(settings) as parts:
+        campaign_id, sender = await _set_up(parts.database, parts, tmp_path)
+        await _finished(parts.database, campaign_id)
+        mails = await sink.wait_for(len(GOOD))
+        report = await _report_with_bounces(parts.database, parts, campaign_id, 1)
+        async with parts.database.read() as session:
+            keys = await keys_of(session, sender.id)
+            suppressed = (await session.exec(select(Suppression))).all()
+
+    # What the receiving side has: everybody once, nobody else.
+    assert sorted(mail.recipients[0] for mail in mails) == GOOD
+    # What we say of it.
+    counts = report.total.counts
+    assert report.problems == ()
+    assert (counts.accepted, counts.refused, counts.bounced_soft) == (len(GOOD) + 1, len(UNKNOWN), 1)
+    assert len(suppressed) == len(UNKNOWN)
+    assert "TLS" in relay.log
+
+    records = {
+        f"{key.selector}._domainkey.parti.fr": dns_record(
+            selector=key.selector,
+            domain="parti.fr",
+            algorithm=key.algorithm,
+            public_base64=key.public_base64,
+        ).value
+        for key in keys
+    }
+    sample = mails[0].content
+    opinions = perl_dkim.verify(sample, records)
+    assert [opinion.result for opinion in opinions if opinion.selector.endswith("rsa")] == ["pass"]
+    parsed = BytesParser(policy=policy.default).parsebytes(sample)
+    assert parsed["Subject"] == "Bonjour Zoé"
+    html = parsed.get_body(("html",))
+    assert html is not None
+    assert "Bonjour Zoé" in html.get_content()
