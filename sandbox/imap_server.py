@@ -98,7 +98,7 @@ class Session:
         while True:
             await self._writer.drain()
             try:
-                words = await read_command(self._reader, self._writer)
+                words = await read_command(self._reader, self._ask_for_literal)
             except ImapSyntaxError as problem:
                 self._say(f"* BAD {problem}")
                 continue
@@ -110,6 +110,10 @@ class Session:
                 await self._writer.drain()
                 return
             self._say(f"{tag} {await self._answer(name, arguments)}")
+
+    async def _ask_for_literal(self) -> None:
+        self._say("+ Go on")
+        await self._writer.drain()
 
     async def _answer(self, name: str, arguments: list[Word]) -> str:
         """The tagged line for one command."""

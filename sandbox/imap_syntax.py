@@ -6,6 +6,7 @@ parentheses. What is in square brackets stays with its atom: `BODY.PEEK[HEADER.F
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 MAX_COMMAND_BYTES = 64 * 1024
@@ -22,10 +23,12 @@ class ImapTooLongError(Exception):
     """The client sent more than a command may hold: the connection ends."""
 
 
-async def read_command(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[Word] | None:
+async def read_command(
+    reader: asyncio.StreamReader, go_on: Callable[[], Awaitable[None]]
+) -> list[Word] | None:
     """The next command's words, tag first; None when the client is gone.
 
-    Asks for the literals in it (RFC 3501 section 4.3; with `+` they come unasked, RFC 7888).
+    Asks for the literals in it by `go_on` (RFC 3501 section 4.3; with `+` they come unasked, RFC 7888).
 
     Raises:
         ImapSyntaxError: quotes or parentheses that do not close.
@@ -48,8 +51,7 @@ async def read_command(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
             raise ImapTooLongError
         words.add_text(line[: literal.start()].decode("utf-8", "replace"))
         if not literal[2]:
-            writer.write(b"+ Go on\r\n")
-            await writer.drain()
+            await go_on()
         words.add_word((await reader.readexactly(size)).decode("utf-8", "replace"))
 
 

@@ -40,11 +40,12 @@ class WorldOptions:
     """How the world is.
 
     `inbound` is the service's mail server for reports, `web_base` its public URL; both may be given later
-    with `World.point_at`. `fbl_address` is where Yahoo sends its feedback reports; without it they go to
-    the return path like everybody else's. `speed` divides every delay (not the rates). `easygoing` knows
-    no rates, no limits of connections and no greylisting. `dkim_keys` are TXT records by (selector,
-    domain); without them signatures are not looked at. `disliked` says which senders land in spam where,
-    see `placement.folder_for`. `keep_letters` keeps every message in `World.letters`.
+    with `World.point_at`. `fbl_address` is where Yahoo sends its feedback reports, by default `fbl@` and
+    the domain of the return path; everybody else's go to the return path. `speed` divides every delay,
+    not the rates. `easygoing` knows no rates, no limits of connections and no greylisting. `dkim_keys`
+    are TXT records by (selector, domain); without them signatures are not looked at. `disliked` says
+    which senders land in spam where, see `placement.folder_for`. `keep_letters` keeps every message in
+    `World.letters`.
     """
 
     inbound: Address | None = None
@@ -231,7 +232,9 @@ class World:
         manners = self._exchangers[letter.provider].manners
         if not manners.reports_complaints:
             return
-        to = (self.options.fbl_address if manners.to_feedback_address else None) or letter.return_path
+        to = letter.return_path
+        if manners.to_feedback_address:
+            to = self.options.fbl_address or f"fbl@{to.rpartition('@')[2]}"
         if await self._postman.deliver(write_complaint(letter, manners, to=to, now=self.options.clock.now())):
             self._witness.row(letter).complaints += 1
             self._witness.saw_opt_out(letter.recipient, "complaint")

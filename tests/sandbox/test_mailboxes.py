@@ -1,6 +1,7 @@
 """The seed mailboxes, read with the two IMAP clients everybody uses."""
 
 import asyncio
+import contextlib
 import imaplib
 import socket
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from imapclient.imapclient import JUNK
 
 from sandbox import SeedAccount, World
 from sandbox.imap_search import search
-from sandbox.imap_syntax import ImapSyntaxError, read_set
+from sandbox.imap_syntax import ImapSyntaxError, ImapTooLongError, read_command, read_set
 from sandbox.mailboxes import StoredMail, encode_folder_name
 from sandbox.manners import EVERYBODY
 from sandbox.placement import Folder, folder_for
@@ -213,3 +214,17 @@ def test_any_search_is_answered_or_refused(words: list[str]) -> None:
 def test_folder_names_beyond_ascii_travel_in_modified_utf_7() -> None:
     assert encode_folder_name("Indésirables") == "Ind&AOk-sirables"
     assert encode_folder_name("A & B") == "A &- B"
+
+
+@given(st.text(alphabet='ab (){}[]"\\\r\n1.é', max_size=40))
+async def test_any_line_is_read_as_words_or_refused(line: str) -> None:
+    reader = asyncio.StreamReader()
+    reader.feed_data(line.encode() + b"\r\n")
+    reader.feed_eof()
+
+    async def go_on() -> None:
+        """The literal is there already."""
+
+    with contextlib.suppress(ImapSyntaxError, ImapTooLongError, asyncio.IncompleteReadError):
+        words = await read_command(reader, go_on)
+        assert words is None or all(isinstance(word, str | list) for word in words)

@@ -90,7 +90,7 @@ async def test_a_bounce_sent_twice_is_the_same_report_and_counts_once(
 
 
 async def test_a_complaint_hides_who_complained(make_world: WorldMaker, sink: Sink, website: Website) -> None:
-    world = await make_world(fbl_address="fbl@bounces.parti.example")
+    world = await make_world()
     address = "camille.plainte@yahoo.fr"
     await deliver(world, "yahoo", address, a_message(website.url, extra=f"X-Person: {address}"))
     (mail,) = sink.mails
