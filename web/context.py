@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -22,7 +23,9 @@ class WebContext:
     `public_url` is how the outside reaches this service, without a final slash; `https` makes cookies
     Secure. `setup_code` is asked for once, to make the first administrator; the service prints it on
     its terminal. `wake` tells the conductor to look at the ledger now. `twilio_auth_token` empty:
-    the Twilio hooks answer 404. `zone` (IANA) and `language` are the settings' defaults. Uploaded
+    the Twilio hooks answer 404. A click sooner than
+    `machine_span` after its message arrived counts as a machine's; zero trusts every moment, as a rehearsal
+    at many times the natural speed has to. `zone` (IANA) and `language` are the settings' defaults. Uploaded
     files and the reports on them are kept under `data_dir`.
     """
 
@@ -34,6 +37,7 @@ class WebContext:
     setup_code: str
     wake: Callable[[], Awaitable[None]] = field(default=_nobody_to_wake)
     twilio_auth_token: str = ""
+    machine_span: timedelta = timedelta(seconds=2)
     zone: str = "Europe/Paris"
     language: str = "fr"
     data_dir: Path = field(default_factory=lambda: Path(gettempdir()))

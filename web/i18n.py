@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from babel import Locale
 from babel.core import negotiate_locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
@@ -84,8 +84,11 @@ class Tongue:
         )
 
     def moment(self, at: datetime | None, width: str = "medium") -> str:
-        """Day and time in the reader's zone; a dash for None."""
-        return "–" if at is None else format_datetime(at, width, tzinfo=self.zone, locale=self.locale)
+        """Day and time in the reader's zone, to the minute; a dash for None. `width`: medium or short."""
+        if at is None:
+            return "–"
+        hour = format_time(at, "short", tzinfo=self.zone, locale=self.locale)
+        return f"{self.day(at, width)}, {hour}"
 
     def day(self, at: date | datetime | None, width: str = "medium") -> str:
         """The day alone."""

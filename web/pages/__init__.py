@@ -10,9 +10,12 @@ from web.pages import (
     campaigns,
     contacts,
     identities,
+    imports,
+    report,
     segments,
     sign_in,
     suppressions,
+    templates,
 )
 
 # The form before the campaigns: /campaigns/new must not be read as a campaign's number.
@@ -21,8 +24,11 @@ ROUTERS = (
     accounts.router,
     campaign_form.router,
     campaigns.router,
+    report.router,
+    imports.router,
     contacts.router,
     segments.router,
+    templates.router,
     identities.router,
     suppressions.router,
 )

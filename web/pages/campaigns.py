@@ -1,7 +1,7 @@
 """Campaigns: the list, one of them while it is sent, and what one may do to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fastapi import APIRouter
@@ -9,14 +9,24 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import JSONResponse, Response
 
 from models.campaign import AudienceRole, Campaign
-from models.errors import BadInputError
+from models.errors import BadInputError, TocsinError
+from models.identity import Identity
 from models.states import FINAL, CampaignState, DeliveryState, campaign_may_become
 from scheduler import campaigns as conduct
 from store import campaigns, contacts, identities, segments, templates
 from web.access import Editor, Reader, Visit
-from web.pages.campaign_form import schedule_as_chosen, zones_for
+from web.pages.campaign_form import schedule_as_chosen, segments_line, zones_for
 from web.pages.contacts import count_contacts
-from web.pages.sketch import describe, read_choice, sender_line
+from web.pages.sketch import (
+    Choice,
+    Sketch,
+    audience_rows,
+    describe,
+    draw,
+    draw_message,
+    read_choice,
+    sender_line,
+)
 from web.view import go, page
 
 router = APIRouter()
@@ -206,6 +216,15 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         audience = await campaigns.segments_of(session, campaign_id)
         concerned = await contacts.get_contacts(session, campaign.problem_contacts)
         left_out = await campaigns.left_out(session, campaign_id)
+        choice = Choice(
+            name=campaign.name,
+            version=version.id,
+            include=[segment.id for segment, role in audience if role is AudienceRole.INCLUDE],
+            exclude=[segment.id for segment, role in audience if role is AudienceRole.EXCLUDE],
+            identities=[one.id for one in senders],
+            basis=campaign.basis,
+        )
+        sketch = await _sketch(session, visit, campaign, choice, senders)
     return page(
         visit,
         "campaign.html",
@@ -219,6 +238,9 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         excluded=[segment for segment, role in audience if role is AudienceRole.EXCLUDE],
         concerned=[(one.id, describe(one, campaign.channel)) for one in concerned],
         left_out=left_out,
+        sketch=sketch,
+        rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
+        segments_line=segments_line(visit, sketch),
         may=allowed(campaign),
         live=campaign.state in UNDER_WAY,
         parts=PARTS,
@@ -226,6 +248,20 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         choice=read_choice(visit.form, campaign.zone),
         problem=error.problem if error else "",
     )
+
+
+async def _sketch(
+    session: AsyncSession, visit: Visit, campaign: Campaign, choice: Choice, senders: list[Identity]
+) -> Sketch:
+    """Before the launch whom it would reach; from then on the frozen audience speaks: the message alone."""
+    if campaign.launched_at is None:
+        return await draw(session, visit, choice)
+    first = senders[0] if senders else None
+    begun = Sketch(campaign.channel, sender=sender_line(first, campaign.channel), identity=first)
+    try:
+        return await draw_message(session, visit, choice, begun)
+    except TocsinError as error:
+        return replace(begun, problem=str(error))
 
 
 def allowed(campaign: Campaign) -> dict[str, bool]:

@@ -97,7 +97,7 @@ async def draw(session: AsyncSession, visit: Visit, choice: Choice) -> Sketch:
     except TocsinError as error:
         return Sketch(problem=str(error))
     try:
-        return await _draw_message(session, visit, choice, sketch)
+        return await draw_message(session, visit, choice, sketch)
     except TocsinError as error:
         return replace(sketch, problem=str(error))
 
@@ -136,7 +136,8 @@ async def _draw_audience(session: AsyncSession, visit: Visit, choice: Choice) ->
     return replace(sketch, audience=audience, people=people, contact=chosen)
 
 
-async def _draw_message(session: AsyncSession, visit: Visit, choice: Choice, sketch: Sketch) -> Sketch:
+async def draw_message(session: AsyncSession, visit: Visit, choice: Choice, sketch: Sketch) -> Sketch:
+    """The sketch with the message as its first person reads it; TemplateError when it cannot be rendered."""
     if choice.version is None:
         return sketch
     made = await preview_message(

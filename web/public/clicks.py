@@ -28,8 +28,6 @@ from web.public.letters import NOWHERE, PERHAPS_CUT, contact_behind, delivery_be
 
 router = APIRouter()
 MOST_LINKS = 10_000
-TOO_SOON = timedelta(seconds=2)
-"""A person takes longer from the mail's arrival to a link in it."""
 MACHINES = re.compile(
     r"bot\b|crawl|spider|preview|scan|barracuda|mimecast|proofpoint|urldefense|safelinks|fortiguard|trendmicro"
     r"|bitdefender|googleimageproxy|headless|curl/|wget/|python-requests|go-http-client|facebookexternalhit",
@@ -49,7 +47,9 @@ async def follow(request: Request, token: str, index: str) -> Response:
         target = await _target(session, delivery, position)
     if request.method == "GET":
         now = context.clock.now()
-        signal = click_signal(delivery, position, machine_reason(request, delivery, now), now)
+        signal = click_signal(
+            delivery, position, machine_reason(request, delivery, now, context.machine_span), now
+        )
         async with context.database.write() as session:
             await apply(session, signal, now)
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -75,14 +75,17 @@ async def _target(session: AsyncSession, delivery: Delivery, position: int) -> s
         raise NotFoundError(NOWHERE) from error
 
 
-def machine_reason(request: Request, delivery: Delivery, now: datetime) -> str:
-    """Why this looks like a machine, empty when it does not."""
+def machine_reason(request: Request, delivery: Delivery, now: datetime, span: timedelta) -> str:
+    """Why this looks like a machine, empty when it does not.
+
+    A person takes longer than `span` from the arrival of a mail to a link in it; zero: do not ask.
+    """
     if MACHINES.search(request.headers.get("user-agent", "")):
         return "agent"
     purpose = request.headers.get("sec-purpose", request.headers.get("purpose", ""))
     if "prefetch" in purpose or "preview" in purpose:
         return "prefetch"
-    if delivery.settled_at is None or now - delivery.settled_at < TOO_SOON:
+    if span and (delivery.settled_at is None or now - delivery.settled_at < span):
         return "too soon"
     return ""
 

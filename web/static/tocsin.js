@@ -85,7 +85,8 @@ function offerPeople(select, people) {
   const chosen = select.value;
   const known = new Set([...select.options].map((option) => option.value));
   if (people.length === known.size && people.every(([number]) => known.has(number))) return;
-  select.replaceChildren(...people.map(([number, line]) => new Option(line, number, false, number === chosen)));
+  const options = people.map(([number, line]) => new Option(line, number, false, number === chosen));
+  select.replaceChildren(...(options.length ? options : [new Option(select.dataset.nobody, "")]));
 }
 
 /** Let a count, and perhaps a preview, follow what is chosen in a form. */

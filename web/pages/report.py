@@ -1,0 +1,246 @@
+"""What became of a campaign: one page to read and print, JSON and CSV to take away.
+
+The page shows its own proof: the sums it is made of, and whether they come out.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.responses import Response
+
+from deliverability.report import (
+    CampaignReport,
+    Counts,
+    ReportRow,
+    Share,
+    campaign_report,
+    report_csv,
+    report_json,
+)
+from models.states import CampaignState, Channel
+from models.text import fold
+from web.access import Reader, Visit
+from web.charts import bars_over_time, draw_chart, shares_by_name
+from web.i18n import N_, Tongue
+from web.view import page
+
+router = APIRouter()
+
+PARTITION: tuple[tuple[str, str], ...] = (
+    ("accepted", N_("Accepted")),
+    ("refused", N_("Refused")),
+    ("uncertain", N_("Uncertain")),
+    ("expired", N_("Expired")),
+    ("cancelled", N_("Cancelled before sending")),
+    ("suppressed_since", N_("Suppressed since")),
+    ("held", N_("Held back")),
+    ("waiting", N_("Waiting")),
+)
+"""The columns that add up to the deliveries."""
+ALWAYS = frozenset({"accepted", "refused", "waiting"})
+RATES: tuple[tuple[str, str, int], ...] = (
+    ("delivery_rate", N_("Delivered, of those sent"), 1),
+    ("hard_rate", N_("Refused for good, of those sent"), 2),
+    ("deferral_rate", N_("Put off, of those attempted"), 1),
+    ("complaint_rate", N_("Complaints, of those arrived"), 3),
+    ("unsubscribe_rate", N_("Unsubscribed, of those arrived"), 2),
+    ("click_rate", N_("Clicked, of those arrived"), 1),
+)
+"""Name in the report, heading with its denominator, digits after the point."""
+ENDS = (N_("Arrived"), N_("Waiting"), N_("Refused or bounced"), N_("Uncertain"), N_("Not sent"))
+"""How a delivery can end, for the chart by provider."""
+ENDED = frozenset({CampaignState.FINISHED, CampaignState.CANCELLED, CampaignState.INCOMPLETE})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a table: `kind` is total, head or sub."""
+
+    label: str
+    counts: Counts
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The sums of the report in words, and whether they come out."""
+
+    targeted: str
+    deliveries: str
+    problems: Sequence[str]
+
+
+@router.get("/campaigns/{campaign_id}/report")
+async def report_page(visit: Reader, campaign_id: int) -> Response:
+    """The report to read."""
+    report = await _report(visit, campaign_id)
+    total = report.total.counts
+    return page(
+        visit,
+        "report.html",
+        report=report,
+        ended=report.state in ENDED,
+        total=total,
+        columns=[(name, text) for name, text in PARTITION if name in ALWAYS or getattr(total, name)],
+        rates=[rate for rate in RATES if rate[0] != "click_rate" or report.channel is Channel.EMAIL],
+        groups=list(groups_of(report, visit.tongue)),
+        proof=prove(report, visit.tongue),
+        seeds=[row for row in report.by_provider if has_seeds(row.counts)],
+        shown=lambda share, digits: show_share(share, visit.tongue, digits),
+        interval=lambda share: show_interval(share, visit.tongue),
+        over_time=await _over_time(report, visit),
+        by_provider=await _by_provider(report, visit),
+    )
+
+
+@router.get("/campaigns/{campaign_id}/report.json")
+async def report_as_json(visit: Reader, campaign_id: int) -> Response:
+    """The report for programs."""
+    report = await _report(visit, campaign_id)
+    return Response(report_json(report), media_type="application/json", headers=download(report, "json"))
+
+
+@router.get("/campaigns/{campaign_id}/report.csv")
+async def report_as_csv(visit: Reader, campaign_id: int) -> Response:
+    """The report for spreadsheets; the mark at its head tells them that it is UTF-8."""
+    report = await _report(visit, campaign_id)
+    text = f"\ufeff{report_csv(report)}"
+    return Response(text, media_type="text/csv; charset=utf-8", headers=download(report, "csv"))
+
+
+async def _report(visit: Visit, campaign_id: int) -> CampaignReport:
+    async with visit.context.database.read() as session:
+        return await campaign_report(session, campaign_id, visit.context.clock.now())
+
+
+def download(report: CampaignReport, suffix: str) -> dict[str, str]:
+    """The headers of a file to keep, named after the campaign in plain letters."""
+    name = re.sub(r"[^a-z0-9]+", "-", fold(report.name)).strip("-")[:60] or "campaign"
+    return {
+        "Content-Disposition": f'attachment; filename="{name}-{report.campaign_id}.{suffix}"',
+        "Cache-Control": "no-store",
+    }
+
+
+def groups_of(report: CampaignReport, tongue: Tongue) -> Iterable[tuple[str, list[Line]]]:
+    """The lines of the tables in groups with their headings; groups that only repeat are left out."""
+    yield "", [Line(tongue.say("Whole campaign"), report.total.counts, "total")]
+    if len(report.by_provider) > 1:
+        yield (
+            tongue.say("By mailbox provider"),
+            [Line(row.provider_name, row.counts) for row in report.by_provider],
+        )
+    if len(report.by_identity) > 1:
+        yield tongue.say("By identity"), [Line(row.identity_name, row.counts) for row in report.by_identity]
+    if len(report.by_identity) > 1 and len(report.by_provider) > 1:
+        yield (
+            tongue.say("By identity and provider"),
+            [Line(_both(row), row.counts) for row in report.by_identity_and_provider],
+        )
+
+
+def _both(row: ReportRow) -> str:
+    return f"{row.identity_name} × {row.provider_name}"
+
+
+def prove(report: CampaignReport, tongue: Tongue) -> Proof:
+    """Targeted = left out + deliveries, and deliveries = what became of them."""
+    counts = report.total.counts
+    left_out = sum(report.total.left_out.values())
+    parts = [
+        f"{tongue.number(getattr(counts, name))} {tongue.say(text).lower()}"
+        for name, text in PARTITION
+        if getattr(counts, name)
+    ]
+    return Proof(
+        targeted=tongue.say(
+            "%(targeted)s targeted = %(left_out)s left out + %(deliveries)s deliveries",
+            targeted=tongue.number(report.total.targeted or 0),
+            left_out=tongue.number(left_out),
+            deliveries=tongue.number(counts.deliveries),
+        ),
+        deliveries=tongue.say(
+            "%(deliveries)s deliveries = %(parts)s",
+            deliveries=tongue.number(counts.deliveries),
+            parts=" + ".join(parts) or tongue.number(0),
+        ),
+        problems=report.problems,
+    )
+
+
+def has_seeds(counts: Counts) -> bool:
+    """Whether seeds of this row were sent to at all."""
+    return bool(counts.placement.whole or counts.seeds_awaited or counts.seeds_refused)
+
+
+def show_share(share: Share, tongue: Tongue, digits: int) -> str:
+    """A percentage, a dash of nothing."""
+    return tongue.percent(share.value, digits)
+
+
+def show_interval(share: Share, tongue: Tongue) -> str:
+    """`35–82 %`: where the true share lies, 95 times of 100; a dash of nothing."""
+    if share.interval is None:
+        return "–"
+    low, high = share.interval
+    return f"{tongue.number(round(low * 100))}–{tongue.percent(high, 0)}"
+
+
+async def _over_time(report: CampaignReport, visit: Visit) -> Markup | None:
+    """The chart of outcomes over time; None before there are two steps of it."""
+    if len(report.over_time) < 2:
+        return None
+    tongue, zone = visit.tongue, ZoneInfo(visit.context.zone)
+    series = [tongue.say("Accepted"), tongue.say("Deferred"), tongue.say("Refused")]
+    rows: list[dict[str, object]] = []
+    for moment in report.over_time:
+        # Wall-clock time passed off as UTC: the chart's library knows the zone of the machine only.
+        local = moment.start.astimezone(zone)
+        start = (moment.start + (local.utcoffset() or timedelta())).timestamp() * 1000
+        for rank, count in enumerate((moment.accepted, moment.deferred, moment.refused)):
+            rows.append({"start": start, "what": series[rank], "rank": rank, "count": count})
+    span = report.over_time[-1].start - report.over_time[0].start
+    spec = bars_over_time(
+        rows,
+        series=series,
+        step_seconds=report.bucket_seconds,
+        days=span > timedelta(days=2),
+        count=tongue.say("Deliveries"),
+    )
+    return await draw_chart(spec, title=tongue.say("Deliveries over time"), language=tongue.language)
+
+
+async def _by_provider(report: CampaignReport, visit: Visit) -> Markup | None:
+    """The chart of what became of the deliveries at each provider; None for a single provider."""
+    providers = [row for row in report.by_provider if row.counts.deliveries]
+    if len(providers) < 2:
+        return None
+    tongue = visit.tongue
+    series = [tongue.say(text) for text in ENDS]
+    rows: list[dict[str, object]] = [
+        {"name": row.provider_name, "what": series[rank], "rank": rank, "count": count}
+        for row in providers
+        for rank, count in enumerate(_ends(row.counts))
+    ]
+    names = [row.provider_name for row in providers]
+    spec = shares_by_name(rows, names=names, series=series, axis=tongue.say("Share of the deliveries"))
+    return await draw_chart(
+        spec, title=tongue.say("What became of the deliveries, by provider"), language=tongue.language
+    )
+
+
+def _ends(counts: Counts) -> tuple[int, int, int, int, int]:
+    bounced = counts.bounced_hard + counts.bounced_soft
+    not_sent = counts.expired + counts.cancelled + counts.suppressed_since
+    return (
+        counts.arrived,
+        counts.waiting + counts.held,
+        counts.refused + min(bounced, counts.accepted),
+        counts.uncertain,
+        not_sent,
+    )
