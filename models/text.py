@@ -11,6 +11,8 @@ def fold(text: str) -> str:
 
     `fold("Saint-Étienne") == fold("SAINT ETIENNE") == "saint etienne"`. Folding twice changes nothing.
     """
-    decomposed = unicodedata.normalize("NFKD", text.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae"))
+    apart = text.casefold().replace("œ", "oe").replace("æ", "ae")
+    decomposed = unicodedata.normalize("NFKD", apart)
     bare = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return _SEPARATORS.sub(" ", bare.casefold()).strip()
+    # Folded again: taking a letter apart can bring forth another that has a case.
+    return _SEPARATORS.sub(" ", unicodedata.normalize("NFKD", bare.casefold())).strip()

@@ -1,0 +1,76 @@
+"""Signed tokens: only what this installation signed, only for what it was signed for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import SettingsError
+from models.keyring import Keyring
+from models.tokens import TOKEN_LENGTH, TokenPurpose, Tokens
+
+TOKENS = Tokens(Keyring("one secret of an installation, long enough"))
+OTHERS = Tokens(Keyring("another secret of an installation, as long"))
+deliveries = st.integers(0, 2**48 - 1)
+purposes = st.sampled_from(TokenPurpose)
+
+
+@given(purposes, deliveries)
+def test_a_token_leads_back_to_its_delivery(purpose: TokenPurpose, delivery_id: int) -> None:
+    token = TOKENS.make(purpose, delivery_id)
+    assert len(token) == TOKEN_LENGTH
+    assert token.isalnum()
+    assert TOKENS.read(purpose, token) == delivery_id
+
+
+@given(purposes, deliveries)
+def test_a_token_survives_a_change_of_case(purpose: TokenPurpose, delivery_id: int) -> None:
+    assert TOKENS.read(purpose, TOKENS.make(purpose, delivery_id).upper()) == delivery_id
+
+
+@given(deliveries)
+def test_a_token_serves_one_purpose_only(delivery_id: int) -> None:
+    token = TOKENS.make(TokenPurpose.BOUNCE, delivery_id)
+    assert [purpose for purpose in TokenPurpose if TOKENS.read(purpose, token) is not None] == [
+        TokenPurpose.BOUNCE
+    ]
+
+
+@given(
+    purposes,
+    deliveries,
+    st.integers(0, TOKEN_LENGTH - 1),
+    st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"),
+)
+def test_a_changed_token_is_worth_nothing(
+    purpose: TokenPurpose, delivery_id: int, place: int, letter: str
+) -> None:
+    token = TOKENS.make(purpose, delivery_id)
+    changed = token[:place] + letter + token[place + 1 :]
+    assert (TOKENS.read(purpose, changed) is None) == (changed != token)
+
+
+@given(purposes, deliveries)
+def test_another_installation_s_token_is_worth_nothing(purpose: TokenPurpose, delivery_id: int) -> None:
+    assert OTHERS.read(purpose, TOKENS.make(purpose, delivery_id)) is None
+
+
+@given(purposes, st.text())
+def test_anything_else_is_no_token(purpose: TokenPurpose, text: str) -> None:
+    assert TOKENS.read(purpose, text) is None
+
+
+@given(st.text())
+def test_what_is_sealed_can_be_opened_with_the_same_secret(plain: str) -> None:
+    keyring = Keyring("one secret of an installation, long enough")
+    assert keyring.decrypt(keyring.encrypt(plain)) == plain
+
+
+def test_what_is_sealed_cannot_be_opened_with_another_secret() -> None:
+    sealed = Keyring("one secret of an installation, long enough").encrypt("private")
+    with pytest.raises(SettingsError, match="another secret"):
+        Keyring("another secret of an installation, as long").decrypt(sealed)
+
+
+def test_a_short_secret_is_refused() -> None:
+    with pytest.raises(SettingsError, match="32"):
+        Keyring("short")
