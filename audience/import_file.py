@@ -80,7 +80,7 @@ def _survey(file: IO[bytes], wanted: str | None) -> tuple[str, int, str]:
         if start.startswith(signature):
             raise ImportFileError(problem, "Save the sheet as CSV (UTF-8) and import that.")
     wide = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if b"\0" in start and not wide and not (wanted or "").lower().startswith("utf-16"):
+    if _is_binary(start) and not wide and not (wanted or "").lower().startswith("utf-16"):
         raise ImportFileError("This is a binary file, not a text file.", "Save the table as CSV (UTF-8).")
     file.seek(0)
     candidates = [wanted] if wanted else ["utf-16"] if wide else ["utf-8-sig", "cp1252"]
@@ -95,6 +95,11 @@ def _survey(file: IO[bytes], wanted: str | None) -> tuple[str, int, str]:
         _feed(decoders, chunk, final=False)
     _feed(decoders, b"", final=True)
     return digest.hexdigest(), size, next(iter(decoders))
+
+
+def _is_binary(start: bytes) -> bool:
+    """A NUL in the header or many of them; a single one further down costs its line alone."""
+    return b"\0" in start.split(b"\n", 1)[0] or start.count(0) * 50 > len(start)
 
 
 def _feed(decoders: dict[str, codecs.IncrementalDecoder], chunk: bytes, *, final: bool) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from audience.import_file import ImportFileError
+from audience.import_file import SEPARATORS, ImportFileError
 from audience.import_rows import Note
 
 __all__ = ["ImportReport"]
@@ -46,11 +46,13 @@ class ImportReport:
         if not self._path.exists():
             return
         with self._path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
-            reader = csv.reader(file, delimiter=self._separator)
-            if tuple(next(reader, ())) != HEADER:
+            heading = file.readline(200).strip()
+            # An earlier report may be about a file with another separator.
+            if heading not in {sign.join(HEADER) for sign in (*SEPARATORS, self._separator)}:
                 raise ImportFileError(
                     f"{self._path} exists and is no report of an import.", "Say another place with --report."
                 )
+            reader = csv.reader(file, delimiter=self._separator)
             # What was written after the last commit will be said again.
             kept = [row for row in reader if row and row[0].isdigit() and int(row[0]) < next_line]
         self._path.unlink()

@@ -95,12 +95,9 @@ async def import_contacts(
     )
     columns = map_columns(source.header, options.mapping, keep_unknown=options.keep_unknown)
     run = await _open_run(database, source, columns, options, clock.now())
-    report = await asyncio.to_thread(
-        ImportReport,
-        Path(run.report_path or _report_path(path, options)),
-        separator=source.separator,
-        next_line=run.next_line,
-    )
+    # The place asked for now goes before the one an interrupted run began with.
+    place = _report_path(path, options) if options.report_path else Path(run.report_path or "")
+    report = await asyncio.to_thread(ImportReport, place, separator=source.separator, next_line=run.next_line)
     importer = _Importer(
         database, source=source, columns=columns, options=options, run=run, report=report, now=clock.now()
     )
@@ -108,9 +105,9 @@ async def import_contacts(
         await importer.run(on_progress)
     except BaseException:
         with contextlib.suppress(Exception):
-            await _end(database, run, ImportState.FAILED, report, clock.now())
+            await _end(database, run, ImportState.FAILED, place, clock.now())
         raise
-    await _end(database, run, ImportState.FINISHED, report, clock.now())
+    await _end(database, run, ImportState.FINISHED, report.path, clock.now())
     counts = importer.counts.values()
     del counts["next_line"]
     return ImportResult(columns, **counts, report_path=report.path, resumed_at=run.next_line)
@@ -142,11 +139,10 @@ async def _open_run(
 
 
 async def _end(
-    database: Database, run: ImportRun, state: ImportState, report: ImportReport, now: datetime
+    database: Database, run: ImportRun, state: ImportState, report: Path | None, now: datetime
 ) -> None:
-    # An interrupted run keeps the place of its report, to go on with it.
-    path = str(report.path) if report.path else None if state is ImportState.FINISHED else run.report_path
     async with database.write() as session:
+        path = str(report) if report else None
         await imports.end_run(session, run.id, state, report_path=path, now=now)
 
 

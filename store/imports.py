@@ -88,7 +88,7 @@ async def save_checkpoint(session: AsyncSession, run_id: int, checkpoint: Checkp
 async def end_run(
     session: AsyncSession, run_id: int, state: ImportState, *, report_path: str | None, now: datetime
 ) -> None:
-    """Close the run. `report_path` None: there was nothing to report. Served by the primary key."""
+    """Close the run. `report_path` None: nothing to report. Served by the primary key."""
     values = {"state": state, "report_path": report_path, "finished_at": now}
     await session.exec(sa.update(ImportRun).where(col(ImportRun.id) == run_id).values(values))
 
