@@ -11,8 +11,11 @@ def fold(text: str) -> str:
 
     `fold("Saint-Étienne") == fold("SAINT ETIENNE") == "saint etienne"`. Folding twice changes nothing.
     """
+    # Twice: taking a letter apart can bring forth another that has a case or is a ligature.
+    return _SEPARATORS.sub(" ", _bare(_bare(text))).strip()
+
+
+def _bare(text: str) -> str:
     apart = text.casefold().replace("œ", "oe").replace("æ", "ae")
     decomposed = unicodedata.normalize("NFKD", apart)
-    bare = "".join(character for character in decomposed if not unicodedata.combining(character))
-    # Folded again: taking a letter apart can bring forth another that has a case.
-    return _SEPARATORS.sub(" ", unicodedata.normalize("NFKD", bare.casefold())).strip()
+    return "".join(character for character in decomposed if not unicodedata.combining(character))

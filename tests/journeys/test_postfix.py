@@ -7,6 +7,7 @@ mailbox store, and writes the bounces itself for what that store does not take.
 import asyncio
 from email import policy
 from email.parser import BytesParser
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,9 @@ from tests.servers.sink import Sink
 
 pytestmark = pytest.mark.journey
 
-GOOD = [f"lectrice.{number:02}@inbox.test" for number in range(40)]
-UNKNOWN = ["partie@inbox.test", "jamais.venue@inbox.test"]
-FULL = "pleine@inbox.test"
+GOOD = [f"lectrice.{number:02}@courrier-demo.fr" for number in range(40)]
+UNKNOWN = ["partie@courrier-demo.fr", "jamais.venue@courrier-demo.fr"]
+FULL = "pleine@courrier-demo.fr"
 PEOPLE = "Prénom;E-mail;Consentement e-mail;Date du consentement e-mail\n" + "".join(
     f"Zoé;{address};oui;12/01/2026\n" for address in [*GOOD, *UNKNOWN, FULL]
 )
@@ -88,8 +89,13 @@ async def test_a_campaign_through_postfix_is_counted_alike_on_both_sides(
     migrated_url: str, tmp_path: Path, postfix: StartPostfix, sink: Sink, perl_dkim: PerlDkim
 ) -> None:
     inbound_port = free_port()
-    relay = postfix(recipients=[*GOOD, FULL], lmtp_port=sink.lmtp_port, bounce_port=inbound_port)
-    sink.refusals[FULL] = "552 5.2.2 <pleine@inbox.test> Mailbox full, quota exceeded"
+    relay = postfix(
+        domains=["courrier-demo.fr"],
+        recipients=[*GOOD, FULL],
+        lmtp_port=sink.lmtp_port,
+        bounce_port=inbound_port,
+    )
+    sink.refusals[FULL] = "552 5.2.2 <pleine@courrier-demo.fr> Mailbox full, quota exceeded"
     settings = RehearsalSettings(
         data_dir=tmp_path,
         database_url=SecretStr(migrated_url),
@@ -135,6 +141,6 @@ async def test_a_campaign_through_postfix_is_counted_alike_on_both_sides(
     assert [opinion.result for opinion in opinions if opinion.selector.endswith("rsa")] == ["pass"]
     parsed = BytesParser(policy=policy.default).parsebytes(sample)
     assert parsed["Subject"] == "Bonjour Zoé"
-    html = parsed.get_body(("html",))
-    assert html is not None
-    assert "Bonjour Zoé" in html.get_content()
+    page = parsed.get_body(("html",))
+    assert page is not None
+    assert "Bonjour Zoé" in unescape(page.get_content())
