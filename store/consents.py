@@ -31,7 +31,7 @@ async def record_statement(
         "given_at": given_at,
         "recorded_at": now,
     }
-    await session.execute(insert_for(session, ConsentRecord).values(row).on_conflict_do_nothing())
+    await session.exec(insert_for(session, ConsentRecord).values(row).on_conflict_do_nothing())
 
 
 async def set_status(

@@ -23,7 +23,7 @@ async def append(session: AsyncSession, event: Event) -> bool:
     The unique (source, source_id) decides, so two processes that hear the same news record it once.
     """
     insert = _insert(session).values(_row(event)).returning(Event.__table__.c.id)  # type: ignore[attr-defined]
-    number = (await session.execute(insert)).scalar()
+    number = (await session.exec(insert)).scalar()
     if number is None:
         return False
     event.id = number
@@ -36,7 +36,7 @@ async def append_many(session: AsyncSession, events: Sequence[Event]) -> int:
     for start in range(0, len(events), ROWS_A_STATEMENT):
         rows = [_row(event) for event in events[start : start + ROWS_A_STATEMENT]]
         insert = _insert(session).values(rows).returning(Event.__table__.c.id)  # type: ignore[attr-defined]
-        new += len((await session.execute(insert)).all())
+        new += len((await session.exec(insert)).all())
     return new
 
 
@@ -77,9 +77,8 @@ async def span_of_hard_class(
         col(Event.kind).in_(kinds),
     )
     # Both are NULL when no row matches, which the types of min and max do not tell.
-    span: tuple[datetime | None, datetime | None] = tuple((await session.execute(wanted)).one())
-    first, last = span
-    return None if first is None or last is None else (first, last)
+    span: Any = (await session.exec(wanted)).one()
+    return None if span[0] is None else (span[0], span[1])
 
 
 def _insert(session: AsyncSession) -> Any:

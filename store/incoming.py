@@ -28,7 +28,7 @@ async def keep(session: AsyncSession, *, source: str, raw: bytes, matched: bool,
         insert = insert.on_conflict_do_update(index_elements=["source", "source_id"], set_={"matched": True})
     else:
         insert = insert.on_conflict_do_nothing(index_elements=["source", "source_id"])
-    await session.execute(insert)
+    await session.exec(insert)
 
 
 async def list_unmatched(session: AsyncSession, *, limit: int = 100) -> list[Incoming]:
@@ -40,7 +40,7 @@ async def list_unmatched(session: AsyncSession, *, limit: int = 100) -> list[Inc
 async def count(session: AsyncSession) -> tuple[int, int]:
     """How many originals are kept, and how many of them led to nobody."""
     unmatched = sa.func.sum(sa.case((col(Incoming.matched).is_(False), 1), else_=0))
-    total, lost = (await session.execute(select(func.count(), unmatched).select_from(Incoming))).one()
+    total, lost = (await session.exec(select(func.count(), unmatched).select_from(Incoming))).one()
     return int(total), int(lost or 0)
 
 

@@ -5,7 +5,7 @@ kept apart so that the report can check one against the other. They are read in 
 is sent meanwhile would otherwise be in one and not yet in the other.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -104,7 +104,7 @@ async def campaign_counts(session: AsyncSession, campaign_id: int) -> CampaignCo
         _news(campaign_id),
         _tried(campaign_id),
     )
-    rows = (await session.execute(statement)).all()
+    rows = await _rows(session, statement)
     left_out: dict[LeftOutReason, int] = {}
     notes = (0, 0)
     lanes: dict[tuple[int, str], LaneCounts] = {}
@@ -237,7 +237,7 @@ async def seed_placements(session: AsyncSession, campaign_id: int) -> list[SeedP
         .where(_DELIVERY.campaign_id == campaign_id, _DELIVERY.seed_id.is_not(None))
         .group_by(_DELIVERY.id, _DELIVERY.identity_id, _DELIVERY.provider, _DELIVERY.state)
     )
-    rows = (await session.execute(statement)).all()
+    rows = await _rows(session, statement)
     return [
         SeedPlacement(identity_id, provider, DeliveryState(state), bool(inbox), bool(spam), bool(missing))
         for identity_id, provider, state, inbox, spam, missing in rows
@@ -255,7 +255,7 @@ async def refusal_texts(session: AsyncSession, campaign_id: int, *, limit: int =
         .order_by(deliveries.desc(), _EVENT.provider, _EVENT.kind, sa.func.min(_EVENT.text))
         .limit(limit)
     )
-    rows = (await session.execute(statement)).all()
+    rows = await _rows(session, statement)
     return [
         RefusalText(provider, EventKind(kind), bounce_class, code, enhanced, text or "", count)
         for provider, kind, bounce_class, code, enhanced, text, count in rows
@@ -270,7 +270,7 @@ async def outcome_span(session: AsyncSession, campaign_id: int) -> tuple[datetim
     statement = sa.select(sa.func.min(_EVENT.at), sa.func.max(_EVENT.at)).where(
         _EVENT.campaign_id == campaign_id, _EVENT.kind.in_(OUTCOMES), _EVENT.seed.is_(False)
     )
-    first, last = (await session.execute(statement)).one()
+    ((first, last),) = await _rows(session, statement)
     return None if first is None else (first, last)
 
 
@@ -288,8 +288,13 @@ async def outcomes_over_time(session: AsyncSession, campaign_id: int, bucket_sec
         .group_by(start, _EVENT.kind)
         .order_by(start, _EVENT.kind)
     )
-    rows = (await session.execute(statement)).all()
+    rows = await _rows(session, statement)
     return [Bucket(datetime.fromtimestamp(int(at), UTC), EventKind(kind), count) for at, kind, count in rows]
+
+
+async def _rows(session: AsyncSession, statement: Any) -> Sequence[Any]:
+    """The rows of a grouped statement, which sqlmodel's types do not foresee."""
+    return list((await session.exec(statement)).all())
 
 
 async def identity_names(session: AsyncSession, identity_ids: Collection[int]) -> dict[int, str]:

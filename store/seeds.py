@@ -90,8 +90,12 @@ async def awaited_mails(
         )
         .order_by(col(Delivery.id))
     )
-    rows = (await session.execute(wanted)).all()
-    return [AwaitedMail(number, seed_id, sent_at) for number, seed_id, sent_at in rows]
+    # Neither is NULL where the conditions hold.
+    return [
+        AwaitedMail(number, seed_id, sent_at)
+        for number, seed_id, sent_at in (await session.exec(wanted)).all()
+        if seed_id is not None and sent_at is not None
+    ]
 
 
 async def note_check(session: AsyncSession, seed_id: int, *, at: datetime, problem: str) -> None:

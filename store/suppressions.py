@@ -94,7 +94,7 @@ async def suppress_many(
             for channel, fingerprint, reason in sorted(fresh)
         ]
         if values:
-            await session.execute(insert_for(session, Suppression).values(values))
+            await session.exec(insert_for(session, Suppression).values(values))
         added += len(values)
     return added
 

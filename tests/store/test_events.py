@@ -1,0 +1,51 @@
+"""Events are appended once."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.event import Event
+from models.states import EventKind
+from store import Database, events
+from store.events import storable
+from tests.clocks import START
+
+
+def an_event(name: str, *, text: str = "", details: dict[str, str] | None = None) -> Event:
+    return Event(
+        kind=EventKind.DELIVERED,
+        source="test",
+        source_id=name,
+        text=text,
+        details=details or {},
+        at=START,
+        recorded_at=START,
+    )
+
+
+async def test_an_event_gets_a_number_once(database: Database) -> None:
+    async with database.write() as session:
+        first, second = an_event("1"), an_event("1")
+        assert await events.append(session, first)
+        assert not await events.append(session, second)
+        assert first.id is not None
+        assert second.id is None
+
+
+async def test_many_events_are_counted_as_new_once(database: Database) -> None:
+    async with database.write() as session:
+        batch = [an_event(str(number)) for number in range(450)]
+        assert await events.append_many(session, batch) == 450
+        assert await events.append_many(session, [*batch[:10], an_event("new")]) == 1
+        assert await events.append_many(session, []) == 0
+
+
+async def test_texts_no_database_can_hold_are_cleaned_and_clipped(database: Database) -> None:
+    async with database.write() as session:
+        event = an_event("x" * 500, text="\x00\ud800" + "é" * 5000, details={"a\x00": "b\x00\udfff"})
+        assert await events.append(session, event)
+
+
+@given(st.text())
+def test_a_storable_text_survives_utf8(text: str) -> None:
+    assert "\x00" not in storable(text)
+    assert storable(text).encode().decode() == storable(text)
