@@ -258,7 +258,7 @@ SFR = Manners(
     ),
     rate_per_second=25,
     connections=2,
-    greylisted_share=0.3,
+    greylisted_share=0.18,
     reports_complaints=True,
     junk_folder="Indésirables",
 )
@@ -276,7 +276,7 @@ FREE = Manners(
     ),
     rate_per_second=30,
     connections=4,
-    greylisted_share=0.2,
+    greylisted_share=0.08,
 )
 
 GMX = Manners(
