@@ -231,7 +231,7 @@ LAPOSTE = Manners(
         "Service refused, please try later. LPN007_105 [105]",
         too_many_connections="421 Trop de connexions, veuillez verifier votre configuration. "
         "Too many connections, slow down. LPN007_104 [104]",
-        too_many_messages="421 Trop de messages par session. Too many messages per session. LPN007_109 [109]",
+        too_many_messages="421 Trop de messages par session. Too many messages per session.",
         bounce_hard="550 5.1.1 Adresse d au moins un destinataire invalide. "
         "Invalid recipient. LPN007_416 [416]",
         bounce_soft="552 5.2.2 Boite du destinataire pleine. Recipient overquota. LPN007_417 [417]",
