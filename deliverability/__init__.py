@@ -6,9 +6,13 @@ withdrawals, and the campaign's report. Called by the scheduler (to judge a repl
 unsubscribe page, reports) and the service (the listener, the seed poll, the DNS check).
 
 What opens a network port or needs a library stays in its own module, imported where it is used:
-`deliverability.inbox`, `.placement`, `.dns_checks`.
+`deliverability.inbox`, `.placement`, `.dns_checks`. A new source of news is one reader in `signals/`; a
+new meaning of a reply is one rule in `rules/*.toml`.
 """
 
 from deliverability.classify import classify_reply
+from deliverability.feedback import Applied, apply
+from deliverability.report import CampaignReport, campaign_report
+from deliverability.suppression import reason_for
 
-__all__ = ["classify_reply"]
+__all__ = ["Applied", "CampaignReport", "apply", "campaign_report", "classify_reply", "reason_for"]

@@ -103,12 +103,13 @@ async def poll_seeds(
     clock: Clock,
     *,
     missing_after: timedelta = MISSING_AFTER,
+    timeout_seconds: float = TIMEOUT_SECONDS,
     ssl_context: ssl.SSLContext | None = None,
 ) -> PlacementRun:
     """Look once into every active seed mailbox that something was sent to, and record what is found.
 
     A mail not found `missing_after` it left is recorded as missing, if the mailbox could be read; found
-    later all the same, that is recorded too, and counts.
+    later all the same, that is recorded too, and counts. `timeout_seconds` is for each answer of a server.
     """
     now = clock.now()
     tokens = Tokens(keyring)
@@ -126,7 +127,9 @@ async def poll_seeds(
             names = {tokens.make(TokenPurpose.MESSAGE, mail.delivery_id): mail.delivery_id for mail in mails}
             try:
                 password = keyring.decrypt(seed.sealed_password)
-                sightings = await asyncio.to_thread(_read_mailbox, seed, password, names, ssl_context)
+                sightings = await asyncio.to_thread(
+                    _read_mailbox, seed, password, names, timeout_seconds, ssl_context
+                )
             except (OSError, IMAPClientError, SettingsError, ValueError) as error:
                 log.warning("seed mailbox not readable", extra={"seed_id": seed.id})
                 return seed, [], _explain(error)
@@ -156,11 +159,15 @@ async def _record(
 
 
 def _read_mailbox(
-    seed: SeedMailbox, password: str, names: dict[str, int], ssl_context: ssl.SSLContext | None
+    seed: SeedMailbox,
+    password: str,
+    names: dict[str, int],
+    timeout_seconds: float,
+    ssl_context: ssl.SSLContext | None,
 ) -> list[_Sighting]:
     """Log in, look for each name in the inbox and the junk folders, log out. Blocks; see the thread above."""
     client: _Mailbox = IMAPClient(
-        seed.imap_host, seed.imap_port, ssl=seed.tls, ssl_context=ssl_context, timeout=TIMEOUT_SECONDS
+        seed.imap_host, seed.imap_port, ssl=seed.tls, ssl_context=ssl_context, timeout=timeout_seconds
     )
     try:
         client.login(seed.username, password)

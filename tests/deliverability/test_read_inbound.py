@@ -1,0 +1,115 @@
+"""One mail from outside, read as news of our deliveries."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deliverability.inbox import read_inbound
+from models.states import EventKind
+from models.tokens import TokenPurpose
+from tests.clocks import START
+from tests.deliverability.rows import TOKENS
+
+DATA = Path(__file__).parent / "data"
+BOUNCE = (DATA / "dsn_unknown_user.eml").read_bytes()
+COMPLAINT = (DATA / "arf_abuse.eml").read_bytes()
+RETURN_PATH = f"b+{TOKENS.make(TokenPurpose.BOUNCE, 42)}@retour.parti.example"
+LEAVING = f"unsubscribe+{TOKENS.make(TokenPurpose.LEAVE, 42)}@retour.parti.example"
+
+
+def test_the_return_path_names_the_delivery() -> None:
+    (signal,) = read_inbound(BOUNCE, [RETURN_PATH], TOKENS, START)
+    assert (signal.kind, signal.delivery_id, signal.source) == (EventKind.BOUNCED, 42, "dsn")
+    assert signal.recipient is None
+    assert signal.raw == BOUNCE
+
+
+def test_a_return_path_whose_case_was_changed_on_the_way_still_does() -> None:
+    (signal,) = read_inbound(BOUNCE, [RETURN_PATH.upper()], TOKENS, START)
+    assert signal.delivery_id == 42
+
+
+def test_an_address_written_into_a_forged_bounce_leads_to_nobody() -> None:
+    (signal,) = read_inbound(BOUNCE, ["fbl@retour.parti.example"], TOKENS, START)
+    assert (signal.delivery_id, signal.recipient, signal.provider_message_id) == (None, None, None)
+
+
+def test_the_same_bounce_by_another_way_has_the_same_name() -> None:
+    elsewhere = b"Received: from one more server\r\n\tby another; today\r\n" + BOUNCE
+    names = {read_inbound(raw, [RETURN_PATH], TOKENS, START)[0].source_id for raw in (BOUNCE, elsewhere)}
+    assert len(names) == 1
+
+
+def test_each_recipient_of_a_report_is_news_of_its_own() -> None:
+    raw = (DATA / "dsn_several_recipients.eml").read_bytes()
+    signals = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert [signal.kind for signal in signals] == [EventKind.BOUNCED, EventKind.DEFERRED, EventKind.DELIVERED]
+    assert len({signal.source_id for signal in signals}) == 3
+
+
+def test_a_complaint_is_matched_by_our_own_header() -> None:
+    token = TOKENS.make(TokenPurpose.MESSAGE, 7).encode()
+    (signal,) = read_inbound(
+        COMPLAINT.replace(b"{message}", token), ["fbl@retour.parti.example"], TOKENS, START
+    )
+    assert (signal.kind, signal.delivery_id, signal.source) == (EventKind.COMPLAINED, 7, "arf")
+
+
+def test_our_message_sent_back_without_a_report_is_a_complaint_too() -> None:
+    token = TOKENS.make(TokenPurpose.MESSAGE, 7)
+    raw = (
+        "From: staff@fai.example\nSubject: complaint\nMIME-Version: 1.0\n"
+        "Content-Type: message/rfc822\n\n"
+        f"From: us\nX-Tocsin-Delivery: {token}\n\nBonjour\n"
+    )
+    (signal,) = read_inbound(raw.encode(), ["fbl@retour.parti.example"], TOKENS, START)
+    assert (signal.kind, signal.delivery_id) == (EventKind.COMPLAINED, 7)
+
+
+def test_an_absence_note_is_no_bounce_even_with_numbers_in_it() -> None:
+    (signal,) = read_inbound((DATA / "vacation.eml").read_bytes(), [RETURN_PATH], TOKENS, START)
+    assert (signal.kind, signal.delivery_id) == (EventKind.AUTORESPONDED, 42)
+
+
+def test_a_bounce_written_for_people_is_read_for_the_reply_it_quotes() -> None:
+    (signal,) = read_inbound((DATA / "plain_bounce.eml").read_bytes(), [RETURN_PATH], TOKENS, START)
+    assert signal.kind is EventKind.BOUNCED
+    assert signal.reply is not None
+    assert (signal.reply.code, signal.reply.enhanced) == (550, "5.1.1")
+
+
+def test_a_bounce_that_says_nothing_is_kept_as_unknown() -> None:
+    raw = b"From: MAILER-DAEMON@x.example\nSubject: failure\n\nSorry, it did not work.\n"
+    (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert signal.kind is EventKind.UNKNOWN
+
+
+def test_a_persons_answer_to_the_return_path_is_a_reply() -> None:
+    raw = b"From: Camille <camille@exemple.fr>\nSubject: Re: Bonjour\n\nBravo !\n"
+    (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert (signal.kind, signal.delivery_id) == (EventKind.REPLIED, 42)
+
+
+def test_a_mail_to_the_leaving_address_unsubscribes() -> None:
+    (signal,) = read_inbound(b"Subject: anything\n\n", [LEAVING], TOKENS, START)
+    assert (signal.kind, signal.delivery_id, signal.details) == (
+        EventKind.UNSUBSCRIBED,
+        42,
+        {"via": "mailto"},
+    )
+
+
+def test_a_leaving_token_is_no_return_path_and_the_other_way_round() -> None:
+    swapped = [RETURN_PATH.replace("b+", "unsubscribe+"), LEAVING.replace("unsubscribe+", "b+")]
+    assert all(signal.delivery_id is None for signal in read_inbound(BOUNCE, swapped, TOKENS, START))
+
+
+@given(
+    raw=st.binary(max_size=600),
+    recipients=st.lists(st.one_of(st.text(max_size=20), st.sampled_from([RETURN_PATH, LEAVING]))),
+)
+def test_any_bytes_for_any_recipients_are_read_without_raising(raw: bytes, recipients: list[str]) -> None:
+    for signal in read_inbound(raw, recipients, TOKENS, START):
+        assert signal.delivery_id in {None, 42}
+        assert len(signal.source_id) == 64
