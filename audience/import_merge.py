@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from audience.consent import CONSENT_COLUMN, Statement, stands
@@ -52,6 +53,8 @@ class Person:
     statements: list[tuple[Channel, Statement]] = field(default_factory=list)
 
 
+# A file has few different tags.
+_folded: Final = lru_cache(maxsize=16_384)(fold)
 _CONTESTED: Final = "Belongs to another contact; the row is kept without it."
 _WITHDRAWN: Final = "Consent was withdrawn; an import does not undo that. The refusal stands."
 
@@ -168,7 +171,7 @@ class Merger:
 
     def _tag(self, person: Person, labels: Sequence[str]) -> None:
         for label in labels:
-            key = fold(label)
+            key = _folded(label)
             if key not in person.tags:
                 person.tags.add(key)
                 person.new_tags.add(key)

@@ -32,7 +32,7 @@ _CIVILITIES: Final = {
     **dict.fromkeys(("m", "mr", "monsieur", "mister"), "M."),
     **dict.fromkeys(("mme", "madame", "mlle", "mademoiselle", "mrs", "ms", "miss"), "Mme"),
 }
-_FRANCE: Final = frozenset({"", "france", "fr", "fra"})
+_FRANCE: Final = frozenset({"france", "fr", "fra"})
 _CONSENT_FIELDS: Final = {"email_consent": Channel.EMAIL, "sms_consent": Channel.SMS}
 _CONSENT_PARTS = re.compile(r"(?:email_|sms_)?consent(?:_at|_source)?\Z")
 
@@ -233,7 +233,7 @@ class RowReader:
         country = special.get("country", "")
         if country:
             row.attributes["country"] = country[:ATTRIBUTE_LENGTH]
-        _derive(row, french=fold(country) in _FRANCE)
+        _derive(row, french=not country or fold(country) in _FRANCE)
         if circonscription := special.get("circonscription"):
             try:
                 row.values["circonscription"] = territory.read_circonscription(
@@ -258,7 +258,7 @@ class RowReader:
         cell = special.get(name, "")
         if cell:
             try:
-                statement = read_consent(cell)
+                statement = _remembered_consent(cell)
             except BadInputError as error:
                 self._note(row, name, cell, error.problem)
                 return
@@ -288,6 +288,7 @@ class RowReader:
             return None
 
 
+_remembered_consent: Final = lru_cache(maxsize=8192)(read_consent)
 _remembered_moment: Final = lru_cache(maxsize=8192)(read_moment)
 
 
