@@ -61,8 +61,8 @@ async def set_password(
     session: AsyncSession, user_id: int, password_hash: str, *, keep: str | None = None
 ) -> None:
     """A new password ends every session of that person but the one whose token hash is `keep`."""
-    await session.execute(sa.update(User).where(col(User.id) == user_id).values(password_hash=password_hash))
-    await session.execute(
+    await session.exec(sa.update(User).where(col(User.id) == user_id).values(password_hash=password_hash))
+    await session.exec(
         sa.delete(WebSession).where(
             col(WebSession.user_id) == user_id, col(WebSession.token_hash) != (keep or "")
         )
@@ -71,7 +71,7 @@ async def set_password(
 
 async def set_language(session: AsyncSession, user_id: int, language: str) -> None:
     """The language a person reads the pages in (primary key)."""
-    await session.execute(sa.update(User).where(col(User.id) == user_id).values(language=language))
+    await session.exec(sa.update(User).where(col(User.id) == user_id).values(language=language))
 
 
 async def set_role(session: AsyncSession, user_id: int, role: Role) -> None:
@@ -88,8 +88,8 @@ async def remove_user(session: AsyncSession, user_id: int) -> None:
     """Close an account and end its sessions; ConflictError for the last administrator."""
     user = await get_user(session, user_id)
     await _keep_an_administrator(session, user)
-    await session.execute(sa.delete(WebSession).where(col(WebSession.user_id) == user_id))
-    await session.execute(sa.delete(User).where(col(User.id) == user_id))
+    await session.exec(sa.delete(WebSession).where(col(WebSession.user_id) == user_id))
+    await session.exec(sa.delete(User).where(col(User.id) == user_id))
 
 
 async def open_session(
@@ -102,7 +102,7 @@ async def open_session(
     lifetime: timedelta,
 ) -> None:
     """A sign-in; sessions that ran out are swept away at the same time (small table, read whole)."""
-    await session.execute(sa.delete(WebSession).where(col(WebSession.expires_at) <= now))
+    await session.exec(sa.delete(WebSession).where(col(WebSession.expires_at) <= now))
     session.add(
         WebSession(
             token_hash=token_hash,
@@ -130,7 +130,7 @@ async def find_session(
 
 async def close_session(session: AsyncSession, token_hash: str) -> None:
     """Sign out; nothing happens when the session is gone already (primary key)."""
-    await session.execute(sa.delete(WebSession).where(col(WebSession.token_hash) == token_hash))
+    await session.exec(sa.delete(WebSession).where(col(WebSession.token_hash) == token_hash))
 
 
 async def _keep_an_administrator(session: AsyncSession, leaving: User) -> None:
