@@ -38,40 +38,36 @@ def records_to_publish(
     return_path = identity.return_path_domain or domain
     host = inbound_host or "the host of your mail listener"
     reports = report_address or f"dmarc@{domain_of(identity.from_email)}"
-    records = [
-        DnsRecord(
-            f"{key.selector}._domainkey.{domain}",
-            "TXT",
-            f"v=DKIM1; k={_KEY_TYPE[key.algorithm]}; p={key.public_base64}",
-            "Receivers check our signature with this key (RFC 6376).",
-        )
-        for key in keys
-    ]
-    records.append(
+    return [
+        *(_key_record(key, domain) for key in keys),
         DnsRecord(
             return_path,
             "TXT",
             f"v=spf1 {relay_spf or 'include:SPF-OF-YOUR-MAIL-SERVER'} -all",
             "Names the servers that may send with this return path (RFC 7208). One SPF record a name.",
-        )
-    )
-    records.append(
+        ),
         DnsRecord(
             return_path,
             "MX",
             f"10 {host}",
             "Bounces come back to the return path; without this record they are lost.",
-        )
-    )
-    records.append(
+        ),
         DnsRecord(
             f"_dmarc.{domain_of(identity.from_email)}",
             "TXT",
             f"v=DMARC1; p=none; rua=mailto:{reports}",
             "Gmail, Yahoo and Microsoft want a DMARC record of anybody who writes to many (RFC 7489).",
-        )
+        ),
+    ]
+
+
+def _key_record(key: DkimKey, domain: str) -> DnsRecord:
+    return DnsRecord(
+        f"{key.selector}._domainkey.{domain}",
+        "TXT",
+        f"v=DKIM1; k={_KEY_TYPE[key.algorithm]}; p={key.public_base64}",
+        "Receivers check our signature with this key (RFC 6376).",
     )
-    return records
 
 
 def domain_of(address: str) -> str:

@@ -16,14 +16,23 @@ from email.utils import parsedate_to_datetime
 MAX_BYTES = 1_000_000
 """What is read of one mail: reports are small, and what follows is the returned content."""
 MAX_PARTS = 200
+MAX_BOUNDARIES = 20
+"""The parser holds every line against every open boundary: nesting is what makes it slow."""
+MAX_HEADER = 4000
 MAX_AGE = timedelta(days=60)
 _SPACES = re.compile(r"\s+")
 
 
 def open_mail(raw: bytes) -> Message | None:
-    """The mail in `raw`, of which at most `MAX_BYTES` are read; None when it cannot be parsed at all."""
+    """The mail in `raw`, of which at most `MAX_BYTES` are read; None when it cannot be parsed.
+
+    So is a mail nested deeper than any mail system does it.
+    """
+    read = raw[:MAX_BYTES]
+    if read.lower().count(b"boundary=") > MAX_BOUNDARIES:
+        return None
     try:
-        return message_from_bytes(raw[:MAX_BYTES], policy=policy.compat32)
+        return message_from_bytes(read, policy=policy.compat32)
     except Exception:  # noqa: BLE001 - the parser recurses and assumes; a stranger's mail stops nothing
         return None
 
@@ -54,7 +63,7 @@ def content_type(part: Message) -> str:
 
 
 def header(mail: Message, name: str) -> str:
-    """The header's value on one line, encoded words decoded; "" when it is missing."""
+    """The first 4,000 characters of a header on one line, encoded words decoded; "" when it is missing."""
     try:
         value = mail.get(name)
     except Exception:  # noqa: BLE001 - malformed header block
@@ -62,9 +71,9 @@ def header(mail: Message, name: str) -> str:
     if value is None:
         return ""
     try:
-        text = str(make_header(decode_header(str(value))))
+        text = str(make_header(decode_header(str(value)[:MAX_HEADER])))
     except Exception:  # noqa: BLE001 - unknown charset, broken encoded word
-        text = str(value)
+        text = str(value)[:MAX_HEADER]
     return clean(text)
 
 

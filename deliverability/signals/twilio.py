@@ -93,7 +93,7 @@ def read_inbound(form: Mapping[str, str], now: datetime) -> Signal:
 
     Twilio's own reading (`OptOutType`, where its opt-out handling is on) wins over ours.
     """
-    text = clean(form.get("Body", ""))
+    text = clean(form.get("Body", ""))[:2000]
     stated = form.get("OptOutType", "").lower()
     keyword = Keyword(stated) if stated in set(Keyword) else read_keyword(text)
     return Signal(
@@ -103,7 +103,7 @@ def read_inbound(form: Mapping[str, str], now: datetime) -> Signal:
         source_id=(_sid(form) or hashlib.sha256(_raw(form)).hexdigest())[:200],
         at=now,
         recipient=form.get("From") or None,
-        reply=Reply(code=None, enhanced=None, text=text[:2000]),
+        reply=Reply(code=None, enhanced=None, text=text),
         details={"keyword": keyword.value, "via": "text"},
         raw=_raw(form),
     )
