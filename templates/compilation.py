@@ -163,6 +163,8 @@ def _with_footer(source: str, language: str) -> str:
     environment = line_sandbox()
     if UNSUBSCRIBE_FIELD in fields_of(environment, parse(environment, source)):
         return source
+    # Before anything is added, so that mistakes are told with the lines the person wrote.
+    to_html(source, protect(source))
     end = source.rfind("</mj-body>")
     if end < 0:
         return source

@@ -176,6 +176,10 @@ def check_mjml(source: str, protected: Protected) -> None:
 
 def _mistakes(text: str) -> Iterator[tuple[int, str, str]]:
     """Offset, problem and advice of each mistake, from the beginning to the end."""
+    # Anywhere: some components that hold HTML read it as MJML all the same.
+    included = text.find("<mj-include")
+    if included >= 0:
+        yield included, "<mj-include> is not supported: a template is one text.", "Copy its content here."
     stack: list[_Tag] = []
     position = 0
     for tag in _tags(text):
@@ -183,8 +187,7 @@ def _mistakes(text: str) -> Iterator[tuple[int, str, str]]:
         position = tag.end
         if tag.closing:
             yield from _wrong_end(tag, stack)
-            if stack:
-                stack.pop()
+            stack.pop()
             continue
         yield from _misplaced(tag, stack)
         if tag.name in COMPONENTS:
@@ -264,9 +267,7 @@ def _wrong_end(tag: _Tag, stack: list[_Tag]) -> Iterator[tuple[int, str, str]]:
 def _misplaced(tag: _Tag, stack: list[_Tag]) -> Iterator[tuple[int, str, str]]:
     """An unknown component, or a known one in the wrong place."""
     parent = stack[-1].name if stack else ""
-    if tag.name == "mj-include":
-        yield tag.start, "<mj-include> is not supported: a template is one text.", "Copy its content here."
-    elif parent == "mj-attributes" and tag.name in {*COMPONENTS, "mj-all", "mj-class"}:
+    if parent == "mj-attributes" and tag.name in {*COMPONENTS, "mj-all", "mj-class"}:
         return
     elif tag.name not in COMPONENTS:
         close = get_close_matches(tag.name, COMPONENTS, 1)

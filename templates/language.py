@@ -298,7 +298,7 @@ def _use_refusal(node: nodes.Filter | nodes.Test | nodes.Call) -> tuple[str, str
 
 
 def _refuse(source: str, node: nodes.Node, problem: str, advice: str) -> SourceError:
-    return mistake_on(source, node.lineno, _sentence(problem), advice)
+    return mistake_on(source, node.lineno or 1, _sentence(problem), advice)
 
 
 def _sentence(text: str | None) -> str:

@@ -31,7 +31,8 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 _STATIC_HOST = re.compile(
     r"https?://(?:\[[0-9a-fA-F:.]+\]|[^\s/?#\\@:\[\]\ue000\ue001]+)(?::\d+)?(?=[/?#]|$)", re.IGNORECASE
 )
-_HOST = re.compile(r"(https?://)([^/?#:]+)", re.IGNORECASE)
+_HOST = re.compile(r"(https?://)([^\[/?#:][^/?#:]*)", re.IGNORECASE)
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _URL_SIGNS = "!#$%&'()*+,/:;=?@[]~-._" + _OPEN + _CLOSE
 
 
@@ -151,10 +152,13 @@ def _environment() -> Sandbox:
 def _as_ascii(url: str) -> str:
     """The host in its IDNA form, everything else beyond ASCII percent-encoded; no blanks or controls."""
     match = _HOST.match(url)
-    if match and not match.group(2).isascii():
+    if match:
         try:
             host = match.group(2).encode("idna").decode("ascii")
-        except UnicodeError as error:
-            raise TemplateError("The host of a link is no domain name.", "Correct the link.") from error
+        except UnicodeError:
+            host = ""
+        # Some signs become a slash on the way to ASCII, and so would end the host early.
+        if not _HOST_NAME.fullmatch(host):
+            raise TemplateError("The host of a link is no domain name.", "Correct the link.")
         url = match.group(1) + host + url[match.end() :]
     return quote(url, safe=_URL_SIGNS)

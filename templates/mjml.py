@@ -1,21 +1,21 @@
 """MJML to HTML: the one door to the MJML library.
 
 The library reports mistakes as byte ranges in what it was given, which is not quite what the person wrote;
-here they become a line, a column and the line itself. Nothing is ever included from files or the network.
+here they become a line, a column and the line itself. Nothing is ever included from files or the
+network: without a loader the library refuses, and the grammar does so before it.
 """
 
 import re
-from typing import NoReturn
 
 from mjml import mjml2html
 
-from models.errors import TemplateError
 from templates.grammar import TAG, check_mjml
 from templates.source import CONTROL, MARK, PRINT, Origins, Protected, SourceError, mistake_at
 
 _POSITION = re.compile(r"at position (\d+):(\d+)")
 _BARE_SIGN = re.compile(r"<(?![a-zA-Z/!])")
 _SINGLE_QUOTED = re.compile(r"""("[^"]*")|'([^']*)'""")
+_BLANKS = re.compile(r"[ \t\n]+")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _PLAIN_WORDS = (
     ("unexpected end of stream", "The template ends too early.", "Close every tag, <mjml> last."),
@@ -38,7 +38,7 @@ def to_html(source: str, protected: Protected) -> str:
     sign = _unused(protected.text)
     text, origins = _prepare(protected.text, sign)
     try:
-        html = mjml2html(text, fonts={}, include_loader=_refuse)
+        html = mjml2html(text, fonts={})
     except ValueError as error:
         raise _in_plain_words(source, protected, text, origins, str(error)) from error
     return re.sub(rf"{sign}([pc])(\d+){sign}", _mark_again, html)
@@ -82,7 +82,7 @@ def _harmless(tag: str) -> str:
     quoted = _SINGLE_QUOTED.sub(
         lambda value: value.group(1) or '"' + (value.group(2) or "").replace('"', "&quot;") + '"', tag
     )
-    flat = " ".join(quoted.replace("\\", "&#92;").split())
+    flat = _BLANKS.sub(" ", quoted.replace("\\", "&#92;"))
     return _BEYOND_ASCII.sub(
         lambda found: found.group() if "\ue000" <= found.group() <= "\ue002" else f"&#{ord(found.group())};",
         flat,
@@ -95,10 +95,6 @@ def _ascii_marks(text: str, sign: str) -> str:
 
 def _mark_again(found: re.Match[str]) -> str:
     return f"{PRINT if found.group(1) == 'p' else CONTROL}{found.group(2)}\ue001"
-
-
-def _refuse(path: str) -> NoReturn:
-    raise TemplateError(f"Nothing can be included: {path}.", "Copy the content into this template.")
 
 
 def _in_plain_words(

@@ -218,8 +218,7 @@ class _Writer(HTMLParser):
             self._gap(gap)
         else:
             state.out.append(text)
-            if force:
-                self._gap(2, only_raise=True)
+            self._gap(2 if force else gap, only_raise=True)
 
     def _gap(self, count: int, *, only_raise: bool = False) -> None:
         """At least `count` line ends after the last line, statements that came since not counted."""

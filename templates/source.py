@@ -123,29 +123,26 @@ def protect(source: str) -> Protected:
     """
     protected = Protected("")
     out: list[str] = []
-    size = 0
-    position = 0
-    strip_left = False
-    for match in [*_CODE.finditer(source), None]:
-        start = match.start() if match else len(source)
-        data = source[position:start]
-        if strip_left:
-            position += len(data) - len(data.lstrip())
-            data = data.lstrip()
-        if match and match.group()[2] == "-":
-            data = data.rstrip()
-        protected.origins.note(size, position)
-        out.append(data)
-        size += len(data)
-        if match is None:
-            break
-        code = match.group()
-        strip_left = code[-3] == "-" and len(code) > 4
-        mark = _mark(protected, code)
+    size = position = 0
+    strip = False
+
+    def keep(piece: str, start: int) -> None:
+        nonlocal size
         protected.origins.note(size, start)
-        out.append(mark)
-        size += len(mark)
+        out.append(piece)
+        size += len(piece)
+
+    for match in _CODE.finditer(source):
+        code = match.group()
+        data = source[position : match.start()]
+        bare = data.lstrip() if strip else data
+        keep(bare.rstrip() if code[2] == "-" else bare, position + len(data) - len(bare))
+        keep(_mark(protected, code), match.start())
+        strip = code[-3] == "-"
         position = match.end()
+    data = source[position:]
+    bare = data.lstrip() if strip else data
+    keep(bare, position + len(data) - len(bare))
     protected.text = "".join(out)
     return protected
 
