@@ -197,6 +197,7 @@ class _Conversation:
         lines: list[bytes] = []
         while (line := await self.reader.readuntil(b"\r\n")) != b".\r\n":
             lines.append(line.removeprefix(b".") if line.startswith(b".") else line)
+        await self.peer.note(".")
         message = ReceivedMessage(self.sender or "", self.recipient or "", b"".join(lines))
         self.sender = self.recipient = None
         await asyncio.sleep(self.manners.seconds)

@@ -97,6 +97,7 @@ async def test_closing_waits_for_what_is_under_way_and_takes_nothing_new(
     sending = [asyncio.create_task(line.send(a_letter(), provider="other")) for _ in range(2)]
     await server.heard("DATA")
     await line.close()
+    assert all(task.done() for task in sending)
     first, second = await asyncio.gather(*sending)
     assert isinstance(first, Accepted)
     assert isinstance(second, Deferred)
