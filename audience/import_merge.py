@@ -183,21 +183,24 @@ class Merger:
         for channel, statement in row.statements.items():
             column = CONSENT_COLUMN[channel]
             status = person.values.get(column) or ConsentStatus.UNKNOWN
-            given_at = person.given_at.get(channel)
-            if stands(statement, status, given_at):
+            if stands(statement, status, person.given_at.get(channel)):
                 person.values[column] = statement.status
                 person.changed.add(column)
                 person.given_at[channel] = statement.given_at or self._now
                 person.statements.append((channel, statement))
                 changed = True
-            elif statement.given_at is not None and statement.given_at != given_at:
-                person.statements.append((channel, statement))
-                if statement.status is status and given_at is not None:
-                    person.given_at[channel] = max(given_at, statement.given_at)
-            if (
-                statement.status is ConsentStatus.GRANTED
-                and status is ConsentStatus.WITHDRAWN
-                and not changed
-            ):
+                continue
+            _keep_as_proof(person, channel, statement, status)
+            if (statement.status, status) == (ConsentStatus.GRANTED, ConsentStatus.WITHDRAWN):
                 notes.append(Note(row.line, column, "", _WITHDRAWN))
         return changed
+
+
+def _keep_as_proof(person: Person, channel: Channel, statement: Statement, status: ConsentStatus) -> None:
+    """A dated statement that changes nothing is still something the person said."""
+    given_at = person.given_at.get(channel)
+    if statement.given_at is None or statement.given_at == given_at:
+        return
+    person.statements.append((channel, statement))
+    if statement.status is status and given_at is not None:
+        person.given_at[channel] = max(given_at, statement.given_at)

@@ -262,6 +262,9 @@ class RowReader:
             except BadInputError as error:
                 self._note(row, name, cell, error.problem)
                 return
+        elif name not in self._special and special.get(f"{name}_at"):
+            # A file with nothing but the date of an agreement has a line for each who agreed.
+            statement = Statement(ConsentStatus.GRANTED)
         elif channel in self._consents and address in row.values:
             statement = Statement(self._consents[channel])
         else:
@@ -269,6 +272,8 @@ class RowReader:
         if statement.status is ConsentStatus.UNKNOWN:
             return
         given_at = statement.given_at or self._given_at(row, special, name)
+        if not cell and given_at is None and channel not in self._consents:
+            return
         if given_at and given_at > self._now + timedelta(days=1):
             self._note(
                 row, f"{name}_at", given_at.date().isoformat(), "A consent cannot come from the future."

@@ -14,8 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy.exc import IntegrityError
-
 from audience.import_columns import Column, map_columns
 from audience.import_file import Record, RecordReader, SourceFile, inspect_file
 from audience.import_merge import UpdatePolicy
@@ -241,8 +239,8 @@ class _Importer:
                     await imports.save_checkpoint(session, self._run_id, counts)
                     notes = sorted([*batch.notes, *written.notes], key=lambda note: note.line)
                     await asyncio.to_thread(self._report.add, notes)
-            except IntegrityError:
-                if attempt == ATTEMPTS:
+            except Exception as error:
+                if attempt == ATTEMPTS or not imports.may_pass(error):
                     raise
             else:
                 self.counts = counts

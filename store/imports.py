@@ -5,12 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.contact import ImportRun, ImportState
 
-__all__ = ["Checkpoint", "begin_run", "end_run", "find_unfinished", "list_runs", "save_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "begin_run",
+    "end_run",
+    "find_unfinished",
+    "list_runs",
+    "may_pass",
+    "save_checkpoint",
+]
+
+# Deadlock, and a transaction that cannot be put in order with another one.
+CONTENTION = frozenset({"40P01", "40001"})
 
 
 @dataclass(slots=True)
@@ -34,6 +46,17 @@ class Checkpoint:
     def values(self) -> dict[str, int]:
         """The columns of the run and their values."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same work may go through when done again: another writer was in the way this time.
+
+    That is an address somebody else has just taken, or (PostgreSQL) two writers waiting for each other.
+    """
+    cause = error if isinstance(error, DBAPIError) else error.__cause__
+    if isinstance(cause, IntegrityError):
+        return True
+    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", "") in CONTENTION
 
 
 async def find_unfinished(

@@ -311,6 +311,23 @@ async def test_a_refusal_is_not_overturned_by_an_older_or_undated_yes(desk: Desk
     assert (await desk.contact(email="a@b.fr")).email_consent is GRANTED
 
 
+async def test_the_date_of_an_agreement_alone_is_an_agreement(desk: Desk) -> None:
+    await desk.bring("email,email_consent_at\na@b.fr,2026-01-15\nb@b.fr,\nc@b.fr,jadis\n")
+    assert (await desk.contact(email="a@b.fr")).email_consent is GRANTED
+    assert (await desk.contact(email="b@b.fr")).email_consent is UNKNOWN
+    assert (await desk.contact(email="c@b.fr")).email_consent is UNKNOWN
+    await desk.bring("email,email_consent,email_consent_at\nd@b.fr,,2026-01-15\n")
+    assert (await desk.contact(email="d@b.fr")).email_consent is UNKNOWN
+
+
+async def test_consent_is_noted_channel_by_channel(desk: Desk) -> None:
+    await desk.bring("email,email_consent,sms_consent\na@b.fr,,non\n")
+    result = await desk.bring("email,email_consent,sms_consent\na@b.fr,oui,oui\n")
+    contact = await desk.contact(email="a@b.fr")
+    assert (contact.email_consent, contact.sms_consent) == (GRANTED, WITHDRAWN)
+    assert [line["field"] for line in desk.report(result)] == ["sms_consent"]
+
+
 async def test_a_consent_from_the_future_is_not_taken(desk: Desk) -> None:
     result = await desk.bring("email,email_consent,consent_at\na@b.fr,oui,2030-01-01\n")
     assert (await desk.contact(email="a@b.fr")).email_consent is UNKNOWN
@@ -393,6 +410,9 @@ async def test_two_imports_at_once_make_no_contact_twice(desk: Desk, tmp_path: P
     paths = [tmp_path / f"{name}.csv" for name in ("one", "two")]
     for path in paths:
         path.write_text(text + f"only-{path.stem}@b.fr,Marie,y\n")
+    # The other way round: the two take their rows against each other.
+    lines = paths[1].read_text().splitlines()
+    paths[1].write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
     results = await asyncio.gather(
         *(import_contacts(desk.database, path, ImportOptions(), desk.clock) for path in paths)
     )
