@@ -52,11 +52,12 @@ def _news_of(
     statuses = read_delivery_status(mail, now)
     if statuses:
         return [_status(status, raw, delivery_id) for status in statuses]
-    if is_automatic_reply(mail):
-        return [_plain(EventKind.AUTORESPONDED, mail, raw, delivery_id, now=now)]
+    # Before absence notes: some mail systems mark their bounces as automatic replies.
     bounce = read_plain_bounce(mail)
     if bounce is not None:
         return [_plain(bounce.kind, mail, raw, delivery_id, now=now, reply=bounce.reply)]
+    if is_automatic_reply(mail):
+        return [_plain(EventKind.AUTORESPONDED, mail, raw, delivery_id, now=now)]
     if has_content and delivery_id is not None:
         # Some providers forward the message alone, without the report around it.
         complaint = Complaint(EventKind.COMPLAINED, "unstated", now, {})

@@ -79,6 +79,12 @@ def test_a_bounce_written_for_people_is_read_for_the_reply_it_quotes() -> None:
     assert (signal.reply.code, signal.reply.enhanced) == (550, "5.1.1")
 
 
+def test_a_bounce_marked_as_an_automatic_reply_is_a_bounce() -> None:
+    raw = b"Auto-Submitted: auto-replied\n" + (DATA / "plain_bounce.eml").read_bytes()
+    (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert signal.kind is EventKind.BOUNCED
+
+
 def test_a_bounce_that_says_nothing_is_kept_as_unknown() -> None:
     raw = b"From: MAILER-DAEMON@x.example\nSubject: failure\n\nSorry, it did not work.\n"
     (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
@@ -98,6 +104,13 @@ def test_a_mail_to_the_leaving_address_unsubscribes() -> None:
         42,
         {"via": "mailto"},
     )
+
+
+def test_a_mail_nested_deeper_than_any_mail_system_does_is_not_parsed() -> None:
+    nested = b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (depth, depth) for depth in range(30)
+    )
+    assert read_inbound(nested + b"x\n" * 100_000, [RETURN_PATH], TOKENS, START) == []
 
 
 def test_a_leaving_token_is_no_return_path_and_the_other_way_round() -> None:
