@@ -15,7 +15,7 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 DEFECT = 70
 _FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_FULL_WORDS = ("disk is full", "no space left", "disk full", "file too large")
+_FULL_WORDS = ("disk is full", "no space left", "disk full", "file too large", "disk i/o error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def explain(error: BaseException) -> Problem:
     if isinstance(root, BrokenPipeError):
         return Problem((), PIPE_CLOSED)
     if _is_full(root):
-        return Problem(("The disk is full. Make room and run this again: what was recorded is kept.",), 1)
+        return Problem(("The disk is full, or fails. Make room and try again: what is recorded stays.",), 1)
     if isinstance(root, TocsinError):
         return _told_by(root)
     if isinstance(root, OSError):

@@ -168,7 +168,7 @@ def _print_rows(
         show_footer=True,
         footer_style="bold",
     )
-    table.add_column(heading, "Total", min_width=8, max_width=NAME_WIDTH, no_wrap=True, overflow="ellipsis")
+    table.add_column(heading, "Total", min_width=8, max_width=NAME_WIDTH, overflow="fold")
     figures = _shown(console, report)
     ordered = sorted(rows, key=lambda row: -row.counts.deliveries)
     for figure in figures:

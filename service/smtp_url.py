@@ -38,6 +38,9 @@ def parse_smtp_url(text: str) -> RelayAddress:
     if parts.scheme not in set(RelayTls):
         raise ValueError(f"is not the address of a mail relay; {HOW_TO_WRITE}")
     tls = RelayTls(parts.scheme)
+    if "@" in parts.path + parts.query + parts.fragment:
+        # A slash, # or ? in a password ends the host part too early: say so rather than connect elsewhere.
+        raise ValueError("holds /, ? or # before the host; percent-encode them in the password (/ is %2F)")
     if not parts.hostname:
         raise ValueError(f"names no host; {HOW_TO_WRITE}")
     try:
@@ -45,8 +48,7 @@ def parse_smtp_url(text: str) -> RelayAddress:
     except ValueError:
         raise ValueError("has a port that is not a number from 1 to 65535") from None
     if parts.path.strip("/") or parts.query or parts.fragment:
-        # A slash, # or ? in a password ends the host part too early: say so rather than connect elsewhere.
-        raise ValueError("goes on after the port; percent-encode /, ?, # and @ in the password (@ is %40)")
+        raise ValueError("goes on after the port; write user:password@host:port and no more")
     if (parts.username is None) != (parts.password is None):
         raise ValueError(
             "has a user name without a password or the other way round; write user:password@host"

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from models.errors import BadInputError
 
-__all__ = ["examples", "noun", "read_pairs", "read_text", "unwrap_help"]
+__all__ = ["examples", "noun", "read_mailbox", "read_pairs", "read_text", "unwrap_help"]
 
 
 def noun(sentence: str) -> typer.Typer:
@@ -45,6 +45,16 @@ def read_pairs(pairs: Iterable[str], option: str) -> dict[str, str]:
             raise BadInputError(f"{option} {pair!r} is no pair.", f"Write {option} NAME=TEXT.")
         table[name.strip()] = text.strip()
     return table
+
+
+def read_mailbox(text: str) -> str:
+    """An e-mail address in its normal form; BadInputError that names it, since there may be several."""
+    from audience.addresses import AddressError, read_email
+
+    try:
+        return read_email(text)
+    except AddressError as error:
+        raise BadInputError(f"{text!r} is no e-mail address: {error.reason}") from error
 
 
 def read_text(path: Path) -> str:

@@ -9,7 +9,7 @@ from models.errors import BadInputError
 from models.identity import DkimAlgorithm, DkimKey, Identity, TerritoryKind
 from models.states import IdentityState
 from models.text import fold
-from service.commands import examples, noun
+from service.commands import examples, noun, read_mailbox
 from service.desk import Desk, work
 from service.terminal import print_table, say
 from service.wishes import wanted_identity
@@ -105,10 +105,8 @@ def _territory(text: str) -> tuple[TerritoryKind, str]:
 
 
 def _give_email(identity: Identity, email: str, reply_to: str | None, bounces: str | None) -> None:
-    from audience.addresses import read_email
-
-    identity.from_email = read_email(email)
-    identity.reply_to = None if reply_to is None else read_email(reply_to)
+    identity.from_email = read_mailbox(email)
+    identity.reply_to = None if reply_to is None else read_mailbox(reply_to)
     domain = identity.from_email.rpartition("@")[2]
     identity.dkim_domain = domain
     identity.return_path_domain = (bounces or f"bounces.{domain}").strip().lower()

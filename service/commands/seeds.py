@@ -8,7 +8,7 @@ import typer
 from models.errors import BadInputError
 from models.providers import OTHER, PROVIDERS, provider_name, provider_of
 from models.seed import SeedMailbox
-from service.commands import examples, noun
+from service.commands import examples, noun, read_mailbox
 from service.desk import Desk, work
 from service.terminal import print_table, say
 
@@ -48,11 +48,10 @@ def add(
     password = _ask_password()
 
     async def save(desk: Desk) -> str:
-        from audience.addresses import read_email
         from store.seeds import add_seed
 
         seed = SeedMailbox(
-            address=read_email(address),
+            address=read_mailbox(address),
             provider=provider or provider_of(address),
             imap_host=host,
             imap_port=int(port or (143 if no_tls else 993)),

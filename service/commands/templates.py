@@ -63,7 +63,7 @@ def add(
 ) -> None:
     """Make a template, or the next version of one, after checking that it compiles.
 
-    Warnings about the content are shown, and keep nothing from being saved.
+    What else was noticed about the content is shown, and keeps nothing from being saved.
     """
     draft = _draft(file, starter, sms=sms)
     draft = replace(
@@ -73,7 +73,7 @@ def add(
         fallbacks={**draft.fallbacks, **read_pairs(fallback or [], "--fallback")},
     )
     for warning in _check(draft):
-        say(f"! {warning}")
+        say(warning)
     version = work(lambda desk: _save(desk, name, draft))
     say(f"{name}: version {version.number} is kept.")
 
@@ -96,8 +96,9 @@ def _draft(file: Path | None, starter: str | None, *, sms: bool) -> Draft:
 
 
 def _check(draft: Draft) -> list[str]:
-    """Warnings about the content; TemplateError when it does not compile."""
+    """What was noticed about the content; TemplateError when it does not compile."""
     from templates import compile_email, compile_sms, lint_email, lint_sms
+    from templates.lint import Level
 
     match draft.channel:
         case Channel.EMAIL:
@@ -114,7 +115,7 @@ def _check(draft: Draft) -> list[str]:
             findings = lint_sms(body=draft.body, fallbacks=draft.fallbacks)
         case _:
             assert_never(draft.channel)
-    return [str(finding) for finding in findings]
+    return [f"{'✗' if finding.level is Level.BLOCKER else '!'} {finding}" for finding in findings]
 
 
 async def _save(desk: Desk, name: str, draft: Draft) -> TemplateVersion:

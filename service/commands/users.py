@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from models.access import Role, User
-from service.commands import examples, noun
+from service.commands import examples, noun, read_mailbox
 from service.desk import Desk, work
 from service.terminal import print_table, say
 
@@ -36,14 +36,13 @@ def add(
     password = secrets.token_urlsafe(15) if generate else _ask_password()
 
     async def save(desk: Desk) -> User:
-        from audience.addresses import read_email
         from store.users import add_user
         from web.passwords import hash_password
 
         async with desk.database.write() as session:
             return await add_user(
                 session,
-                email=read_email(email),
+                email=read_mailbox(email),
                 name=name,
                 password_hash=hash_password(password),
                 role=role,

@@ -1,0 +1,1 @@
+"""The roof: settings, errors, commands, the service as a whole."""

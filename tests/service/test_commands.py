@@ -1,0 +1,174 @@
+"""The commands of each noun, as a person types them one after the other."""
+
+import csv
+import io
+
+import pytest
+
+from tests.service.conftest import Tocsin, Typed
+
+PEOPLE = """Prénom;Nom;Courriel;Commune;Code postal;Étiquettes;Loisir
+Ada;Lovelace;ada@exemple.fr;Lyon;69001;membre;maths
+Bob;;bob@@x;Paris;75001;;
+Eve;Durand;eve@gmail.com;Lyon;69002;membre, élue;
+Zoé;Petit;zoe@orange.fr;Marseille;13001;;
+"""
+
+
+@pytest.fixture
+def people(ready: Tocsin, typed: Typed) -> Typed:
+    """The command, with three people imported who agreed to e-mails."""
+    (ready.folder / "people.csv").write_text(PEOPLE, encoding="utf-8")
+    typed("import", "people.csv", "--consent", "email", "--source", "form")
+    return typed
+
+
+def test_help_is_there_for_every_command_and_tells_where_to_begin(typed: Typed) -> None:
+    out = typed.must("--help")
+    assert "tocsin demo" in out
+    assert "doctor" in out
+    assert typed.must().split() == out.split()
+
+
+def test_the_version_is_told(typed: Typed) -> None:
+    assert typed.must("--version").startswith("tocsin ")
+
+
+def test_migrating_twice_changes_nothing(typed: Typed) -> None:
+    assert "is ready:" in typed.must("migrate")
+    assert "was ready already:" in typed.must("migrate")
+
+
+def test_an_import_tells_what_came_of_every_row(ready: Tocsin, typed: Typed) -> None:
+    (ready.folder / "people.csv").write_text(PEOPLE, encoding="utf-8")
+    out = typed.must("import", "people.csv", "--consent", "email")
+    assert "4 rows read" in out
+    assert "Courriel as email" in out
+    assert "Kept as attributes: Loisir" in out
+    assert "3 created, 0 updated, 0 unchanged, 1 rejected" in out
+    report = (ready.folder / "people.report.csv").read_text(encoding="utf-8-sig")
+    assert "bob@@x" in report
+    assert "0 created, 0 updated, 3 unchanged" in typed.must("import", "people.csv", "--consent", "email")
+
+
+def test_a_segment_is_made_counted_and_explained(people: Typed) -> None:
+    assert people.must("segment", "add", "lyon", "commune:Lyon and tag:membre") == "lyon: 2 people now.\n"
+    assert people.must("segment", "count", "lyon") == "2\n"
+    assert people.must("segment", "count", "--rule", "tag:élue") == "1\n"
+    explained = people.must("segment", "explain", "lyon")
+    assert "commune:Lyon" in explained
+    assert "lyon" in people.must("segment", "list")
+
+
+def test_a_template_keeps_its_versions(ready: Tocsin, typed: Typed) -> None:
+    assert "newsletter" in typed.must("template", "starters")
+    assert "version 1 is kept" in typed.must("template", "add", "hello", "--starter", "newsletter")
+    assert "version 1 is kept" in typed.must("template", "add", "hello", "--starter", "newsletter")
+    body = typed.must("template", "show", "hello")
+    assert body.startswith("<mjml")
+    (ready.folder / "hello.mjml").write_text(body.replace("<mj-body", "<mj-body width='580px'", 1))
+    changed = typed.must("template", "add", "hello", "--file", "hello.mjml", "--subject", "Du nouveau")
+    assert "version 2 is kept" in changed
+    assert "Du nouveau" in typed.must("template", "list")
+
+
+def test_an_identity_prints_the_records_to_publish(ready: Tocsin, typed: Typed) -> None:
+    out = typed.must("identity", "add", "nat", "--name", "Les Amis", "--email", "Contact@News.example.org")
+    zone = out.partition("zone file:")[2].strip().splitlines()
+    assert [line.split(" ")[0] for line in zone] == [
+        "tocsin-rsa._domainkey.news.example.org.",
+        "tocsin-ed._domainkey.news.example.org.",
+        "bounces.news.example.org.",
+        "bounces.news.example.org.",
+        "_dmarc.news.example.org.",
+    ]
+    for line in zone:
+        _, _, value = line.partition(" TXT ")
+        assert all(len(piece) <= 255 for piece in value.strip('"').split('" "'))
+    asked = typed.must("identity", "dns", "nat", "--inbound-host", "in.example.org", "--spf", "ip4:192.0.2.1")
+    assert "IN MX 10 in.example.org." in asked
+    assert "v=spf1 ip4:192.0.2.1 -all" in asked
+    assert "nat" in typed.must("identity", "list")
+
+
+def test_an_identity_of_a_territory_speaks_for_it(ready: Tocsin, typed: Typed) -> None:
+    typed.must(
+        "identity", "add", "lyon", "--name", "L", "--sms-sender", "LYON", "--territory", "commune=Lyon"
+    )
+    assert "commune lyon" in typed.must("identity", "list")
+
+
+def test_a_campaign_goes_from_draft_to_cancelled(people: Typed) -> None:
+    people.must("segment", "add", "all", "everyone")
+    people.must("template", "add", "hello", "--starter", "newsletter")
+    people.must("identity", "add", "nat", "--name", "Les Amis", "--email", "contact@example.org")
+    made = people.must(
+        *("campaign", "create", "Première", "--template", "hello", "--segment", "all", "--from", "nat")
+    )
+    assert "3 targeted, 3 would get it." in made
+    assert "Campaign 1 is a draft" in made
+    scheduled = people.must("campaign", "schedule", "1", "--at", "2040-03-01 18:30")
+    assert scheduled == "Première starts at 2040-03-01 18:30 Europe/Paris.\n"
+    assert "paused" in people.must("campaign", "pause", "Première")
+    assert "scheduled again" in people.must("campaign", "resume", "1")
+    shown = people.must("campaign", "show", "1")
+    assert "hello, version 1" in shown
+    assert "everyone" in shown
+    assert "cancelled" in people.must("campaign", "cancel", "1")
+    assert people("campaign", "resume", "1").code == 1
+    assert "cancelled" in people.must("campaign", "list")
+    assert "cancelled" in people.must("campaign", "watch", "1")
+
+
+def test_sending_asks_first_and_says_so_where_nobody_can_answer(people: Typed) -> None:
+    people.must("segment", "add", "all", "everyone")
+    people.must("template", "add", "hello", "--starter", "newsletter")
+    people.must("identity", "add", "nat", "--name", "Les Amis", "--email", "contact@example.org")
+    words = ("send", "Lettre", "--template", "hello", "--segment", "all", "--from", "nat")
+    asked = people(*words)
+    assert asked.code == 2
+    assert "--yes" in asked.told
+    assert "3 targeted" in asked.out
+    assert "no campaign yet" in people.must("campaign", "list")
+    assert "is scheduled" in people.must(*words, "--yes")
+
+
+def test_an_address_is_suppressed_and_lifted_and_goes_from_one_place_to_another(
+    ready: Tocsin, typed: Typed
+) -> None:
+    assert "not written to any more" in typed.must("suppression", "add", "Ada@exemple.fr", "--why", "asked")
+    exported = typed.must("suppression", "export")
+    (row,) = csv.DictReader(io.StringIO(exported))
+    assert (row["channel"], row["reason"], len(row["address_hash"])) == ("email", "manual", 64)
+    assert "ada@" not in exported
+    assert "asked" in typed.must("suppression", "list")
+    assert "may be written to again" in typed.must("suppression", "lift", "ada@exemple.fr", "--why", "again")
+    assert "No address is suppressed." in typed.must("suppression", "list")
+    (ready.folder / "list.csv").write_text(exported)
+    assert "1 row read, 1 new" in typed.must("suppression", "import", "list.csv")
+    (ready.folder / "list.txt").write_text("eve@gmail.com\n0612345678\n\nno address\n")
+    ran = typed("suppression", "import", "list.txt")
+    assert ran.code == 0
+    assert "2 rows read, 2 new" in ran.out
+    assert "line 4" in ran.err
+
+
+def test_a_person_may_sign_in_with_a_password_from_a_pipe_or_a_made_one(ready: Tocsin, typed: Typed) -> None:
+    typed.must("user", "add", "ada@exemple.fr", "--role", "admin", stdin="correct horse battery\n")
+    made = typed.must("user", "add", "eve@exemple.fr", "--generate")
+    assert len(made.split("Password: ")[1].strip()) >= 12
+    listed = typed.must("user", "list")
+    assert "ada@exemple.fr" in listed
+    assert "correct horse" not in listed
+
+
+def test_a_seed_is_kept_without_its_password_in_the_open(ready: Tocsin, typed: Typed) -> None:
+    out = typed.must("seed", "add", "w@gmail.com", "--imap", "imap.gmail.com", stdin="imap-password\n")
+    assert "Gmail" in out
+    assert "imap.gmail.com:993" in typed.must("seed", "list")
+    assert b"imap-password" not in (ready.folder / "tocsin-data" / "tocsin.db").read_bytes()
+
+
+def test_mail_that_says_nothing_about_ours_changes_nothing(ready: Tocsin, typed: Typed) -> None:
+    out = typed.must("inbound", stdin="From: a@example.org\nSubject: Hello\n\nHow are you?\n")
+    assert out == "This mail says nothing about a message of ours.\n"

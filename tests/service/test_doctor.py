@@ -1,0 +1,127 @@
+"""The doctor: what is well, what is not, and what to do about it."""
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.doctor import examine
+from service.findings import Finding, Level
+from service.settings import load_settings
+from tests.servers.sink import Sink
+from tests.service.conftest import Tocsin, Typed
+
+
+async def findings_of(
+    subject: str, folder: Path, *, with_network: bool = True, **settings: Any
+) -> list[Finding]:
+    loaded = load_settings(data_dir=folder / "tocsin-data", **settings).settings
+    found = await examine(loaded, with_network=with_network)
+    return [finding for finding in found if finding.subject == subject]
+
+
+def worst(findings: list[Finding]) -> Finding:
+    order = [Level.BLOCKING, Level.WARNING, Level.FINE]
+    return min(findings, key=lambda finding: order.index(finding.level))
+
+
+def test_a_new_installation_is_told_each_thing_to_do(tocsin: Tocsin, typed: Typed) -> None:
+    ran = typed("doctor", "--quick")
+    assert ran.code == 1
+    assert ran.err == ""
+    for advice in ("tocsin migrate", "TOCSIN_SMTP_URL", "TOCSIN_INBOUND_PORT"):
+        assert advice in ran.out
+
+
+def test_nothing_stands_in_the_way_once_all_is_done(ready: Tocsin, typed: Typed) -> None:
+    typed.must("migrate")
+    typed.must("identity", "add", "nat", "--name", "N", "--sms-sender", "NAT")
+    out = typed.must("doctor", "--quick", TOCSIN_SMTP_URL="smtp://127.0.0.1:25", TOCSIN_INBOUND_PORT="0")
+    assert "Nothing stands in the way of a campaign." in out
+
+
+async def test_a_relay_that_answers_is_shown_with_what_it_said(ready: Tocsin, sink: Sink) -> None:
+    found = await findings_of("E-mail", ready.folder, smtp_url=f"smtp://127.0.0.1:{sink.smtp_port}")
+    assert [finding.level for finding in found] == [Level.FINE]
+    assert f"127.0.0.1:{sink.smtp_port}" in found[0].what
+
+
+async def test_a_relay_that_is_not_there_blocks(ready: Tocsin) -> None:
+    found = await findings_of("E-mail", ready.folder, smtp_url="smtp://127.0.0.1:9")
+    assert worst(found).level is Level.BLOCKING
+    assert worst(found).advice
+
+
+async def test_a_relay_that_says_nothing_is_given_up_after_five_seconds(ready: Tocsin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        port = silent.getsockname()[1]
+        found = await findings_of("E-mail", ready.folder, smtp_url=f"smtp://127.0.0.1:{port}")
+    assert worst(found).level is Level.BLOCKING
+    assert time.monotonic() - began < 9
+
+
+async def test_a_password_in_the_open_is_warned_of(ready: Tocsin) -> None:
+    url = "smtp://user:hunter2@relay.example"
+    found = await findings_of("E-mail", ready.folder, with_network=False, smtp_url=url)
+    assert worst(found).level is Level.WARNING
+    assert "hunter2" not in worst(found).what
+
+
+@pytest.mark.parametrize(
+    ("public_url", "level"),
+    [
+        ("http://localhost:8025", Level.BLOCKING),
+        ("http://news.example.org", Level.WARNING),
+        ("https://news.example.org", Level.FINE),
+    ],
+)
+async def test_links_that_lead_nowhere_block_real_campaigns(
+    ready: Tocsin, public_url: str, level: Level
+) -> None:
+    found = await findings_of(
+        "Web pages",
+        ready.folder,
+        with_network=False,
+        smtp_url="smtps://relay.example",
+        public_url=public_url,
+        bind_port=0,
+    )
+    assert worst(found).level is level
+
+
+async def test_half_a_twilio_account_blocks(ready: Tocsin) -> None:
+    found = await findings_of("SMS", ready.folder, with_network=False, twilio_account_sid="AC" + "0" * 32)
+    assert worst(found).level is Level.BLOCKING
+    assert "TOCSIN_TWILIO_AUTH_TOKEN" in worst(found).advice
+
+
+async def test_a_port_that_another_program_uses_blocks(ready: Tocsin) -> None:
+    async def stranger(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(stranger, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        found = await findings_of("Web pages", ready.folder, with_network=False, bind_port=port)
+    assert worst(found).level is Level.BLOCKING
+    assert "TOCSIN_BIND_PORT" in worst(found).advice
+
+
+async def test_a_secret_key_that_others_can_read_is_warned_of(ready: Tocsin) -> None:
+    key = ready.folder / "tocsin-data" / "secret.key"
+    key.write_text("x" * 40)
+    key.chmod(0o644)
+    found = await findings_of("Settings", ready.folder, with_network=False)
+    assert worst(found).level is Level.WARNING
+    assert "chmod 600" in worst(found).advice
+
+
+def test_keys_sealed_with_another_secret_block(ready: Tocsin, typed: Typed) -> None:
+    typed.must("identity", "add", "nat", "--name", "N", "--email", "n@example.org")
+    ran = typed("doctor", "--quick", TOCSIN_SECRET_KEY="another secret, as long as need be")
+    assert ran.code == 1
+    assert "sealed with another secret" in ran.out

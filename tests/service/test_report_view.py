@@ -1,0 +1,139 @@
+"""The report on the terminal: what it says, and that it fits."""
+
+import io
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from deliverability.report import CampaignReport, Counts, ReportRow
+from deliverability.report_values import Refusal
+from models.states import BounceClass, CampaignState, Channel, EventKind, LeftOutReason
+from service.report_notes import Grade, percent, verdict
+from service.report_view import print_report
+
+START = datetime(2026, 3, 12, 17, 30, tzinfo=UTC)
+
+
+def some_counts(*, accepted: int, refused: int = 0, **others: int) -> Counts:
+    deliveries = accepted + refused
+    return Counts(accepted=accepted, refused=refused, deliveries=deliveries, attempted=deliveries, **others)
+
+
+def a_report(channel: Channel = Channel.EMAIL, **providers: Counts) -> CampaignReport:
+    rows = tuple(
+        ReportRow(None, "", key, {"gmail": "Gmail", "orange": "Orange"}.get(key, key), counts)
+        for key, counts in providers.items()
+    )
+    total = sum(providers.values(), Counts())
+    return CampaignReport(
+        campaign_id=3,
+        name="Réunion publique Lyon",
+        channel=channel,
+        state=CampaignState.FINISHED,
+        problem="",
+        starts_at=START,
+        launched_at=START,
+        finished_at=START + timedelta(minutes=42),
+        made_at=START + timedelta(hours=1),
+        expanded=True,
+        frozen=total.deliveries,
+        total=ReportRow(None, "", None, "", total, total.deliveries + 1102, {LeftOutReason.NO_CONSENT: 1102}),
+        by_identity=(ReportRow(1, "Les Amis du département du Rhône", None, "", total),),
+        by_provider=rows,
+        by_identity_and_provider=tuple(replace(row, identity_id=1) for row in rows),
+        refusals=(
+            Refusal(
+                *("orange", "Orange", EventKind.REFUSED, BounceClass.SPAM, 550, "5.7.1"),
+                example="OFR_506 [506] Mail rejected for content reasons, and many more words about it " * 2,
+                deliveries=31,
+            ),
+        ),
+        bucket_seconds=60,
+        over_time=(),
+    )
+
+
+def printed(report: CampaignReport, *, width: int = 100, terminal: bool = True) -> str:
+    paper = io.StringIO()
+    print_report(
+        report, "Europe/Paris", Console(file=paper, width=width, force_terminal=terminal, no_color=True)
+    )
+    return re.sub(r"\x1b\[[0-9;]*m", "", paper.getvalue()) if terminal else paper.getvalue()
+
+
+GOOD = some_counts(accepted=15_830, refused=100, refused_hard=60, deferred=50, clicked=1200)
+SEEDS = {"seeds_inbox": 9, "seeds_spam": 3}
+
+
+def test_the_report_says_how_many_were_reached_left_out_and_why() -> None:
+    text = printed(a_report(gmail=GOOD))
+    assert "17,032 targeted → 15,930 messages → 15,930 sent → 15,830 accepted" in text
+    assert "Left out: no consent 1,102" in text
+    assert "12 March 2026, 18:30 to 19:12 (Europe/Paris)" in text
+
+
+def test_the_proof_is_two_sums_that_anybody_can_add_up() -> None:
+    text = printed(a_report(gmail=GOOD))
+    assert "✓ 17,032 targeted = 1,102 left out + 15,930 messages" in text
+    assert "✓ 15,930 messages = 15,830 accepted + 100 refused" in text
+
+
+def test_figures_that_do_not_add_up_are_the_first_thing_said() -> None:
+    report = replace(a_report(gmail=GOOD), frozen=1)
+    grade, notes = verdict(report)
+    assert grade is Grade.RED
+    assert "do not add up" in notes[0].text
+    assert "✗ 15,930 messages" in printed(report)
+
+
+def test_seeds_are_shown_with_what_they_prove() -> None:
+    text = printed(a_report(gmail=replace(GOOD, **SEEDS)))
+    assert "9/3/0" in text
+    assert "47–91 %" in text
+
+
+def test_a_provider_that_tells_nobody_of_complaints_is_not_given_a_rate() -> None:
+    text = printed(a_report(gmail=GOOD, orange=replace(GOOD, complained=1)))
+    assert "no feed" in text
+    assert percent(1 / 15_830) in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+@pytest.mark.parametrize("channel", Channel)
+def test_nothing_is_wider_than_the_terminal(width: int, channel: Channel) -> None:
+    report = a_report(channel, gmail=replace(GOOD, **SEEDS), orange=some_counts(accepted=9))
+    report = replace(report, by_identity=report.by_identity * 2)
+    lines = printed(report, width=width).splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert not any("…" in line for line in lines if "OFR_506" not in line)
+
+
+def test_in_a_pipe_there_are_no_frames_and_no_colours() -> None:
+    text = printed(a_report(gmail=GOOD), width=160, terminal=False)
+    assert not set(text) & {"─", "│", "\x1b"}
+    assert "Gmail" in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "grade", "words"),
+    [
+        (some_counts(accepted=9_000, refused=100, refused_hard=100), Grade.GREEN, ""),
+        (some_counts(accepted=970, refused=30, refused_hard=30), Grade.AMBER, "3.0 % refused"),
+        (some_counts(accepted=90, refused=10, refused_hard=10), Grade.RED, "10.0 % refused"),
+        (some_counts(accepted=10, refused=10, refused_hard=10), Grade.GREEN, ""),
+        (some_counts(accepted=1000, deferred=150), Grade.AMBER, "put off"),
+        (some_counts(accepted=2000, complained=2), Grade.AMBER, "complained"),
+        (some_counts(accepted=2000, complained=5), Grade.RED, "complained"),
+        (some_counts(accepted=500, complained=5), Grade.GREEN, ""),
+        (some_counts(accepted=100, seeds_inbox=9, seeds_spam=1), Grade.AMBER, "1 of 10 seeds in spam"),
+        (some_counts(accepted=100, seeds_spam=3), Grade.RED, "3 of 3 seeds in spam"),
+        (some_counts(accepted=100, seeds_missing=1), Grade.AMBER, "never saw"),
+    ],
+)
+def test_the_verdict_is_that_of_the_gravest_note(counts: Counts, grade: Grade, words: str) -> None:
+    found, notes = verdict(a_report(orange=counts))
+    assert found is grade
+    assert any(words in note.text for note in notes) or not words

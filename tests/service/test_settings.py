@@ -1,0 +1,104 @@
+"""Settings: where they come from, what they default to, and what is never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from models.errors import SettingsError
+from service.secret_key import key_file, open_keyring
+from service.settings import SECRET_FIELDS, Settings, load_settings
+from service.settings_problems import variable
+from service.terminal import shown_setting
+from tests.service.conftest import Typed
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = load_settings().settings
+    assert settings.database_url.get_secret_value() == "sqlite+aiosqlite:///tocsin-data/tocsin.db"
+    assert settings.public_url == "http://localhost:8025"
+    assert settings.hello_name == "localhost"
+    assert settings.relay is None
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tocsin.env").write_text("TOCSIN_ZONE=Indian/Reunion\nTOCSIN_LANGUAGE=en\n")
+    monkeypatch.setenv("TOCSIN_ZONE", "America/Cayenne")
+    settings = load_settings().settings
+    assert (settings.zone, settings.language) == ("America/Cayenne", "en")
+
+
+def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_SMTP_URL", "")
+    assert load_settings().settings.smtp_url is None
+
+
+def test_one_setting_leads_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_DATA_DIR", "/srv/tocsin")
+    monkeypatch.setenv("TOCSIN_PUBLIC_URL", "https://news.example.org/")
+    settings = load_settings().settings
+    assert settings.database_url.get_secret_value() == "sqlite+aiosqlite:////srv/tocsin/tocsin.db"
+    assert settings.public_url == "https://news.example.org"
+    assert settings.hello_name == "news.example.org"
+
+
+@pytest.mark.parametrize(
+    "written", ["postgresql://u:p@h/n", "postgres://u:p@h/n", "postgresql+psycopg://u:p@h/n"]
+)
+def test_a_database_may_be_written_short(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", written)
+    settings = load_settings().settings
+    assert settings.database_url.get_secret_value() == "postgresql+psycopg://u:p@h/n"
+    assert not settings.uses_sqlite
+
+
+def test_unknown_names_are_found_in_the_file_too(tmp_path: Path) -> None:
+    (tmp_path / "tocsin.env").write_text("TOCSIN_SMPT_URL=smtp://relay.example\nPATH_TO=x\n")
+    (warning,) = load_settings().warnings
+    assert "TOCSIN_SMPT_URL" in warning
+    assert "TOCSIN_SMTP_URL?" in warning
+
+
+def test_no_secret_is_shown_anywhere(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "TOCSIN_DATABASE_URL": "postgresql://u:hunter2@h/n",
+        "TOCSIN_SECRET_KEY": "hunter2" * 8,
+        "TOCSIN_SMTP_URL": "smtps://user:hunter2@relay.example",
+        "TOCSIN_SMTP_ROUTES": '{"orange": "smtps://user:hunter2@relay2.example"}',
+        "TOCSIN_TWILIO_AUTH_TOKEN": "hunter2",
+    }
+    assert set(secrets) == {variable(name) for name in SECRET_FIELDS}
+    shown = typed.must("settings", **secrets)
+    assert "hunter2" not in shown
+    assert "smtps://user:•••@relay.example" in shown
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings().settings
+    assert "hunter2" not in repr(settings) + "".join(shown_setting(settings, name) for name in SECRET_FIELDS)
+
+
+def test_every_setting_is_shown_with_what_it_is_for(typed: Typed) -> None:
+    shown = typed.must("settings")
+    for name, field in Settings.model_fields.items():
+        assert field.description
+        assert f"{variable(name)} = " in shown
+        assert field.description in shown
+
+
+def test_the_secret_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path / "data").settings
+    first = open_keyring(settings).key("test")
+    assert open_keyring(settings).key("test") == first
+    assert key_file(settings).stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["secret.key"]
+
+
+def test_a_secret_key_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path).settings
+    key_file(settings).write_text("short\n")
+    with pytest.raises(SettingsError, match="characters"):
+        open_keyring(settings)
