@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from models.access import Role
 from models.providers import provider_name
 from web.access import VISITOR_LIFETIME, Visit, set_cookie, tongue_of
+from web.borrowed import say_borrowed
 from web.door import front_door
 from web.i18n import LANGUAGES, SOURCE_LANGUAGE, Tongue, read_catalogue
 from web.notices import NOTICES
@@ -76,7 +77,11 @@ def environment(language: str) -> Environment:
 
 def render(name: str, tongue: Tongue, /, **values: object) -> str:
     """The text of the page `html/{name}` in the reader's language."""
-    return environment(tongue.language).get_template(name).render(tongue=tongue, **values)
+
+    def told(text: str) -> str:
+        return say_borrowed(tongue, text)
+
+    return environment(tongue.language).get_template(name).render(tongue=tongue, told=told, **values)
 
 
 def page(visit: Visit, name: str, status: int = 200, /, **values: object) -> HTMLResponse:

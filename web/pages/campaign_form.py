@@ -15,6 +15,7 @@ from scheduler.campaigns import schedule
 from scheduler.preview import EmailPreview, preview_message
 from store import identities, segments, templates
 from web.access import Editor, Reader, Visit
+from web.borrowed import say_borrowed
 from web.i18n import N_
 from web.pages.sketch import Choice, Sketch, audience_rows, draw, read_choice
 from web.protection import MESSAGE_SECURITY_POLICY
@@ -99,7 +100,7 @@ async def count_choice(visit: Editor) -> JSONResponse:
         sketch = await draw(session, visit, choice)
     return JSONResponse(
         {
-            "problem": sketch.problem,
+            "problem": say_borrowed(visit.tongue, sketch.problem),
             "rows": audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
             "channel": sketch.channel.value,
             "people": [[str(number), line] for number, line in sketch.people],

@@ -31,17 +31,17 @@ from web.view import page
 
 router = APIRouter()
 
-PARTITION: tuple[tuple[str, str], ...] = (
-    ("accepted", N_("Accepted")),
-    ("refused", N_("Refused")),
-    ("uncertain", N_("Uncertain")),
-    ("expired", N_("Expired")),
-    ("cancelled", N_("Cancelled before sending")),
-    ("suppressed_since", N_("Suppressed since")),
-    ("held", N_("Held back")),
-    ("waiting", N_("Waiting")),
+PARTITION: tuple[tuple[str, str, str], ...] = (
+    ("accepted", N_("Accepted"), N_("accepted")),
+    ("refused", N_("Refused"), N_("refused")),
+    ("uncertain", N_("Uncertain"), N_("uncertain")),
+    ("expired", N_("Expired"), N_("expired")),
+    ("cancelled", N_("Cancelled before sending"), N_("cancelled before sending")),
+    ("suppressed_since", N_("Suppressed since"), N_("suppressed since")),
+    ("held", N_("Held back"), N_("held back")),
+    ("waiting", N_("Waiting"), N_("waiting")),
 )
-"""The columns that add up to the deliveries."""
+"""The columns that add up to the deliveries: name, heading, how many of them in a sentence."""
 ALWAYS = frozenset({"accepted", "refused", "waiting"})
 RATES: tuple[tuple[str, str, int], ...] = (
     ("delivery_rate", N_("Delivered, of those sent"), 1),
@@ -86,7 +86,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         report=report,
         ended=report.state in ENDED,
         total=total,
-        columns=[(name, text) for name, text in PARTITION if name in ALWAYS or getattr(total, name)],
+        columns=[(name, text) for name, text, _ in PARTITION if name in ALWAYS or getattr(total, name)],
         rates=[rate for rate in RATES if rate[0] != "click_rate" or report.channel is Channel.EMAIL],
         groups=list(groups_of(report, visit.tongue)),
         proof=prove(report, visit.tongue),
@@ -153,8 +153,8 @@ def prove(report: CampaignReport, tongue: Tongue) -> Proof:
     counts = report.total.counts
     left_out = sum(report.total.left_out.values())
     parts = [
-        f"{tongue.number(getattr(counts, name))} {tongue.say(text).lower()}"
-        for name, text in PARTITION
+        f"{tongue.number(getattr(counts, name))} {tongue.say(text)}"
+        for name, _, text in PARTITION
         if getattr(counts, name)
     ]
     return Proof(

@@ -10,6 +10,7 @@ from audience.segments import ClauseCount, count, explain, parse_segment
 from models.errors import BadInputError, SegmentError
 from store import segments
 from web.access import Editor, Reader, Visit
+from web.borrowed import say_borrowed
 from web.i18n import N_
 from web.view import go, page
 
@@ -85,7 +86,9 @@ async def count_rule(visit: Reader) -> JSONResponse:
     ]
     if findings.people is not None:
         rows.append([visit.tongue.say("In this segment"), visit.tongue.number(findings.people), "will"])
-    return JSONResponse({"problem": findings.problem, "rows": rows, "channel": ""})
+    return JSONResponse(
+        {"problem": say_borrowed(visit.tongue, findings.problem), "rows": rows, "channel": ""}
+    )
 
 
 @router.post("/segments")
