@@ -217,14 +217,29 @@ async def _end_web(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
     await asyncio.wait([task])
 
 
-async def stop_wanted() -> None:
-    """Come back at the first SIGINT or SIGTERM; the second ends the process at once."""
+@contextlib.contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """An event that is set by the first SIGINT or SIGTERM; the second ends the process at once."""
     loop = asyncio.get_running_loop()
     wanted = asyncio.Event()
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, wanted.set)
-    try:
-        await wanted.wait()
-    finally:
+
+    def let_go() -> None:
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
+
+    def stop() -> None:
+        wanted.set()
+        let_go()
+
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield wanted
+    finally:
+        let_go()
+
+
+async def stop_wanted() -> None:
+    """Come back at the first SIGINT or SIGTERM."""
+    with stop_signals() as wanted:
+        await wanted.wait()

@@ -3,7 +3,7 @@
 import sys
 
 from models.states import Channel
-from service.assembly import Parts, assemble, stop_wanted
+from service.assembly import Parts, assemble, stop_signals
 from service.hosts import name_to_open
 from service.logs import set_up_logs
 from service.settings import Settings
@@ -12,11 +12,13 @@ from service.settings import Settings
 async def run_service(settings: Settings, *, with_web: bool) -> None:
     """Run until SIGINT or SIGTERM; see `service.assembly.assemble` for what is refused."""
     set_up_logs(settings.log_level)
-    async with assemble(settings, with_web=with_web) as parts:
-        for line in await greeting(parts):
-            _tell(line)
-        await stop_wanted()
-        _tell("Stopping: what is on the wire is finished, the rest waits for the next start.")
+    # Listened for before anything starts, so that an early signal stops the service in order, too.
+    with stop_signals() as wanted:
+        async with assemble(settings, with_web=with_web) as parts:
+            for line in await greeting(parts):
+                _tell(line)
+            await wanted.wait()
+            _tell("Stopping: what is on the wire is finished, the rest waits for the next start.")
     _tell("Stopped.")
 
 
