@@ -105,7 +105,9 @@ class CompiledEmail:
 
     def _render_text(self, filled: Mapping[str, Any]) -> bytes:
         # What a false condition leaves behind: blank lines, and a soft break at the very end.
-        text = _BLANK_LINES.sub("\r\n\r\n", self._text.render(filled))
+        text = self._text.render(filled)
+        if "\r\n\r\n\r\n" in text:
+            text = _BLANK_LINES.sub("\r\n\r\n", text)
         return (text.rstrip("=\r\n") + "\r\n").encode("ascii")
 
 

@@ -211,16 +211,12 @@ class _Writer(HTMLParser):
         state.line.clear()
         for link in state.links:
             link.start = 0
-        if not text and not force:
-            self._gap(gap, only_raise=True)
-        elif _visible(text):
+        if text:
             state.out.append(text)
-            self._gap(gap)
-        else:
-            state.out.append(text)
-            self._gap(2 if force else gap, only_raise=True)
+        # A line break after an empty line, or after statements alone, makes a blank line.
+        self._gap(2 if force and not _visible(text) else gap)
 
-    def _gap(self, count: int, *, only_raise: bool = False) -> None:
+    def _gap(self, count: int) -> None:
         """At least `count` line ends after the last line, statements that came since not counted."""
         out = self.state.out
         present = 0
@@ -232,7 +228,7 @@ class _Writer(HTMLParser):
         else:
             # Nothing has been written yet.
             return
-        if present < count and (present or not only_raise):
+        if present < count:
             out.append("\n" * (count - present))
 
 

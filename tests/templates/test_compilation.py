@@ -59,6 +59,25 @@ def test_false_conditions_leave_no_blank_lines_and_no_double_blanks() -> None:
     assert read_text(message).startswith("Un  trois\n\nFin\n\nCe message") or "Un trois" in read_text(message)
 
 
+def test_a_false_condition_at_the_very_end_leaves_a_whole_last_line() -> None:
+    letter = a_letter(
+        '<mj-text><a href="{{ unsubscribe_url }}">x</a><br />Fin{% if a %} ou presque{% endif %}</mj-text>'
+    )
+    message = rendered(letter)
+    assert message.text.endswith(b"\r\nFin\r\n")
+    assert rendered(letter, a="1").text.endswith(b"ou presque\r\n")
+
+
+def test_a_long_value_is_folded_before_words_but_never_before_a_dot() -> None:
+    value = "ééé .éé " * 25
+    message = rendered(a_letter("<mj-text>{{ x }}</mj-text>"), x=value)
+    assert_canonical(message.html)
+    assert " ".join(value.split()) in read_html(message)
+    assert b"\r\n." not in message.html
+    lines = message.html.split(b"\r\n")
+    assert max(len(line) for line in lines if b"&#233;&#233;" in line) < 700
+
+
 def test_static_text_is_encoded_once_and_values_in_their_places() -> None:
     letter = a_letter("<mj-text>Où êtes-vous, {{ first_name }} ?</mj-text>", subject="Où, {{ first_name }} ?")
     message = rendered(letter, first_name="Zoé & Cie")
