@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any, Final, cast
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -22,7 +21,7 @@ from models.errors import NotFoundError
 from models.states import Channel, ConsentStatus
 from models.suppression import address_hash
 from models.text import fold
-from store.engine import insert_for
+from store.engine import insert_for, is_among, planned_afresh
 
 __all__ = [
     "add_statements",
@@ -41,8 +40,7 @@ __all__ = [
     "update_contacts",
 ]
 
-# SQLite takes 32,766 parameters a statement.
-PARAMETERS_A_STATEMENT: Final = 10_000
+VALUES_A_STATEMENT: Final = 10_000
 KEYS: Final = ("external_id", "email", "phone")
 DATA_COLUMNS: Final = (
     *KEYS,
@@ -151,7 +149,7 @@ async def tags_of(session: AsyncSession, contact_ids: Collection[int]) -> dict[i
         question = (
             select(ContactTag.contact_id, Tag.label)
             .join(Tag, col(Tag.key) == col(ContactTag.tag_key))
-            .where(col(ContactTag.contact_id).in_(part))
+            .where(is_among(session, col(ContactTag.contact_id), part))
             .order_by(col(ContactTag.contact_id), col(Tag.key))
         )
         for contact_id, label in (await session.exec(question)).all():
@@ -166,15 +164,16 @@ async def find_stored(
 
     `keys` maps each of `KEYS` to values. Served by the three unique indexes.
     """
-    connection = await session.connection()
     columns = [_contacts.c.id, *(_contacts.c[name] for name in DATA_COLUMNS)]
     found: dict[int, StoredContact] = {}
     for name, values in keys.items():
         # Whoever has been found by one key need not be looked for by the next.
         known = {contact.values[name] for contact in found.values()}
         for part in _parts(value for value in values if value not in known):
-            question = sa.select(*columns).where(_contacts.c[name].in_(part)).order_by(_contacts.c.id)
-            for row in (await connection.execute(question.with_for_update())).all():
+            question = (
+                sa.select(*columns).where(is_among(session, _contacts.c[name], part)).order_by(_contacts.c.id)
+            )
+            for row in await _ask(session, question.with_for_update()):
                 found[row[0]] = StoredContact(row[0], dict(zip(DATA_COLUMNS, row[1:], strict=True)))
     if with_tags and found:
         await _read_tags(session, found)
@@ -182,19 +181,24 @@ async def find_stored(
 
 
 async def _read_tags(session: AsyncSession, found: Mapping[int, StoredContact]) -> None:
-    connection = await session.connection()
     for part in _parts(found):
         question = sa.select(col(ContactTag.contact_id), col(ContactTag.tag_key)).where(
-            col(ContactTag.contact_id).in_(part)
+            is_among(session, col(ContactTag.contact_id), part)
         )
-        for contact_id, key in (await connection.execute(question)).all():
+        for contact_id, key in await _ask(session, question):
             found[contact_id].tags.add(key)
+
+
+async def _ask(session: AsyncSession, question: sa.Executable) -> Sequence[Any]:
+    connection = await session.connection()
+    async with planned_afresh(session):
+        return (await connection.execute(question)).all()
 
 
 def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
     listed = list(values)
-    for start in range(0, len(listed), PARAMETERS_A_STATEMENT):
-        yield listed[start : start + PARAMETERS_A_STATEMENT]
+    for start in range(0, len(listed), VALUES_A_STATEMENT):
+        yield listed[start : start + VALUES_A_STATEMENT]
 
 
 async def insert_contacts(
@@ -218,17 +222,19 @@ async def insert_contacts(
     filled = [prepared({**blank, **row}) | {"created_at": now, "updated_at": now} for row in rows]
     connection = await session.connection()
     await connection.execute(sa.insert(_contacts), filled)
-    return await _numbers_of(connection, rows)
+    return await _numbers_of(session, rows)
 
 
-async def _numbers_of(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+async def _numbers_of(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """The number of each row's contact, by its first key; served by the unique indexes."""
     keys = [next((name, row[name]) for name in KEYS if row.get(name) is not None) for row in rows]
     numbers: dict[tuple[str, str], int] = {}
     for name in KEYS:
         for part in _parts(value for key, value in keys if key == name):
-            question = sa.select(_contacts.c[name], _contacts.c.id).where(_contacts.c[name].in_(part))
-            for value, number in (await connection.execute(question)).all():
+            question = sa.select(_contacts.c[name], _contacts.c.id).where(
+                is_among(session, _contacts.c[name], part)
+            )
+            for value, number in await _ask(session, question):
                 numbers[name, value] = number
     return [numbers[key] for key in keys]
 
@@ -241,7 +247,7 @@ async def release_keys(session: AsyncSession, changes: Mapping[str, Collection[i
     connection = await session.connection()
     for name, contact_ids in changes.items():
         for part in _parts(contact_ids):
-            freed = sa.update(_contacts).where(_contacts.c.id.in_(part)).values({name: None})
+            freed = sa.update(_contacts).where(is_among(session, _contacts.c.id, part)).values({name: None})
             await connection.execute(freed)
 
 
@@ -294,7 +300,6 @@ async def latest_statements(
 
     Served by the unique index of consent_record, which begins with the contact.
     """
-    connection = await session.connection()
     latest: dict[tuple[int, Channel, ConsentStatus], datetime] = {}
     for part in _parts(contact_ids):
         question = (
@@ -304,9 +309,9 @@ async def latest_statements(
                 col(ConsentRecord.status),
                 sa.func.max(col(ConsentRecord.given_at)),
             )
-            .where(col(ConsentRecord.contact_id).in_(part))
+            .where(is_among(session, col(ConsentRecord.contact_id), part))
             .group_by(col(ConsentRecord.contact_id), col(ConsentRecord.channel), col(ConsentRecord.status))
         )
-        for contact_id, channel, status, given_at in (await connection.execute(question)).all():
+        for contact_id, channel, status, given_at in await _ask(session, question):
             latest[contact_id, channel, status] = given_at
     return latest

@@ -6,7 +6,10 @@ record of a message that left would be a message sent twice, a lost suppression 
 against their will. PostgreSQL keeps the same promises by default.
 """
 
-from typing import Any
+import json
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -14,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Mapped
 from sqlalchemy.pool import NullPool
 
 from models.errors import SettingsError
@@ -112,3 +116,36 @@ def insert_for(session: AsyncSession, table: Any) -> Any:
 def skips_locked_rows(session: AsyncSession) -> bool:
     """Whether claims should say FOR UPDATE SKIP LOCKED; SQLite has one writer and no such clause."""
     return session.get_bind().dialect.name != "sqlite"
+
+
+def is_among(
+    session: AsyncSession, column: sa.ColumnElement[Any] | Mapped[Any], values: Collection[Any]
+) -> sa.ColumnElement[bool]:
+    """Whether `column` (text or whole numbers) is one of `values`, sent as one parameter.
+
+    IN with a thousand parameters costs more to spell than to answer.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        listed = sa.func.json_each(json.dumps(list(values))).table_valued("value")
+        return column.in_(sa.select(listed.c.value))
+    array = sa.bindparam(
+        None, list(values), type_=postgresql.ARRAY(cast("sa.ColumnElement[Any]", column).type)
+    )
+    return column == sa.any_(array)
+
+
+@asynccontextmanager
+async def planned_afresh(session: AsyncSession) -> AsyncIterator[None]:
+    """Questions asked within are planned for the tables as they are now.
+
+    PostgreSQL keeps the plan of a repeated statement: one made while a table was empty reads all of it,
+    again and again, while a large import fills it.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        yield
+        return
+    connection = await session.connection()
+    await connection.execute(sa.text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    yield
+    # Not after an error: the transaction takes no more statements, and forgets the setting anyway.
+    await connection.execute(sa.text("SET LOCAL plan_cache_mode = auto"))
