@@ -1,7 +1,8 @@
 """`tocsin identity`: who we send as, and the DNS records that make receivers believe it."""
 
 import asyncio
-from typing import Annotated
+import re
+from typing import Annotated, assert_never
 
 import typer
 
@@ -16,8 +17,21 @@ from service.wishes import wanted_identity
 
 group = noun("Who sends: From address, SMS sender, DKIM keys.")
 SELECTORS = {DkimAlgorithm.RSA: "tocsin-rsa", DkimAlgorithm.ED25519: "tocsin-ed"}
-FOLDED = frozenset({TerritoryKind.COMMUNE, TerritoryKind.CANTON})
+SHORT_NUMBER = re.compile(r"[0-9]{3,6}")
+ALPHANUMERIC_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 KEY_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+Territory = Annotated[
+    str,
+    typer.Option(help="What it speaks for: national, or KIND=VALUE as departement=69.", metavar="KIND=VALUE"),
+]
+Bounces = Annotated[
+    str | None,
+    typer.Option(
+        help="Domain of the return path; without it, bounces. and the From domain.", metavar="DOMAIN"
+    ),
+]
 
 
 @group.command(
@@ -39,21 +53,11 @@ def add(
     reply_to: Annotated[
         str | None, typer.Option(help="Where answers go, if elsewhere.", metavar="ADDRESS")
     ] = None,
-    bounces: Annotated[
-        str | None,
-        typer.Option(
-            help="Domain of the return path; without it, bounces. and the From domain.", metavar="DOMAIN"
-        ),
-    ] = None,
+    bounces: Bounces = None,
     sms_sender: Annotated[
         str | None, typer.Option(help="SMS sender: a number as +33…, or up to 11 letters.", metavar="SENDER")
     ] = None,
-    territory: Annotated[
-        str,
-        typer.Option(
-            help="What it speaks for: national, or KIND=VALUE as departement=69.", metavar="KIND=VALUE"
-        ),
-    ] = "national",
+    territory: Territory = "national",
     emails_per_second: Annotated[
         float | None, typer.Option(help="Its own limit, instead of TOCSIN_EMAILS_PER_SECOND.", min=0.001)
     ] = None,
@@ -65,7 +69,7 @@ def add(
         name=name.strip(),
         organisation=organisation.strip() or name.strip(),
         postal_address=address.strip(),
-        sms_sender=sms_sender,
+        sms_sender=None if sms_sender is None else _sms_sender(sms_sender),
         territory=kind,
         territory_value=value,
         emails_per_second=emails_per_second,
@@ -101,7 +105,43 @@ def _territory(text: str) -> tuple[TerritoryKind, str]:
         raise BadInputError(
             f"{text!r} is no territory.", "Write national, or KIND=VALUE as in departement=69."
         )
-    return kind, fold(value) if kind in FOLDED else value.strip()
+    return kind, _comparable(kind, value)
+
+
+def _comparable(kind: TerritoryKind, value: str) -> str:
+    """The form in which contacts have it: a code, or folded words; BadInputError for an unknown code."""
+    from audience import territory
+
+    match kind:
+        case TerritoryKind.NATIONAL:
+            return ""
+        case TerritoryKind.COMMUNE | TerritoryKind.CANTON:
+            return fold(value)
+        case TerritoryKind.DEPARTEMENT:
+            return territory.read_departement(value)
+        case TerritoryKind.REGION:
+            return territory.read_region(value)
+        case TerritoryKind.CIRCONSCRIPTION:
+            return territory.read_circonscription(value)
+        case TerritoryKind.POLLING_STATION:
+            return territory.read_polling_station(value)
+        case _:
+            assert_never(kind)
+
+
+def _sms_sender(text: str) -> str:
+    """A number in E.164, a short number as it is, or a name of up to 11 letters and digits."""
+    from audience.addresses import read_phone
+
+    sender = text.strip()
+    if ALPHANUMERIC_SENDER.fullmatch(sender) or SHORT_NUMBER.fullmatch(sender):
+        return sender
+    try:
+        return read_phone(sender)
+    except BadInputError as error:
+        raise BadInputError(
+            f"{text!r} is no SMS sender.", "Give a number as +33…, or up to 11 letters and digits."
+        ) from error
 
 
 def _give_email(identity: Identity, email: str, reply_to: str | None, bounces: str | None) -> None:

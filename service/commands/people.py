@@ -27,51 +27,56 @@ class Update(StrEnum):
     KEEP = "keep"
 
 
+File = Annotated[
+    Path, typer.Argument(help="A CSV file: a heading, then one person a line.", metavar="PEOPLE.CSV")
+]
+Mapped = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help="Which field a column is, where its heading does not tell; several times if need be.",
+        metavar="COLUMN=FIELD",
+    ),
+]
+Source = Annotated[
+    str, typer.Option(help="Where these people gave their data, kept with each consent.", metavar="TEXT")
+]
+Consent = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What all of them agreed to, where the file does not say: email, sms, or email=withdrawn.",
+        metavar="CHANNEL",
+    ),
+]
+Known = Annotated[
+    Update, typer.Option(help="People known already: overwrite, fill what is empty, or keep as they are.")
+]
+Encoding = Annotated[str | None, typer.Option(help="Of the file; found out if not given.", metavar="NAME")]
+Separator = Annotated[
+    str | None, typer.Option(help="Between columns; found out if not given.", metavar="SIGN")
+]
+Region = Annotated[
+    str, typer.Option(help="Country of telephone numbers without a country code.", metavar="CODE")
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(help="Where to write why rows were rejected; beside the file if not given.", metavar="FILE"),
+]
+KnownOnly = Annotated[bool, typer.Option("--known-only", help="Leave out columns that are no known field.")]
+
+
 def import_(
     *,
-    file: Annotated[
-        Path, typer.Argument(help="A CSV file: a heading, then one person a line.", metavar="PEOPLE.CSV")
-    ],
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            help="Which field a column is, where its heading does not tell; several times if need be.",
-            metavar="COLUMN=FIELD",
-        ),
-    ] = None,
-    source: Annotated[
-        str, typer.Option(help="Where these people gave their data, kept with each consent.", metavar="TEXT")
-    ] = "",
-    consent: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What all of them agreed to, where the file does not say: email, sms, or email=withdrawn.",
-            metavar="CHANNEL",
-        ),
-    ] = None,
-    update: Annotated[
-        Update,
-        typer.Option(help="People known already: overwrite, fill what is empty, or keep as they are."),
-    ] = Update.OVERWRITE,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of the file; found out if not given.", metavar="NAME")
-    ] = None,
-    separator: Annotated[
-        str | None, typer.Option(help="Between columns; found out if not given.", metavar="SIGN")
-    ] = None,
-    region: Annotated[
-        str, typer.Option(help="Country of telephone numbers without a country code.", metavar="CODE")
-    ] = "FR",
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where to write why rows were rejected; beside the file if not given.", metavar="FILE"
-        ),
-    ] = None,
-    known_only: Annotated[
-        bool, typer.Option("--known-only", help="Leave out columns that are no known field.")
-    ] = False,
+    file: File,
+    mapping: Mapped = None,
+    source: Source = "",
+    consent: Consent = None,
+    update: Known = Update.OVERWRITE,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    region: Region = "FR",
+    report: Report = None,
+    known_only: KnownOnly = False,
 ) -> None:
     """Read people from a CSV file.
 

@@ -94,6 +94,7 @@ BAD_COMMANDS: list[tuple[list[str], str]] = [
     (["identity", "add", "X Y", "--name", "X", "--email", "a@example.org"], "short name"),
     (["identity", "add", "x", "--name", "X", "--email", "a@@example.org"], "a@@example.org"),
     (["identity", "add", "x", "--name", "X", "--sms-sender", "X", "--territory", "town=Lyon"], "commune"),
+    (["identity", "add", "x", "--name", "X", "--sms-sender", "LES AMIS DE LYON"], "up to 11 letters"),
     (["identity", "dns", "x"], "tocsin identity list"),
     (["campaign", "show", "7"], "7"),
     (["campaign", "pause", "seven"], "tocsin campaign list"),

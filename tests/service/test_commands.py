@@ -95,7 +95,16 @@ def test_an_identity_of_a_territory_speaks_for_it(ready: Tocsin, typed: Typed) -
     typed.must(
         "identity", "add", "lyon", "--name", "L", "--sms-sender", "LYON", "--territory", "commune=Lyon"
     )
-    assert "commune lyon" in typed.must("identity", "list")
+    typed.must(
+        "identity", "add", "rhone", "--name", "R", "--sms-sender", "36111", "--territory", "departement=Rhône"
+    )
+    listed = typed.must("identity", "list")
+    assert "commune lyon" in listed
+    assert "departement 69" in listed
+    wrong = typed(
+        "identity", "add", "x", "--name", "X", "--sms-sender", "X", "--territory", "departement=999"
+    )
+    assert "999" in wrong.told
 
 
 def test_a_campaign_goes_from_draft_to_cancelled(people: Typed) -> None:
