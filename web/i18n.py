@@ -77,11 +77,10 @@ class Tongue:
         """A share between 0 and 1 as a percentage; a dash for None (no denominator)."""
         if share is None:
             return "–"
-        return (
-            format_percent(share, format=f"#,##0.{'0' * digits} %", locale=self.locale)
-            if digits
-            else (format_percent(share, locale=self.locale))
-        )
+        pattern = self.locale.percent_formats[None].pattern
+        if digits:
+            pattern = pattern.replace("##0", f"##0.{'0' * digits}")
+        return format_percent(share, format=pattern, locale=self.locale)
 
     def moment(self, at: datetime | None, width: str = "medium") -> str:
         """Day and time in the reader's zone, to the minute; a dash for None. `width`: medium or short."""
