@@ -174,6 +174,8 @@ class _Conversation:
             case "RSET":
                 self.sender = self.recipient = None
                 await self.write("250 2.0.0 forgotten")
+            case "QUIT" if self.manners.drop_at == "QUIT":
+                raise Drop
             case "QUIT":
                 await self.write("221 2.0.0 bye")
                 raise Drop

@@ -177,6 +177,8 @@ def test_a_signature_names_its_time_and_no_length(keys: Keys) -> None:
 @example(b"\r\n")
 @example(b" \t \r\n\t\r\n\r\n")
 @example(b"no end")
+@example(b"a \r\n")
+@example(b"a\r\n\r\n")
 @example(b"a  b \r\n\t\tc\r\n\r\n\r\n")
 def test_any_body_verifies(keys: Keys, body: bytes) -> None:
     fields = [(b"From", b"amis@news.test"), (b"Subject", b"Mardi")]

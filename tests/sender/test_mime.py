@@ -7,7 +7,7 @@ from email import policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage as ParsedMessage
 from email.utils import parseaddr
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -85,11 +85,20 @@ def test_any_subject_reads_back_as_it_was(subject: str) -> None:
     assert parse(envelope)["Subject"] == subject
 
 
+@given(st.lists(st.text("abcdefgh", min_size=1, max_size=12), min_size=1, max_size=60).map(" ".join))
+def test_long_plain_subjects_are_folded_and_left_readable(subject: str) -> None:
+    envelope = build(EmailBuilder(a_sender()), a_message(subject=subject))
+    check_lines(envelope)
+    assert b"=?" not in head_of(envelope).partition(b"Subject:")[2]
+    assert parse(envelope)["Subject"] == subject
+
+
 @given(clean.filter(lambda name: name.strip() == name and name != ""))
 @example(FRENCH.strip())
 @example('Amis "de" la\\Forêt')
 @example('O\'Neil, "Bob" (local) <x@y>')
 @example("a@b.test")
+@example("C:\\amis")
 def test_any_sender_name_reads_back_as_it_was(name: str) -> None:
     envelope = build(EmailBuilder(a_sender(name=name)))
     check_lines(envelope)
@@ -160,6 +169,19 @@ def test_headers_the_builder_writes_cannot_be_given(name: str) -> None:
         build(EmailBuilder(a_sender()), headers=[(name, "value")])
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"headers": [("X-Note", "x" * 1000)]}, "too many for one line"),
+        ({"message": a_message(subject="x" * 2001)}, "2000 is the most"),
+        ({"message": a_message(subject="half \ud83d")}, "half a character"),
+    ],
+)
+def test_values_that_no_line_can_hold_are_refused(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(MessageError, match=reason):
+        build(EmailBuilder(a_sender()), **changes)
+
+
 def test_a_header_cannot_be_given_twice() -> None:
     with pytest.raises(MessageError, match="list-unsubscribe"):
         build(EmailBuilder(a_sender()), headers=[*HEADERS, ("list-unsubscribe", "<https://t.test/>")])
@@ -189,6 +211,8 @@ def test_international_domains_are_written_in_ascii() -> None:
         ("Ada <ada@inbox.test>", "not an e-mail address"),
         ("ada@inbox.test, eve@evil.test", "not an e-mail address"),
         ("ada@é\u200d.test", "two standards"),
+        ("ada@é..test", "cannot be written in ASCII"),
+        ("ada@" + "é" * 70 + ".test", "cannot be written in ASCII"),
     ],
 )
 def test_addresses_that_cannot_be_written_to_say_why(address: str, reason: str) -> None:

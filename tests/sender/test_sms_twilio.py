@@ -216,6 +216,7 @@ async def test_closing_waits_for_what_is_under_way_and_takes_nothing_new(
     sending = [asyncio.create_task(line.send(a_text(), provider="sms")) for _ in range(3)]
     await asyncio.sleep(0)
     await line.close()
+    assert all(task.done() for task in sending)
     assert all(isinstance(outcome, Accepted) for outcome in await asyncio.gather(*sending))
     assert isinstance(await line.send(a_text(), provider="sms"), Deferred)
     await line.close()

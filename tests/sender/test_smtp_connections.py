@@ -185,6 +185,34 @@ async def test_a_check_says_in_one_line_what_it_found(
     assert server.messages == []
 
 
+async def test_a_check_succeeds_though_the_server_does_not_take_leave(
+    peer: StartPeer, transport: Connect
+) -> None:
+    server = await peer(drop_at="QUIT")
+    assert "not encrypted, not signed in" in await transport(server).check()
+
+
+async def test_a_check_can_be_cancelled(peer: StartPeer, transport: Connect) -> None:
+    server = await peer(stall_at="EHLO")
+    checking = asyncio.create_task(transport(server).check())
+    await server.heard("EHLO out.test")
+    checking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await checking
+
+
+async def test_a_connection_closed_while_it_is_kept_is_not_used_again(
+    peer: StartPeer, transport: Connect
+) -> None:
+    server = await peer(messages=1)
+    line = transport(server, connections=1)
+    for _ in range(3):
+        assert isinstance(await line.send(a_letter(), provider="other"), Accepted)
+        await asyncio.sleep(0.02)
+    assert server.commands.count("EHLO out.test") == 3
+    assert sum(command.startswith("MAIL") for command in server.commands) == 3
+
+
 @pytest.mark.parametrize(
     ("manners", "error"),
     [
