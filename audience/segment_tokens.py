@@ -54,6 +54,8 @@ class SegmentSyntaxError(SegmentError):
         self.position = position
 
     def __str__(self) -> str:
+        if not self.text.strip():
+            return super().__str__()
         start = self.text.rfind("\n", 0, self.position) + 1
         line = self.text[start:].split("\n", 1)[0]
         column = self.position - start

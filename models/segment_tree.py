@@ -80,6 +80,16 @@ OPERATORS: Final[Mapping[FieldKind, frozenset[Operator]]] = MappingProxyType(
     }
 )
 
+_WAYS: Final = {
+    Operator.EVER: "",
+    Operator.IS: ":value",
+    Operator.STARTS: ":val*",
+    Operator.BELOW: "<value",
+    Operator.ABOVE: ">value",
+    Operator.WITHIN: "<30d",
+    Operator.BEYOND: ">30d",
+}
+
 _K = FieldKind
 FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
     {
@@ -219,7 +229,11 @@ def check_clause(clause: Clause) -> None:
     """Raise SegmentError unless field, operator and values go together."""
     kind = kind_of(clause.field)
     if clause.operator not in OPERATORS[kind]:
-        raise SegmentError(f"“{clause.field}” cannot be compared in this way ({clause.operator.value}).")
+        ways = [way for operator, way in _WAYS.items() if operator in OPERATORS[kind]]
+        raise SegmentError(
+            f"“{clause.field}” cannot be compared in this way.",
+            f"Write {' or '.join(f'{clause.field}{way}' for way in ways)}.",
+        )
     if (clause.operator is Operator.EVER) != (not clause.values):
         raise SegmentError(f"“{clause.field}” lacks a value, or has one too many.")
     if clause.operator not in {Operator.IS, Operator.STARTS, Operator.EVER} and len(clause.values) != 1:
