@@ -57,19 +57,18 @@ async def content_of(session: AsyncSession, campaign_id: int, *, language: str) 
 
 
 def values_for(
-    contact: Contact | None,
-    tags: Sequence[str],
-    identity: Identity,
-    campaign_name: str,
-    fields: frozenset[str],
+    contact: Contact | None, tags: Sequence[str], identity: Identity, content: Content
 ) -> dict[str, str]:
     """The merge fields of one person, the sender's and the campaign's.
 
-    Without a contact, for a seed, the fields a template uses are filled with a dash: seeds must receive
-    what people receive, and they have no first name.
+    Without a contact, for a seed or a preview, what has no fallback shows a dash: seeds must receive what
+    people receive, and they have no first name.
     """
-    person = dict.fromkeys(fields, NOBODY) if contact is None else contact_values(contact, tags)
-    return {**person, **sender_values(identity), "campaign_name": campaign_name}
+    person = {} if contact is None else contact_values(contact, tags)
+    values = {**person, **sender_values(identity), "campaign_name": content.campaign_name}
+    if contact is None:
+        values.update(dict.fromkeys(content.compiled.missing(values), NOBODY))
+    return values
 
 
 def sender_values(identity: Identity) -> Mapping[str, str]:

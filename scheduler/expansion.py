@@ -150,11 +150,11 @@ async def _missing_values(database: Database, plan: Launch) -> tuple[str, list[i
 
 
 def _lacks(plan: Launch, contact: Contact, tags: Sequence[str]) -> tuple[str, ...]:
-    campaign, compiled = plan.campaign, plan.content.compiled
+    campaign = plan.campaign
     identity = choose_identity(campaign.identity_rule, plan.identities, contact, campaign.channel)
     if identity is None:
         return ()
-    return compiled.missing(values_for(contact, tags, identity, plan.content.campaign_name, compiled.fields))
+    return plan.content.compiled.missing(values_for(contact, tags, identity, plan.content))
 
 
 async def _freeze_all(database: Database, plan: Launch, after_id: int) -> bool:

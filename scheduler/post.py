@@ -57,7 +57,7 @@ def write_envelope(
 ) -> Envelope:
     """The delivery's message, ready for the wire; TemplateError when it cannot be made for this person."""
     contact, tags = person if person is not None else (None, [])
-    values = values_for(contact, tags, desk.identity, content.campaign_name, content.compiled.fields)
+    values = values_for(contact, tags, desk.identity, content)
     match content.compiled:
         case CompiledEmail() as compiled:
             return _email(desk, delivery, compiled, values, addresses=addresses, now=now)

@@ -12,13 +12,17 @@ from models.contact import Contact
 from models.identity import Identity
 from models.segment_tree import Node
 from models.states import Channel, LeftOutReason, LegalBasis
-from models.values import EmailMessage, SmsMessage
-from scheduler.content import NOBODY, compile_version, people, sender_values, values_for
+from models.values import EmailMessage
+from scheduler.content import NOBODY, Content, compile_version, people, values_for
 from store import audiences, identities, segments, templates
 from store.audiences import Selection
-from templates import CompiledEmail
+from templates import CompiledEmail, CompiledSms
 
 __all__ = ["AudiencePreview", "EmailPreview", "SmsPreview", "preview_audience", "preview_message"]
+
+
+STAND_IN = Identity(key="preview", name=NOBODY, organisation=NOBODY, postal_address=NOBODY)
+"""Who writes while nobody has been chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,39 +104,26 @@ async def preview_message(
     """
     version = await templates.get_version(session, version_id)
     channel = (await templates.template_of(session, version)).channel
-    compiled = compile_version(version, channel, language=language)
-    identity = await identities.get_identity(session, identity_id) if identity_id is not None else None
+    content = Content(campaign_name, compile_version(version, channel, language=language))
+    identity = await identities.get_identity(session, identity_id) if identity_id is not None else STAND_IN
     contact, tags = await _person(session, contact_id)
-    values = _preview_values(contact, tags, identity, campaign_name, compiled.fields)
-    for field in compiled.missing(values):
-        values[field] = NOBODY
-    if isinstance(compiled, CompiledEmail):
-        return _readable(
-            compiled.render(
+    values = values_for(contact, tags, identity, content)
+    values.update(dict.fromkeys(content.compiled.missing(values), NOBODY))
+    match content.compiled:
+        case CompiledEmail() as email:
+            message = email.render(
                 values, click_base=f"{public_url}/c/preview", unsubscribe_url=f"{public_url}/u/preview"
             )
-        )
-    message: SmsMessage = compiled.render(values)
-    return SmsPreview(message.text, message.segments)
+            return _readable(message)
+        case CompiledSms() as sms:
+            text = sms.render(values)
+            return SmsPreview(text.text, text.segments)
 
 
 async def _person(session: AsyncSession, contact_id: int | None) -> tuple[Contact | None, list[str]]:
     if contact_id is None:
         return None, []
     return (await people(session, [contact_id])).get(contact_id, (None, []))
-
-
-def _preview_values(
-    contact: Contact | None,
-    tags: Sequence[str],
-    identity: Identity | None,
-    campaign_name: str,
-    fields: frozenset[str],
-) -> dict[str, str]:
-    if identity is not None:
-        return values_for(contact, tags, identity, campaign_name, fields)
-    stand_in = Identity(key="preview", name=NOBODY, organisation=NOBODY, postal_address=NOBODY)
-    return {**values_for(contact, tags, stand_in, campaign_name, fields), **sender_values(stand_in)}
 
 
 def _readable(message: EmailMessage) -> EmailPreview:

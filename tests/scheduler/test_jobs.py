@@ -13,7 +13,7 @@ from models.campaign import Campaign
 from models.clock import SystemClock
 from models.delivery import Delivery
 from models.event import Event
-from models.states import CampaignState, Channel, DeliveryState, EventKind
+from models.states import WAITING, CampaignState, Channel, DeliveryState, EventKind
 from models.tokens import Tokens
 from models.values import Deferred, Outcome, Reply
 from scheduler import Conductor, ConductorOptions, DispatchOptions, RetryPolicy
@@ -65,6 +65,11 @@ async def a_scheduled_campaign(database: Database, people: int, *, starts_in: fl
 async def state_of(database: Database, campaign_id: int) -> Campaign:
     async with database.read() as session:
         return await campaigns.get_campaign(session, campaign_id)
+
+
+async def counted(database: Database, campaign_id: int) -> dict[DeliveryState, int]:
+    async with database.read() as session:
+        return await campaigns.progress(session, campaign_id)
 
 
 async def until(database: Database, campaign_id: int, *states: CampaignState) -> Campaign:
@@ -168,9 +173,9 @@ async def test_after_a_cancellation_every_delivery_has_an_end(database: Database
         await eventually(lambda: len(transport.sent) > 10)
         async with database.write() as session:
             await cancel(session, campaign_id, CLOCK.now())
-        await asyncio.sleep(0.6)
-    async with database.read() as session:
-        counts = await campaigns.progress(session, campaign_id)
+        async with asyncio.timeout(20):
+            while (counts := await counted(database, campaign_id)).keys() & WAITING:
+                await asyncio.sleep(0.05)
     assert counts[DeliveryState.ACCEPTED] == len(transport.sent)
     assert set(counts) == {DeliveryState.ACCEPTED, DeliveryState.CANCELLED}
 
