@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from deliverability.suppression import lift_own_word, suppress
+from deliverability.suppression import OWN_WORD, lift_own_word, suppress
 from models.event import Event
 from models.states import ConsentStatus, EventKind, SuppressionReason
 from models.values import Signal
@@ -39,13 +39,19 @@ async def hear(
 
     `event` is the recorded one; `address` is normalised.
     """
-    stands = event.contact_id is None or await _record_word(session, signal, event.contact_id, source, now)
+    if event.contact_id is not None:
+        await _record_word(session, signal, event.contact_id, source, now)
     if signal.kind is EventKind.RESUBSCRIBED:
-        if stands:
-            await lift_own_word(session, signal.channel, address, why=f"event {event.id}: {source}", now=now)
-        return
+        await lift_own_word(
+            session,
+            signal.channel,
+            address,
+            reasons=await _taken_back(session, signal, event.contact_id),
+            why=f"event {event.id}: {source}",
+            now=now,
+        )
     # A complaint always suppresses; what the person took back since does not.
-    if source == COMPLAINT or stands:
+    elif source == COMPLAINT or not await _was_taken_back(session, signal, event.contact_id):
         await suppress(
             session,
             signal.channel,
@@ -57,10 +63,32 @@ async def hear(
         )
 
 
+async def _taken_back(
+    session: AsyncSession, signal: Signal, contact_id: int | None
+) -> set[SuppressionReason]:
+    """Which suppressions a subscription ends: those whose last objection was said before it."""
+    if contact_id is None:
+        return set(OWN_WORD)
+    ended = set()
+    for source in (UNSUBSCRIBE_LINK, STOP):
+        last = await consents.latest_statement(session, contact_id, signal.channel, (source,))
+        if last is None or last.given_at < signal.at:
+            ended.add(SUPPRESSION_BY_SOURCE[source])
+    return ended
+
+
+async def _was_taken_back(session: AsyncSession, signal: Signal, contact_id: int | None) -> bool:
+    """Whether the person subscribed again after this objection, of which we hear late."""
+    if contact_id is None:
+        return False
+    last = await consents.latest_statement(session, contact_id, signal.channel, (UNDO, START))
+    return last is not None and last.given_at > signal.at
+
+
 async def _record_word(
     session: AsyncSession, signal: Signal, contact_id: int, source: str, now: datetime
-) -> bool:
-    """Keep the statement as proof; whether it agrees with the last word the person said to us."""
+) -> None:
+    """Keep the statement as proof, and the last word said to us on the contact."""
     said = ConsentStatus.GRANTED if signal.kind is EventKind.RESUBSCRIBED else ConsentStatus.WITHDRAWN
     await consents.record_statement(
         session,
@@ -72,6 +100,6 @@ async def _record_word(
         now=now,
     )
     last = await consents.latest_statement(session, contact_id, signal.channel, OWN_SOURCES)
-    status = last.status if last is not None else said
-    await consents.set_status(session, contact_id, signal.channel, status, now)
-    return status is said
+    await consents.set_status(
+        session, contact_id, signal.channel, last.status if last is not None else said, now
+    )

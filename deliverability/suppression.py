@@ -5,7 +5,7 @@ only news that names the recipient suppresses at once, and a mailbox that is mer
 found closed twice, a week apart: providers close and reopen mailboxes.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -105,7 +105,13 @@ async def is_suppressed(session: AsyncSession, channel: Channel, address: str, n
 
 
 async def lift_own_word(
-    session: AsyncSession, channel: Channel, address: str, *, why: str, now: datetime
+    session: AsyncSession,
+    channel: Channel,
+    address: str,
+    *,
+    why: str,
+    now: datetime,
+    reasons: Collection[SuppressionReason] = OWN_WORD,
 ) -> int:
     """End what the person asked for and took back; complaints and dead mailboxes stay suppressed."""
     return await suppressions.lift(
@@ -114,7 +120,7 @@ async def lift_own_word(
         address_hash=address_hash(channel, address),
         why=why,
         now=now,
-        reasons=OWN_WORD,
+        reasons=OWN_WORD.intersection(reasons),
     )
 
 

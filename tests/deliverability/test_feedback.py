@@ -237,6 +237,9 @@ KINDS = [
     EventKind.UNSUBSCRIBED,
     EventKind.RESUBSCRIBED,
     EventKind.DEFERRED,
+    # People change their minds more than once.
+    EventKind.UNSUBSCRIBED,
+    EventKind.RESUBSCRIBED,
 ]
 
 
@@ -248,7 +251,10 @@ async def _state_after(url: str, order: list[int], moments: dict[int, int]) -> t
         for number in order:
             kind = KINDS[number]
             reply = CLOSED if kind in {EventKind.BOUNCED, EventKind.DEFERRED} else None
-            signal = replace(news(delivery, kind, reply=reply), at=START + timedelta(minutes=moments[number]))
+            signal = replace(
+                news(delivery, kind, name=f"{delivery.id}:{number}", reply=reply),
+                at=START + timedelta(minutes=moments[number]),
+            )
             await apply(session, signal, LATER)
         await session.refresh(delivery)
         contact = (

@@ -1,11 +1,13 @@
 """Events are appended once."""
 
+from datetime import timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.event import Event
 from models.states import EventKind
-from store import Database, events
+from store import Database, events, incoming
 from store.events import storable
 from tests.clocks import START
 
@@ -43,6 +45,18 @@ async def test_texts_no_database_can_hold_are_cleaned_and_clipped(database: Data
     async with database.write() as session:
         event = an_event("x" * 500, text="\x00\ud800" + "é" * 5000, details={"a\x00": "b\x00\udfff"})
         assert await events.append(session, event)
+
+
+async def test_originals_are_kept_once_and_forgotten_when_old(database: Database) -> None:
+    async with database.write() as session:
+        for matched in (False, True, False):
+            await incoming.keep(session, source="dsn", raw=b"one", matched=matched, now=START)
+        await incoming.keep(session, source="dsn", raw=b"two", matched=False, now=START)
+        assert await incoming.count(session) == (2, 1)
+        assert [kept.raw for kept in await incoming.list_unmatched(session)] == [b"two"]
+        assert await incoming.forget_before(session, START) == 0
+        assert await incoming.forget_before(session, START + timedelta(days=1)) == 2
+        assert await incoming.count(session) == (0, 0)
 
 
 @given(st.text())
