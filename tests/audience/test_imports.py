@@ -1,71 +1,22 @@
 """What a file does to the contacts, on both databases."""
 
 import asyncio
-import csv
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import select
 
 from audience.import_file import ImportFileError
-from audience.imports import ImportOptions, ImportResult, UpdatePolicy, import_contacts
-from models.contact import ConsentRecord, Contact, ImportRun, ImportState
-from models.states import Channel, ConsentStatus, SuppressionReason
+from audience.imports import ImportOptions, UpdatePolicy, import_contacts
+from models.contact import ImportRun, ImportState
+from models.states import Channel, ConsentStatus
 from models.suppression import address_hash
-from store import Database, contacts
-from store.suppressions import suppress
-from tests.clocks import START, ManualClock
+from tests.audience.desk import Desk
+from tests.clocks import START
 
 GRANTED, WITHDRAWN, UNKNOWN = ConsentStatus.GRANTED, ConsentStatus.WITHDRAWN, ConsentStatus.UNKNOWN
-
-
-class Desk:
-    """Imports texts as files, and looks at what is in the database."""
-
-    def __init__(self, database: Database, clock: ManualClock, folder: Path) -> None:
-        self.database = database
-        self.clock = clock
-        self.path = folder / "contacts.csv"
-
-    async def bring(self, text: str, options: ImportOptions | None = None) -> ImportResult:
-        self.path.write_text(text, encoding="utf-8")
-        return await import_contacts(
-            self.database, self.path, options or ImportOptions(source="formulaire"), self.clock
-        )
-
-    async def contact(self, **key: str) -> Contact:
-        async with self.database.read() as session:
-            found = await contacts.find_contact(session, **key)
-        assert found is not None
-        return found
-
-    async def tags(self, **key: str) -> list[str]:
-        number = (await self.contact(**key)).id
-        async with self.database.read() as session:
-            return (await contacts.tags_of(session, [number]))[number]
-
-    async def everybody(self) -> list[str | None]:
-        async with self.database.read() as session:
-            return list((await session.exec(select(Contact.email).order_by(col(Contact.id)))).all())
-
-    async def records(self) -> list[ConsentRecord]:
-        async with self.database.read() as session:
-            return list((await session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id)))).all())
-
-    def report(self, result: ImportResult) -> list[dict[str, str]]:
-        if result.report_path is None:
-            return []
-        with result.report_path.open(encoding="utf-8-sig", newline="") as file:
-            separator = file.readline()[4]
-            file.seek(0)
-            return list(csv.DictReader(file, delimiter=separator))
-
-
-@pytest.fixture
-def desk(database: Database, clock: ManualClock, tmp_path: Path) -> Desk:
-    return Desk(database, clock, tmp_path)
 
 
 def _append(path: str | None, line: str) -> None:
@@ -273,80 +224,6 @@ async def test_a_person_who_moves_changes_departement_too(desk: Desk) -> None:
     await desk.bring("email,cp\na@b.fr,69001\n")
     await desk.bring("email,cp\na@b.fr,13001\n")
     assert (await desk.contact(email="a@b.fr")).departement == "13"
-
-
-async def test_consent_for_the_whole_file_is_recorded_with_its_source(desk: Desk) -> None:
-    options = ImportOptions(source="pétition 2025", consents={Channel.EMAIL: GRANTED})
-    await desk.bring("email,phone,email_consent\na@b.fr,0612345678,\nb@b.fr,,non\n", options)
-    assert (await desk.contact(email="a@b.fr")).email_consent is GRANTED
-    assert (await desk.contact(email="a@b.fr")).sms_consent is UNKNOWN
-    assert (await desk.contact(email="b@b.fr")).email_consent is WITHDRAWN
-    assert [(r.source, r.given_at) for r in await desk.records()] == [("pétition 2025", START)] * 2
-
-
-async def test_a_refusal_is_not_overturned_by_an_older_or_undated_yes(desk: Desk) -> None:
-    await desk.bring("email,email_consent\na@b.fr,oui\n")
-    number = (await desk.contact(email="a@b.fr")).id
-    left_at = START + timedelta(hours=1)
-    async with desk.database.write() as session:
-        left = {
-            "contact_id": number,
-            "channel": Channel.EMAIL,
-            "status": WITHDRAWN,
-            "source": "unsubscribe",
-            "given_at": left_at,
-            "recorded_at": left_at,
-        }
-        await contacts.add_statements(session, [left])
-        await contacts.update_contacts(session, [(number, {"email_consent": WITHDRAWN})], now=left_at)
-    desk.clock.advance(timedelta(days=30))
-    for cells in ("oui,", "oui,2026-03-01", "oui,2026-03-10"):
-        result = await desk.bring(f"email,email_consent,consent_at\na@b.fr,{cells}\n")
-        assert (await desk.contact(email="a@b.fr")).email_consent is WITHDRAWN
-        assert "withdrawn" in desk.report(result)[0]["reason"]
-    everything = ImportOptions(consents={Channel.EMAIL: GRANTED})
-    await desk.bring("email\na@b.fr\n", everything)
-    assert (await desk.contact(email="a@b.fr")).email_consent is WITHDRAWN
-    await desk.bring("email,email_consent,consent_at\na@b.fr,oui,2026-03-20\n")
-    assert (await desk.contact(email="a@b.fr")).email_consent is GRANTED
-
-
-async def test_the_date_of_an_agreement_alone_is_an_agreement(desk: Desk) -> None:
-    await desk.bring("email,email_consent_at\na@b.fr,2026-01-15\nb@b.fr,\nc@b.fr,jadis\n")
-    assert (await desk.contact(email="a@b.fr")).email_consent is GRANTED
-    assert (await desk.contact(email="b@b.fr")).email_consent is UNKNOWN
-    assert (await desk.contact(email="c@b.fr")).email_consent is UNKNOWN
-    await desk.bring("email,email_consent,email_consent_at\nd@b.fr,,2026-01-15\n")
-    assert (await desk.contact(email="d@b.fr")).email_consent is UNKNOWN
-
-
-async def test_consent_is_noted_channel_by_channel(desk: Desk) -> None:
-    await desk.bring("email,email_consent,sms_consent\na@b.fr,,non\n")
-    result = await desk.bring("email,email_consent,sms_consent\na@b.fr,oui,oui\n")
-    contact = await desk.contact(email="a@b.fr")
-    assert (contact.email_consent, contact.sms_consent) == (GRANTED, WITHDRAWN)
-    assert [line["field"] for line in desk.report(result)] == ["sms_consent"]
-
-
-async def test_a_consent_from_the_future_is_not_taken(desk: Desk) -> None:
-    result = await desk.bring("email,email_consent,consent_at\na@b.fr,oui,2030-01-01\n")
-    assert (await desk.contact(email="a@b.fr")).email_consent is UNKNOWN
-    assert "future" in desk.report(result)[0]["reason"]
-
-
-async def test_suppressed_addresses_are_counted_and_stay_suppressed(desk: Desk) -> None:
-    async with desk.database.write() as session:
-        await suppress(
-            session,
-            channel=Channel.EMAIL,
-            address_hash=address_hash(Channel.EMAIL, "gone@b.fr"),
-            reason=SuppressionReason.UNSUBSCRIBE,
-            evidence="",
-            event_id=None,
-            now=START,
-        )
-    result = await desk.bring("email,email_consent\ngone@b.fr,oui\nGONE@b.fr,oui\nok@b.fr,oui\n")
-    assert result.addresses_suppressed == 1
 
 
 async def test_the_report_stands_where_it_was_asked_for_and_overwrites_no_other_file(
