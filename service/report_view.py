@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deliverability.report import CampaignReport, ReportRow
+from deliverability.report_values import Refusal
 from models.states import Channel
 from service.report_notes import FEEDLESS, Grade, percent, verdict
 from service.terminal import screen, words
@@ -24,6 +25,7 @@ from service.terminal import screen, words
 COLOURS = MappingProxyType({Grade.GREEN: "green", Grade.AMBER: "yellow", Grade.RED: "red"})
 MARKS = MappingProxyType({Grade.GREEN: "·", Grade.AMBER: "!", Grade.RED: "✗"})
 NAME_WIDTH = 24
+WIDE, WIDE_NAME_WIDTH = 120, 40
 REFUSALS_SHOWN = 8
 OUTCOMES = (
     ("accepted", "accepted"),
@@ -168,7 +170,13 @@ def _print_rows(
         show_footer=True,
         footer_style="bold",
     )
-    table.add_column(heading, "Total", min_width=8, max_width=NAME_WIDTH, overflow="fold")
+    table.add_column(
+        heading,
+        "Total",
+        min_width=8,
+        max_width=WIDE_NAME_WIDTH if console.width >= WIDE else NAME_WIDTH,
+        overflow="fold",
+    )
     figures = _shown(console, report)
     ordered = sorted(rows, key=lambda row: -row.counts.deliveries)
     for figure in figures:
@@ -191,6 +199,8 @@ def _print_legend(console: Console, report: CampaignReport) -> None:
         for figure in _shown(console, report)
         if figure.heading in LEGEND
     ]
+    if not console.is_terminal:
+        console.print()
     _line(console, (" · ".join(meanings), "dim"))
 
 
@@ -209,7 +219,6 @@ def _print_refusals(console: Console, report: CampaignReport) -> None:
     console.print()
     console.print(Text("What they said", style="bold"))
     for refusal in sorted(report.refusals, key=lambda each: -each.deliveries)[:REFUSALS_SHOWN]:
-        code = " ".join(str(part) for part in (refusal.code, refusal.enhanced) if part)
         line = Text.assemble(
             f"{refusal.deliveries:>6,} × ",
             (refusal.provider_name, "bold"),
@@ -218,10 +227,20 @@ def _print_refusals(console: Console, report: CampaignReport) -> None:
         if refusal.bounce_class is not None:
             line.append(f", {words(refusal.bounce_class)}")
         console.print(line)
-        said = Text(f"{code} {refusal.example}".strip(), style="dim")
+        said = Text(_said(refusal), style="dim")
         if console.is_terminal:
             said.truncate(max(20, console.width - 9), overflow="ellipsis")
         console.print(Padding(said, (0, 0, 0, 9), expand=False), soft_wrap=not console.is_terminal)
+
+
+def _said(refusal: Refusal) -> str:
+    """The reply with its code and status, which many servers repeat in their text."""
+    text = refusal.example.strip()
+    if refusal.code is not None and text.startswith(str(refusal.code)):
+        return text
+    if refusal.enhanced and not text.startswith(refusal.enhanced):
+        text = f"{refusal.enhanced} {text}"
+    return text if refusal.code is None else f"{refusal.code} {text}".rstrip()
 
 
 def _print_proof(console: Console, report: CampaignReport) -> None:
