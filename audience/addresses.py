@@ -31,7 +31,11 @@ _PLAIN_EMAIL = re.compile(
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 _FRENCH_MOBILE = re.compile(r"(?:\+33|0033|0)(?P<number>6[0-24-8][0-9]{7}|7[3-9][0-9]{7})\Z")
 _FRENCH_FIXED = re.compile(r"(?:\+33|0033|0)(?P<number>[13][0-9]{8}|4[1-9][0-9]{7})\Z")
+# Kept for fiction by the regulator (ARCEP decision 2018-0881), so nobody's: what rehearsals write to.
+# phonenumbers takes 0639 for Mayotte and calls them invalid.
+_FRENCH_FICTIONAL = re.compile(r"(?:\+33|0033|0)(?P<number>63998[0-9]{4})\Z")
 _PUNCTUATION = str.maketrans("", "", " .-/\u00a0\u202f")
+_FRENCH_NUMBERS = (_FRENCH_MOBILE, _FRENCH_FIXED, _FRENCH_FICTIONAL)
 _OVERSEAS_BY_PREFIX: Final = {
     **dict.fromkeys(("0590", "0690", "0691"), "GP"),
     **dict.fromkeys(("0594", "0694"), "GF"),
@@ -116,7 +120,7 @@ def read_phone(text: str, region: str = "FR") -> str:
     """
     if region == "FR":
         digits = text.translate(_PUNCTUATION)
-        match = _FRENCH_MOBILE.match(digits) or _FRENCH_FIXED.match(digits)
+        match = next(filter(None, (known.match(digits) for known in _FRENCH_NUMBERS)), None)
         if match and digits.isascii():
             return f"+33{match['number']}"
     return _read_unusual_phone(text, region)

@@ -18,7 +18,7 @@ from models.keyring import Keyring
 from models.seed import SeedMailbox
 from models.states import IdentityRule, IdentityState
 from sandbox import World
-from sandbox.contacts import ContactsFile, write_contacts
+from sandbox.contacts import ContactsFile, Mobiles, write_contacts
 from scheduler import NewCampaign, create_campaign
 from scheduler.campaigns import schedule
 from sender.dkim import dns_record
@@ -148,7 +148,7 @@ async def bring_people(
     parts: Parts, folder: Path, count: int, on_progress: OnProgress
 ) -> tuple[ContactsFile, ImportResult]:
     """The people, out of a CSV file as another tool would have exported it."""
-    file = write_contacts(folder / "contacts.csv", count)
+    file = write_contacts(folder / "contacts.csv", count, mobiles=Mobiles.FRENCH)
     options = ImportOptions(source="export de l’ancien outil")
     return file, await import_contacts(parts.database, file.path, options, parts.clock, on_progress)
 
