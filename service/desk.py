@@ -1,6 +1,7 @@
 """What every command works with: the settings, an open and migrated database, the clock, the keyring."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -37,6 +38,9 @@ def read_settings(**overrides: Any) -> Settings:
     loaded = load_settings(**overrides)
     for warning in loaded.warnings:
         sys.stderr.write(f"tocsin: warning: {warning}\n")
+    if loaded.settings.debug:
+        # Asked for in the file: from here on it holds for errors, too.
+        os.environ["TOCSIN_DEBUG"] = "1"
     return loaded.settings
 
 

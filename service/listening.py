@@ -37,8 +37,11 @@ def _problem(host: str, port: int, error: OSError, *, setting: str) -> ConflictE
                 f"Set {setting} to one above 1023, behind a reverse proxy.",
             )
         case _:
+            # Looking a name up has error numbers of its own.
+            unknown = isinstance(error, socket.gaierror)
+            why = "no such name" if unknown else os.strerror(error.errno or 0)
             return ConflictError(
-                f"{host} is not an address of this machine ({os.strerror(error.errno or 0)}).",
+                f"{host} is not an address of this machine ({why}).",
                 f"Set {host_setting} to one, or 127.0.0.1.",
             )
 

@@ -12,7 +12,13 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from models.errors import SettingsError
 from service import settings_checks as checks
@@ -163,6 +169,22 @@ class Settings(BaseSettings):
     def uses_sqlite(self) -> bool:
         """Whether the ledger is a file of this machine."""
         return self.database_url.get_secret_value().startswith("sqlite")
+
+
+class GivenSettings(Settings):
+    """Settings that come from the arguments alone, never from the environment or a file: for a rehearsal."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes all of them
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The arguments, and nothing else."""
+        return (init_settings,)
 
 
 SECRET_FIELDS = frozenset({"database_url", "secret_key", "smtp_url", "smtp_routes", "twilio_auth_token"})

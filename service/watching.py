@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -14,10 +14,11 @@ from rich.text import Text
 from models.campaign import Campaign
 from models.states import WAITING, CampaignState, DeliveryState
 from service.desk import Desk
-from service.terminal import say, screen, words
+from service.terminal import say, screen, warn, words
 from service.wishes import wanted_campaign
 
 LOOK_EVERY_S = 0.5
+PATIENCE = timedelta(seconds=10)
 SPEED_OVER = 20
 """Looks over which the speed is averaged: ten seconds."""
 ENDED = frozenset(
@@ -62,6 +63,8 @@ async def follow(desk: Desk, which: str) -> None:
     console = screen()
     if not console.is_terminal:
         say(summary(sights[-1]))
+    if _is_overdue(sights[-1]):
+        warn("It should have started already: is `tocsin serve` running?")
     with Live(picture(sights), console=console, refresh_per_second=4, transient=True) as live:
         while sights[-1].campaign.state not in ENDED:
             await asyncio.sleep(LOOK_EVERY_S)
@@ -102,7 +105,9 @@ def picture(sights: deque[Sight]) -> RenderableType:
     """The campaign as a bar, its counts and its speed."""
     sight = sights[-1]
     head = Text.assemble((sight.campaign.name, "bold"), f"  {sight.campaign.state.value}")
-    if sight.campaign.starts_at is not None and sight.campaign.state is CampaignState.SCHEDULED:
+    if _is_overdue(sight):
+        head.append("  nobody sends it: is `tocsin serve` running?", style="yellow")
+    elif sight.campaign.starts_at is not None and sight.campaign.state is CampaignState.SCHEDULED:
         head.append(f", starts in {_span((sight.campaign.starts_at - sight.at).total_seconds())}")
     bar = Table.grid(padding=(0, 1), expand=True)
     bar.add_column(ratio=1)
@@ -123,6 +128,13 @@ def picture(sights: deque[Sight]) -> RenderableType:
         if remaining := sight.total - sight.done:
             counts.append(f", {_span(remaining / rate)} to go", style="dim")
     return Group(head, bar, counts)
+
+
+def _is_overdue(sight: Sight) -> bool:
+    """Whether the campaign should have started a while ago, which only happens without a service."""
+    campaign = sight.campaign
+    scheduled = campaign.state is CampaignState.SCHEDULED and campaign.starts_at is not None
+    return scheduled and sight.at - (campaign.starts_at or sight.at) > PATIENCE
 
 
 def _span(seconds: float) -> str:

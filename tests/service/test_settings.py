@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import SettingsError
 from service.secret_key import key_file, open_keyring
-from service.settings import SECRET_FIELDS, Settings, load_settings
+from service.settings import SECRET_FIELDS, GivenSettings, Settings, load_settings
 from service.settings_problems import variable
 from service.terminal import shown_setting
 from tests.service.conftest import Typed
@@ -87,6 +87,15 @@ def test_every_setting_is_shown_with_what_it_is_for(typed: Typed) -> None:
         assert field.description
         assert f"{variable(name)} = " in shown
         assert field.description in shown
+
+
+def test_given_settings_look_neither_at_the_environment_nor_at_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tocsin.env").write_text("TOCSIN_SMTP_URL=smtp://real.example\n")
+    monkeypatch.setenv("TOCSIN_ZONE", "America/Cayenne")
+    settings = GivenSettings(language="en")
+    assert (settings.zone, settings.language, settings.smtp_url) == ("Europe/Paris", "en", None)
 
 
 def test_the_secret_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
