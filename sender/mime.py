@@ -114,11 +114,11 @@ def _check_part(name: str, part: bytes) -> None:
         raise MessageError(
             f"The {name} part is not in its transfer encoding: it has octets that are not 7-bit."
         )
-    breaks = part.count(b"\r\n")
-    if breaks != part.count(b"\n") or breaks != part.count(b"\r"):
+    lines = part.split(b"\r\n")
+    if not len(lines) - 1 == part.count(b"\n") == part.count(b"\r"):
         # A lone CR or LF is how one message is smuggled into another.
         raise MessageError(f"The {name} part has a line end that is not CRLF.")
-    if max(map(len, part.split(b"\r\n"))) > MAX_LINE_OCTETS:
+    if max(map(len, lines)) > MAX_LINE_OCTETS:
         raise MessageError(f"The {name} part has a line of more than {MAX_LINE_OCTETS} octets.")
 
 

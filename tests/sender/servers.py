@@ -42,6 +42,10 @@ class Manners:
     implicit: bool = False
     seconds: float = 0.0
 
+    def touch(self, step: str) -> bool:
+        """Whether a step goes otherwise than usual."""
+        return step in self.replies or step in (self.drop_at, self.stall_at, self.endless_at)
+
 
 @dataclass(frozen=True)
 class ReceivedMessage:
@@ -166,16 +170,22 @@ class _Conversation:
             case "RCPT":
                 if await self.say("RCPT", "250 2.1.5 recipient ok"):
                     self.recipient = command[command.index("<") + 1 : command.index(">")]
-            case "DATA" if self.recipient is None and "DATA" not in self.manners.replies:
+            case "DATA" if self.recipient is None and not self.manners.touch("DATA"):
                 await self.write("503 5.5.1 need RCPT")
             case "DATA":
                 if await self.say("DATA", "354 go on"):
                     await self.take_body()
+            case "RSET" if self.manners.drop_at == "RSET":
+                raise Drop
+            case "RSET" if self.manners.stall_at == "RSET":
+                await asyncio.sleep(3600)
             case "RSET":
                 self.sender = self.recipient = None
-                await self.write("250 2.0.0 forgotten")
+                await self.write(self.manners.replies.get("RSET", "250 2.0.0 forgotten"))
             case "QUIT" if self.manners.drop_at == "QUIT":
                 raise Drop
+            case "QUIT" if self.manners.stall_at == "QUIT":
+                await asyncio.sleep(3600)
             case "QUIT":
                 await self.write("221 2.0.0 bye")
                 raise Drop
@@ -203,6 +213,8 @@ class _Conversation:
         message = ReceivedMessage(self.sender or "", self.recipient or "", b"".join(lines))
         self.sender = self.recipient = None
         await asyncio.sleep(self.manners.seconds)
+        if not message.recipient and self.manners.drop_at == "NOTHING":
+            raise Drop
         if not message.recipient:
             await self.write("554 5.5.1 no valid recipients")
             return

@@ -9,6 +9,7 @@ import pytest
 
 from models.errors import SettingsError
 from models.values import Accepted, Deferred
+from sender import smtp_session
 from sender.mime import EmailBuilder
 from sender.smtp import SmtpOptions, SmtpServer, SmtpTransport, Tls
 from sender.transport import (
@@ -127,6 +128,17 @@ async def test_messages_of_any_size_arrive_through_every_kind_of_connection(
     assert server.connections == 1
 
 
+@pytest.mark.parametrize("kind", ["none", "starttls", "implicit"])
+async def test_a_body_that_the_kernel_cannot_hold_arrives_whole(
+    peer: StartPeer, transport: Connect, authority: Authority, kind: str
+) -> None:
+    server = await peer(**encryption(kind, authority))
+    line = transport(server, tls=Tls(kind), ca_file=authority.ca_file, timeout=30)
+    data = b"Subject: size\r\n\r\n" + (b"z" * 900 + b"\r\n") * 16_000
+    assert isinstance(await line.send(a_letter(data=data), provider="other"), Accepted)
+    assert server.messages[0].content == data
+
+
 @pytest.mark.parametrize("kind", ["starttls", "implicit"])
 async def test_an_unknown_certificate_is_not_trusted(
     peer: StartPeer, transport: Connect, authority: Authority, kind: str
@@ -190,6 +202,18 @@ async def test_a_check_succeeds_though_the_server_does_not_take_leave(
 ) -> None:
     server = await peer(drop_at="QUIT")
     assert "not encrypted, not signed in" in await transport(server).check()
+
+
+@pytest.mark.parametrize("manner", ["drop_at", "stall_at"])
+async def test_closing_ends_though_the_server_does_not_take_leave(
+    peer: StartPeer, transport: Connect, manner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp_session, "QUIT_SECONDS", 0.1)
+    server = await peer(**{manner: "QUIT"})
+    line = transport(server)
+    assert isinstance(await line.send(a_letter(), provider="other"), Accepted)
+    async with asyncio.timeout(1):
+        await line.close()
 
 
 async def test_a_check_can_be_cancelled(peer: StartPeer, transport: Connect) -> None:

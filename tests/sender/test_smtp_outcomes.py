@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from typing import Any
 
 import pytest
 
@@ -191,6 +192,33 @@ async def test_a_connection_that_says_421_while_it_is_kept_is_not_used_again(
         assert isinstance(outcome, Accepted)
         await asyncio.sleep(0.02)
     assert server.connections == 3
+
+
+@pytest.mark.parametrize(
+    "manners",
+    [
+        {"drop_at": "DATA"},
+        {"stall_at": "DATA"},
+        {"drop_at": "RSET"},
+        {"stall_at": "RSET"},
+        {"replies": {"RSET": "502 5.5.1 what?"}},
+        {"replies": {"DATA": "354 go on"}, "drop_at": "NOTHING"},
+        {"replies": {"DATA": "421 4.3.2 bye"}},
+    ],
+)
+async def test_a_refusal_stands_whatever_becomes_of_the_line_after_it(
+    peer: StartPeer, transport: Connect, extensions: tuple[str, ...], manners: dict[str, Any]
+) -> None:
+    server = await peer(extensions=extensions)
+    server.manners.drop_at, server.manners.stall_at = manners.get("drop_at"), manners.get("stall_at")
+    server.manners.replies = {"RCPT": "550 5.1.1 nobody", **manners.get("replies", {})}
+    line = transport(server, timeout=0.3)
+    outcome = await line.send(a_letter(), provider="other")
+    assert isinstance(outcome, Refused)
+    assert outcome.reply.text == "nobody"
+    server.manners.drop_at, server.manners.stall_at, server.manners.replies = None, None, {}
+    assert isinstance(await line.send(a_letter(), provider="other"), Accepted)
+    assert [message.content for message in server.messages] == [a_letter().data]
 
 
 async def test_nothing_said_unasked_is_taken_for_the_next_reply(peer: StartPeer, transport: Connect) -> None:
