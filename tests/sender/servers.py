@@ -175,22 +175,21 @@ class _Conversation:
             case "DATA":
                 if await self.say("DATA", "354 go on"):
                     await self.take_body()
-            case "RSET" if self.manners.drop_at == "RSET":
-                raise Drop
-            case "RSET" if self.manners.stall_at == "RSET":
-                await asyncio.sleep(3600)
-            case "RSET":
-                self.sender = self.recipient = None
-                await self.write(self.manners.replies.get("RSET", "250 2.0.0 forgotten"))
-            case "QUIT" if self.manners.drop_at == "QUIT":
-                raise Drop
-            case "QUIT" if self.manners.stall_at == "QUIT":
-                await asyncio.sleep(3600)
-            case "QUIT":
-                await self.write("221 2.0.0 bye")
-                raise Drop
+            case "RSET" | "QUIT":
+                await self.obey_between_messages(verb)
             case _:
                 await self.write("500 5.5.2 what?")
+
+    async def obey_between_messages(self, verb: str) -> None:
+        if self.manners.drop_at == verb:
+            raise Drop
+        if self.manners.stall_at == verb:
+            await asyncio.sleep(3600)
+        if verb == "QUIT":
+            await self.write("221 2.0.0 bye")
+            raise Drop
+        self.sender = self.recipient = None
+        await self.write(self.manners.replies.get("RSET", "250 2.0.0 forgotten"))
 
     @property
     def encrypted(self) -> bool:
