@@ -8,7 +8,7 @@ cookie of its own, so that nobody can sign somebody else in unawares.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated
@@ -155,19 +155,26 @@ async def _with_form(visit: Visit) -> Visit:
     return replace(visit, form=form)
 
 
-async def _anyone(request: Request) -> Visit:
-    return await _with_form(await meet(request))
+async def _anyone(request: Request) -> AsyncIterator[Visit]:
+    try:
+        yield await _with_form(await meet(request))
+    finally:
+        # Lets go of uploaded files.
+        await request.close()
 
 
-def _at_least(role: Role) -> Callable[[Request], Awaitable[Visit]]:
-    async def person(request: Request) -> Visit:
+def _at_least(role: Role) -> Callable[[Request], AsyncIterator[Visit]]:
+    async def person(request: Request) -> AsyncIterator[Visit]:
         visit = await meet(request)
         if visit.user is None:
             await require_users(front_door(request))
             raise SignInNeededError
         if not visit.may(role):
             raise ForbiddenError
-        return await _with_form(visit)
+        try:
+            yield await _with_form(visit)
+        finally:
+            await request.close()
 
     return person
 

@@ -9,7 +9,8 @@ from functools import cache
 from web.i18n import N_, Tongue
 
 BORROWED: tuple[str, ...] = (
-    # store, models
+    # models, store
+    N_("Other"),
     N_("There is no campaign number %(number)s."),
     N_("There is no contact number %(number)s."),
     N_("There is no segment number %(number)s."),

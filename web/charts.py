@@ -59,23 +59,24 @@ def _svg(text: str, title: str, language: str) -> str:
 
 
 def bars_over_time(
-    rows: list[dict[str, object]], *, series: list[str], step_seconds: int, days: bool, count: str
+    rows: list[dict[str, object]], *, series: list[str], steps: int, days: bool, count: str
 ) -> Spec:
-    """Stacked bars: rows of `start` (wall-clock time, written as if it were UTC), `what`, `count`.
+    """Stacked bars: rows of `start` (wall-clock time in ms, passed off as UTC), `what`, `rank`, `count`.
 
-    `series` names the values of `what` in drawing order; `days` labels the axis with days, not hours.
+    `series` names the values of `what` in drawing order; `steps` is how many bars the axis has room for;
+    `days` labels the axis with days, not hours.
     """
+    width = 680
     return {
-        "width": 680,
+        "width": width,
         "height": 200,
         "data": {"values": rows},
-        "transform": [{"calculate": f"datum.start + {step_seconds * 1000}", "as": "end"}],
-        "mark": {"type": "bar", "binSpacing": 0.5},
+        "mark": {"type": "bar", "width": max(1.5, 0.85 * width / max(1, steps))},
         "encoding": {
             "x": {
                 "field": "start",
                 "type": "temporal",
-                "scale": {"type": "utc"},
+                "scale": {"type": "utc", "padding": 8},
                 "title": None,
                 "axis": {
                     "format": "%-d %b" if days else "%H:%M",
@@ -84,13 +85,12 @@ def bars_over_time(
                     "tickCount": 8,
                 },
             },
-            "x2": {"field": "end"},
             "y": {
                 "field": "count",
                 "type": "quantitative",
                 "title": count,
-                "stack": True,
-                "axis": {"tickMinStep": 1},
+                "stack": "zero",
+                "axis": {"tickMinStep": 1, "tickCount": 5},
             },
             "color": _colours(series),
             "order": {"field": "rank", "type": "quantitative"},

@@ -42,7 +42,8 @@ TABLE: dict[str, dict[str, str]] = {
     },
     EDITOR: {
         "GET": """/campaigns/new /campaigns/count /campaigns/{campaign_id}/cancel /contacts/import
-            /contacts/import/{run_id}/report /segments/new /templates/new /templates/{template_id}/edit""",
+            /contacts/import/{run_id}/report /segments/new /templates/new /templates/starters/{name}
+            /templates/{template_id}/edit""",
         "POST": """/campaigns /campaigns/{campaign_id}/schedule /campaigns/{campaign_id}/draft
             /campaigns/{campaign_id}/pause /campaigns/{campaign_id}/resume /campaigns/{campaign_id}/cancel
             /contacts/import /segments /templates /templates/preview /identities/{identity_id}/check
@@ -172,7 +173,8 @@ PAGES = [
     for role, method, path in table()
     if method == "GET"
     and role != ANYONE
-    and path not in {"/", "/contacts/import/{run_id}/report", "/campaigns/preview"}
+    and path
+    not in {"/", "/contacts/import/{run_id}/report", "/campaigns/preview", "/templates/starters/{name}"}
     and not path.endswith((".json", ".csv", "/live", "/count"))
 ] + [
     "/templates/new?starter=invitation",

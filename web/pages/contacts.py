@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from fastapi import APIRouter
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -111,9 +112,9 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
         ]
     french = visit.tongue.language == "fr"
     known = [
-        (field.label_fr if french else field.label, getattr(contact, field.name))
+        (field.label_fr if french else field.label, value)
         for field in FIELDS
-        if isinstance(getattr(contact, field.name, None), str | int) and getattr(contact, field.name)
+        if (value := getattr(contact, field.name, None)) and not isinstance(value, StrEnum | dict)
     ]
     return page(
         visit,

@@ -25,6 +25,7 @@ from deliverability.report import (
 from models.states import CampaignState, Channel
 from models.text import fold
 from web.access import Reader, Visit
+from web.borrowed import say_borrowed
 from web.charts import bars_over_time, draw_chart, shares_by_name
 from web.i18n import N_, Tongue
 from web.view import page
@@ -89,6 +90,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         columns=[(name, text) for name, text, _ in PARTITION if name in ALWAYS or getattr(total, name)],
         rates=[rate for rate in RATES if rate[0] != "click_rate" or report.channel is Channel.EMAIL],
         groups=list(groups_of(report, visit.tongue)),
+        pairs=pairs_of(report),
         proof=prove(report, visit.tongue),
         seeds=[row for row in report.by_provider if has_seeds(row.counts)],
         shown=lambda share, digits: show_share(share, visit.tongue, digits),
@@ -133,19 +135,16 @@ def groups_of(report: CampaignReport, tongue: Tongue) -> Iterable[tuple[str, lis
     if len(report.by_provider) > 1:
         yield (
             tongue.say("By mailbox provider"),
-            [Line(row.provider_name, row.counts) for row in report.by_provider],
+            [Line(say_borrowed(tongue, row.provider_name), row.counts) for row in report.by_provider],
         )
     if len(report.by_identity) > 1:
         yield tongue.say("By identity"), [Line(row.identity_name, row.counts) for row in report.by_identity]
-    if len(report.by_identity) > 1 and len(report.by_provider) > 1:
-        yield (
-            tongue.say("By identity and provider"),
-            [Line(_both(row), row.counts) for row in report.by_identity_and_provider],
-        )
 
 
-def _both(row: ReportRow) -> str:
-    return f"{row.identity_name} × {row.provider_name}"
+def pairs_of(report: CampaignReport) -> Sequence[ReportRow]:
+    """Identity × provider; empty when it would only repeat another table."""
+    crossed = len(report.by_identity) > 1 and len(report.by_provider) > 1
+    return report.by_identity_and_provider if crossed else ()
 
 
 def prove(report: CampaignReport, tongue: Tongue) -> Proof:
@@ -208,7 +207,7 @@ async def _over_time(report: CampaignReport, visit: Visit) -> Markup | None:
     spec = bars_over_time(
         rows,
         series=series,
-        step_seconds=report.bucket_seconds,
+        steps=int(span.total_seconds() // report.bucket_seconds) + 1,
         days=span > timedelta(days=2),
         count=tongue.say("Deliveries"),
     )
@@ -223,11 +222,11 @@ async def _by_provider(report: CampaignReport, visit: Visit) -> Markup | None:
     tongue = visit.tongue
     series = [tongue.say(text) for text in ENDS]
     rows: list[dict[str, object]] = [
-        {"name": row.provider_name, "what": series[rank], "rank": rank, "count": count}
+        {"name": say_borrowed(tongue, row.provider_name), "what": series[rank], "rank": rank, "count": count}
         for row in providers
         for rank, count in enumerate(_ends(row.counts))
     ]
-    names = [row.provider_name for row in providers]
+    names = [say_borrowed(tongue, row.provider_name) for row in providers]
     spec = shares_by_name(rows, names=names, series=series, axis=tongue.say("Share of the deliveries"))
     return await draw_chart(
         spec, title=tongue.say("What became of the deliveries, by provider"), language=tongue.language

@@ -132,10 +132,19 @@ async def new_page(visit: Editor) -> Response:
     wanted = visit.query.text("starter", 60)
     for one in starters():
         if one.name == wanted:
-            return _form(visit, _from_starter(one))
+            return _form(visit, _from_starter(one), shown=f"/templates/starters/{one.name}")
     if wanted:
         return _form(visit, Draft(channel=visit.query.choice("starter", Channel, Channel.EMAIL)))
     return page(visit, "template_starters.html", starters=starters())
+
+
+@router.get("/templates/starters/{name}")
+async def starter_document(visit: Editor, name: str) -> HTMLResponse:
+    """A starter as somebody imagined reads it; for a frame."""
+    found = next((one for one in starters() if one.name == name), None)
+    if found is None:
+        raise NotFoundError("There is no such starter.")
+    return _document(visit, show_example(visit, _from_starter(found)))
 
 
 def _from_starter(one: Starter) -> Draft:
@@ -150,6 +159,10 @@ async def preview(visit: Editor) -> HTMLResponse:
     except TemplateError as error:
         text = render("template_problem.html", visit.tongue, problem=error.problem, advice=error.advice)
         return message_document(text)
+    return _document(visit, made)
+
+
+def _document(visit: Visit, made: EmailPreview | SmsPreview) -> HTMLResponse:
     if isinstance(made, EmailPreview):
         return message_document(made.html)
     count = visit.tongue.say_plural("%(count)s segment", "%(count)s segments", made.segments)
@@ -186,8 +199,7 @@ async def version_document(visit: Reader, version_id: int) -> HTMLResponse:
     async with visit.context.database.read() as session:
         version = await templates.get_version(session, version_id)
         template = await templates.template_of(session, version)
-    made = show_example(visit, draft_of(template, version))
-    return message_document(made.html if isinstance(made, EmailPreview) else "")
+    return _document(visit, show_example(visit, draft_of(template, version)))
 
 
 @router.get("/templates/{template_id}")
@@ -219,7 +231,8 @@ async def one_page(visit: Reader, template_id: int) -> Response:
 async def edit_page(visit: Editor, template_id: int) -> Response:
     """A form begun with the newest version."""
     template, versions = await _read(visit, template_id)
-    return _form(visit, draft_of(template, versions[0]), fixed=True)
+    shown = f"/templates/versions/{versions[0].id}"
+    return _form(visit, draft_of(template, versions[0]), fixed=True, shown=shown)
 
 
 async def _read(visit: Visit, template_id: int) -> tuple[Template, Sequence[TemplateVersion]]:
@@ -231,7 +244,12 @@ async def _read(visit: Visit, template_id: int) -> tuple[Template, Sequence[Temp
 
 
 def _form(
-    visit: Visit, draft: Draft, error: BadInputError | ConflictError | None = None, *, fixed: bool = False
+    visit: Visit,
+    draft: Draft,
+    error: BadInputError | ConflictError | None = None,
+    *,
+    fixed: bool = False,
+    shown: str = "",
 ) -> Response:
     return page(
         visit,
@@ -239,6 +257,7 @@ def _form(
         400 if error else 200,
         draft=draft,
         fixed=fixed or visit.form.ticked("fixed"),
+        shown=shown,
         rows=[*draft.fallbacks.items(), *[("", "")] * EMPTY_ROWS],
         problem=error.problem if error else "",
         advice=error.advice if error else "",

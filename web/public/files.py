@@ -50,7 +50,7 @@ async def robots() -> Response:
     return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
 
-@router.get("/healthz")
+@router.api_route("/healthz", methods=["GET", "HEAD"])
 async def health(request: Request) -> Response:
     """200 when the database answers, 503 when it does not."""
     try:
