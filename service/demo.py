@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from deliverability.placement import poll_seeds
 from deliverability.report import campaign_report
@@ -30,7 +29,7 @@ from service.assembly import Parts, assemble, stop_wanted
 from service.demo_proof import Check, compare
 from service.demo_screen import Screen
 from service.desk import Desk
-from service.settings import DEFAULT_PORT, Settings
+from service.settings import DEFAULT_PORT, GivenSettings, Settings
 from service.watching import ENDED, look
 from store import Database
 from store.campaigns import list_campaigns
@@ -60,21 +59,6 @@ LOOPBACK = "127.0.0.1"
 
 class RehearsalFailedError(TocsinError):
     """What arrived in the outside world is not what Tocsin reports."""
-
-
-class RehearsalSettings(Settings):
-    """Settings that come from the arguments alone, never from the environment or a file."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings calls it so
-        init_settings: PydanticBaseSettingsSource,
-        *_others: PydanticBaseSettingsSource,
-        **_named: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The arguments, and nothing else."""
-        return (init_settings,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +131,7 @@ def _settings(rehearsal: Rehearsal, world: World, secret: str) -> Settings:
     kept: dict[str, Any] = {}
     if rehearsal.database_url is not None:
         kept["database_url"] = SecretStr(rehearsal.database_url)
-    return RehearsalSettings(
+    return GivenSettings(
         data_dir=rehearsal.folder,
         secret_key=SecretStr(secret),
         bind_port=port,
