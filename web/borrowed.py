@@ -6,6 +6,8 @@
 import re
 from functools import cache
 
+from audience.segments import SegmentSyntaxError
+from models.errors import TocsinError
 from web.i18n import N_, Tongue
 
 BORROWED: tuple[str, ...] = (
@@ -29,6 +31,42 @@ BORROWED: tuple[str, ...] = (
     N_("A campaign needs a sender identity."),
     N_("Complete it, or choose another."),
     N_("Look at its page for what it allows now."),
+    N_(
+        "%(count)s %(lack)s a value the message needs: %(fields)s. Nothing was queued. "
+        "Give the template a fallback, complete the contacts or exclude them. Concerned: %(people)s."
+    ),
+    N_("The identity %(key)s cannot send %(channel)s: it is %(state)s or lacks an address."),
+    N_("The campaign %(name)s is %(origin)s and cannot become %(following)s."),
+    N_("There is no time zone %(zone)s."),
+    # audience
+    N_("Expected “and”, “or” or “except” between two conditions."),
+    N_("Expected “and”, “or”, “except” or “)”."),
+    N_("A segment needs at least one condition."),
+    N_("For all contacts write everyone."),
+    N_("This parenthesis was never opened."),
+    N_("This parenthesis is never closed."),
+    N_("This quote is never closed."),
+    N_("Expected a condition, as in tag:militant."),
+    N_("Expected a condition, as in tag:militant, not “%(text)s”."),
+    N_("Expected “:” and a value after “%(text)s”."),
+    N_("Expected a value here."),
+    N_("Put quotes around one with blanks or signs."),
+    N_("A value cannot be empty."),
+    N_("Expected “,” or “)” in this list."),
+    N_("There is no field “%(word)s”; did you mean “%(near)s”."),
+    N_("There is no field “%(word)s”."),
+    N_("“%(value)s” is no date."),
+    N_("Write it year-month-day, as in 2026-03-15."),
+    N_("“%(value)s” is no age."),
+    N_("“%(value)s” is no consent."),
+    N_("Say granted, withdrawn or unknown."),
+    N_("The e-mail address is empty."),
+    N_("An e-mail address holds an @ sign."),
+    N_("The telephone number is empty."),
+    N_("This does not look like a telephone number."),
+    N_("The file is empty."),
+    N_("This is a binary file, not a text file."),
+    N_("Save the table as CSV (UTF-8)."),
     # deliverability
     N_("Receivers check our signature with this key (RFC 6376)."),
     N_("Names the servers that may send with this return path (RFC 7208). One SPF record a name."),
@@ -48,6 +86,38 @@ BORROWED: tuple[str, ...] = (
     N_("Publish one that names your mail server."),
     N_("Point it to your mail listener."),
     # templates
+    N_("There is no preheader."),
+    N_("Add one: the inbox shows it after the subject."),
+    N_("The text message is empty."),
+    N_("The text message does not say how to stop them."),
+    N_("End it with “STOP” and the number to reply to."),
+    N_("Signs beyond the GSM alphabet (%(signs)s) make the message cost %(count)s segments."),
+    N_("Without them it costs %(count)s."),
+    N_("The message takes %(count)s segments, each paid for."),
+    N_("Shorten it."),
+    N_("The subject is empty."),
+    N_("The subject is all in capitals."),
+    N_("Filters and readers take it for spam."),
+    N_("The subject has %(count)s characters."),
+    N_("Telephones show some 40; stay below 70."),
+    N_("There is no visible link to unsubscribe."),
+    N_("The message does not say who sends it."),
+    N_("The HTML has %(size)s kB."),
+    N_("%(count)s images have no description."),
+    N_("Give each an alt text, for those who do not see it."),
+    N_("The link to %(host)s is not encrypted."),
+    N_("The link uses the public shortener %(host)s."),
+    N_("Filters distrust them: write the whole address."),
+    N_("%(name)s is not a standard field."),
+    N_("Did you mean %(close)s?"),
+    N_("Check its spelling, or import it as an attribute."),
+    N_("There is no field %(name)s."),
+    N_("%(name)s has no fallback."),
+    N_("People without it get no message: declare one, or use a condition."),
+    N_("The message is mostly pictures."),
+    N_("Put what matters in text; filters distrust pictures."),
+    N_("A link shows %(shown)s and leads to %(host)s."),
+    N_("Filters take that for phishing: show words."),
     N_("Ask for a donation: one strong line, how far the goal is, three amounts to choose."),
     N_("Invite people to a public meeting: date card, programme, one button."),
     N_("A monthly letter: one lead story, two short ones, a figure and the dates to come."),
@@ -69,6 +139,14 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
             ]
             made.append((re.compile("".join(pieces), re.DOTALL), text))
     return tuple(made)
+
+
+def say_error(tongue: Tongue, error: TocsinError) -> str:
+    """What is wrong, what to do about it and, for a rule of a segment, where: one line for a page."""
+    parts = [say_borrowed(tongue, part) for part in (error.problem, error.advice) if part]
+    if isinstance(error, SegmentSyntaxError) and error.text.strip():
+        parts.append(f"({tongue.say('at character %(place)s', place=tongue.number(error.position + 1))})")
+    return " ".join(parts)
 
 
 def say_borrowed(tongue: Tongue, text: str) -> str:

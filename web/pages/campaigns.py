@@ -15,6 +15,7 @@ from models.states import FINAL, CampaignState, DeliveryState, campaign_may_beco
 from scheduler import campaigns as conduct
 from store import campaigns, contacts, identities, segments, templates
 from web.access import Editor, Reader, Visit
+from web.borrowed import say_error
 from web.pages.campaign_form import schedule_as_chosen, segments_line, zones_for
 from web.pages.contacts import count_contacts
 from web.pages.sketch import (
@@ -261,7 +262,7 @@ async def _sketch(
     try:
         return await draw_message(session, visit, choice, begun)
     except TocsinError as error:
-        return replace(begun, problem=str(error))
+        return replace(begun, problem=say_error(visit.tongue, error))
 
 
 def allowed(campaign: Campaign) -> dict[str, bool]:

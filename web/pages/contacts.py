@@ -16,6 +16,7 @@ from models.states import Channel, EventKind
 from store import campaigns, contacts, events, suppressions
 from store.segment_sql import matching
 from web.access import Reader, Visit
+from web.borrowed import say_error
 from web.i18n import N_
 from web.view import go, page
 from web.words import word_for
@@ -48,7 +49,7 @@ async def _list(visit: Visit, problem: str = "", status: int = 200) -> Response:
                 tree = parse_segment(rule)
                 condition, fitting = matching(tree, now=now), await count(session, tree, now)
         except SegmentError as error:
-            problem = str(error)
+            problem = say_error(visit.tongue, error)
         found = await contacts.page_contacts(
             session, condition=condition, before_id=visit.query.number("before"), limit=A_PAGE + 1
         )

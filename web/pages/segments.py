@@ -10,7 +10,7 @@ from audience.segments import ClauseCount, count, explain, parse_segment
 from models.errors import BadInputError, SegmentError
 from store import segments
 from web.access import Editor, Reader, Visit
-from web.borrowed import say_borrowed
+from web.borrowed import say_error
 from web.i18n import N_
 from web.view import go, page
 
@@ -54,7 +54,7 @@ async def examine(session: AsyncSession, visit: Visit, text: str) -> Findings:
         tree = parse_segment(text)
         return Findings(await count(session, tree, now), tuple(await explain(session, tree, now)))
     except SegmentError as error:
-        return Findings(problem=str(error))
+        return Findings(problem=say_error(visit.tongue, error))
 
 
 @router.get("/segments")
@@ -86,9 +86,7 @@ async def count_rule(visit: Reader) -> JSONResponse:
     ]
     if findings.people is not None:
         rows.append([visit.tongue.say("In this segment"), visit.tongue.number(findings.people), "will"])
-    return JSONResponse(
-        {"problem": say_borrowed(visit.tongue, findings.problem), "rows": rows, "channel": ""}
-    )
+    return JSONResponse({"problem": findings.problem, "rows": rows, "channel": ""})
 
 
 @router.post("/segments")
@@ -110,7 +108,9 @@ async def save(visit: Editor) -> Response:
                 session, name=name, text=text.strip(), tree=tree, now=visit.context.clock.now()
             )
     except BadInputError as error:
-        return _form(visit, name=name, text=text, findings=Findings(problem=str(error)), status=400)
+        return _form(
+            visit, name=name, text=text, findings=Findings(problem=say_error(visit.tongue, error)), status=400
+        )
     return go(f"/segments/{saved.id}", "segment-saved")
 
 

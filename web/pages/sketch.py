@@ -23,6 +23,7 @@ from scheduler.preview import (
 )
 from store import audiences, identities, templates
 from web.access import Visit
+from web.borrowed import say_error
 from web.forms import Form
 from web.i18n import N_, Tongue
 from web.words import word_for
@@ -95,11 +96,11 @@ async def draw(session: AsyncSession, visit: Visit, choice: Choice) -> Sketch:
     try:
         sketch = await _draw_audience(session, visit, choice)
     except TocsinError as error:
-        return Sketch(problem=str(error))
+        return Sketch(problem=say_error(visit.tongue, error))
     try:
         return await draw_message(session, visit, choice, sketch)
     except TocsinError as error:
-        return replace(sketch, problem=str(error))
+        return replace(sketch, problem=say_error(visit.tongue, error))
 
 
 async def _draw_audience(session: AsyncSession, visit: Visit, choice: Choice) -> Sketch:

@@ -14,6 +14,7 @@ from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
 from store import suppressions
 from web.access import Editor, Reader, Visit
+from web.borrowed import say_error
 from web.i18n import N_
 from web.view import go, page
 
@@ -39,7 +40,7 @@ async def look(visit: Reader) -> Response:
     try:
         address = read_address(channel, visit.form.text("address", 254))
     except BadInputError as error:
-        return await _show(visit, problem=str(error), status=400)
+        return await _show(visit, problem=say_error(visit.tongue, error), status=400)
     async with visit.context.database.read() as session:
         history = await suppressions.history(session, channel, address_hash(channel, address))
     return await _show(visit, channel=channel, address=address, history=history)
@@ -55,7 +56,7 @@ async def add(visit: Editor) -> Response:
     try:
         address = read_address(channel, visit.form.text("address", 254))
     except BadInputError as error:
-        return await _show(visit, problem=str(error), status=400)
+        return await _show(visit, problem=say_error(visit.tongue, error), status=400)
     async with visit.context.database.write() as session:
         await suppressions.suppress(
             session,
@@ -79,7 +80,7 @@ async def lift(visit: Editor) -> Response:
     try:
         address = read_address(channel, visit.form.text("address", 254))
     except BadInputError as error:
-        return await _show(visit, problem=str(error), status=400)
+        return await _show(visit, problem=say_error(visit.tongue, error), status=400)
     async with visit.context.database.write() as session:
         await suppressions.lift(
             session,

@@ -18,6 +18,7 @@ from templates import CompiledSms
 from templates.gallery import Starter, starters
 from templates.lint import Finding, Level, lint_email, lint_sms
 from web.access import Editor, Reader, Visit
+from web.borrowed import say_error
 from web.forms import Form
 from web.i18n import N_
 from web.pages.campaign_form import message_document
@@ -212,7 +213,7 @@ async def one_page(visit: Reader, template_id: int) -> Response:
     try:
         made, problem = show_example(visit, draft), ""
     except TemplateError as error:
-        made, problem = None, str(error)
+        made, problem = None, say_error(visit.tongue, error)
     return page(
         visit,
         "template.html",
