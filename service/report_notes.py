@@ -37,24 +37,31 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Shares above `amber` are told, above `red` they are grave; fewer than `fewest` are not judged."""
+    """Shares above `amber` are told, above `red` they are grave; fewer than `fewest` are not judged.
+
+    With `surely`, the whole of Wilson's 95 % interval must be above: two of sixty say nothing against a
+    limit of 2 %.
+    """
 
     amber: float
     red: float
     fewest: int = FEWEST
+    surely: bool = True
 
     def grade(self, share: Share) -> Grade:
         """How grave a share is."""
-        if share.value is None or share.whole < self.fewest:
+        if share.value is None or share.interval is None or share.whole < self.fewest:
             return Grade.GREEN
-        if share.value > self.red:
+        least = share.interval[0] if self.surely else share.value
+        if least > self.red:
             return Grade.RED
-        return Grade.AMBER if share.value > self.amber else Grade.GREEN
+        return Grade.AMBER if least > self.amber else Grade.GREEN
 
 
 HARD = Limit(0.02, 0.05)
 DEFERRALS = Limit(0.10, 0.30)
-COMPLAINTS = Limit(0.0008, 0.002, FEWEST_FOR_COMPLAINTS)
+# Providers act on complaints long before they are many enough to be sure of.
+COMPLAINTS = Limit(0.0008, 0.002, FEWEST_FOR_COMPLAINTS, surely=False)
 STOPS = Limit(0.02, 0.05)
 
 

@@ -52,10 +52,11 @@ class Figure:
 EMAIL, SMS = frozenset({Channel.EMAIL}), frozenset({Channel.SMS})
 LEGEND = MappingProxyType(
     {
-        "arrived": "accepted and not come back",
-        "put off": "asked to try later at least once",
-        "hard": "refused or came back for good",
+        "confirmed": "the operator says it was delivered",
+        "deferred": "asked to try later at least once",
+        "bounced": "came back after it was accepted, for good/for now",
         "unsub": "unsubscribed",
+        "stop": "answered STOP",
         "seeds": "in the inbox/in spam/nowhere",
         "inbox": "the share of mail in the inbox, as far as the seeds can tell",
     }
@@ -63,10 +64,15 @@ LEGEND = MappingProxyType(
 
 
 def _complaints(row: ReportRow) -> str:
-    """The rate, or that this provider tells nobody."""
+    """How many, or that this provider tells nobody."""
     if row.provider in FEEDLESS and not row.counts.complained:
         return "no feed"
-    return percent(row.counts.complaint_rate.value)
+    return f"{row.counts.complained:,}"
+
+
+def _bounces(row: ReportRow) -> str:
+    counts = row.counts
+    return f"{counts.bounced_hard:,}/{counts.bounced_soft:,}"
 
 
 def _seeds(row: ReportRow) -> str:
@@ -86,17 +92,27 @@ def _interval(row: ReportRow) -> str:
 
 FIGURES = (
     Figure("sent", lambda row: f"{row.counts.sent:,}"),
-    Figure("waiting", lambda row: f"{row.counts.waiting:,}" if row.counts.waiting else "", 120),
-    Figure("arrived", lambda row: percent(row.counts.delivery_rate.value)),
+    Figure("accepted", lambda row: f"{row.counts.accepted:,}"),
     Figure("confirmed", lambda row: f"{row.counts.delivered:,}", channels=SMS),
-    Figure("put off", lambda row: percent(row.counts.deferral_rate.value)),
-    Figure("hard", lambda row: percent(row.counts.hard_rate.value)),
-    Figure("bounced", lambda row: f"{row.counts.bounced_hard + row.counts.bounced_soft:,}", 110, EMAIL),
-    Figure("complaints", _complaints, channels=EMAIL),
-    Figure("unsub", lambda row: percent(row.counts.unsubscribe_rate.value), 92),
-    Figure("clicked", lambda row: percent(row.counts.click_rate.value), 100, EMAIL),
+    Figure("deferred", lambda row: f"{row.counts.deferred:,}"),
+    Figure("refused", lambda row: f"{row.counts.refused:,}"),
+    Figure("waiting", lambda row: f"{row.counts.waiting:,}" if row.counts.waiting else "", 120),
+    Figure("bounced", _bounces),
+    Figure("complaints", _complaints, 92, EMAIL),
+    Figure("unsub", lambda row: f"{row.counts.unsubscribed:,}", 92, EMAIL),
+    Figure("stop", lambda row: f"{row.counts.unsubscribed:,}", channels=SMS),
+    Figure("clicked", lambda row: f"{row.counts.clicked:,}", 100, EMAIL),
     Figure("seeds", _seeds, channels=EMAIL),
-    Figure("inbox", _interval, channels=EMAIL),
+    Figure("inbox", _interval, 110, EMAIL),
+)
+RATES = (
+    ("arrived", "delivery_rate", frozenset(Channel)),
+    ("deferred", "deferral_rate", frozenset(Channel)),
+    ("refused or bounced for good", "hard_rate", frozenset(Channel)),
+    ("complained", "complaint_rate", EMAIL),
+    ("unsubscribed", "unsubscribe_rate", EMAIL),
+    ("answered STOP", "unsubscribe_rate", SMS),
+    ("clicked", "click_rate", EMAIL),
 )
 
 
@@ -108,6 +124,7 @@ def print_report(report: CampaignReport, zone: str = "UTC", console: Console | N
     if len(report.by_identity) > 1:
         _print_rows(console, report, "Sender", report.by_identity, lambda row: row.identity_name)
     _print_legend(console, report)
+    _print_rates(console, report)
     _print_verdict(console, report)
     _print_refusals(console, report)
     _print_proof(console, report)
@@ -202,6 +219,17 @@ def _print_legend(console: Console, report: CampaignReport) -> None:
     if not console.is_terminal:
         console.print()
     _line(console, (" · ".join(meanings), "dim"))
+
+
+def _print_rates(console: Console, report: CampaignReport) -> None:
+    counts = report.total.counts
+    shares = [
+        f"{percent(getattr(counts, rate).value)} {word}"
+        for word, rate, channels in RATES
+        if report.channel in channels
+    ]
+    console.print()
+    _line(console, ("Rates: ", "bold"), " · ".join(shares))
 
 
 def _print_verdict(console: Console, report: CampaignReport) -> None:
