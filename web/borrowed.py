@@ -145,7 +145,8 @@ def say_error(tongue: Tongue, error: TocsinError) -> str:
     """What is wrong, what to do about it and, for a rule of a segment, where: one line for a page."""
     parts = [say_borrowed(tongue, part) for part in (error.problem, error.advice) if part]
     if isinstance(error, SegmentSyntaxError) and error.text.strip():
-        parts.append(f"({tongue.say('at character %(place)s', place=tongue.number(error.position + 1))})")
+        place = tongue.say("at character %(place)s", place=tongue.number(error.position + 1))
+        parts.append(f"({place})")
     return " ".join(parts)
 
 
