@@ -13,6 +13,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -37,6 +38,8 @@ from web import WebContext, create_app
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+MACHINE_SPAN = timedelta(seconds=2)
+"""A click sooner than this after its message arrived counts as a machine's."""
 GRACE_S = 10
 """How long open requests may take to end once the service stops."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -76,10 +79,12 @@ async def assemble(
     with_web: bool = True,
     clock: Clock | None = None,
     tune: Callable[[ConductorOptions], ConductorOptions] | None = None,
+    machine_span: timedelta = MACHINE_SPAN,
 ) -> AsyncIterator[Parts]:
     """Everything started; on the way out everything is stopped, what is on the wire being finished first.
 
-    `tune` may change how the conductor works, for a rehearsal. StoreError without a usable database,
+    `tune` may change how the conductor works and `machine_span` how fast a person may click, for a
+    rehearsal. StoreError without a usable database,
     ConflictError for a second service or a busy port. A part that fails while running ends the block with
     its error, in an ExceptionGroup.
     """
@@ -101,7 +106,7 @@ async def assemble(
         if settings.inbound_port is not None:
             parts = replace(parts, inbound_port=await _start_inbound(parts, stack))
         if door is not None:
-            server = _WebServer(_web_config(settings, _web_app(parts)))
+            server = _WebServer(_web_config(settings, _web_app(parts, machine_span)))
             serving = group.create_task(server.serve(sockets=[door]), name="web")
             stack.push_async_callback(_end_web, server, serving)
             parts = replace(parts, web_port=door.getsockname()[1])
@@ -174,7 +179,7 @@ async def _start_inbound(parts: Parts, stack: AsyncExitStack) -> int:
     return inbound.port
 
 
-def _web_app(parts: Parts) -> "FastAPI":
+def _web_app(parts: Parts, machine_span: timedelta) -> "FastAPI":
     settings = parts.settings
     token = settings.twilio_auth_token
     return create_app(
@@ -190,6 +195,7 @@ def _web_app(parts: Parts) -> "FastAPI":
             zone=settings.zone,
             language=settings.language,
             data_dir=settings.data_dir,
+            machine_span=machine_span,
         )
     )
 

@@ -25,7 +25,7 @@ from models.errors import TocsinError
 from sandbox import World, WorldOptions, WorldTally
 from scheduler import ConductorOptions, RetryPolicy
 from service import demo_cast as cast
-from service.assembly import Parts, assemble, stop_wanted
+from service.assembly import MACHINE_SPAN, Parts, assemble, stop_wanted
 from service.demo_proof import Check, compare
 from service.demo_screen import Screen
 from service.desk import Desk
@@ -121,7 +121,7 @@ async def stage(rehearsal: Rehearsal, screen: Screen) -> AsyncIterator[tuple[Wor
         await database.migrate()
         await cast.set_the_stage(database, plot, world)
         await database.close()
-        async with assemble(settings, tune=_in_a_hurry) as parts:
+        async with assemble(settings, tune=_in_a_hurry, machine_span=MACHINE_SPAN / SPEED) as parts:
             world.point_at(inbound=(LOOPBACK, parts.inbound_port or 0), web_base=settings.public_url)
             yield world, parts
 

@@ -44,15 +44,20 @@ PARTITION: tuple[tuple[str, str, str], ...] = (
 )
 """The columns that add up to the deliveries: name, heading, how many of them in a sentence."""
 ALWAYS = frozenset({"accepted", "refused", "waiting"})
-RATES: tuple[tuple[str, str, int], ...] = (
-    ("delivery_rate", N_("Delivered, of those sent"), 1),
-    ("hard_rate", N_("Refused for good, of those sent"), 2),
-    ("deferral_rate", N_("Put off, of those attempted"), 1),
-    ("complaint_rate", N_("Complaints, of those arrived"), 3),
-    ("unsubscribe_rate", N_("Unsubscribed, of those arrived"), 2),
-    ("click_rate", N_("Clicked, of those arrived"), 1),
+REACTIONS: tuple[tuple[str, str, str, str, int], ...] = (
+    ("sent", N_("Sent"), "", "", 0),
+    ("deferred", N_("Deferred"), "deferral_rate", N_("of those attempted"), 1),
+    ("refused", N_("Refused"), "", "", 0),
+    ("bounced_hard", N_("Bounced, hard"), "", "", 0),
+    ("bounced_soft", N_("Bounced, soft"), "", "", 0),
+    ("arrived", N_("Arrived"), "delivery_rate", N_("of those sent"), 1),
+    ("delivered", N_("Confirmed"), "", "", 0),
+    ("complained", N_("Complained"), "complaint_rate", N_("of those arrived"), 3),
+    ("unsubscribed", N_("Unsubscribed"), "unsubscribe_rate", N_("of those arrived"), 2),
+    ("clicked", N_("Clicked"), "click_rate", N_("of those arrived"), 1),
 )
-"""Name in the report, heading with its denominator, digits after the point."""
+"""Count in the report, heading, the share shown under it, what that is a share of, digits after the point."""
+SMS_ONLY, EMAIL_ONLY = frozenset({"delivered"}), frozenset({"complained", "clicked", "bounced_soft"})
 ENDS = (N_("Arrived"), N_("Waiting"), N_("Refused or bounced"), N_("Uncertain"), N_("Not sent"))
 """How a delivery can end, for the chart by provider."""
 ENDED = frozenset({CampaignState.FINISHED, CampaignState.CANCELLED, CampaignState.INCOMPLETE})
@@ -88,7 +93,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         ended=report.state in ENDED,
         total=total,
         columns=[(name, text) for name, text, _ in PARTITION if name in ALWAYS or getattr(total, name)],
-        rates=[rate for rate in RATES if rate[0] != "click_rate" or report.channel is Channel.EMAIL],
+        reactions=reactions_of(report.channel),
         groups=list(groups_of(report, visit.tongue)),
         pairs=pairs_of(report),
         proof=prove(report, visit.tongue),
@@ -127,6 +132,12 @@ def download(report: CampaignReport, suffix: str) -> dict[str, str]:
         "Content-Disposition": f'attachment; filename="{name}-{report.campaign_id}.{suffix}"',
         "Cache-Control": "no-store",
     }
+
+
+def reactions_of(channel: Channel) -> list[tuple[str, str, str, str, int]]:
+    """The columns that say anything about messages of this channel."""
+    silent = SMS_ONLY if channel is Channel.EMAIL else EMAIL_ONLY
+    return [reaction for reaction in REACTIONS if reaction[0] not in silent]
 
 
 def groups_of(report: CampaignReport, tongue: Tongue) -> Iterable[tuple[str, list[Line]]]:
