@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.report_files import report_csv, report_json
 from deliverability.report_values import (
+    FEEDLESS,
     CampaignReport,
     Counts,
     Moment,
@@ -103,6 +104,8 @@ def _lanes(counts: CampaignCounts, placements: Iterable[SeedPlacement]) -> dict[
 def _counts_of(lane: LaneCounts) -> Counts:
     news, states = lane.news, lane.states
     bounced, bounced_hard = news.get(EventKind.BOUNCED, 0), lane.hard.get(EventKind.BOUNCED, 0)
+    complained = news.get(EventKind.COMPLAINED, 0)
+    arrived = max(0, news.get(EventKind.ACCEPTED, 0) - bounced)
     return Counts(
         accepted=news.get(EventKind.ACCEPTED, 0),
         refused=news.get(EventKind.REFUSED, 0),
@@ -121,7 +124,8 @@ def _counts_of(lane: LaneCounts) -> Counts:
         bounced_hard=bounced_hard,
         bounced_soft=bounced - bounced_hard,
         delivered=news.get(EventKind.DELIVERED, 0),
-        complained=news.get(EventKind.COMPLAINED, 0),
+        complained=complained,
+        arrived_with_feed=arrived if complained or lane.provider not in FEEDLESS else 0,
         unsubscribed=news.get(EventKind.UNSUBSCRIBED, 0),
         clicked=news.get(EventKind.CLICKED, 0),
     )

@@ -8,6 +8,8 @@ from math import sqrt
 
 from models.states import BounceClass, CampaignState, Channel, EventKind, LeftOutReason
 
+FEEDLESS = frozenset({"gmail", "icloud", "free"})
+"""Providers that tell nobody who complained: that there is none from them means nothing."""
 NORMAL_95 = 1.959964
 """The two-sided 95 % quantile of the normal distribution."""
 
@@ -37,7 +39,7 @@ class Counts:
     The first eight add up to `deliveries`. `waiting` is not settled yet, `deferred_waiting` the part of it
     that was deferred and waits for its next attempt. `deferred` were put off at least once, `delivered`
     are confirmed by the operator (text messages), `bounced_*` came back after they were accepted,
-    `clicked` counts people.
+    `arrived_with_feed` arrived at providers that report complaints, `clicked` counts people.
     """
 
     accepted: int = 0
@@ -57,6 +59,7 @@ class Counts:
     bounced_soft: int = 0
     delivered: int = 0
     complained: int = 0
+    arrived_with_feed: int = 0
     unsubscribed: int = 0
     clicked: int = 0
     seeds_inbox: int = 0
@@ -100,8 +103,8 @@ class Counts:
 
     @property
     def complaint_rate(self) -> Share:
-        """Complaints, of those that arrived. Gmail, Apple and Free report none."""
-        return Share(self.complained, self.arrived)
+        """Complaints, of those that arrived at providers that report them."""
+        return Share(self.complained, self.arrived_with_feed)
 
     @property
     def unsubscribe_rate(self) -> Share:

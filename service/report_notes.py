@@ -11,8 +11,6 @@ from enum import StrEnum
 from deliverability.report import CampaignReport, ReportRow, Share
 from models.states import Channel
 
-FEEDLESS = frozenset({"gmail", "icloud", "free"})
-"""Providers that tell nobody who complained: no complaint there means nothing."""
 FEWEST = 30
 """Messages below which a share is not judged."""
 FEWEST_FOR_COMPLAINTS = 1000
@@ -94,7 +92,7 @@ def _rates(report: CampaignReport) -> Iterator[Note]:
         yield from _judge(row, DEFERRALS, counts.deferral_rate, "put off at least once")
         if report.channel is Channel.SMS:
             yield from _judge(row, STOPS, counts.unsubscribe_rate, "answered STOP")
-        elif row.provider not in FEEDLESS:
+        else:
             yield from _judge(row, COMPLAINTS, counts.complaint_rate, "complained")
 
 

@@ -17,9 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from deliverability.report import CampaignReport, ReportRow
-from deliverability.report_values import Refusal
+from deliverability.report_values import FEEDLESS, Refusal
 from models.states import Channel
-from service.report_notes import FEEDLESS, Grade, percent, verdict
+from service.report_notes import Grade, percent, verdict
 from service.terminal import screen, words
 
 COLOURS = MappingProxyType({Grade.GREEN: "green", Grade.AMBER: "yellow", Grade.RED: "red"})

@@ -327,3 +327,20 @@ def test_few_seeds_give_a_wide_interval(part: int, whole: int, low: float, high:
 
 def test_a_share_of_nothing_has_no_value() -> None:
     assert (Share(0, 0).value, Share(0, 0).interval) == (None, None)
+
+
+async def test_complaints_are_a_share_of_what_arrived_where_they_are_told(database: Database) -> None:
+    history = [
+        ("gmail", "accepted", []),
+        ("gmail", "accepted", []),
+        ("orange", "accepted", ["complained"]),
+        ("orange", "accepted", ["bounced"]),
+        ("orange", "accepted", []),
+    ]
+    async with database.write() as session:
+        campaign = await a_launched_campaign(session)
+        await a_history(session, campaign, history)
+    async with database.read() as session:
+        report = await campaign_report(session, campaign.id, START)
+    rate = report.total.counts.complaint_rate
+    assert (rate.part, rate.whole) == (1, 2)

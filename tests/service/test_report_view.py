@@ -19,7 +19,13 @@ START = datetime(2026, 3, 12, 17, 30, tzinfo=UTC)
 
 def some_counts(*, accepted: int, refused: int = 0, **others: int) -> Counts:
     deliveries = accepted + refused
-    return Counts(accepted=accepted, refused=refused, deliveries=deliveries, attempted=deliveries, **others)
+    return Counts(
+        accepted=accepted,
+        refused=refused,
+        deliveries=deliveries,
+        attempted=deliveries,
+        **{"arrived_with_feed": accepted, **others},
+    )
 
 
 def a_report(channel: Channel = Channel.EMAIL, **providers: Counts) -> CampaignReport:
@@ -96,9 +102,11 @@ def test_seeds_are_shown_with_what_they_prove() -> None:
 
 
 def test_a_provider_that_tells_nobody_of_complaints_is_not_given_a_rate() -> None:
-    text = printed(a_report(gmail=GOOD, orange=replace(GOOD, complained=1)))
+    silent = replace(GOOD, arrived_with_feed=0)
+    text = printed(a_report(gmail=silent, orange=replace(GOOD, complained=1)))
     assert "no feed" in text
-    assert f"{percent(1 / 31_660)} complained" in text
+    # Of those who arrived where complaints are told, and not of all.
+    assert f"{percent(1 / 15_830)} complained" in text
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])

@@ -52,7 +52,7 @@ REACTIONS: tuple[tuple[str, str, str, str, int], ...] = (
     ("bounced_soft", N_("Bounced, soft"), "", "", 0),
     ("arrived", N_("Arrived"), "delivery_rate", N_("of those sent"), 1),
     ("delivered", N_("Confirmed"), "", "", 0),
-    ("complained", N_("Complained"), "complaint_rate", N_("of those arrived"), 3),
+    ("complained", N_("Complained"), "complaint_rate", N_("where they are told"), 3),
     ("unsubscribed", N_("Unsubscribed"), "unsubscribe_rate", N_("of those arrived"), 2),
     ("clicked", N_("Clicked"), "click_rate", N_("of those arrived"), 1),
 )
@@ -146,7 +146,11 @@ def groups_of(report: CampaignReport, tongue: Tongue) -> Iterable[tuple[str, lis
     if len(report.by_provider) > 1:
         yield (
             tongue.say("By mailbox provider"),
-            [Line(say_borrowed(tongue, row.provider_name), row.counts) for row in report.by_provider],
+            [
+                Line(say_borrowed(tongue, row.provider_name), row.counts)
+                for row in report.by_provider
+                if row.counts.deliveries  # a provider of seeds alone has its own table
+            ],
         )
     if len(report.by_identity) > 1:
         yield tongue.say("By identity"), [Line(row.identity_name, row.counts) for row in report.by_identity]
@@ -155,7 +159,7 @@ def groups_of(report: CampaignReport, tongue: Tongue) -> Iterable[tuple[str, lis
 def pairs_of(report: CampaignReport) -> Sequence[ReportRow]:
     """Identity × provider; empty when it would only repeat another table."""
     crossed = len(report.by_identity) > 1 and len(report.by_provider) > 1
-    return report.by_identity_and_provider if crossed else ()
+    return [row for row in report.by_identity_and_provider if row.counts.deliveries] if crossed else ()
 
 
 def prove(report: CampaignReport, tongue: Tongue) -> Proof:
