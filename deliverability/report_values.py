@@ -164,6 +164,16 @@ class Refusal:
     example: str
     deliveries: int
 
+    @property
+    def said(self) -> str:
+        """The reply with its code and status, which many servers repeat in their text."""
+        text = self.example.strip()
+        if self.code is not None and text.startswith(str(self.code)):
+            return text
+        if self.enhanced and not text.startswith(self.enhanced):
+            text = f"{self.enhanced} {text}"
+        return text if self.code is None else f"{self.code} {text}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:

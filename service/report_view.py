@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deliverability.report import CampaignReport, ReportRow
-from deliverability.report_values import FEEDLESS, Refusal
+from deliverability.report_values import FEEDLESS
 from models.states import Channel
 from service.report_notes import Grade, percent, verdict
 from service.terminal import screen, words
@@ -255,20 +255,10 @@ def _print_refusals(console: Console, report: CampaignReport) -> None:
         if refusal.bounce_class is not None:
             line.append(f", {words(refusal.bounce_class)}")
         console.print(line)
-        said = Text(_said(refusal), style="dim")
+        said = Text(refusal.said, style="dim")
         if console.is_terminal:
             said.truncate(max(20, console.width - 9), overflow="ellipsis")
         console.print(Padding(said, (0, 0, 0, 9), expand=False), soft_wrap=not console.is_terminal)
-
-
-def _said(refusal: Refusal) -> str:
-    """The reply with its code and status, which many servers repeat in their text."""
-    text = refusal.example.strip()
-    if refusal.code is not None and text.startswith(str(refusal.code)):
-        return text
-    if refusal.enhanced and not text.startswith(refusal.enhanced):
-        text = f"{refusal.enhanced} {text}"
-    return text if refusal.code is None else f"{refusal.code} {text}".rstrip()
 
 
 def _print_proof(console: Console, report: CampaignReport) -> None:

@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.report import Counts, Share, campaign_report, report_csv, report_json, wilson_interval
 from deliverability.report_files import safe_cell
+from deliverability.report_values import Refusal
 from models.campaign import Campaign, LeftOut
 from models.delivery import Delivery
 from models.errors import NotFoundError
@@ -344,3 +345,20 @@ async def test_complaints_are_a_share_of_what_arrived_where_they_are_told(databa
         report = await campaign_report(session, campaign.id, START)
     rate = report.total.counts.complaint_rate
     assert (rate.part, rate.whole) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "enhanced", "example", "said"),
+    [
+        (550, "5.1.1", "unknown user", "550 5.1.1 unknown user"),
+        (550, "5.1.1", "5.1.1 unknown user", "550 5.1.1 unknown user"),
+        (550, "5.1.1", "550 5.1.1 unknown user", "550 5.1.1 unknown user"),
+        (30005, None, "", "30005"),
+        (None, None, "connection lost", "connection lost"),
+    ],
+)
+def test_an_answer_is_shown_with_its_code_once(
+    code: int | None, enhanced: str | None, example: str, said: str
+) -> None:
+    refusal = Refusal("orange", "Orange", EventKind.REFUSED, None, code, enhanced, example, 1)
+    assert refusal.said == said
