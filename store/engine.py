@@ -63,6 +63,7 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True) -> AsyncEngine:
         engine = create_async_engine(
             url,
             connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None},
+            hide_parameters=True,  # errors are logged, addresses are not
             **(
                 {"pool_size": 1 if writes else 4, "max_overflow": 0, "pool_timeout": 120}
                 if pooled
@@ -77,7 +78,10 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True) -> AsyncEngine:
     )
     # UTC whatever the server is set to: moments are compared in SQL.
     return create_async_engine(
-        url, connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=UTC"}, **options
+        url,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=UTC"},
+        hide_parameters=True,  # errors are logged, addresses are not
+        **options,
     )
 
 

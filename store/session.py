@@ -12,7 +12,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -24,7 +25,13 @@ SERVICE_LOCK = 0x70C51  # PostgreSQL advisory lock: one conducting service a dat
 DISK_FULL_WORDS = ("disk is full", "no space left", "disk full", "disk i/o error")
 
 
-def _plain(error: DBAPIError) -> StoreError:
+UNUSABLE = (OperationalError, InterfaceError, PoolTimeoutError)
+"""What comes and goes with the database: the server, the connection, a free place in the pool."""
+
+
+def _plain(error: DBAPIError | PoolTimeoutError) -> StoreError:
+    if isinstance(error, PoolTimeoutError):
+        return StoreError("Every connection to the database is taken.", "Try again in a moment.")
     words = str(error.orig).strip().splitlines()
     cause = words[0] if words else type(error.orig).__name__
     if any(sign in cause.lower() for sign in DISK_FULL_WORDS):
@@ -59,7 +66,7 @@ class Database:
         async with AsyncSession(self._reader, expire_on_commit=False) as session:
             try:
                 yield session
-            except OperationalError as error:
+            except UNUSABLE as error:
                 raise _plain(error) from error
 
     @asynccontextmanager
@@ -69,7 +76,7 @@ class Database:
             try:
                 yield session
                 await session.commit()
-            except OperationalError as error:
+            except UNUSABLE as error:
                 raise _plain(error) from error
 
     async def migrate(self) -> None:
