@@ -30,6 +30,7 @@ class Delivery(SQLModel, table=True):
             "identity_id",
             "provider",
             "due_at",
+            "id",
             postgresql_where=sa.text("state IN ('queued', 'deferred')"),
             sqlite_where=sa.text("state IN ('queued', 'deferred')"),
         ),
@@ -39,6 +40,13 @@ class Delivery(SQLModel, table=True):
             "leased_until",
             postgresql_where=sa.text("state IN ('claimed', 'sending')"),
             sqlite_where=sa.text("state IN ('claimed', 'sending')"),
+        ),
+        # Serves the sweep: what must not leave any more.
+        sa.Index(
+            "ix_delivery_not_after",
+            "not_after",
+            postgresql_where=sa.text("state IN ('queued', 'deferred', 'held') AND not_after IS NOT NULL"),
+            sqlite_where=sa.text("state IN ('queued', 'deferred', 'held') AND not_after IS NOT NULL"),
         ),
         sa.Index("ix_delivery_campaign_state", "campaign_id", "state"),
         sa.Index("ix_delivery_provider_message_id", "provider_message_id"),

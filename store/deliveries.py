@@ -16,10 +16,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import Campaign
 from models.columns import UtcDateTime
 from models.delivery import Delivery
-from models.states import CLAIMABLE, CampaignState, Channel, DeliveryState
+from models.states import CampaignState, Channel, DeliveryState
 from store.engine import skips_locked_rows
+from store.events import storable
 
 NO_SYNC = {"synchronize_session": False}
+BITE = 1000
+"""Deliveries closed in one transaction: others must be able to write in between."""
+_S = DeliveryState
+# In the order of the partial indexes' conditions: SQLite compares them word for word.
+_CLAIMABLE = (_S.QUEUED, _S.DEFERRED)
+_LEASED = (_S.CLAIMED, _S.SENDING)
+_STOPPABLE = (_S.QUEUED, _S.DEFERRED, _S.HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,11 @@ def _of_sending_campaigns() -> sa.ColumnElement[bool]:
     # A pause or a cancellation takes hold here, before anything else is asked.
     sending = select(Campaign.id).where(Campaign.state == CampaignState.SENDING)
     return col(Delivery.campaign_id).in_(sending)
+
+
+def _stands(states: Sequence[DeliveryState]) -> sa.ColumnElement[bool]:
+    # Spelt out, not as parameters: SQLite would not see that a partial index serves.
+    return col(Delivery.state).in_([sa.literal_column(f"'{state.value}'") for state in states])
 
 
 async def get_delivery(session: AsyncSession, delivery_id: int) -> Delivery | None:
@@ -62,7 +75,7 @@ async def due_lanes(session: AsyncSession, now: datetime) -> list[Lane]:
     """Lanes that have something due at `now`. Served by ix_delivery_due."""
     wanted = (
         select(Delivery.identity_id, Delivery.provider)
-        .where(col(Delivery.state).in_(CLAIMABLE), col(Delivery.due_at) <= now, _of_sending_campaigns())
+        .where(_stands(_CLAIMABLE), col(Delivery.due_at) <= now, _of_sending_campaigns())
         .distinct()
     )
     return [Lane(identity_id, provider) for identity_id, provider in (await session.exec(wanted)).all()]
@@ -80,7 +93,7 @@ async def claim_due(
         .where(
             Delivery.identity_id == lane.identity_id,
             Delivery.provider == lane.provider,
-            col(Delivery.state).in_(CLAIMABLE),
+            _stands(_CLAIMABLE),
             col(Delivery.due_at) <= now,
             _of_sending_campaigns(),
         )
@@ -89,9 +102,11 @@ async def claim_due(
     )
     if skips_locked_rows(session):
         due = due.with_for_update(skip_locked=True)
+    # A CTE is asked once; PostgreSQL may ask a subquery again for each row, past the limit.
+    taken = due.cte("due")
     claim = (
         sa.update(Delivery)
-        .where(col(Delivery.id).in_(due))
+        .where(col(Delivery.id).in_(select(taken.c.id)))
         .values(state=DeliveryState.CLAIMED, claim_token=token, leased_until=now + lease)
         .returning(Delivery)
         .execution_options(populate_existing=True, **NO_SYNC)
@@ -127,6 +142,21 @@ async def mark_sending(
     return set((await session.exec(mark)).scalars().all())
 
 
+async def extend_lease(session: AsyncSession, ids: Collection[int], *, token: str, until: datetime) -> None:
+    """Keep deliveries that are still on the wire: a server may take its time (RFC 5321 section 4.5.3.2)."""
+    keep = (
+        sa.update(Delivery)
+        .where(
+            col(Delivery.id).in_(ids),
+            col(Delivery.claim_token) == token,
+            col(Delivery.state) == DeliveryState.SENDING,
+        )
+        .values(leased_until=until)
+        .execution_options(**NO_SYNC)
+    )
+    await session.exec(keep)
+
+
 async def settle(
     session: AsyncSession,
     delivery_id: int,
@@ -145,7 +175,7 @@ async def settle(
     """
     values: dict[str, object] = {
         "state": to,
-        "reason": reason[:200],
+        "reason": storable(reason)[:200],
         "claim_token": None,
         "leased_until": None,
     }
@@ -154,7 +184,7 @@ async def settle(
     else:
         values["settled_at"] = now
     if provider_message_id is not None:
-        values["provider_message_id"] = provider_message_id
+        values["provider_message_id"] = storable(provider_message_id)[:200]
     change = (
         sa.update(Delivery)
         .where(
@@ -168,6 +198,16 @@ async def settle(
     return (await session.exec(change)).rowcount == 1
 
 
+# One that was tried before is deferred, not new.
+_RETURNED: dict[str, object] = {
+    "state": sa.case(
+        (col(Delivery.attempts) > 0, DeliveryState.DEFERRED.value), else_=DeliveryState.QUEUED.value
+    ),
+    "claim_token": None,
+    "leased_until": None,
+}
+
+
 async def hand_back(session: AsyncSession, ids: Collection[int], *, token: str) -> int:
     """Give claimed deliveries that were not sent back to the queue, as due as they were."""
     back = (
@@ -177,14 +217,7 @@ async def hand_back(session: AsyncSession, ids: Collection[int], *, token: str) 
             col(Delivery.claim_token) == token,
             col(Delivery.state) == DeliveryState.CLAIMED,
         )
-        .values(
-            # One that was tried before is deferred, not new.
-            state=sa.case(
-                (col(Delivery.attempts) > 0, DeliveryState.DEFERRED.value), else_=DeliveryState.QUEUED.value
-            ),
-            claim_token=None,
-            leased_until=None,
-        )
+        .values(**_RETURNED)
         .execution_options(**NO_SYNC)
     )
     return (await session.exec(back)).rowcount
@@ -194,24 +227,25 @@ async def requeue_lapsed(session: AsyncSession, now: datetime) -> int:
     """Take back claims whose lease ran out before anything was sent. Served by ix_delivery_leased."""
     back = (
         sa.update(Delivery)
-        .where(col(Delivery.state) == DeliveryState.CLAIMED, col(Delivery.leased_until) < now)
-        .values(
-            state=sa.case(
-                (col(Delivery.attempts) > 0, DeliveryState.DEFERRED.value), else_=DeliveryState.QUEUED.value
-            ),
-            claim_token=None,
-            leased_until=None,
+        .where(
+            _stands(_LEASED), col(Delivery.state) == DeliveryState.CLAIMED, col(Delivery.leased_until) < now
         )
+        .values(**_RETURNED)
         .execution_options(**NO_SYNC)
     )
     return (await session.exec(back)).rowcount
 
 
 async def abandon_lapsed(session: AsyncSession, now: datetime) -> Sequence[Delivery]:
-    """Deliveries whose worker vanished with them on the wire: uncertain, and never resent by themselves."""
+    """Deliveries whose worker vanished with them on the wire: uncertain, and never resent by themselves.
+
+    Served by ix_delivery_leased.
+    """
     change = (
         sa.update(Delivery)
-        .where(col(Delivery.state) == DeliveryState.SENDING, col(Delivery.leased_until) < now)
+        .where(
+            _stands(_LEASED), col(Delivery.state) == DeliveryState.SENDING, col(Delivery.leased_until) < now
+        )
         .values(
             state=DeliveryState.UNCERTAIN,
             reason="the worker ended between the message and the answer",
@@ -232,14 +266,14 @@ async def close_waiting(
     now: datetime,
     reason: str,
     campaign_id: int | None = None,
-    limit: int = 1000,
+    limit: int = BITE,
 ) -> Sequence[Delivery]:
     """End deliveries that have not left: all of a campaign, or those past their `not_after`.
 
-    At most `limit` at a time; what a worker holds is left to that worker.
+    At most `limit` at a time; what a worker holds is left to that worker. Served by
+    ix_delivery_campaign_state and ix_delivery_not_after.
     """
-    stoppable = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.HELD)
-    wanted = select(Delivery.id).where(col(Delivery.state).in_(stoppable)).limit(limit)
+    wanted = select(Delivery.id).where(_stands(_STOPPABLE)).limit(limit)
     if campaign_id is None:
         wanted = wanted.where(col(Delivery.not_after) <= now)
     else:
@@ -248,12 +282,23 @@ async def close_waiting(
         wanted = wanted.with_for_update(skip_locked=True)
     change = (
         sa.update(Delivery)
-        .where(col(Delivery.id).in_(wanted), col(Delivery.state).in_(stoppable))
+        .where(col(Delivery.id).in_(select(wanted.cte("wanted").c.id)), _stands(_STOPPABLE))
         .values(state=to, reason=reason, settled_at=now)
         .returning(Delivery)
         .execution_options(populate_existing=True, **NO_SYNC)
     )
     return (await session.exec(change)).scalars().all()
+
+
+async def release_held(session: AsyncSession, campaign_id: int, now: datetime) -> int:
+    """Put what was held back into the queue, due at once; how many. Served by ix_delivery_campaign_state."""
+    release = (
+        sa.update(Delivery)
+        .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.HELD)
+        .values(state=DeliveryState.QUEUED, reason="", due_at=now, settled_at=None)
+        .execution_options(**NO_SYNC)
+    )
+    return (await session.exec(release)).rowcount
 
 
 async def settle_uncertain(

@@ -411,7 +411,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_delivery_contact_id"), ["contact_id"], unique=False)
         batch_op.create_index(
             "ix_delivery_due",
-            ["identity_id", "provider", "due_at"],
+            ["identity_id", "provider", "due_at", "id"],
             unique=False,
             postgresql_where=sa.text("state IN ('queued', 'deferred')"),
             sqlite_where=sa.text("state IN ('queued', 'deferred')"),
@@ -422,6 +422,13 @@ def upgrade() -> None:
             unique=False,
             postgresql_where=sa.text("state IN ('claimed', 'sending')"),
             sqlite_where=sa.text("state IN ('claimed', 'sending')"),
+        )
+        batch_op.create_index(
+            "ix_delivery_not_after",
+            ["not_after"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('queued', 'deferred', 'held') AND not_after IS NOT NULL"),
+            sqlite_where=sa.text("state IN ('queued', 'deferred', 'held') AND not_after IS NOT NULL"),
         )
         batch_op.create_index("ix_delivery_provider_message_id", ["provider_message_id"], unique=False)
 
@@ -493,6 +500,11 @@ def downgrade() -> None:
     op.drop_table("left_out")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index("ix_delivery_provider_message_id")
+        batch_op.drop_index(
+            "ix_delivery_not_after",
+            postgresql_where=sa.text("state IN ('queued', 'deferred', 'held') AND not_after IS NOT NULL"),
+            sqlite_where=sa.text("state IN ('queued', 'deferred', 'held') AND not_after IS NOT NULL"),
+        )
         batch_op.drop_index(
             "ix_delivery_leased",
             postgresql_where=sa.text("state IN ('claimed', 'sending')"),
