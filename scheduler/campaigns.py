@@ -96,11 +96,16 @@ def instant(local_time: datetime, zone: str) -> datetime:
     if local_time.tzinfo is not None:
         raise BadInputError("The local time carries an offset.", "Give a wall-clock time and a zone name.")
     try:
-        return local_time.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+        named = ZoneInfo(zone)
+    # OSError: the name of a folder of zones ("Europe"), or one no file could have.
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadInputError(
             f"There is no time zone {zone!r}.", "Write a name such as Europe/Paris or America/Cayenne."
         ) from error
+    try:
+        return local_time.replace(tzinfo=named).astimezone(UTC)
+    except OverflowError as error:
+        raise BadInputError("This moment is beyond the calendar.", "Choose one nearer to now.") from error
 
 
 async def schedule(
@@ -148,37 +153,55 @@ async def resume(session: AsyncSession, campaign_id: int, now: datetime) -> Camp
 
 
 async def cancel(session: AsyncSession, campaign_id: int, now: datetime) -> Campaign:
-    """Stop for good: what has not left never will, each such delivery is marked so."""
+    """Stop for good: what has not left never will. Each such delivery is marked so, in time by the sweep."""
     campaign = await campaigns.get_campaign(session, campaign_id)
     await _move(session, campaign, C.CANCELLED, now)
     campaign.finished_at = now
     session.add(campaign)
     await session.flush()
-    await _close(session, campaign_id, now)
+    await _close_some(session, campaign_id, now)
     return campaign
 
 
-async def close_cancelled(session: AsyncSession, now: datetime) -> None:
-    """End what a worker held while its campaign was cancelled, and has handed back since."""
-    for campaign_id in await campaigns.cancelled_with_leftovers(session):
-        await _close(session, campaign_id, now)
+async def release(session: AsyncSession, campaign_id: int, now: datetime) -> int:
+    """Try what was held back again, once its reason is mended; how many.
+
+    ConflictError for a campaign that is neither sending nor paused.
+    """
+    campaign = await campaigns.get_campaign(session, campaign_id)
+    if campaign.state not in {C.SENDING, C.PAUSED}:
+        raise ConflictError(
+            f"The campaign {campaign.name!r} is {campaign.state}: nothing of it can be released.",
+            "Look at its page for what it allows now.",
+        )
+    return await deliveries.release_held(session, campaign_id, now)
 
 
-async def _close(session: AsyncSession, campaign_id: int, now: datetime) -> None:
-    while closed := await deliveries.close_waiting(
+async def close_cancelled(session: AsyncSession, now: datetime) -> bool:
+    """End some of what cancelled campaigns left: the rest of many, or what a worker has handed back since.
+
+    True when there may be more, for another transaction: a million rows in one would keep everybody waiting.
+    """
+    leftovers = await campaigns.cancelled_with_leftovers(session)
+    return any([await _close_some(session, campaign_id, now) for campaign_id in leftovers])
+
+
+async def _close_some(session: AsyncSession, campaign_id: int, now: datetime) -> bool:
+    closed = await deliveries.close_waiting(
         session,
         to=DeliveryState.CANCELLED,
         now=now,
         reason="campaign cancelled",
         campaign_id=campaign_id,
-    ):
-        told = [
-            event_about(
-                row, EventKind.CANCELLED, source="campaign", source_id=f"{row.id}/cancelled", at=now, now=now
-            )
-            for row in closed
-        ]
-        await events.append_many(session, told)
+    )
+    told = [
+        event_about(
+            row, EventKind.CANCELLED, source="campaign", source_id=f"{row.id}/cancelled", at=now, now=now
+        )
+        for row in closed
+    ]
+    await events.append_many(session, told)
+    return len(closed) == deliveries.BITE
 
 
 async def _move(session: AsyncSession, campaign: Campaign, following: CampaignState, now: datetime) -> None:

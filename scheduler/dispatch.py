@@ -8,21 +8,26 @@ pause, an unsubscribe or a crash falls on one side of it or the other and never 
 import asyncio
 import logging
 import uuid
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.clock import Clock
 from models.contact import Contact
 from models.delivery import Delivery
 from models.errors import StoreError, TocsinError
 from models.keyring import Keyring
+from models.providers import SMS
 from models.states import Channel
 from models.suppression import address_hash
-from models.values import Envelope, Outcome
+from models.values import Envelope
 from scheduler import gates
 from scheduler.content import Addresses, Content, content_of, people
 from scheduler.gates import Stop
+from scheduler.handover import Departure, Handover
 from scheduler.pacing import (
     Limit,
     Pace,
@@ -30,11 +35,13 @@ from scheduler.pacing import (
     departures,
     from_microseconds,
     limits_of,
+    provider_key,
     to_microseconds,
 )
 from scheduler.post import Desk, open_desk, write_envelope
 from scheduler.recording import Recorder
 from scheduler.retry import RetryPolicy
+from scheduler.senders import NOT_SENDING
 from sender import Transport
 from store import Database, deliveries, identities, suppressions
 from store import pace as pace_rows
@@ -42,6 +49,14 @@ from store.deliveries import Lane
 
 log = logging.getLogger(__name__)
 
+CONTENTS_KEPT = 32
+"""Compiled campaigns kept at hand; one more, and the one used longest ago is compiled anew when needed."""
+DESK_LIFE = timedelta(seconds=10)
+"""How long an identity's rate, state and keys are taken for known."""
+NO_TRANSPORT = {
+    Channel.EMAIL: "This installation sends no e-mail. Set TOCSIN_SMTP_URL and start again.",
+    Channel.SMS: "This installation sends no text messages. Set TOCSIN_TWILIO_ACCOUNT_SID and start again.",
+}
 ON_THE_WIRE = 8
 """Messages of one lane handed over at a time: the most that a crash can leave uncertain in a lane."""
 
@@ -92,39 +107,68 @@ class Dispatcher:
         self._keyring = keyring
         self._options = options
         self._recorder = Recorder(options.retry, options.pace)
-        self._contents: dict[int, Content] = {}
+        self._handover = Handover(database, clock, transports, self._recorder, options.lease)
+        self._contents: OrderedDict[int, Content | Stop] = OrderedDict()
         self._stopping = False
+        self.obstacles: dict[tuple[int, Channel], str] = {}
+        """Why an identity sends nothing at present, in words for people; gone when it does again."""
 
     def stop(self) -> None:
         """Send nothing new: batches under way are handed back after what is on the wire is recorded."""
         self._stopping = True
 
     async def drain(self, lane: Lane) -> None:
-        """Send everything that is due in a lane."""
-        channel = Channel.SMS if lane.provider == "sms" else Channel.EMAIL
-        if channel not in self._transports:
-            return
-        desk = await self._desk(lane, channel)
-        rate = desk.identity.emails_per_second if channel is Channel.EMAIL else desk.identity.sms_per_second
-        limits = limits_of(channel, lane.identity_id, lane.provider, rate, self._options.pace)
+        """Send everything that is due in a lane; what stands in the way is told in `obstacles`."""
+        channel = Channel.SMS if lane.provider == SMS else Channel.EMAIL
+        desk: Desk | None = None
+        stale_at = self._clock.now()
         while not self._stopping:
+            # An identity may be suspended, or slowed, while a long lane is emptied.
+            if desk is None or self._clock.now() >= stale_at:
+                desk = await self._desk(lane, channel)
+                stale_at = self._clock.now() + DESK_LIFE
+            if desk is None:
+                return
+            limits = self._limits(lane, desk, channel)
             # A provider that asked for a rest gets it: nothing is claimed, the sweep asks again.
-            if await self._opens_at(limits) > self._clock.now() + self._options.patience:
+            if await self._opens_at(lane, limits) > self._clock.now() + self._options.patience:
                 return
             batch = await self._claim(lane, desk, limits)
             if batch is None:
                 return
             await self._send_batch(batch)
 
-    async def _desk(self, lane: Lane, channel: Channel) -> Desk:
-        async with self._database.read() as session:
-            identity = await identities.get_identity(session, lane.identity_id)
-            keys = await identities.keys_of(session, lane.identity_id)
-        return await asyncio.to_thread(open_desk, identity, keys, self._keyring, channel)
+    async def _desk(self, lane: Lane, channel: Channel) -> Desk | None:
+        """The desk that sends in a lane, None when it cannot at present: what is due waits."""
+        place = (lane.identity_id, channel)
+        if channel not in self._transports:
+            self.obstacles[place] = NO_TRANSPORT[channel]
+            return None
+        try:
+            async with self._database.read() as session:
+                identity = await identities.get_identity(session, lane.identity_id)
+                keys = await identities.keys_of(session, lane.identity_id)
+            if identity.state in NOT_SENDING:
+                self.obstacles[place] = f"The identity {identity.key!r} is {identity.state}."
+                return None
+            desk = await asyncio.to_thread(open_desk, identity, keys, self._keyring, channel)
+        except StoreError:
+            raise
+        except TocsinError as error:
+            self.obstacles[place] = str(error)
+            return None
+        self.obstacles.pop(place, None)
+        return desk
 
-    async def _opens_at(self, limits: Sequence[Limit]) -> datetime:
+    def _limits(self, lane: Lane, desk: Desk, channel: Channel) -> list[Limit]:
+        rate = desk.identity.emails_per_second if channel is Channel.EMAIL else desk.identity.sms_per_second
+        return limits_of(channel, lane.identity_id, lane.provider, rate, self._options.pace)
+
+    async def _opens_at(self, lane: Lane, limits: Sequence[Limit]) -> datetime:
+        # The provider's row also where it sets no rate of its own, as for text messages: it may be shut.
+        keys = {limit.key for limit in limits} | {provider_key(lane.provider)}
         async with self._database.read() as session:
-            arrivals = await pace_rows.arrivals(session, [limit.key for limit in limits])
+            arrivals = await pace_rows.arrivals(session, keys)
         return from_microseconds(max(arrivals, default=0))
 
     async def _claim(self, lane: Lane, desk: Desk, limits: Sequence[Limit]) -> Batch | None:
@@ -154,8 +198,8 @@ class Dispatcher:
                 await self._hand_back(rest, batch.token)
 
     async def _send_some(self, batch: Batch, rows: Sequence[Delivery]) -> None:
-        contacts = await self._people(rows)
-        envelopes, unwritten = await self._write(batch.desk, rows, contacts)
+        contacts, contents = await self._materials(rows)
+        envelopes, unwritten = await self._write(batch.desk, rows, contacts, contents)
         # Slots are taken once the messages are written, so that they leave evenly and not in a bunch.
         leave_at = await self._reserve(batch.limits, len(rows))
         await self._clock.sleep(leave_at[0] - self._clock.now())
@@ -163,13 +207,13 @@ class Dispatcher:
         going = [row for row in rows if row.id in cleared]
         # Late together: a slow database must not turn even steps into a bunch.
         lag = max(timedelta(0), self._clock.now() - leave_at[0])
-        async with asyncio.TaskGroup() as tasks:
-            sending = [
-                tasks.create_task(self._send_one(row, envelopes[row.id], moment + lag))
+        await self._handover.carry(
+            [
+                Departure(row, envelopes[row.id], moment + lag)
                 for row, moment in zip(going, leave_at, strict=False)
-            ]
-        outcomes = [task.result() for task in sending]
-        await self._record(batch.token, list(zip(going, outcomes, strict=True)))
+            ],
+            token=batch.token,
+        )
 
     async def _reserve(self, limits: Sequence[Limit], count: int) -> list[datetime]:
         now_us = to_microseconds(self._clock.now())
@@ -182,16 +226,35 @@ class Dispatcher:
             ]
         return departures(first_slots, limits, count)
 
-    async def _people(self, rows: Sequence[Delivery]) -> dict[int, tuple[Contact, list[str]]]:
+    async def _materials(
+        self, rows: Sequence[Delivery]
+    ) -> tuple[dict[int, tuple[Contact, list[str]]], dict[int, Content | Stop]]:
+        """Who the deliveries go to, and what their campaigns say."""
         async with self._database.read() as session:
-            for campaign_id in {row.campaign_id for row in rows} - self._contents.keys():
-                self._contents[campaign_id] = await content_of(
-                    session, campaign_id, language=self._options.language
-                )
-            return await people(session, [row.contact_id for row in rows if row.contact_id is not None])
+            contents = {
+                number: await self._content(session, number) for number in {row.campaign_id for row in rows}
+            }
+            contacts = await people(session, [row.contact_id for row in rows if row.contact_id is not None])
+        return contacts, contents
+
+    async def _content(self, session: AsyncSession, campaign_id: int) -> Content | Stop:
+        known = self._contents.pop(campaign_id, None)
+        if not isinstance(known, Content):
+            try:
+                known = await content_of(session, campaign_id, language=self._options.language)
+            except TocsinError as error:
+                known = gates.hold(str(error))
+        self._contents[campaign_id] = known
+        if len(self._contents) > CONTENTS_KEPT:
+            self._contents.popitem(last=False)
+        return known
 
     async def _write(
-        self, desk: Desk, rows: Sequence[Delivery], contacts: Mapping[int, tuple[Contact, list[str]]]
+        self,
+        desk: Desk,
+        rows: Sequence[Delivery],
+        contacts: Mapping[int, tuple[Contact, list[str]]],
+        contents: Mapping[int, Content | Stop],
     ) -> tuple[dict[int, Envelope], dict[int, Stop]]:
         """Envelopes by delivery number, and those that could not be written with the reason."""
         now = self._clock.now()
@@ -203,17 +266,19 @@ class Dispatcher:
                 person = contacts.get(row.contact_id) if row.contact_id is not None else None
                 if person is None and row.contact_id is not None:
                     continue  # gone: the gate says so
+                content = contents[row.campaign_id]
+                if isinstance(content, Stop):
+                    unwritten[row.id] = content
+                    continue
                 try:
                     envelopes[row.id] = write_envelope(
-                        desk,
-                        row,
-                        content=self._contents[row.campaign_id],
-                        person=person,
-                        addresses=self._addresses,
-                        now=now,
+                        desk, row, content=content, person=person, addresses=self._addresses, now=now
                     )
                 except TocsinError as error:
                     unwritten[row.id] = gates.hold(str(error))
+                except Exception as error:  # one message must not hold up its lane for ever
+                    log.exception("message not written", extra={"delivery_id": row.id})
+                    unwritten[row.id] = gates.hold(f"the message cannot be written: {type(error).__name__}")
             return envelopes, unwritten
 
         return await asyncio.to_thread(write_all)
@@ -254,27 +319,6 @@ class Dispatcher:
             if left := set(may_go) - cleared:
                 await deliveries.hand_back(session, left, token=token)
             return cleared
-
-    async def _send_one(self, row: Delivery, envelope: Envelope, leave_at: datetime) -> Outcome:
-        await self._clock.sleep(leave_at - self._clock.now())
-        return await self._transports[row.channel].send(envelope, provider=row.provider)
-
-    async def _record(self, token: str, results: Sequence[tuple[Delivery, Outcome]]) -> None:
-        """Write the outcomes, however long the database is away: they are held here until it is back."""
-        wait = timedelta(milliseconds=200)
-        while results:
-            now = self._clock.now()
-            try:
-                async with self._database.write() as session:
-                    for row, outcome in results:
-                        if not await self._recorder.outcome(session, row, outcome, token=token, now=now):
-                            log.warning("outcome came after the lease", extra={"delivery_id": row.id})
-            except StoreError:
-                log.warning("outcomes wait for the database", extra={"outcomes": len(results)})
-                await self._clock.sleep(wait)
-                wait = min(wait * 2, timedelta(seconds=5))
-            else:
-                return
 
     async def _hand_back(self, ids: Sequence[int], token: str) -> None:
         try:

@@ -19,6 +19,9 @@ from scheduler.engine import JobFunction
 
 log = logging.getLogger(__name__)
 
+LAST_WORDS = timedelta(seconds=5)
+"""How long a job that was cut short may take to leave things tidy."""
+
 
 class EmbeddedEngine:
     """`scheduler.engine.Engine` within this process."""
@@ -83,6 +86,9 @@ class EmbeddedEngine:
             self._scheduler.shutdown(wait=False)
             for task in self._running:
                 task.cancel()
+            # They still write down what became of what was on the wire.
+            if self._running:
+                await asyncio.wait(self._running, timeout=LAST_WORDS.total_seconds())
 
     async def _start(self, name: str, args: dict[str, int | str]) -> None:
         if self._stopping:

@@ -13,7 +13,7 @@ from audience.segments import parse_segment
 from models.campaign import AudienceRole, Campaign, LeftOut
 from models.contact import Contact
 from models.delivery import Delivery
-from models.errors import TocsinError
+from models.errors import StoreError, TocsinError
 from models.identity import Identity
 from models.providers import SMS, provider_of
 from models.seed import SeedMailbox
@@ -44,20 +44,17 @@ class Launch:
 
 
 async def launch(database: Database, campaign_id: int, now: datetime, *, language: str) -> None:
-    """Check a scheduled campaign and freeze its audience; it then sends, or is blocked with the reason.
+    """Check a campaign whose moment has come and freeze its audience: it sends, or is blocked and says why.
 
-    Also goes on with a launch that was interrupted. Does nothing for a campaign in any other state.
+    Also goes on with a launch that was interrupted. Does nothing for a campaign in any other state, or
+    one put off past `now`. StoreError when the database is away: the launch goes on at the next call.
     """
     async with database.write() as session:
-        begun = await campaigns.move(
-            session, campaign_id, origin=CampaignState.SCHEDULED, to=CampaignState.LAUNCHING, now=now
-        )
+        begun = await campaigns.begin_launch(session, campaign_id, now)
         campaign = await campaigns.get_campaign(session, campaign_id)
         if begun:
-            campaign.launched_at = now
             for segment, tie in await campaigns.audience_of(session, campaign_id):
                 tie.frozen_text = segment.text
-        session.add(campaign)
     if campaign.state is not CampaignState.LAUNCHING:
         return
     try:
@@ -65,6 +62,8 @@ async def launch(database: Database, campaign_id: int, now: datetime, *, languag
         frozen_already = await _frozen_up_to(database, campaign_id)
         # Once the first batch is written the check has been passed: a repeat must not undo it.
         problem = None if frozen_already else await _missing_values(database, plan)
+    except StoreError:
+        raise  # nothing is wrong with the campaign: the sweep asks again
     except TocsinError as error:
         await _block(database, campaign_id, str(error), [], now)
         return
@@ -165,8 +164,7 @@ async def _freeze_all(database: Database, plan: Launch, after_id: int) -> bool:
     async for batch in _batches(database, plan, after_id):
         rows, left_out = _judge(plan, batch)
         # Seeds travel at random places among the people, as one of them.
-        share = len(seed_rows) if remaining == 1 else len(seed_rows) // remaining
-        for _ in range(share):
+        for _ in range(sum(plan.draw.random() * remaining < 1 for _ in seed_rows)):
             rows.insert(plan.draw.randint(0, len(rows)), seed_rows.pop())
         remaining = max(1, remaining - 1)
         async with database.write() as session:

@@ -11,19 +11,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from models.clock import Clock
-from models.event import event_about
 from models.keyring import Keyring
-from models.states import WAITING, CampaignState, Channel, DeliveryState, EventKind
+from models.states import CampaignState, Channel
 from models.tokens import Tokens
-from scheduler.campaigns import close_cancelled
 from scheduler.content import Addresses
 from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
 from scheduler.expansion import launch
-from scheduler.recording import record_lapsed
+from scheduler.upkeep import finish_if_done, take_back, tell_problems
 from sender import Transport
-from store import Database, campaigns, deliveries, events
+from store import Database, campaigns, deliveries
 from store.deliveries import Lane
 
 log = logging.getLogger(__name__)
@@ -132,7 +130,7 @@ class Conductor:
 
     async def _look(self) -> None:
         now = self._clock.now()
-        await self._take_back_lapsed()
+        more = await take_back(self._database, self._clock)
         async with self._database.read() as session:
             lanes = await deliveries.due_lanes(session, now)
             open_campaigns = await campaigns.list_in_state(
@@ -151,51 +149,11 @@ class Conductor:
                 await self._engine.defer(
                     "drain", key=key, args={"identity_id": lane.identity_id, "provider": lane.provider}
                 )
+        await tell_problems(self._database, sending, self._dispatcher.obstacles)
         for campaign in sending:
-            await self._finish_if_done(campaign.id)
-
-    async def _take_back_lapsed(self) -> None:
-        now = self._clock.now()
-        async with self._database.write() as session:
-            await close_cancelled(session, now)
-            await deliveries.requeue_lapsed(session, now)
-            abandoned = await deliveries.abandon_lapsed(session, now)
-            await record_lapsed(session, abandoned, now)
-            expired = await deliveries.close_waiting(
-                session, to=DeliveryState.EXPIRED, now=now, reason="its time had passed"
-            )
-            await events.append_many(
-                session,
-                [
-                    event_about(
-                        row, EventKind.EXPIRED, source="sweep", source_id=f"{row.id}/expired", at=now, now=now
-                    )
-                    for row in expired
-                ],
-            )
-        if abandoned:
-            log.warning(
-                "deliveries left uncertain by a worker that ended", extra={"deliveries": len(abandoned)}
-            )
-
-    async def _finish_if_done(self, campaign_id: int) -> None:
-        """End a campaign nothing of which waits any more, once its sums are proved."""
-        async with self._database.write() as session:
-            if await campaigns.has_waiting(session, campaign_id, tuple(WAITING)):
-                return
-            campaign = await campaigns.get_campaign(session, campaign_id)
-            final = sum((await campaigns.progress(session, campaign_id)).values())
-            now = self._clock.now()
-            complete = final == campaign.frozen
-            if not complete:
-                campaign.problem = (
-                    f"{campaign.frozen} deliveries were frozen, {final} have an end: some are missing."
-                )
-            campaign.finished_at = now
-            session.add(campaign)
-            await session.flush()
-            ending = CampaignState.FINISHED if complete else CampaignState.INCOMPLETE
-            await campaigns.move(session, campaign_id, origin=CampaignState.SENDING, to=ending, now=now)
+            await finish_if_done(self._database, campaign.id, self._clock)
+        if more:
+            await self._engine.defer("sweep", key="sweep:now")
 
     async def _alone(self, key: str, work: Awaitable[None]) -> None:
         """Do `work` unless the same is under way; a second wish is the sweep's to renew."""

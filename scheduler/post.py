@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from models.contact import Contact
 from models.delivery import Delivery
+from models.errors import BadInputError
 from models.identity import DkimKey, EmailSender, Identity, SigningKey
 from models.keyring import Keyring
 from models.states import Channel
@@ -82,9 +83,10 @@ def _email(
     now: datetime,
 ) -> Envelope:
     if desk.builder is None or desk.identity.from_email is None:
-        raise ValueError(
-            f"identity {desk.identity.key} has no e-mail address"
-        )  # campaigns.create_campaign checked
+        raise BadInputError(
+            f"The identity {desk.identity.key!r} has no e-mail address.",
+            "It had one once: complete it.",
+        )
     unsubscribe = addresses.unsubscribe(delivery.id)
     message = compiled.render(
         values, click_base=addresses.click_base(delivery.id), unsubscribe_url=unsubscribe

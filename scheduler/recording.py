@@ -88,7 +88,8 @@ class Recorder:
                     delivery,
                     stop.kind,
                     source=SOURCE,
-                    source_id=f"{delivery.id}/{stop.kind.value}",
+                    # The claim names this time: what a person released may be held again.
+                    source_id=f"{delivery.id}/{stop.kind.value}/{token}",
                     at=now,
                     now=now,
                     reply=Reply(None, None, stop.reason),

@@ -1,6 +1,6 @@
 """Campaigns: what they are made of, where they stand, how far they are."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -57,6 +57,56 @@ async def move(
         .execution_options(synchronize_session=False)
     )
     return (await session.exec(change)).rowcount == 1
+
+
+async def begin_launch(session: AsyncSession, campaign_id: int, now: datetime) -> bool:
+    """Start a scheduled campaign whose moment has come; False when it is not, or was put off meanwhile."""
+    change = (
+        sa.update(Campaign)
+        .where(
+            col(Campaign.id) == campaign_id,
+            col(Campaign.state) == CampaignState.SCHEDULED,
+            col(Campaign.starts_at) <= now,
+        )
+        .values(state=CampaignState.LAUNCHING, launched_at=now, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.exec(change)).rowcount == 1
+
+
+async def held(session: AsyncSession, campaign_ids: Collection[int]) -> dict[int, tuple[int, str]]:
+    """How many deliveries each campaign holds back, and one of the reasons.
+
+    Served by ix_delivery_campaign_state.
+    """
+    wanted = (
+        select(Delivery.campaign_id, func.count(), func.min(Delivery.reason))
+        .where(col(Delivery.campaign_id).in_(campaign_ids), Delivery.state == DeliveryState.HELD)
+        .group_by(col(Delivery.campaign_id))
+    )
+    return {number: (count, reason) for number, count, reason in (await session.exec(wanted)).all()}
+
+
+async def senders_of(session: AsyncSession, campaign_ids: Collection[int]) -> dict[int, list[int]]:
+    """The numbers of the identities each campaign may send from."""
+    wanted = select(CampaignIdentity.campaign_id, CampaignIdentity.identity_id).where(
+        col(CampaignIdentity.campaign_id).in_(campaign_ids)
+    )
+    senders: dict[int, list[int]] = {}
+    for campaign_id, identity_id in (await session.exec(wanted)).all():
+        senders.setdefault(campaign_id, []).append(identity_id)
+    return senders
+
+
+async def tell_problem(session: AsyncSession, campaign_id: int, problem: str) -> None:
+    """What stands in the way of a campaign that is sending; empty when nothing does any more."""
+    tell = (
+        sa.update(Campaign)
+        .where(col(Campaign.id) == campaign_id, col(Campaign.state) == CampaignState.SENDING)
+        .values(problem=problem)
+        .execution_options(synchronize_session=False)
+    )
+    await session.exec(tell)
 
 
 async def segments_of(session: AsyncSession, campaign_id: int) -> list[tuple[Segment, AudienceRole]]:
