@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -48,6 +49,8 @@ def compile_version(
             )
         case Channel.SMS:
             return compile_sms(body=version.body, fallbacks=version.fallbacks)
+        case _:
+            assert_never(channel)
 
 
 async def content_of(session: AsyncSession, campaign_id: int, *, language: str) -> Content:

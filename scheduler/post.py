@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from models.contact import Contact
 from models.delivery import Delivery
@@ -71,6 +72,8 @@ def write_envelope(
                 status_callback=addresses.sms_status(delivery.id),
                 validity=_validity(delivery, now),
             )
+        case _:
+            assert_never(content.compiled)
 
 
 def _email(

@@ -4,6 +4,7 @@ import quopri
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -118,6 +119,8 @@ async def preview_message(
         case CompiledSms() as sms:
             text = sms.render(values)
             return SmsPreview(text.text, text.segments)
+        case _:
+            assert_never(content.compiled)
 
 
 async def _person(session: AsyncSession, contact_id: int | None) -> tuple[Contact | None, list[str]]:

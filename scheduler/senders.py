@@ -6,6 +6,7 @@ ask for one consistent sender for each kind of mail.
 
 import hashlib
 from collections.abc import Sequence
+from typing import assert_never
 
 from audience.territory import speaks_for
 from models.contact import Contact
@@ -25,6 +26,8 @@ def can_send(identity: Identity, channel: Channel) -> bool:
             return bool(identity.from_email and identity.return_path_domain)
         case Channel.SMS:
             return bool(identity.sms_sender)
+        case _:
+            assert_never(channel)
 
 
 def choose_identity(
@@ -45,6 +48,8 @@ def choose_identity(
             return _smallest_around(able, contact)
         case IdentityRule.ROTATE:
             return max(able, key=lambda identity: _weight(identity, contact))
+        case _:
+            assert_never(rule)
 
 
 def _smallest_around(identities: Sequence[Identity], contact: Contact) -> Identity | None:

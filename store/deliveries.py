@@ -266,14 +266,13 @@ async def close_waiting(
     now: datetime,
     reason: str,
     campaign_id: int | None = None,
-    limit: int = BITE,
 ) -> Sequence[Delivery]:
     """End deliveries that have not left: all of a campaign, or those past their `not_after`.
 
-    At most `limit` at a time; what a worker holds is left to that worker. Served by
+    At most `BITE` at a time; what a worker holds is left to that worker. Served by
     ix_delivery_campaign_state and ix_delivery_not_after.
     """
-    wanted = select(Delivery.id).where(_stands(_STOPPABLE)).limit(limit)
+    wanted = select(Delivery.id).where(_stands(_STOPPABLE)).limit(BITE)
     if campaign_id is None:
         wanted = wanted.where(col(Delivery.not_after) <= now)
     else:

@@ -3,23 +3,29 @@
 from datetime import UTC, datetime
 
 import pytest
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import AudienceRole
 from models.errors import BadInputError, ConflictError, NotFoundError
-from models.states import CampaignState, Channel, IdentityState
+from models.event import Event
+from models.states import CampaignState, Channel, DeliveryState, EventKind, IdentityState
 from scheduler.campaigns import (
     NewCampaign,
     cancel,
     create_campaign,
     instant,
     pause,
+    release,
     resume,
     schedule,
     unschedule,
 )
-from store import Database, campaigns
-from tests.clocks import START
-from tests.factories import a_campaign, a_segment, a_template, an_identity
+from scheduler.upkeep import finish_if_done, take_back
+from store import Database, campaigns, deliveries
+from tests.clocks import START, ManualClock
+from tests.factories import a_campaign, a_contact, a_segment, a_template, an_identity
+from tests.scheduler.desks import launched
 
 NOON = datetime(2026, 3, 10, 12, 0)  # noqa: DTZ001 - a wall clock, its zone is named beside it
 
@@ -40,7 +46,7 @@ def test_a_wall_clock_time_is_read_in_its_zone(local: str, zone: str, expected: 
     assert instant(datetime.fromisoformat(local), zone) == datetime.fromisoformat(expected)
 
 
-@pytest.mark.parametrize("zone", ["Europe/Lutece", "", "../etc/passwd"])
+@pytest.mark.parametrize("zone", ["Europe/Lutece", "", "../etc/passwd", "Europe", "x" * 400, "a\0b"])
 def test_an_unknown_zone_is_refused(zone: str) -> None:
     with pytest.raises(BadInputError, match="no time zone"):
         instant(NOON, zone)
@@ -145,3 +151,59 @@ async def test_a_part_that_does_not_exist_is_named(database: Database) -> None:
             await create_campaign(
                 session, NewCampaign(name="x", template_version_id=99, include=[1], identity_ids=[1]), START
             )
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_moment_beyond_the_calendar_is_refused(year: int) -> None:
+    edge = datetime(1, 1, 1) if year == 1 else datetime(9999, 12, 31, 23, 59)  # noqa: DTZ001 - as above
+    with pytest.raises(BadInputError, match="beyond the calendar"):
+        instant(edge, "Asia/Tokyo" if year == 1 else "America/Cayenne")
+
+
+async def test_a_large_campaign_is_cancelled_bit_by_bit_and_each_delivery_told_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "BITE", 10)
+    async with database.write() as session:
+        for _ in range(25):
+            await a_contact(session)
+        campaign = await a_campaign(session)
+    await launched(database, campaign.id)
+    async with database.write() as session:
+        await cancel(session, campaign.id, START)
+        counts = await campaigns.progress(session, campaign.id)
+    assert counts == {DeliveryState.CANCELLED: 10, DeliveryState.QUEUED: 15}
+    clock = ManualClock()
+    while await take_back(database, clock):
+        pass
+    async with database.read() as session:
+        counts = await campaigns.progress(session, campaign.id)
+        told = (await session.exec(select(Event).where(Event.kind == EventKind.CANCELLED))).all()
+    assert counts == {DeliveryState.CANCELLED: 25}
+    assert len({event.delivery_id for event in told}) == len(told) == 25
+
+
+async def test_only_a_campaign_under_way_has_something_to_release(database: Database) -> None:
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+        with pytest.raises(ConflictError, match="nothing of it can be released"):
+            await release(session, campaign.id, START)
+
+
+async def test_a_pause_in_the_moment_of_the_end_is_the_persons_word(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+    await launched(database, campaign.id)
+    real = campaigns.progress
+
+    async def pause_first(session: AsyncSession, campaign_id: int) -> dict[DeliveryState, int]:
+        await pause(session, campaign_id, START)
+        return await real(session, campaign_id)
+
+    monkeypatch.setattr(campaigns, "progress", pause_first)
+    await finish_if_done(database, campaign.id, ManualClock())
+    async with database.read() as session:
+        seen = await campaigns.get_campaign(session, campaign.id)
+    assert (seen.state, seen.finished_at) == (CampaignState.PAUSED, None)

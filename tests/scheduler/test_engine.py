@@ -133,3 +133,21 @@ async def test_a_repeated_job_runs_again_and_again() -> None:
     async with running(engine):
         await asyncio.sleep(0.5)
     assert len(diary.started) >= 3
+
+
+async def test_a_job_cut_short_may_still_write_down_what_became_of_it() -> None:
+    engine, begun, said = EmbeddedEngine(CLOCK, grace=timedelta(0)), asyncio.Event(), []
+
+    async def linger() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)
+            said.append("last words")
+
+    engine.job("linger", linger)
+    async with running(engine):
+        await engine.defer("linger", key="a")
+        await begun.wait()
+    assert said == ["last words"]

@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import col, select
 
 from models.campaign import Campaign, LeftOut
 from models.delivery import Delivery
+from models.errors import StoreError
 from models.identity import TerritoryKind
 from models.states import (
     CampaignState,
@@ -18,8 +20,9 @@ from models.states import (
     SuppressionReason,
 )
 from models.suppression import address_hash
+from models.template import TemplateVersion
 from scheduler import expansion
-from scheduler.campaigns import pause, resume, schedule
+from scheduler.campaigns import pause, resume, schedule, unschedule
 from scheduler.expansion import launch
 from store import Database, audiences, campaigns, suppressions
 from tests.clocks import START
@@ -250,3 +253,91 @@ async def test_a_segment_edited_after_the_launch_changes_nothing(database: Datab
     async with database.read() as session:
         ((_, tie),) = await campaigns.audience_of(session, campaign.id)
     assert tie.frozen_text == "commune:Marseille"
+
+
+async def test_a_launch_that_finds_no_database_is_tried_again_and_not_blocked(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.write() as session:
+        await a_contact(session)
+        campaign = await a_campaign(session)
+    campaign_id = await scheduled(database, campaign)
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise sa.exc.OperationalError("SELECT", {}, Exception("gone"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audiences, "count_by_reason", away)
+        with pytest.raises(StoreError):
+            await launch(database, campaign_id, START, language="fr")
+    await launch(database, campaign_id, START, language="fr")
+    assert len(await deliveries_of(database, campaign_id)) == 1
+
+
+async def test_a_campaign_put_off_since_its_launch_was_asked_for_waits(database: Database) -> None:
+    async with database.write() as session:
+        await a_contact(session)
+        campaign = await a_campaign(session)
+    campaign_id = await scheduled(database, campaign)
+    async with database.write() as session:
+        await unschedule(session, campaign_id, START)
+        await schedule(session, campaign_id, START.replace(tzinfo=None) + timedelta(days=7), "UTC", START)
+    await launch(database, campaign_id, START, language="fr")
+    assert await deliveries_of(database, campaign_id) == []
+    await launch(database, campaign_id, START + timedelta(days=7), language="fr")
+    assert len(await deliveries_of(database, campaign_id)) == 1
+
+
+async def test_seeds_are_spread_over_the_whole_audience(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expansion, "BATCH", 1)
+    async with database.write() as session:
+        for _ in range(40):
+            await a_contact(session)
+        for number in range(20):
+            await a_seed(session, address=f"seed{number}@gmail.com")
+        campaign = await a_campaign(session)
+    await launched(database, campaign)
+    rows = await deliveries_of(database, campaign.id)
+    places = [place for place, row in enumerate(rows) if row.seed_id is not None]
+    assert len(places) == 20
+    # By chance alone none would be in the first half once in a million runs.
+    assert places[0] < 20
+
+
+async def test_a_template_that_compiles_no_more_blocks_the_launch(database: Database) -> None:
+    async with database.write() as session:
+        await a_contact(session)
+        campaign = await a_campaign(session)
+        await session.exec(sa.update(TemplateVersion).values(body="<mjml><mj-body>"))
+    done = await launched(database, campaign)
+    assert (done.state, done.launched_at) == (CampaignState.BLOCKED, None)
+    assert done.problem
+
+
+async def test_a_pause_in_the_midst_of_a_launch_stops_it_and_resuming_goes_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expansion, "BATCH", 4)
+    async with database.write() as session:
+        for _ in range(10):
+            await a_contact(session)
+        campaign = await a_campaign(session)
+    campaign_id = await scheduled(database, campaign)
+    real = audiences.freeze
+
+    async def pause_after(session: Any, *args: Any) -> None:
+        await real(session, *args)
+        await pause(session, campaign_id, START)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audiences, "freeze", pause_after)
+        await launch(database, campaign_id, START, language="fr")
+    assert len(await deliveries_of(database, campaign_id)) == 4
+    async with database.write() as session:
+        assert (await resume(session, campaign_id, START)).state is CampaignState.LAUNCHING
+    await launch(database, campaign_id, START, language="fr")
+    assert len(await deliveries_of(database, campaign_id)) == 10
+    async with database.read() as session:
+        assert (await campaigns.get_campaign(session, campaign_id)).frozen == 10

@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import SQLModel, select
 
 import store.tables
@@ -131,3 +132,16 @@ def test_other_databases_are_refused(text: str) -> None:
 def test_the_manual_clock_only_moves_when_told(clock: ManualClock) -> None:
     clock.advance(timedelta(minutes=1))
     assert clock.now() - START == timedelta(minutes=1)
+
+
+async def test_no_free_connection_is_one_clear_line(database: Database) -> None:
+    for way in (database.read, database.write):
+        with pytest.raises(StoreError, match="Every connection to the database is taken"):
+            async with way():
+                raise PoolTimeoutError
+
+
+async def test_a_full_disk_says_that_what_was_recorded_is_kept(database: Database) -> None:
+    with pytest.raises(StoreError, match="what was recorded is kept"):
+        async with database.write():
+            raise OperationalError("INSERT", {}, Exception("database or disk is full"))

@@ -1,0 +1,99 @@
+"""The ledger under load: each question finds its rows by an index, whatever the database."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import Campaign
+from models.delivery import Delivery
+from models.states import CampaignState, Channel, DeliveryState
+from store import Database, deliveries
+from store.deliveries import Lane
+from store.engine import insert_for
+from tests.clocks import START
+from tests.factories import a_campaign, an_identity
+
+Question = Callable[[AsyncSession], Awaitable[Any]]
+NOW = START + timedelta(hours=1)
+LANE = Lane(1, "gmail")
+QUESTIONS: dict[str, tuple[str, Question]] = {
+    "claim": (
+        "ix_delivery_due",
+        lambda session: deliveries.claim_due(
+            session, lane=LANE, token="t", now=NOW, lease=timedelta(minutes=5), limit=40
+        ),
+    ),
+    "requeue": ("ix_delivery_leased", lambda session: deliveries.requeue_lapsed(session, NOW)),
+    "abandon": ("ix_delivery_leased", lambda session: deliveries.abandon_lapsed(session, NOW)),
+    "expire": (
+        "ix_delivery_not_after",
+        lambda session: deliveries.close_waiting(
+            session, to=DeliveryState.EXPIRED, now=NOW, reason="its time had passed"
+        ),
+    ),
+    "cancel": (
+        "ix_delivery_campaign_state",
+        lambda session: deliveries.close_waiting(
+            session, to=DeliveryState.CANCELLED, now=NOW, reason="campaign cancelled", campaign_id=2
+        ),
+    ),
+}
+
+
+async def a_full_ledger(session: AsyncSession) -> None:
+    sender = await an_identity(session)
+    campaign = await a_campaign(session, senders=[sender])
+    await session.exec(sa.update(Campaign).values(state=CampaignState.SENDING))
+    rows = [
+        {
+            "campaign_id": campaign.id,
+            "channel": Channel.EMAIL,
+            "identity_id": sender.id,
+            "provider": ("gmail", "orange", "other")[number % 3],
+            "address": f"p{number}@exemple.fr",
+            "state": DeliveryState.QUEUED if number % 2 else DeliveryState.ACCEPTED,
+            "reason": "",
+            "due_at": START,
+            "attempts": 0,
+        }
+        for number in range(4000)
+    ]
+    await session.exec(insert_for(session, Delivery), params=rows)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+async def test_each_question_of_the_sweep_and_of_a_lane_is_served_by_its_index(
+    database: Database, name: str
+) -> None:
+    index, ask = QUESTIONS[name]
+    asked: list[tuple[str, Any]] = []
+    async with database.write() as session:
+        await a_full_ledger(session)
+    async with database.write() as session:
+        await session.exec(sa.text("ANALYZE"))  # type: ignore[call-overload]
+        connection = await session.connection()
+        sa.event.listen(
+            connection.sync_connection,
+            "before_cursor_execute",
+            lambda _connection, _cursor, statement, values, *_: asked.append((statement, values)),
+        )
+        await ask(session)
+        statement, values = asked[-1]
+        explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
+        plan = [str(row[-1]) for row in await connection.exec_driver_sql(explain + statement, values)]
+    assert any(index in line for line in plan), plan
+
+
+async def test_a_claim_takes_the_oldest_of_its_lane_and_no_more_than_asked(database: Database) -> None:
+    async with database.write() as session:
+        await a_full_ledger(session)
+        rows = await deliveries.claim_due(
+            session, lane=LANE, token="t", now=NOW, lease=timedelta(minutes=5), limit=7
+        )
+    assert len(rows) == 7
+    assert [row.id for row in rows] == sorted(row.id for row in rows)
+    assert {row.provider for row in rows} == {"gmail"}
