@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from deliverability.placement import poll_seeds
 from deliverability.report import campaign_report
 from deliverability.report_values import CampaignReport
-from models.errors import TocsinError
+from models.errors import ConflictError, TocsinError
 from sandbox import World, WorldOptions, WorldTally
 from scheduler import ConductorOptions, RetryPolicy
 from service import demo_cast as cast
@@ -29,13 +29,12 @@ from service.assembly import MACHINE_SPAN, Parts, assemble, stop_wanted
 from service.demo_proof import Check, compare
 from service.demo_screen import Screen
 from service.desk import Desk
+from service.listening import is_taken
 from service.settings import DEFAULT_PORT, GivenSettings, Settings
 from service.watching import ENDED, look
 from store import Database
 from store.campaigns import list_campaigns
 
-SPEED = 20.0
-"""The outside world lives this many times faster than the real one."""
 LEAD = timedelta(seconds=3)
 """How far ahead the campaigns are scheduled."""
 LATE_NEWS_S = 40.0
@@ -69,6 +68,8 @@ class Rehearsal:
     people: int = 2000
     port: int | None = None
     database_url: str | None = None
+    speed: float = 20.0
+    """The outside world lives this many times faster than the real one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,11 @@ async def run_demo(*, exit_after: bool, port: int | None = None) -> None:
 
     With `exit_after` it ends there; otherwise the pages stay until Ctrl-C.
     """
+    if port and is_taken(LOOPBACK, port):
+        raise ConflictError(
+            f"Port {port} on {LOOPBACK} is in use by another program.",
+            "Give another with --port, or none: then a free one is taken.",
+        )
     screen = Screen()
     with tempfile.TemporaryDirectory(prefix="tocsin-demo-", ignore_cleanup_errors=True) as name:
         rehearsal = Rehearsal(Path(name), port=port)
@@ -110,7 +116,7 @@ async def stage(rehearsal: Rehearsal, screen: Screen) -> AsyncIterator[tuple[Wor
     options = WorldOptions(
         twilio_account_sid=TWILIO_SID,
         twilio_auth_token=TWILIO_TOKEN,
-        speed=SPEED,
+        speed=rehearsal.speed,
         disliked=cast.DISLIKED,
         dkim_keys=plot.dkim_records,
     )
@@ -121,7 +127,7 @@ async def stage(rehearsal: Rehearsal, screen: Screen) -> AsyncIterator[tuple[Wor
         await database.migrate()
         await cast.set_the_stage(database, plot, world)
         await database.close()
-        async with assemble(settings, tune=_in_a_hurry, machine_span=MACHINE_SPAN / SPEED) as parts:
+        async with assemble(settings, tune=_in_a_hurry, machine_span=MACHINE_SPAN / rehearsal.speed) as parts:
             world.point_at(inbound=(LOOPBACK, parts.inbound_port or 0), web_base=settings.public_url)
             yield world, parts
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.journey
 async def test_from_a_csv_file_to_a_report_that_the_outside_world_confirms(
     migrated_url: str, tmp_path: Path
 ) -> None:
-    rehearsal = Rehearsal(tmp_path, people=600, database_url=migrated_url)
+    rehearsal = Rehearsal(tmp_path, people=500, database_url=migrated_url, speed=60)
     screen = Screen()
     async with stage(rehearsal, screen) as (world, parts):
         played = await play(rehearsal, world, parts, screen)

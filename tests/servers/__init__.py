@@ -5,6 +5,7 @@ TOCSIN_TEST_REQUIRE_SERVERS=1, as in CI, a missing server is a failure.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -41,11 +42,18 @@ def find_program(name: str, *elsewhere: str) -> Path | None:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that was free a moment ago: be ready to try another one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback that was free a moment ago.
+
+    Below those that the system hands out by itself: there it would not stay free for long.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def as_user(user: str | None) -> list[str]:

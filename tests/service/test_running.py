@@ -124,7 +124,10 @@ async def test_stopping_in_the_midst_of_a_campaign_hands_the_rest_to_the_next_st
 ) -> None:
     rows = "".join(f"Camille{n},camille.{n}@exemple.fr\n" for n in range(PEOPLE))
     (ready.folder / "people.csv").write_text(f"Prénom,Courriel\n{rows}", encoding="utf-8")
-    variables = {"TOCSIN_SMTP_URL": f"smtp://127.0.0.1:{sink.smtp_port}", "TOCSIN_EMAILS_PER_SECOND": "12"}
+    variables = {
+        "TOCSIN_SMTP_URL": f"smtp://127.0.0.1:{sink.smtp_port}",
+        "TOCSIN_PROVIDER_RATES": '{"other": 12}',
+    }
     (ready.folder / "hello.mjml").write_text(
         "<mjml><mj-body><mj-section><mj-column><mj-text>Bonjour {{ first_name }}</mj-text>"
         "</mj-column></mj-section></mj-body></mjml>"
@@ -143,7 +146,9 @@ async def test_stopping_in_the_midst_of_a_campaign_hands_the_rest_to_the_next_st
         assert await asyncio.to_thread(service.stop) == 0
     arrived = len(sink.mails)
     assert arrived < PEOPLE
-    with serving(ready, **{**variables, "TOCSIN_EMAILS_PER_SECOND": "500"}) as service:
+    with serving(
+        ready, **{**variables, "TOCSIN_PROVIDER_RATES": '{"other": 500}', "TOCSIN_EMAILS_PER_SECOND": "500"}
+    ) as service:
         await run("campaign", "watch", "Lettre")
         assert await asyncio.to_thread(service.stop) == 0
     assert sorted(mail.recipients for mail in sink.mails) == sorted({mail.recipients for mail in sink.mails})
