@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from audience.imports import ImportResult
@@ -31,8 +32,15 @@ class Screen:
     def step(self, what: str, details: str = "") -> None:
         """One line: something is ready."""
         self._steps += 1
-        line = Text.assemble((f"{self._steps:>2}  ", "dim"), (f"{what:<12}", "bold"), details)
-        self._console.print(line, soft_wrap=True)
+        head = Text.assemble((f"{self._steps:>2}  ", "dim"), (f"{what:<12}", "bold"))
+        if not self._console.is_terminal:
+            self._console.print(head.append(details), soft_wrap=True)
+            return
+        columns = Table.grid()
+        columns.add_column(no_wrap=True)
+        columns.add_column(overflow="fold")
+        columns.add_row(head, Text(details))
+        self._console.print(columns)
 
     def world_is_up(self, world: World) -> None:
         """The outside world listens."""
@@ -49,7 +57,7 @@ class Screen:
         self.step(
             "People",
             f"{result.rows_created:,} imported from a CSV file of {result.rows_read:,} rows; "
-            f"{result.rows_rejected} rejected, each listed with its reason",
+            f"{result.rows_updated} a second time, {result.rows_rejected} rejected with the reason",
         )
 
     def campaigns_are_planned(self, senders: int, planned: Sequence[Planned]) -> None:

@@ -51,6 +51,13 @@ def _public_url(settings: Settings, subject: str) -> Finding:
             f"The public address {url} is not HTTPS, which one-click unsubscribing needs.",
             "Put a reverse proxy with a certificate in front (docs/operations.md).",
         )
+    if settings.relay is not None and is_local(host):
+        # The relay of this machine may be a trial, or the mail server that writes to the whole world.
+        return warning(
+            subject,
+            f"The public address is {url}: links in messages open on this machine alone.",
+            "Right for a trial; before real messages, set TOCSIN_PUBLIC_URL.",
+        )
     return fine(subject, f"The public address is {url}.")
 
 

@@ -89,7 +89,7 @@ def _rates(report: CampaignReport) -> Iterator[Note]:
     for row in report.by_provider:
         counts = row.counts
         yield from _judge(row, HARD, counts.hard_rate, "refused or came back for good")
-        yield from _judge(row, DEFERRALS, counts.deferral_rate, "put off at least once")
+        yield from _judge(row, DEFERRALS, counts.deferral_rate, "deferred at least once")
         if report.channel is Channel.SMS:
             yield from _judge(row, STOPS, counts.unsubscribe_rate, "answered STOP")
         else:

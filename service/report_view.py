@@ -120,6 +120,9 @@ def print_report(report: CampaignReport, zone: str = "UTC", console: Console | N
     """The whole report; moments in `zone`. `console` instead of the terminal."""
     console = console or screen()
     _print_head(console, report, zone)
+    if report.launched_at is None and not report.total.counts.deliveries:
+        _line(console, "Nothing has been sent, so there is nothing to report yet.")
+        return
     _print_rows(console, report, "Provider", report.by_provider, lambda row: row.provider_name)
     if len(report.by_identity) > 1:
         _print_rows(console, report, "Sender", report.by_identity, lambda row: row.identity_name)

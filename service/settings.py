@@ -4,6 +4,7 @@ The environment wins over the file, and empty values count as absent. All proble
 one line each. What may hold a password is a `SecretStr`, so that neither a log nor an error prints it.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -222,9 +223,33 @@ def load_settings(
 
 def _read_file(file: Path) -> set[str]:
     """The names the file sets; SettingsError when it is there and cannot be read."""
+    unread = _UnreadLines()
+    parser = logging.getLogger("dotenv.main")
+    parser.addFilter(unread)
     try:
-        return {name.upper() for name in DotEnvSettingsSource(Settings, env_file=file).env_vars}
+        names = {name.upper() for name in DotEnvSettingsSource(Settings, env_file=file).env_vars}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{file}: cannot be read ({error}).", "Make it a UTF-8 text file that this user may read."
         ) from error
+    finally:
+        parser.removeFilter(unread)
+    if unread.numbers:
+        which = ", ".join(map(str, unread.numbers))
+        raise SettingsError(
+            f"{file}: line {which} is no setting.", "Write NAME=value, and begin comments with #."
+        )
+    return names
+
+
+class _UnreadLines(logging.Filter):
+    """Keeps the numbers of the lines the parser of the file skipped, which it tells its log alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: list[object] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Nothing is written: the whole is told as one error."""
+        self.numbers += record.args if isinstance(record.args, tuple) else ()
+        return False

@@ -24,6 +24,8 @@ SPEED_OVER = 20
 ENDED = frozenset(
     {CampaignState.FINISHED, CampaignState.INCOMPLETE, CampaignState.CANCELLED, CampaignState.BLOCKED}
 )
+STANDING = ENDED | {CampaignState.DRAFT}
+"""States in which there is nothing to wait for: what is over, and what nobody has given a moment yet."""
 SHOWN = (
     (DeliveryState.ACCEPTED, "green"),
     (DeliveryState.DEFERRED, "yellow"),
@@ -59,21 +61,29 @@ async def follow(desk: Desk, which: str) -> None:
     """Show the campaign until it has ended; in a pipe, one line at the beginning and one at the end."""
     async with desk.database.read() as session:
         campaign_id = (await wanted_campaign(session, which)).id
+    await _follow(desk, campaign_id)
+
+
+async def _follow(desk: Desk, campaign_id: int) -> None:
     sights: deque[Sight] = deque([await look(desk, campaign_id)], maxlen=SPEED_OVER)
     console = screen()
-    if not console.is_terminal:
+    if not console.is_terminal and sights[-1].campaign.state not in STANDING:
         say(summary(sights[-1]))
     if _is_overdue(sights[-1]):
         warn("It should have started already: is `tocsin serve` running?")
     with Live(picture(sights), console=console, refresh_per_second=4, transient=True) as live:
-        while sights[-1].campaign.state not in ENDED:
+        while sights[-1].campaign.state not in STANDING:
             await asyncio.sleep(LOOK_EVERY_S)
             sights.append(await look(desk, campaign_id))
             if console.is_terminal:
                 live.update(picture(sights))
+    last = sights[-1].campaign
+    if last.state is CampaignState.DRAFT:
+        say(f"{last.name} is a draft: `tocsin campaign schedule {campaign_id} --at now` starts it.")
+        return
     say(summary(sights[-1]))
-    if sights[-1].campaign.problem:
-        say(f"! {sights[-1].campaign.problem}")
+    if last.problem:
+        say(f"! {last.problem}")
 
 
 async def look(desk: Desk, campaign_id: int) -> Sight:
@@ -105,6 +115,8 @@ def picture(sights: deque[Sight]) -> RenderableType:
     """The campaign as a bar, its counts and its speed."""
     sight = sights[-1]
     head = Text.assemble((sight.campaign.name, "bold"), f"  {sight.campaign.state.value}")
+    if sight.campaign.state is CampaignState.PAUSED:
+        head.append(f"  `tocsin campaign resume {sight.campaign.id}` goes on", style="dim")
     if _is_overdue(sight):
         head.append("  nobody sends it: is `tocsin serve` running?", style="yellow")
     elif sight.campaign.starts_at is not None and sight.campaign.state is CampaignState.SCHEDULED:

@@ -20,6 +20,9 @@ SELECTORS = {DkimAlgorithm.RSA: "tocsin-rsa", DkimAlgorithm.ED25519: "tocsin-ed"
 SHORT_NUMBER = re.compile(r"[0-9]{3,6}")
 ALPHANUMERIC_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 KEY_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+NO_HOST = "HOST-OF-TOCSIN"
+BLANKS = (NO_HOST, "SPF-OF-YOUR-MAIL-SERVER")
+"""What stands in a record where nobody has said what belongs there."""
 
 
 Territory = Annotated[
@@ -239,7 +242,7 @@ def _print_records(key: str, *, inbound_host: str = "", spf: str = "", reports: 
         return records_to_publish(
             identity,
             keys,
-            inbound_host=inbound_host or ("HOST-OF-TOCSIN" if is_local(own) else own),
+            inbound_host=inbound_host or (NO_HOST if is_local(own) else own),
             relay_spf=spf,
             report_address=reports,
         )
@@ -248,6 +251,11 @@ def _print_records(key: str, *, inbound_host: str = "", spf: str = "", reports: 
     if not records:
         say("This identity sends SMS only: there is nothing to publish.")
         return
+    if any(blank in record.value for record in records for blank in BLANKS):
+        say(
+            f"Words in capitals are yours to fill in: `tocsin identity dns {key} --inbound-host HOST"
+            " --spf include:…` prints the records with them.\n"
+        )
     print_records(records)
 
 

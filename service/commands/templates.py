@@ -63,9 +63,12 @@ def add(
 ) -> None:
     """Make a template, or the next version of one, after checking that it compiles.
 
-    What else was noticed about the content is shown, and keeps nothing from being saved.
+    A next version keeps the subject, the preheader and the fallbacks that are not given anew. What else
+    was noticed about the content is shown, and keeps nothing from being saved.
     """
     draft = _draft(file, starter, sms=sms)
+    if file is not None:
+        draft = work(lambda desk: _with_what_was(desk, name, draft))
     draft = replace(
         draft,
         subject=draft.subject if subject is None else subject,
@@ -92,6 +95,19 @@ def _draft(file: Path | None, starter: str | None, *, sms: bool) -> Draft:
             return Draft(known.channel, known.subject, known.preheader, known.body, known.fallbacks)
     raise NotFoundError(
         f"There is no starter {starter!r}.", "`tocsin template starters` shows those there are."
+    )
+
+
+async def _with_what_was(desk: Desk, name: str, draft: Draft) -> Draft:
+    """A new body, with what stands around it in the version before; a template of another kind is not it."""
+    from store.templates import latest_version, template_of
+
+    async with desk.database.read() as session:
+        before = await latest_version(session, name)
+        if before is None or (await template_of(session, before)).channel is not draft.channel:
+            return draft
+    return replace(
+        draft, subject=before.subject, preheader=before.preheader, fallbacks=dict(before.fallbacks)
     )
 
 

@@ -181,6 +181,21 @@ def test_a_busy_port_is_told_with_the_setting_to_change(ready: Tocsin) -> None:
     assert "TOCSIN_BIND_PORT" in ran.told
 
 
+def test_a_rehearsal_on_a_busy_port_says_which_option_to_change(ready: Tocsin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ran = ready("demo", "--exit", "--port", str(other.getsockname()[1]))
+    assert ran.code == 1
+    assert "--port" in ran.err
+
+
+def test_a_line_of_the_settings_file_that_is_none_is_told_with_its_number(ready: Tocsin) -> None:
+    (ready.folder / "tocsin.env").write_text("TOCSIN_ZONE=Europe/Paris\nTOCSIN_LANGUAGE fr\n")
+    ran = ready("settings")
+    assert ran.code == 2
+    assert "line 2 is no setting" in ran.err
+    assert "dotenv" not in ran.err
+
+
 def test_a_busy_port_for_bounces_is_told_with_the_setting_to_change(ready: Tocsin) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])

@@ -116,6 +116,8 @@ def test_a_campaign_goes_from_draft_to_cancelled(people: Typed) -> None:
     )
     assert "3 targeted, 3 would get it." in made
     assert "Campaign 1 is a draft" in made
+    assert "is a draft" in people.must("campaign", "watch", "1")
+    assert "nothing to report yet" in people.must("report", "1")
     scheduled = people.must("campaign", "schedule", "1", "--at", "2040-03-01 18:30")
     assert scheduled == "Première starts at 2040-03-01 18:30 Europe/Paris.\n"
     assert "paused" in people.must("campaign", "pause", "Première")
@@ -140,6 +142,15 @@ def test_sending_asks_first_and_says_so_where_nobody_can_answer(people: Typed) -
     assert "3 targeted" in asked.out
     assert "no campaign yet" in people.must("campaign", "list")
     assert "is scheduled" in people.must(*words, "--yes")
+
+
+def test_a_next_version_from_a_file_keeps_what_is_not_given_anew(ready: Tocsin, typed: Typed) -> None:
+    typed.must("template", "add", "hello", "--starter", "newsletter")
+    (ready.folder / "hello.mjml").write_text(typed.must("template", "show", "hello").replace("mars", "avril"))
+    again = typed.must("template", "add", "hello", "--file", "hello.mjml")
+    assert "version 2 is kept" in again
+    assert "no fallback" not in again
+    assert "les nouvelles de mars" in typed.must("template", "list")
 
 
 def test_an_address_is_suppressed_and_lifted_and_goes_from_one_place_to_another(

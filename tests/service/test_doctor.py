@@ -39,8 +39,11 @@ def test_a_new_installation_is_told_each_thing_to_do(tocsin: Tocsin, typed: Type
 def test_nothing_stands_in_the_way_once_all_is_done(ready: Tocsin, typed: Typed) -> None:
     typed.must("migrate")
     typed.must("identity", "add", "nat", "--name", "N", "--sms-sender", "NAT")
-    out = typed.must("doctor", "--quick", TOCSIN_SMTP_URL="smtp://127.0.0.1:25", TOCSIN_INBOUND_PORT="0")
+    relay = {"TOCSIN_SMTP_URL": "smtp://127.0.0.1:25", "TOCSIN_INBOUND_PORT": "0"}
+    out = typed.must("doctor", "--quick", **relay, TOCSIN_PUBLIC_URL="https://news.example.org")
     assert "Nothing stands in the way of a campaign." in out
+    alone = typed.must("doctor", "--quick", **relay)
+    assert "links in messages open on this machine alone" in alone
 
 
 async def test_a_relay_that_answers_is_shown_with_what_it_said(ready: Tocsin, sink: Sink) -> None:
