@@ -8,6 +8,7 @@ from typing import assert_never
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.classify import classify_reply
+from deliverability.feedback import settle_from_evidence
 from deliverability.suppression import act_on_verdict
 from models.delivery import Delivery
 from models.event import Event, event_about
@@ -150,10 +151,13 @@ class Recorder:
 
 
 async def record_lapsed(session: AsyncSession, abandoned: Sequence[Delivery], now: datetime) -> None:
-    """The events of deliveries whose worker vanished with them on the wire."""
-    await events.append_many(
-        session,
-        [
+    """The events of deliveries whose worker vanished with them on the wire.
+
+    News that overtook us (a bounce, a status from the operator) settles a delivery at once: it left.
+    """
+    for delivery in abandoned:
+        await events.append(
+            session,
             event_about(
                 delivery,
                 EventKind.UNCERTAIN,
@@ -162,7 +166,6 @@ async def record_lapsed(session: AsyncSession, abandoned: Sequence[Delivery], no
                 at=now,
                 now=now,
                 reply=Reply(None, None, delivery.reason),
-            )
-            for delivery in abandoned
-        ],
-    )
+            ),
+        )
+        await settle_from_evidence(session, delivery, now)

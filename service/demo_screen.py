@@ -57,7 +57,8 @@ class Screen:
         self.step(
             "People",
             f"{result.rows_created:,} imported from a CSV file of {result.rows_read:,} rows; "
-            f"{result.rows_updated} a second time, {result.rows_rejected} rejected with the reason",
+            f"{result.rows_updated + result.rows_unchanged} a second time, "
+            f"{result.rows_rejected} rejected with the reason",
         )
 
     def campaigns_are_planned(self, senders: int, planned: Sequence[Planned]) -> None:

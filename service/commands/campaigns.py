@@ -12,7 +12,7 @@ from models.campaign import Campaign
 from models.states import DeliveryState, IdentityRule, LeftOutReason, LegalBasis
 from service.commands import examples, noun
 from service.desk import Desk, work
-from service.terminal import print_table, say, words
+from service.terminal import plural, print_table, say, words
 from service.wishes import Wish, moment_of, resolve, tell_reach, wanted_campaign
 
 group = noun("Make, schedule, follow, pause and stop campaigns.")
@@ -221,6 +221,28 @@ def cancel(campaign: Which) -> None:
     from scheduler import campaigns
 
     say(f"{_change(campaign, campaigns.cancel).name} is cancelled.")
+
+
+@group.command("release", epilog=examples("tocsin campaign release 3"))
+def release(campaign: Which) -> None:
+    """Try the messages again that were held back, once what held them is mended.
+
+    A message is held back when it cannot be written for its person: a value that got lost since the
+    launch, an address that no mail server would take. `tocsin campaign show` says why.
+    """
+    from scheduler.campaigns import release as let_go
+
+    async def apply(desk: Desk) -> tuple[str, int]:
+        async with desk.database.write() as session:
+            found = await wanted_campaign(session, campaign)
+            return found.name, await let_go(session, found.id, desk.clock.now())
+
+    name, count = work(apply)
+    say(
+        f"{name}: {plural(count, 'message')} will be tried again."
+        if count
+        else f"{name}: nothing is held back."
+    )
 
 
 @group.command("watch", epilog=examples("tocsin campaign watch 3"))

@@ -12,13 +12,13 @@ from sqlmodel import col, select
 from models.campaign import Campaign
 from models.clock import SystemClock
 from models.delivery import Delivery
-from models.event import Event
+from models.event import Event, event_about
 from models.states import WAITING, CampaignState, Channel, DeliveryState, EventKind
 from models.tokens import Tokens
 from models.values import Deferred, Outcome, Reply
 from scheduler import Conductor, ConductorOptions, DispatchOptions, RetryPolicy
 from scheduler.campaigns import cancel, pause, resume, schedule
-from store import Database, campaigns
+from store import Database, campaigns, events
 from tests.factories import KEYRING, a_campaign, a_contact
 from tests.scheduler.desks import FAST, ScriptedTransport
 
@@ -206,6 +206,23 @@ async def test_what_a_dead_worker_had_on_the_wire_is_uncertain_and_not_resent(da
         told = (await session.exec(select(Event).where(Event.kind == EventKind.UNCERTAIN))).all()
     assert counts == {DeliveryState.ACCEPTED: 2, DeliveryState.UNCERTAIN: 1}
     assert len(told) == 1
+
+
+async def test_a_bounce_that_overtook_the_dead_worker_proves_that_the_message_left(
+    database: Database,
+) -> None:
+    campaign_id = await a_scheduled_campaign(database, 1)
+    async with conducting(database, ScriptedTransport()):
+        await until(database, campaign_id, CampaignState.FINISHED)
+    await _leave_behind(database, campaign_id, DeliveryState.SENDING, attempts=5)
+    async with database.write() as session:
+        row = (await session.exec(select(Delivery))).one()
+        now = CLOCK.now()
+        bounce = event_about(row, EventKind.BOUNCED, source="dsn", source_id="1", at=now, now=now)
+        assert await events.append(session, bounce)
+    async with conducting(database, ScriptedTransport()):
+        await until(database, campaign_id, CampaignState.FINISHED)
+    assert await counted(database, campaign_id) == {DeliveryState.ACCEPTED: 1}
 
 
 async def _leave_behind(database: Database, campaign_id: int, state: DeliveryState, *, attempts: int) -> None:
