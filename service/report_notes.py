@@ -77,7 +77,14 @@ def _proof(report: CampaignReport) -> Iterator[Note]:
         yield Note(Grade.RED, f"The figures do not add up: {problem}")
     if report.problem:
         yield Note(Grade.RED, report.problem)
-    uncertain = report.total.counts.uncertain
+    counts = report.total.counts
+    if counts.deferred_waiting and not counts.sent:
+        yield Note(
+            Grade.AMBER,
+            f"No message has been taken yet, and {counts.deferred_waiting:,} are to be tried again:"
+            " `tocsin doctor` says whether the relay can be reached.",
+        )
+    uncertain = counts.uncertain
     if uncertain:
         yield Note(
             Grade.AMBER,
