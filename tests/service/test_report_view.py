@@ -134,7 +134,7 @@ def test_in_a_pipe_there_are_no_frames_and_no_colours() -> None:
         (some_counts(accepted=10, refused=10, refused_hard=10), Grade.GREEN, ""),
         (some_counts(accepted=58, refused=2, refused_hard=2), Grade.GREEN, ""),
         (some_counts(accepted=1000, deferred=150), Grade.AMBER, "deferred"),
-        (some_counts(waiting=33, deferred_waiting=33, deferred=33), Grade.AMBER, "tocsin doctor"),
+        (some_counts(accepted=0, waiting=20, deferred_waiting=20, deferred=20), Grade.AMBER, "tocsin doctor"),
         (some_counts(accepted=2000, complained=2), Grade.AMBER, "complained"),
         (some_counts(accepted=2000, complained=5), Grade.RED, "complained"),
         (some_counts(accepted=500, complained=5), Grade.GREEN, ""),
