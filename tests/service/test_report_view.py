@@ -18,7 +18,7 @@ START = datetime(2026, 3, 12, 17, 30, tzinfo=UTC)
 
 
 def some_counts(*, accepted: int, refused: int = 0, **others: int) -> Counts:
-    deliveries = accepted + refused
+    deliveries = accepted + refused + others.get("waiting", 0)
     return Counts(
         accepted=accepted,
         refused=refused,
