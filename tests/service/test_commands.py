@@ -121,6 +121,7 @@ def test_a_campaign_goes_from_draft_to_cancelled(people: Typed) -> None:
     scheduled = people.must("campaign", "schedule", "1", "--at", "2040-03-01 18:30")
     assert scheduled == "Première starts at 2040-03-01 18:30 Europe/Paris.\n"
     assert "paused" in people.must("campaign", "pause", "Première")
+    assert people.must("campaign", "release", "1") == "Première: nothing is held back.\n"
     assert "scheduled again" in people.must("campaign", "resume", "1")
     shown = people.must("campaign", "show", "1")
     assert "hello, version 1" in shown
