@@ -29,13 +29,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConductorOptions:
-    """How often to look, and how to send."""
+    """How often to look, and how to send.
+
+    `alone`: no other process sends from this database (the service lock is held), so whatever is found
+    claimed at the start was left behind by one that ended, and need not wait for its lease.
+    """
 
     public_url: str
     dispatch: DispatchOptions = field(default_factory=DispatchOptions)
     sweep_every: timedelta = timedelta(seconds=1)
     poll_seeds_every: timedelta = timedelta(minutes=2)
     poll_seeds: Callable[[], Awaitable[None]] | None = None
+    alone: bool = False
 
 
 class Conductor:
@@ -77,6 +82,9 @@ class Conductor:
 
     async def run(self) -> None:
         """Work until cancelled; then let what is on the wire end and hand the rest back."""
+        if self._options.alone:
+            async with self._database.write() as session:
+                await deliveries.end_leases(session, self._clock.now())
         await self._refill()
         working = asyncio.create_task(self._engine.run(), name="engine")
         try:

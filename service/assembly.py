@@ -137,6 +137,7 @@ def _make_parts(
             language=settings.language,
         ),
         poll_seeds=look_into_seeds,
+        alone=True,
     )
     conductor = Conductor(
         database,

@@ -223,6 +223,17 @@ async def hand_back(session: AsyncSession, ids: Collection[int], *, token: str) 
     return (await session.exec(back)).rowcount
 
 
+async def end_leases(session: AsyncSession, now: datetime) -> int:
+    """Let every lease run out at `now`: who held them is known to be gone. Served by ix_delivery_leased."""
+    change = (
+        sa.update(Delivery)
+        .where(_stands(_LEASED), col(Delivery.leased_until) >= now)
+        .values(leased_until=now - timedelta(seconds=1))
+        .execution_options(**NO_SYNC)
+    )
+    return (await session.exec(change)).rowcount
+
+
 async def requeue_lapsed(session: AsyncSession, now: datetime) -> int:
     """Take back claims whose lease ran out before anything was sent. Served by ix_delivery_leased."""
     back = (

@@ -26,7 +26,9 @@ CLOCK = SystemClock()
 
 
 @asynccontextmanager
-async def conducting(database: Database, transport: ScriptedTransport) -> AsyncIterator[Conductor]:
+async def conducting(
+    database: Database, transport: ScriptedTransport, *, alone: bool = False
+) -> AsyncIterator[Conductor]:
     options = ConductorOptions(
         public_url="https://tocsin.exemple.fr/",
         dispatch=DispatchOptions(
@@ -36,6 +38,7 @@ async def conducting(database: Database, transport: ScriptedTransport) -> AsyncI
             ),
         ),
         sweep_every=timedelta(milliseconds=100),
+        alone=alone,
     )
     conductor = Conductor(
         database,
@@ -208,6 +211,21 @@ async def test_what_a_dead_worker_had_on_the_wire_is_uncertain_and_not_resent(da
     assert len(told) == 1
 
 
+async def test_who_is_alone_takes_over_at_once_what_was_left_behind(database: Database) -> None:
+    campaign_id = await a_scheduled_campaign(database, 3)
+    async with conducting(database, ScriptedTransport()):
+        await until(database, campaign_id, CampaignState.FINISHED)
+    leased_until = CLOCK.now() + timedelta(hours=1)
+    await _leave_behind(database, campaign_id, DeliveryState.CLAIMED, attempts=0, leased_until=leased_until)
+    transport = ScriptedTransport()
+    async with conducting(database, transport):
+        await asyncio.sleep(0.5)
+    assert transport.sent == []
+    async with conducting(database, transport, alone=True):
+        await until(database, campaign_id, CampaignState.FINISHED)
+    assert transport.recipients == ["p000@gmail.com"]
+
+
 async def test_a_bounce_that_overtook_the_dead_worker_proves_that_the_message_left(
     database: Database,
 ) -> None:
@@ -225,14 +243,25 @@ async def test_a_bounce_that_overtook_the_dead_worker_proves_that_the_message_le
     assert await counted(database, campaign_id) == {DeliveryState.ACCEPTED: 1}
 
 
-async def _leave_behind(database: Database, campaign_id: int, state: DeliveryState, *, attempts: int) -> None:
+GONE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def _leave_behind(
+    database: Database,
+    campaign_id: int,
+    state: DeliveryState,
+    *,
+    attempts: int,
+    leased_until: datetime = GONE,
+) -> None:
     """Put the first delivery and its campaign as a worker that was killed would have left them."""
-    gone = datetime(2026, 1, 1, tzinfo=UTC)
     async with database.write() as session:
         await session.exec(
             sa.update(Delivery)
             .where(col(Delivery.address) == "p000@gmail.com")
-            .values(state=state, attempts=attempts, claim_token="dead", leased_until=gone, settled_at=None)
+            .values(
+                state=state, attempts=attempts, claim_token="dead", leased_until=leased_until, settled_at=None
+            )
         )
         await session.exec(
             sa.update(Campaign)
