@@ -1,13 +1,12 @@
 """`tocsin identity`: who we send as, and the DNS records that make receivers believe it."""
 
-import asyncio
 import re
 from typing import Annotated, assert_never
 
 import typer
 
 from models.errors import BadInputError
-from models.identity import DkimAlgorithm, DkimKey, Identity, TerritoryKind
+from models.identity import Identity, TerritoryKind
 from models.states import IdentityState
 from models.text import fold
 from service.commands import examples, noun, read_mailbox
@@ -16,7 +15,6 @@ from service.terminal import print_table, say
 from service.wishes import wanted_identity
 
 group = noun("Who sends: From address, SMS sender, DKIM keys.")
-SELECTORS = {DkimAlgorithm.RSA: "tocsin-rsa", DkimAlgorithm.ED25519: "tocsin-ed"}
 SHORT_NUMBER = re.compile(r"[0-9]{3,6}")
 ALPHANUMERIC_SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 KEY_SIGNS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -156,25 +154,13 @@ def _give_email(identity: Identity, email: str, reply_to: str | None, bounces: s
 
 
 async def _save(desk: Desk, identity: Identity) -> None:
-    from sender.dkim import make_key
+    from service.signing import make_keys
     from store.identities import add_identity
 
     now = desk.clock.now()
     identity.created_at = now
     identity.state = IdentityState.DNS_PENDING if identity.from_email else IdentityState.ACTIVE
-    keys = []
-    if identity.from_email:
-        for algorithm, selector in SELECTORS.items():
-            made = await asyncio.to_thread(make_key, algorithm)
-            keys.append(
-                DkimKey(
-                    selector=selector,
-                    algorithm=algorithm,
-                    sealed_private_pem=desk.keyring.encrypt(made.private_pem),
-                    public_base64=made.public_base64,
-                    created_at=now,
-                )
-            )
+    keys = await make_keys(desk.keyring, now) if identity.from_email else []
     async with desk.database.write() as session:
         await add_identity(session, identity, keys)
 
