@@ -82,13 +82,13 @@ def field_named(word: str) -> str:
     name = _NAMES.get(fold(word), "")
     if name in FIELDS or name == "consent":
         return name
-    raise SegmentError(f"There is no field “{word}”{_nearest(word)}.")
+    raise SegmentError(f"There is no field “{word}”{_nearest(word)}")
 
 
 def _nearest(word: str) -> str:
     known = [name for name, field in _NAMES.items() if field in FIELDS]
     found = difflib.get_close_matches(fold(word), known, n=1, cutoff=0.5)
-    return f"; did you mean “{_NAMES[found[0]]}”" if found else ""
+    return f"; did you mean “{_NAMES[found[0]]}”?" if found else "."
 
 
 def attribute_key(header: str) -> str:

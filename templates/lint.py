@@ -150,7 +150,9 @@ def _sms_cost(text: str) -> Iterator[Finding]:
             else "Replace them."
         )
         yield _warning(
-            f"Signs beyond the GSM alphabet ({shown}) make the message cost {length.segments} segments.",
+            f"Signs beyond the GSM alphabet ({shown}) make the message cost 1 segment."
+            if length.segments == 1
+            else f"Signs beyond the GSM alphabet ({shown}) make the message cost {length.segments} segments.",
             saved,
         )
     if length.segments > SMS_SEGMENTS:
@@ -177,7 +179,7 @@ def _fields(compiled: CompiledEmail | CompiledSms, known: Collection[str] | None
         if name in everything and name not in _FROM_SENDER:
             yield _warning(
                 f"{name} has no fallback.",
-                "People without it get no message: declare one, or use a condition.",
+                "One person without it blocks the whole campaign: declare one, or use a condition.",
             )
 
 

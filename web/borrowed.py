@@ -4,11 +4,15 @@
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
 from audience.segments import SegmentSyntaxError
 from models.errors import TocsinError
+from models.states import CampaignState, IdentityState
 from web.i18n import N_, Tongue
+from web.words import word_for
 
 BORROWED: tuple[str, ...] = (
     # models, store
@@ -38,6 +42,15 @@ BORROWED: tuple[str, ...] = (
     N_("The identity %(key)s cannot send %(channel)s: it is %(state)s or lacks an address."),
     N_("The campaign %(name)s is %(origin)s and cannot become %(following)s."),
     N_("There is no time zone %(zone)s."),
+    N_("Write a name such as Europe/Paris or America/Cayenne."),
+    N_("This moment is beyond the calendar."),
+    N_("Choose one nearer to now."),
+    N_("The campaign %(name)s is %(state)s: nothing of it can be released."),
+    N_("%(count)s messages are held back and wait for a person. One of the reasons: %(reason)s"),
+    N_("The identity %(key)s is %(state)s."),
+    N_("This installation sends no e-mail. Set TOCSIN_SMTP_URL and start again."),
+    N_("This installation sends no text messages. Set TOCSIN_TWILIO_ACCOUNT_SID and start again."),
+    N_("%(frozen)s deliveries were frozen, %(final)s have an end: some are missing."),
     # audience
     N_("Expected “and”, “or” or “except” between two conditions."),
     N_("Expected “and”, “or”, “except” or “)”."),
@@ -53,7 +66,7 @@ BORROWED: tuple[str, ...] = (
     N_("Put quotes around one with blanks or signs."),
     N_("A value cannot be empty."),
     N_("Expected “,” or “)” in this list."),
-    N_("There is no field “%(word)s”; did you mean “%(near)s”."),
+    N_("There is no field “%(word)s”; did you mean “%(near)s”?"),
     N_("There is no field “%(word)s”."),
     N_("“%(value)s” is no date."),
     N_("Write it year-month-day, as in 2026-03-15."),
@@ -85,6 +98,10 @@ BORROWED: tuple[str, ...] = (
     N_("Publish the record shown here: p=none is enough."),
     N_("Publish one that names your mail server."),
     N_("Point it to your mail listener."),
+    N_("%(about)s: %(count)s deliveries, but what became of them adds up to %(sum)s."),
+    N_("A table's lines do not add up to the total."),
+    N_("%(targeted)s targeted, but %(left_out)s left out and %(count)s deliveries."),
+    N_("%(frozen)s deliveries at launch, %(count)s now."),
     # templates
     N_("There is no preheader."),
     N_("Add one: the inbox shows it after the subject."),
@@ -92,6 +109,7 @@ BORROWED: tuple[str, ...] = (
     N_("The text message does not say how to stop them."),
     N_("End it with “STOP” and the number to reply to."),
     N_("Signs beyond the GSM alphabet (%(signs)s) make the message cost %(count)s segments."),
+    N_("Signs beyond the GSM alphabet (%(signs)s) make the message cost 1 segment."),
     N_("Without them it costs %(count)s."),
     N_("The message takes %(count)s segments, each paid for."),
     N_("Shorten it."),
@@ -113,7 +131,7 @@ BORROWED: tuple[str, ...] = (
     N_("Check its spelling, or import it as an attribute."),
     N_("There is no field %(name)s."),
     N_("%(name)s has no fallback."),
-    N_("People without it get no message: declare one, or use a condition."),
+    N_("One person without it blocks the whole campaign: declare one, or use a condition."),
     N_("The message is mostly pictures."),
     N_("Put what matters in text; filters distrust pictures."),
     N_("A link shows %(shown)s and leads to %(host)s."),
@@ -124,6 +142,12 @@ BORROWED: tuple[str, ...] = (
     N_("Remind people of a meeting, in one segment for most names."),
     N_("Call people to vote, with their polling station when it is known."),
     N_("Ask one question that is answered in one click, and lead to the rest of the survey."),
+)
+
+
+_SENTENCE = re.compile(r"[.?!] ")
+_STATES: Mapping[str, str] = MappingProxyType(
+    {state.value: word_for(state) for kind in (CampaignState, IdentityState) for state in kind}
 )
 
 
@@ -152,10 +176,30 @@ def say_error(tongue: Tongue, error: TocsinError) -> str:
 
 def say_borrowed(tongue: Tongue, text: str) -> str:
     """`text` of another room in the reader's language, as far as it is known here."""
+    # Several texts may follow one another, as a campaign tells several problems: the shortest one first,
+    # since the value at the end of a text would swallow the next.
+    for end in (*(found.end() for found in _SENTENCE.finditer(text)), len(text)):
+        first = _known(tongue, text[:end].rstrip())
+        if first is not None:
+            rest = say_borrowed(tongue, text[end:]) if text[end:] else ""
+            return f"{first} {rest}".rstrip()
+    return text
+
+
+def _known(tongue: Tongue, text: str) -> str | None:
+    """One text, None when it is not one of these."""
     said = tongue.say(text)
     if said != text:
         return said
     for pattern, source in _patterns():
         if found := pattern.fullmatch(text):
-            return tongue.say(source, **found.groupdict())
-    return text
+            values = {name: _say_value(tongue, value) for name, value in found.groupdict().items()}
+            return tongue.say(source, **values)
+    return None
+
+
+def _say_value(tongue: Tongue, value: str) -> str:
+    """A state that was filled in, in the reader's language; any other value as it is."""
+    word = _STATES.get(value)
+    said = tongue.say(word) if word is not None else value
+    return said if word is None or said[:2].isupper() else f"{said[:1].lower()}{said[1:]}"

@@ -104,7 +104,9 @@ def test_an_email_without_words() -> None:
         ("Où êtes-vous ? STOP 36111", Level.WARNING, "(ê)"),
         ("ê" + "a" * 100 + " STOP 36111", Level.WARNING, "Without them it costs 1"),
         ("a" * 600 + " STOP 36111", Level.WARNING, "4 segments"),
+        ("Où êtes-vous ? STOP 36111", Level.WARNING, "make the message cost 1 segment."),
         ("{{ commune }} STOP 36111", Level.WARNING, "no fallback"),
+        ("{{ commune }} STOP 36111", Level.WARNING, "blocks the whole campaign"),
         ("{{ comune }} STOP 36111", Level.BLOCKER, "Did you mean commune?"),
     ],
 )
