@@ -1,7 +1,7 @@
 """Real servers on the loopback, private to one test process: nothing is mocked, nothing is left behind.
 
 A machine without one of them skips the tests that need it and says what to install. With
-TOCSIN_TEST_REQUIRE_SERVERS=1, as in CI, a missing server is a failure.
+REQUIRE_TEST_SERVERS=1, as in CI, a missing server is a failure.
 """
 
 import os
@@ -27,7 +27,7 @@ WATCHED = 'exec 3<&0; (read -r _ <&3; kill 0) & exec "$0" "$@" 3<&- </dev/null'
 def missing(server: str, install: str) -> NoReturn:
     """Skip the test, or fail it where servers are required; `install` says how to get the server."""
     sentence = f"{server} is missing: {install}"
-    if os.environ.get("TOCSIN_TEST_REQUIRE_SERVERS") == "1":
+    if os.environ.get("REQUIRE_TEST_SERVERS") == "1":
         pytest.fail(sentence, pytrace=False)
     pytest.skip(sentence)
 
