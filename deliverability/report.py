@@ -37,10 +37,11 @@ __all__ = [
     "report_json",
     "wilson_interval",
 ]
-BUCKETS_SECONDS = (60, 300, 900, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600)
+BUCKETS_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600)
 MOST_BUCKETS = 120
 UNDER_WAY = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING, DeliveryState.DEFERRED)
 REFUSALS_A_PROVIDER = 5
+LONGEST_EXAMPLE = 300
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 Lane = tuple[int, str]
 
@@ -173,11 +174,16 @@ async def _refusals(session: AsyncSession, campaign_id: int) -> tuple[Refusal, .
                     bounce_class=said.bounce_class,
                     code=said.code,
                     enhanced=said.enhanced,
-                    example=_ADDRESS.sub("…@…", said.example)[:300],
+                    example=shorten(_ADDRESS.sub("…@…", said.example)),
                     deliveries=said.deliveries,
                 )
             )
     return tuple(kept)
+
+
+def shorten(text: str, most: int = LONGEST_EXAMPLE) -> str:
+    """At most `most` characters; an ellipsis says that there was more."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 async def _over_time(session: AsyncSession, campaign_id: int) -> tuple[int, tuple[Moment, ...]]:

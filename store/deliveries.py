@@ -71,6 +71,20 @@ async def latest_to(session: AsyncSession, channel: Channel, address: str) -> De
     return (await session.exec(wanted)).first()
 
 
+async def first_of(session: AsyncSession, campaign_id: int) -> Delivery | None:
+    """The delivery of a campaign to its first contact, None before the launch and of seeds alone.
+
+    Served by uq_delivery_campaign_contact.
+    """
+    wanted = (
+        select(Delivery)
+        .where(Delivery.campaign_id == campaign_id, col(Delivery.contact_id).is_not(None))
+        .order_by(col(Delivery.contact_id))
+        .limit(1)
+    )
+    return (await session.exec(wanted)).first()
+
+
 async def due_lanes(session: AsyncSession, now: datetime) -> list[Lane]:
     """Lanes that have something due at `now`. Served by ix_delivery_due."""
     wanted = (
@@ -232,6 +246,33 @@ async def end_leases(session: AsyncSession, now: datetime) -> int:
         .execution_options(**NO_SYNC)
     )
     return (await session.exec(change)).rowcount
+
+
+async def take_off(session: AsyncSession, ids: Collection[int], *, token: str) -> int:
+    """Give back deliveries marked as sending that were never offered to anybody; the attempt does not count.
+
+    Only the worker that marked them can know that: deferred, and as due as they were.
+    """
+    if not ids:
+        return 0
+    first = col(Delivery.attempts) <= 1
+    back = (
+        sa.update(Delivery)
+        .where(
+            col(Delivery.id).in_(ids),
+            col(Delivery.claim_token) == token,
+            col(Delivery.state) == DeliveryState.SENDING,
+        )
+        .values(
+            state=DeliveryState.DEFERRED,
+            attempts=col(Delivery.attempts) - 1,
+            first_attempt_at=sa.case((first, sa.null()), else_=col(Delivery.first_attempt_at)),
+            claim_token=None,
+            leased_until=None,
+        )
+        .execution_options(**NO_SYNC)
+    )
+    return (await session.exec(back)).rowcount
 
 
 async def requeue_lapsed(session: AsyncSession, now: datetime) -> int:

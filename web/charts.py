@@ -9,8 +9,10 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -20,6 +22,8 @@ from markupsafe import Markup, escape
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 SERIES = ("#000001", "#000002", "#000003", "#000004", "#000005")
 """Fill colours of the series; `.chart [fill="#000001"]` in the style sheet says what they look like."""
+WIDE, SLIM = 680, 290
+"""Widths of the plot in px: beside its labels, for a desk and for a telephone. The page shows one."""
 D3_LOCALES: Mapping[str, Literal["fr-FR", "en-GB"]] = MappingProxyType({"fr": "fr-FR", "en": "en-GB"})
 CONFIG: dict[str, Any] = {
     "background": None,
@@ -58,50 +62,107 @@ def _svg(text: str, title: str, language: str) -> str:
     return drawn.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)
 
 
-def bars_over_time(
-    rows: list[dict[str, object]], *, series: list[str], steps: int, days: bool, count: str
-) -> Spec:
-    """Stacked bars: rows of `start` (wall-clock time in ms, passed off as UTC), `what`, `rank`, `count`.
+TICK_STEPS: tuple[tuple[int, str], ...] = (
+    *((seconds, "%H:%M:%S") for seconds in (1, 2, 5, 10, 15, 30)),
+    *((60 * minutes, "%H:%M") for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360)),
+    (12 * 3600, "%-d %b %H:%M"),
+    *((24 * 3600 * days, "%-d %b") for days in (1, 2, 7, 14, 28, 91)),
+)
+"""Seconds between two labels of a time axis, and how the labels are written (d3's codes)."""
+FINEST_FOR_DAYS = 12 * 3600
 
-    `series` names the values of `what` in drawing order; `steps` is how many bars the axis has room for;
-    `days` labels the axis with days, not hours.
+
+@dataclass(frozen=True, slots=True)
+class TimeAxis:
+    """Where an axis of time begins and ends, where its labels stand (seconds), how they are written."""
+
+    start: int
+    end: int
+    ticks: tuple[int, ...]
+    format: str
+
+
+def time_axis(start: int, end: int, most: int) -> TimeAxis:
+    """An axis from `start` to `end` with at most `most` labels, no two of them alike.
+
+    One of a day or more says the day, too: hours alone would come round again.
     """
-    width = 680
+    step, written = next(
+        ((step, written) for step, written in TICK_STEPS if (end - start) / step <= most - 1), TICK_STEPS[-1]
+    )
+    if step < FINEST_FOR_DAYS and end - start >= 86_400:
+        step, written = FINEST_FOR_DAYS, "%-d %b %H:%M"
+    ticks = tuple(range(-(-start // step) * step, end + 1, step))
+    # Many steps past the longest: every so manieth.
+    every = -(-len(ticks) // most)
+    return TimeAxis(start, end, ticks[::every], written)
+
+
+def bars_over_time(
+    rows: Sequence[tuple[int, Sequence[int]]], *, series: list[str], step: int, count: str, width: int = WIDE
+) -> Spec:
+    """Stacked bars: `rows` are a start and the counts of `series`, each bar as wide as its `step` lasts.
+
+    Starts are wall-clock time in seconds, passed off as UTC.
+    """
+    axis = time_axis(rows[0][0], rows[-1][0] + step, 8 if width == WIDE else 4)
+    # Gaps between bars help to tell a few apart; many, they only bleach.
+    gap = 0.07 * step if (axis.end - axis.start) // step <= width // 10 else 0
+    values: list[dict[str, object]] = []
+    for start, counts in rows:
+        for rank, (upper, number) in enumerate(zip(accumulate(counts), counts, strict=True)):
+            if number:
+                inner = {"x": (start + gap) * 1000, "x2": (start + step - gap) * 1000}
+                values.append({**inner, "y": upper - number, "y2": upper, "what": series[rank]})
     return {
         "width": width,
         "height": 200,
-        "data": {"values": rows},
-        "mark": {"type": "bar", "width": max(1.5, 0.85 * width / max(1, steps))},
+        "data": {"values": values},
+        "mark": {"type": "rect", "clip": True},
         "encoding": {
             "x": {
-                "field": "start",
+                "field": "x",
                 "type": "temporal",
-                "scale": {"type": "utc", "padding": 8},
+                "scale": {"type": "utc", "domain": [axis.start * 1000, axis.end * 1000], "nice": False},
                 "title": None,
                 "axis": {
-                    "format": "%-d %b" if days else "%H:%M",
+                    "format": axis.format,
+                    "values": [tick * 1000 for tick in axis.ticks],
                     "grid": False,
+                    "ticks": True,
+                    "labelFlush": True,
                     "labelOverlap": True,
-                    "tickCount": 8,
                 },
             },
+            "x2": {"field": "x2"},
             "y": {
-                "field": "count",
+                "field": "y",
                 "type": "quantitative",
                 "title": count,
-                "stack": "zero",
-                "axis": {"tickMinStep": 1, "tickCount": 5},
+                "scale": {"zero": True},
+                "axis": {"tickMinStep": 1, "tickCount": 5, "format": ",d"},
             },
-            "color": _colours(series),
-            "order": {"field": "rank", "type": "quantitative"},
+            "y2": {"field": "y2"},
+            "color": _colours(dict(zip(series, SERIES, strict=False)), width),
         },
     }
 
 
-def shares_by_name(rows: list[dict[str, object]], *, names: list[str], series: list[str], axis: str) -> Spec:
-    """Lying bars of one length, each divided in shares: rows of `name`, `what`, `count`."""
+def shares_by_name(
+    rows: list[dict[str, object]],
+    *,
+    names: list[str],
+    series: Mapping[str, str],
+    axis: str,
+    width: int = WIDE,
+) -> Spec:
+    """Lying bars of one length, each divided in shares: rows of `name`, `what`, `rank`, `count`.
+
+    `series`: the values of `what` in drawing order, with their colours.
+    """
+    slim = width == SLIM
     return {
-        "width": 520,
+        "width": width - (100 if slim else 160),
         "height": {"step": 26},
         "data": {"values": rows},
         "mark": {"type": "bar", "height": {"band": 0.7}},
@@ -111,25 +172,27 @@ def shares_by_name(rows: list[dict[str, object]], *, names: list[str], series: l
                 "type": "nominal",
                 "sort": names,
                 "title": None,
-                "axis": {"labelLimit": 220},
+                "axis": {"labelLimit": 120 if slim else 220},
             },
             "x": {
                 "field": "count",
                 "type": "quantitative",
                 "stack": "normalize",
                 "title": axis,
-                "axis": {"format": ".0%", "tickCount": 5},
+                "axis": {"format": ".0%", "tickCount": 3 if slim else 5},
             },
-            "color": _colours(series),
+            "color": _colours(series, width),
             "order": {"field": "rank", "type": "quantitative"},
         },
     }
 
 
-def _colours(series: list[str]) -> Spec:
+def _colours(series: Mapping[str, str], width: int) -> Spec:
     return {
         "field": "what",
         "type": "nominal",
-        "sort": series,
-        "scale": {"domain": series, "range": list(SERIES[: len(series)])},
+        "sort": list(series),
+        "scale": {"domain": list(series), "range": list(series.values())},
+        # Long words one below the other, where there is no room beside.
+        "legend": {"columns": 1 if width == SLIM and len(series) > 3 else 0, "labelLimit": 320},
     }

@@ -82,11 +82,14 @@ class Tongue:
             pattern = pattern.replace("##0", f"##0.{'0' * digits}")
         return format_percent(share, format=pattern, locale=self.locale)
 
-    def moment(self, at: datetime | None, width: str = "medium") -> str:
-        """Day and time in the reader's zone, to the minute; a dash for None. `width`: medium or short."""
+    def moment(self, at: datetime | None, width: str = "medium", *, seconds: bool = False) -> str:
+        """Day and time in the reader's zone, to the minute or the second; a dash for None.
+
+        `width`, medium or short, is the day's.
+        """
         if at is None:
             return "–"
-        hour = format_time(at, "short", tzinfo=self.zone, locale=self.locale)
+        hour = format_time(at, "medium" if seconds else "short", tzinfo=self.zone, locale=self.locale)
         return f"{self.day(at, width)}, {hour}"
 
     def day(self, at: date | datetime | None, width: str = "medium") -> str:

@@ -16,6 +16,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "campaign-paused": N_("The campaign is paused. What was already handed over goes on its way."),
         "campaign-resumed": N_("The campaign goes on."),
         "campaign-cancelled": N_("The campaign is cancelled. What had not left yet will not leave."),
+        "campaign-released": N_("What was held back is tried again."),
+        "draft-discarded": N_("The draft is discarded."),
         "segment-saved": N_("The segment is saved."),
         "template-saved": N_("The template is saved as a new version."),
         "contacts-imported": N_("The file has been read."),

@@ -56,7 +56,7 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (LeftOutReason.SUPPRESSED, N_("On the suppression list")),
     (LeftOutReason.NO_IDENTITY, N_("No identity speaks for their territory")),
     (LegalBasis.CONSENT, N_("Consent: people who agreed")),
-    (LegalBasis.LEGITIMATE_INTEREST, N_("Legitimate interest: all but those who objected")),
+    (LegalBasis.LEGITIMATE_INTEREST, N_("Legitimate interest: everybody but those who objected")),
     (IdentityRule.ONE, N_("One identity for everybody")),
     (IdentityRule.TERRITORY, N_("The identity of each person’s territory")),
     (IdentityRule.ROTATE, N_("Several identities in turn")),

@@ -12,7 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from deliverability.report import Counts, Share, campaign_report, report_csv, report_json, wilson_interval
+from deliverability.report import (
+    Counts,
+    Share,
+    campaign_report,
+    report_csv,
+    report_json,
+    shorten,
+    wilson_interval,
+)
 from deliverability.report_files import safe_cell
 from deliverability.report_values import Refusal
 from models.campaign import Campaign, LeftOut
@@ -272,7 +280,7 @@ async def test_refusals_are_shown_by_provider_without_addresses(database: Databa
 
 
 @pytest.mark.parametrize(
-    ("last_minute", "step"), [(90, 60), (300, 300), (24 * 60, 900), (60 * 24 * 60, 86400)]
+    ("last_minute", "step"), [(1, 1), (4, 5), (90, 60), (300, 300), (24 * 60, 900), (60 * 24 * 60, 86400)]
 )
 async def test_the_chart_takes_the_smallest_step_that_fits(
     database: Database, last_minute: int, step: int
@@ -362,3 +370,9 @@ def test_an_answer_is_shown_with_its_code_once(
 ) -> None:
     refusal = Refusal("orange", "Orange", EventKind.REFUSED, None, code, enhanced, example, 1)
     assert refusal.said == said
+
+
+def test_an_answer_that_was_cut_says_so() -> None:
+    assert shorten("short", 5) == "short"
+    assert shorten("a b cdef", 5) == "a b…", "no blank before the ellipsis"
+    assert len(shorten("x" * 2000)) == 300

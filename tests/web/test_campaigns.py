@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,7 +75,12 @@ async def test_an_empty_choice_counts_nobody_and_says_so(site: Site) -> None:
     browser = await prepare(site)
     news = (await browser.get("/campaigns/count", params={"version": "1"})).json()
     assert news["rows"] == []
-    assert news["problem"] == "Choose at least one segment to write to."
+    assert (news["hint"], news["problem"]) == ("Choose at least one segment to write to.", "")
+    hint = '<p class="hint" data-hint>Choose at least one segment to write to.</p>'
+    assert hint in await browser.read("/campaigns/new"), "no mistake before anything was done"
+    answer = await browser.send_form("/campaigns", {"version": "1", "only_count": "1"}, page="/campaigns/new")
+    assert "data-problem>Choose at least one segment to write to.</p>" in answer.text
+    assert hint not in answer.text
 
 
 async def test_a_text_message_is_previewed_with_its_segments(site: Site) -> None:
@@ -224,12 +230,75 @@ async def test_a_blocked_or_scheduled_campaign_goes_back_to_draft_and_is_schedul
     assert (await only_campaign(site)).starts_at == datetime(2026, 4, 1, 16, tzinfo=UTC)
 
 
+async def test_a_draft_can_be_discarded_and_only_a_draft(site: Site) -> None:
+    browser = await prepare(site)
+    await browser.send_form("/campaigns", {**FORM, "moment": "draft"}, page="/campaigns/new")
+    assert "Discard this draft" in await browser.read("/campaigns/1")
+    assert "Discard this draft?" in await browser.read("/campaigns/1/cancel")
+    answer = await browser.send_form("/campaigns/1/cancel")
+    assert "The draft is discarded." in await browser.read(answer.headers["location"])
+    assert (await only_campaign(site)).state is CampaignState.CANCELLED
+    assert "Discard this draft" not in await browser.read("/campaigns/1")
+
+
+async def test_what_is_held_back_is_shown_and_can_be_tried_again(site: Site) -> None:
+    browser, number = await start(site)
+    page = f"/campaigns/{number}"
+    assert "held back: " not in await browser.read(page)
+    await set_state(site, DeliveryState.HELD)
+    reader = await site.signed_in(Role.READER)
+    for one, may in ((reader, False), (browser, True)):
+        text = await one.read(page)
+        assert "1 message is held back" in text
+        assert ("Try them again" in text) == may
+    woken = site.woken
+    answer = await browser.send_form(f"{page}/release", page=page)
+    assert "What was held back is tried again." in await browser.read(answer.headers["location"])
+    assert site.woken == woken + 1
+    async with site.database.read() as session:
+        assert (await campaigns.progress(session, number)) == {DeliveryState.QUEUED: 2}
+
+
+async def set_state(site: Site, state: DeliveryState) -> None:
+    """Move the first delivery."""
+    async with site.database.write() as session:
+        one = await deliveries.get_delivery(session, 1)
+        assert one is not None
+        one.state = state
+        session.add(one)
+
+
+async def test_what_was_not_sent_is_told_by_its_reason(site: Site) -> None:
+    browser, number = await start(site)
+    await set_state(site, DeliveryState.EXPIRED)
+    assert ">(1 expired)</span>" in await browser.read(f"/campaigns/{number}")
+    news = (await browser.get(f"/campaigns/{number}/live")).json()
+    assert (news["values"]["not_sent"], news["values"]["not_sent_parts"]) == ("1", "(1 expired)")
+
+
+async def test_after_the_launch_the_message_is_shown_as_somebody_reads_it_who_gets_it(site: Site) -> None:
+    browser, number = await start(site)
+    text = await browser.read(f"/campaigns/{number}")
+    assert "As read by Camille · camille@gmail.com" in text
+    assert "Bonjour Camille" in text
+    (address,) = re.findall(r'src="(/campaigns/preview[^"]+)"', text)
+    assert "Camille" in await browser.read(address.replace("&amp;", "&"))
+
+
+async def test_the_counts_by_state_fold_away_once_the_campaign_is_over(site: Site) -> None:
+    browser, number = await start(site)
+    fold = "<details><summary>Each state, counted</summary>"
+    assert fold not in await browser.read(f"/campaigns/{number}/report")
+    await browser.send_form(f"/campaigns/{number}/cancel")
+    assert fold in await browser.read(f"/campaigns/{number}/report")
+
+
 async def test_the_report_adds_up_and_can_be_taken_away(site: Site) -> None:
     browser, number = await start(site)
     site.clock.advance(timedelta(minutes=5))
     text = await browser.read(f"/campaigns/{number}/report")
-    assert "3 targeted = 1 left out + 2 deliveries" in text
-    assert "2 deliveries = 2 waiting" in text
+    assert "3 targeted = 1 left out + 2 messages" in text
+    assert "2 messages = 2 waiting" in text
     assert "Every column adds up." in text
     answer = await browser.get(f"/campaigns/{number}/report.json")
     assert json.loads(answer.text)["total"]["deliveries"] == 2

@@ -102,6 +102,23 @@ def test_a_borrowed_text_is_recognised_with_what_was_filled_in() -> None:
     assert say_borrowed(FRENCH, "100 % of nothing we know") == "100 % of nothing we know"
 
 
+def test_several_problems_of_a_campaign_are_each_told_in_french() -> None:
+    told = say_borrowed(
+        FRENCH,
+        "The identity 'nord' is suspended. 3 messages are held back and wait for a person. "
+        "One of the reasons: unknown recipient. Really.",
+    )
+    assert told == (
+        "L’identité 'nord' est suspendue. 3 messages sont retenus et attendent une décision. "
+        "L’un des motifs\xa0: unknown recipient. Really."
+    )
+    two = (
+        "This installation sends no e-mail. Set TOCSIN_SMTP_URL and start again. The identity 'x' is retired."
+    )
+    assert say_borrowed(FRENCH, two).endswith("redémarrez. L’identité 'x' est retirée.")
+    assert say_borrowed(ENGLISH, two) == two
+
+
 def test_a_mistake_in_a_rule_is_told_in_french_with_its_place() -> None:
     with pytest.raises(SegmentError) as caught:
         parse_segment("commune:Lyon (")

@@ -101,6 +101,7 @@ async def count_choice(visit: Editor) -> JSONResponse:
     return JSONResponse(
         {
             "problem": say_borrowed(visit.tongue, sketch.problem),
+            "hint": sketch.hint,
             "rows": audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
             "channel": sketch.channel.value,
             "people": [[str(number), line] for number, line in sketch.people],
@@ -184,6 +185,7 @@ async def _form(visit: Visit, choice: Choice, error: TocsinError | None = None) 
         all_templates = await templates.list_templates(session)
         senders = await identities.list_identities(session)
         sketch = await draw(session, visit, choice)
+    submitted = visit.request.method == "POST"
     tomorrow = local_now(visit, visit.context.zone).date().isoformat()
     return page(
         visit,
@@ -191,6 +193,8 @@ async def _form(visit: Visit, choice: Choice, error: TocsinError | None = None) 
         400 if error else 200,
         choice=choice,
         sketch=sketch,
+        hint="" if submitted else sketch.hint,
+        count_problem=sketch.problem or (sketch.hint if submitted else ""),
         rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
         segments_line=segments_line(visit, sketch),
         segments=all_segments,

@@ -13,9 +13,10 @@ from models.errors import BadInputError, TocsinError
 from models.identity import Identity
 from models.states import FINAL, CampaignState, DeliveryState, campaign_may_become
 from scheduler import campaigns as conduct
-from store import campaigns, contacts, identities, segments, templates
+from store import campaigns, contacts, deliveries, identities, segments, templates
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_error
+from web.i18n import N_, Tongue
 from web.pages.campaign_form import schedule_as_chosen, segments_line, zones_for
 from web.pages.contacts import count_contacts
 from web.pages.sketch import (
@@ -42,6 +43,11 @@ PARTS: tuple[tuple[str, frozenset[DeliveryState]], ...] = (
     ("p5", frozenset({S.SUPPRESSED, S.EXPIRED, S.CANCELLED})),
 )
 """The parts of a bar, in drawing order; what is left blank is still waiting."""
+NOT_SENT: tuple[tuple[DeliveryState, str], ...] = (
+    (S.EXPIRED, N_("expired")),
+    (S.CANCELLED, N_("cancelled before sending")),
+    (S.SUPPRESSED, N_("suppressed since")),
+)
 UNDER_WAY = frozenset({C.SCHEDULED, C.LAUNCHING, C.SENDING})
 
 
@@ -142,6 +148,7 @@ async def live(visit: Reader, campaign_id: int) -> JSONResponse:
                 "total": tongue.number(progress.total),
                 "waiting": tongue.number(progress.waiting),
                 "not_sent": tongue.number(progress.of(PARTS[4][1])),
+                "not_sent_parts": not_sent_parts(progress, tongue),
                 "done": tongue.percent(progress.share_done, 0),
             },
             "shares": progress.shares,
@@ -190,6 +197,15 @@ async def resume(visit: Editor, campaign_id: int) -> Response:
     return go(f"/campaigns/{campaign_id}", "campaign-resumed")
 
 
+@router.post("/campaigns/{campaign_id}/release")
+async def release(visit: Editor, campaign_id: int) -> Response:
+    """Try what was held back once more."""
+    async with visit.context.database.write() as session:
+        await conduct.release(session, campaign_id, visit.context.clock.now())
+    await visit.context.wake()
+    return go(f"/campaigns/{campaign_id}", "campaign-released")
+
+
 @router.get("/campaigns/{campaign_id}/cancel")
 async def cancel_page(visit: Editor, campaign_id: int) -> Response:
     """Asks once more, since it cannot be undone."""
@@ -203,8 +219,9 @@ async def cancel_page(visit: Editor, campaign_id: int) -> Response:
 async def cancel(visit: Editor, campaign_id: int) -> Response:
     """Stop for good."""
     async with visit.context.database.write() as session:
+        draft = (await campaigns.get_campaign(session, campaign_id)).state is C.DRAFT
         await conduct.cancel(session, campaign_id, visit.context.clock.now())
-    return go(f"/campaigns/{campaign_id}", "campaign-cancelled")
+    return go(f"/campaigns/{campaign_id}", "draft-discarded" if draft else "campaign-cancelled")
 
 
 async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = None) -> Response:
@@ -242,6 +259,8 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         sketch=sketch,
         rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
         segments_line=segments_line(visit, sketch),
+        not_sent_parts=not_sent_parts(progress, visit.tongue),
+        held=progress.counts.get(S.HELD, 0),
         may=allowed(campaign),
         live=campaign.state in UNDER_WAY,
         parts=PARTS,
@@ -254,15 +273,35 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
 async def _sketch(
     session: AsyncSession, visit: Visit, campaign: Campaign, choice: Choice, senders: list[Identity]
 ) -> Sketch:
-    """Before the launch whom it would reach; from then on the frozen audience speaks: the message alone."""
+    """Before the launch whom it would reach; then the message alone, as somebody it went to reads it."""
     if campaign.launched_at is None:
         return await draw(session, visit, choice)
-    first = senders[0] if senders else None
-    begun = Sketch(campaign.channel, sender=sender_line(first, campaign.channel), identity=first)
+    delivery = await deliveries.first_of(session, campaign.id)
+    sender = delivery.identity_id if delivery else None
+    first = next((one for one in senders if sender in {None, one.id}), None)
+    number = delivery.contact_id if delivery else None
+    readers = await contacts.get_contacts(session, [number] if number is not None else [])
+    begun = Sketch(
+        campaign.channel,
+        people=[(one.id, describe(one, campaign.channel)) for one in readers],
+        contact=number,
+        sender=sender_line(first, campaign.channel),
+        identity=first,
+    )
     try:
         return await draw_message(session, visit, choice, begun)
     except TocsinError as error:
         return replace(begun, problem=say_error(visit.tongue, error))
+
+
+def not_sent_parts(progress: Progress, tongue: Tongue) -> str:
+    """Of what was not sent, how many for which reason: `(12 expired, 3 suppressed since)`; else empty."""
+    parts = [
+        f"{tongue.number(progress.counts[state])} {tongue.say(text)}"
+        for state, text in NOT_SENT
+        if progress.counts.get(state)
+    ]
+    return f"({', '.join(parts)})" if parts else ""
 
 
 def allowed(campaign: Campaign) -> dict[str, bool]:
@@ -274,5 +313,7 @@ def allowed(campaign: Campaign) -> dict[str, bool]:
         "pause": campaign_may_become(state, C.PAUSED),
         "resume": state is C.PAUSED,
         "cancel": campaign_may_become(state, C.CANCELLED) and state is not C.DRAFT,
+        "discard": state is C.DRAFT,
+        "release": state is C.SENDING or state is C.PAUSED,
         "report": campaign.launched_at is not None,
     }

@@ -26,7 +26,7 @@ from models.states import CampaignState, Channel
 from models.text import fold
 from web.access import Reader, Visit
 from web.borrowed import say_borrowed
-from web.charts import bars_over_time, draw_chart, shares_by_name
+from web.charts import SERIES, SLIM, WIDE, Spec, bars_over_time, draw_chart, shares_by_name
 from web.i18n import N_, Tongue
 from web.view import page
 
@@ -42,7 +42,8 @@ PARTITION: tuple[tuple[str, str, str], ...] = (
     ("held", N_("Held back"), N_("held back")),
     ("waiting", N_("Waiting"), N_("waiting")),
 )
-"""The columns that add up to the deliveries: name, heading, how many of them in a sentence."""
+"""The columns that add up to the messages: name, heading, how many of them in a sentence."""
+NOT_SENT = ("expired", "cancelled", "suppressed_since")
 ALWAYS = frozenset({"accepted", "refused", "waiting"})
 REACTIONS: tuple[tuple[str, str, str, str, int], ...] = (
     ("sent", N_("Sent"), "", "", 0),
@@ -79,6 +80,15 @@ class Proof:
     targeted: str
     deliveries: str
     problems: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawings:
+    """One chart, drawn for a desk and for a telephone."""
+
+    title: str
+    wide: Markup
+    slim: Markup
 
 
 @router.get("/campaigns/{campaign_id}/report")
@@ -163,7 +173,7 @@ def pairs_of(report: CampaignReport) -> Sequence[ReportRow]:
 
 
 def prove(report: CampaignReport, tongue: Tongue) -> Proof:
-    """Targeted = left out + deliveries, and deliveries = what became of them."""
+    """Targeted = left out + messages, and messages = what became of them."""
     counts = report.total.counts
     left_out = sum(report.total.left_out.values())
     parts = [
@@ -173,14 +183,14 @@ def prove(report: CampaignReport, tongue: Tongue) -> Proof:
     ]
     return Proof(
         targeted=tongue.say(
-            "%(targeted)s targeted = %(left_out)s left out + %(deliveries)s deliveries",
+            "%(targeted)s targeted = %(left_out)s left out + %(messages)s messages",
             targeted=tongue.number(report.total.targeted or 0),
             left_out=tongue.number(left_out),
-            deliveries=tongue.number(counts.deliveries),
+            messages=tongue.number(counts.deliveries),
         ),
         deliveries=tongue.say(
-            "%(deliveries)s deliveries = %(parts)s",
-            deliveries=tongue.number(counts.deliveries),
+            "%(messages)s messages = %(parts)s",
+            messages=tongue.number(counts.deliveries),
             parts=" + ".join(parts) or tongue.number(0),
         ),
         problems=report.problems,
@@ -205,56 +215,69 @@ def show_interval(share: Share, tongue: Tongue) -> str:
     return f"{tongue.number(round(low * 100))}–{tongue.percent(high, 0)}"
 
 
-async def _over_time(report: CampaignReport, visit: Visit) -> Markup | None:
+async def _over_time(report: CampaignReport, visit: Visit) -> Drawings | None:
     """The chart of outcomes over time; None before there are two steps of it."""
     if len(report.over_time) < 2:
         return None
     tongue, zone = visit.tongue, ZoneInfo(visit.context.zone)
-    series = [tongue.say("Accepted"), tongue.say("Deferred"), tongue.say("Refused")]
-    rows: list[dict[str, object]] = []
+    rows = []
     for moment in report.over_time:
         # Wall-clock time passed off as UTC: the chart's library knows the zone of the machine only.
-        local = moment.start.astimezone(zone)
-        start = (moment.start + (local.utcoffset() or timedelta())).timestamp() * 1000
-        for rank, count in enumerate((moment.accepted, moment.deferred, moment.refused)):
-            rows.append({"start": start, "what": series[rank], "rank": rank, "count": count})
-    span = report.over_time[-1].start - report.over_time[0].start
-    spec = bars_over_time(
-        rows,
-        series=series,
-        steps=int(span.total_seconds() // report.bucket_seconds) + 1,
-        days=span > timedelta(days=2),
-        count=tongue.say("Deliveries"),
+        ahead = moment.start.astimezone(zone).utcoffset() or timedelta()
+        start = int((moment.start + ahead).timestamp())
+        rows.append((start, (moment.accepted, moment.deferred, moment.refused)))
+    series = [tongue.say("Accepted"), tongue.say("Deferred"), tongue.say("Refused")]
+    step, count = report.bucket_seconds, tongue.say("Messages")
+    return await _draw(
+        [bars_over_time(rows, series=series, step=step, count=count, width=width) for width in (WIDE, SLIM)],
+        tongue,
+        tongue.say("Messages over time"),
     )
-    return await draw_chart(spec, title=tongue.say("Deliveries over time"), language=tongue.language)
 
 
-async def _by_provider(report: CampaignReport, visit: Visit) -> Markup | None:
-    """The chart of what became of the deliveries at each provider; None for a single provider."""
+async def _by_provider(report: CampaignReport, visit: Visit) -> Drawings | None:
+    """The chart of what became of the messages at each provider; None for a single provider."""
     providers = [row for row in report.by_provider if row.counts.deliveries]
     if len(providers) < 2:
         return None
     tongue = visit.tongue
-    series = [tongue.say(text) for text in ENDS]
+    texts = [tongue.say(text) for text in ENDS]
+    texts[-1] = not_sent(report.total.counts, tongue)
+    happened = [count > 0 for count in _ends(report.total.counts)]
     rows: list[dict[str, object]] = [
-        {"name": say_borrowed(tongue, row.provider_name), "what": series[rank], "rank": rank, "count": count}
+        {"name": say_borrowed(tongue, row.provider_name), "what": texts[rank], "rank": rank, "count": count}
         for row in providers
         for rank, count in enumerate(_ends(row.counts))
+        if count
     ]
     names = [say_borrowed(tongue, row.provider_name) for row in providers]
-    spec = shares_by_name(rows, names=names, series=series, axis=tongue.say("Share of the deliveries"))
-    return await draw_chart(
-        spec, title=tongue.say("What became of the deliveries, by provider"), language=tongue.language
+    series = {text: SERIES[rank] for rank, text in enumerate(texts) if happened[rank]}
+    axis = tongue.say("Share of the messages")
+    return await _draw(
+        [shares_by_name(rows, names=names, series=series, axis=axis, width=width) for width in (WIDE, SLIM)],
+        tongue,
+        tongue.say("What became of the messages, by provider"),
     )
+
+
+async def _draw(specs: Sequence[Spec], tongue: Tongue, title: str) -> Drawings:
+    wide, slim = [await draw_chart(spec, title=title, language=tongue.language) for spec in specs]
+    return Drawings(title, wide, slim)
+
+
+def not_sent(counts: Counts, tongue: Tongue) -> str:
+    """What was not sent, and for which reasons: `Not sent (expired, suppressed since)`."""
+    reasons = [tongue.say(text) for name, _, text in PARTITION if name in NOT_SENT and getattr(counts, name)]
+    text = tongue.say("Not sent")
+    return f"{text} ({', '.join(reasons)})" if reasons else text
 
 
 def _ends(counts: Counts) -> tuple[int, int, int, int, int]:
     bounced = counts.bounced_hard + counts.bounced_soft
-    not_sent = counts.expired + counts.cancelled + counts.suppressed_since
     return (
         counts.arrived,
         counts.waiting + counts.held,
         counts.refused + min(bounced, counts.accepted),
         counts.uncertain,
-        not_sent,
+        sum(getattr(counts, name) for name in NOT_SENT),
     )

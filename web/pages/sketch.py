@@ -76,6 +76,7 @@ class Sketch:
     """The audience and one message.
 
     `preview` is the address of the e-mail's document, empty when there is none; `contact` whose it is.
+    `hint` is what is yet to choose: no mistake before somebody went past it.
     """
 
     channel: Channel = Channel.EMAIL
@@ -88,6 +89,7 @@ class Sketch:
     segments: int = 0
     preview: str = ""
     problem: str = ""
+    hint: str = ""
     identity: Identity | None = field(default=None, repr=False)
 
 
@@ -112,7 +114,7 @@ async def _draw_audience(session: AsyncSession, visit: Visit, choice: Choice) ->
     identity = await identities.get_identity(session, choice.identities[0]) if choice.identities else None
     sketch = Sketch(channel=channel, identity=identity, sender=sender_line(identity, channel))
     if not choice.include:
-        return replace(sketch, problem=visit.tongue.say(NOBODY_CHOSEN))
+        return replace(sketch, hint=visit.tongue.say(NOBODY_CHOSEN))
     audience = await preview_audience(
         session,
         include=choice.include,

@@ -96,8 +96,14 @@ function accompany(form) {
   const people = form.querySelector("[data-people]");
   let waiting = 0;
   let asked = null;
+  const problem = target.querySelector("[data-problem]");
+  const hint = target.querySelector("[data-hint]");
+  // What is yet to choose is a hint; it is a mistake once it was chosen and taken back, or sent so.
+  let past = problem.textContent !== "";
   function show(news) {
-    target.querySelector("[data-problem]").textContent = news.problem;
+    past ||= news.rows.length > 0;
+    problem.textContent = news.problem || (past && news.hint) || "";
+    if (hint) hint.textContent = past ? "" : news.hint;
     showRows(target, news.rows);
     for (const part of form.querySelectorAll("[data-channel]")) part.hidden = part.dataset.channel !== news.channel;
     if (news.values) fill(form, news.values);
@@ -112,7 +118,7 @@ function accompany(form) {
     try {
       show(await ask(`${form.dataset.count}?${fields}`, asked.signal));
     } catch (error) {
-      if (error.name !== "AbortError") target.querySelector("[data-problem]").textContent = target.dataset.lost;
+      if (error.name !== "AbortError") problem.textContent = target.dataset.lost;
     }
   }
   form.addEventListener("input", () => {
