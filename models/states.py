@@ -200,6 +200,8 @@ class Fault(StrEnum):
     IDENTITY = "identity"
     CONTENT = "content"
     PROVIDER = "provider"
+    # Our own mail server or SMS account: the message never got as far as the provider.
+    RELAY = "relay"
     UNKNOWN = "unknown"
 
 

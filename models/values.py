@@ -76,10 +76,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not now: nothing was taken, trying again later may help. `retry_after` when the other side said so."""
+    """Not now: nothing was taken, trying again later may help. `retry_after` when the other side said so.
+
+    `unreached`: our own way out is at fault (no connection, no trust, no sign-in), and every message that
+    takes it would meet the same; `reply.text` says it in a sentence.
+    """
 
     reply: Reply
     retry_after: timedelta | None = None
+    unreached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from scheduler import gates
 from scheduler.content import Addresses, Content, content_of, people
 from scheduler.gates import Stop
 from scheduler.handover import Departure, Handover
+from scheduler.outages import Outages, Way
 from scheduler.pacing import (
     Limit,
     Pace,
@@ -66,6 +67,7 @@ class DispatchOptions:
     """How this installation sends.
 
     `batch_span` is how far ahead a lane claims; a lane that opens later than `patience` is left alone.
+    `zone`: of the times that people are told.
     """
 
     pace: Pace = field(default_factory=Pace)
@@ -74,6 +76,7 @@ class DispatchOptions:
     batch_span: timedelta = timedelta(seconds=2)
     patience: timedelta = timedelta(seconds=10)
     language: str = "fr"
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +110,19 @@ class Dispatcher:
         self._keyring = keyring
         self._options = options
         self._recorder = Recorder(options.retry, options.pace)
-        self._handover = Handover(database, clock, transports, self._recorder, options.lease)
+        self._outages = Outages(options.zone)
+        self._handover = Handover(database, clock, transports, self._recorder, options.lease, self._outages)
         self._contents: OrderedDict[int, Content | Stop] = OrderedDict()
         self._stopping = False
-        self.obstacles: dict[tuple[int, Channel], str] = {}
+        self._obstacles: dict[tuple[int, Channel], str] = {}
+
+    @property
+    def obstacles(self) -> Mapping[tuple[int, Channel], str]:
         """Why an identity sends nothing at present, in words for people; gone when it does again."""
+        told = dict(self._obstacles)
+        for place, text in self._outages.told():
+            told[place] = f"{told[place]} {text}" if place in told else text
+        return told
 
     def stop(self) -> None:
         """Send nothing new: batches under way are handed back after what is on the wire is recorded."""
@@ -129,9 +140,13 @@ class Dispatcher:
                 stale_at = self._clock.now() + DESK_LIFE
             if desk is None:
                 return
+            way = self._handover.way(channel, lane.provider)
+            if self._outages.is_shut(way, self._clock.now()):
+                self._outages.concern(way, lane.identity_id)
+                return
             limits = self._limits(lane, desk, channel)
             # A provider that asked for a rest gets it: nothing is claimed, the sweep asks again.
-            if await self._opens_at(lane, limits) > self._clock.now() + self._options.patience:
+            if await self._opens_at(lane, limits, way) > self._clock.now() + self._options.patience:
                 return
             batch = await self._claim(lane, desk, limits)
             if batch is None:
@@ -142,31 +157,33 @@ class Dispatcher:
         """The desk that sends in a lane, None when it cannot at present: what is due waits."""
         place = (lane.identity_id, channel)
         if channel not in self._transports:
-            self.obstacles[place] = NO_TRANSPORT[channel]
+            self._obstacles[place] = NO_TRANSPORT[channel]
             return None
         try:
             async with self._database.read() as session:
                 identity = await identities.get_identity(session, lane.identity_id)
                 keys = await identities.keys_of(session, lane.identity_id)
             if identity.state in NOT_SENDING:
-                self.obstacles[place] = f"The identity {identity.key!r} is {identity.state}."
+                self._obstacles[place] = f"The identity {identity.key!r} is {identity.state}."
                 return None
             desk = await asyncio.to_thread(open_desk, identity, keys, self._keyring, channel)
         except StoreError:
             raise
         except TocsinError as error:
-            self.obstacles[place] = str(error)
+            self._obstacles[place] = str(error)
             return None
-        self.obstacles.pop(place, None)
+        self._obstacles.pop(place, None)
         return desk
 
     def _limits(self, lane: Lane, desk: Desk, channel: Channel) -> list[Limit]:
         rate = desk.identity.emails_per_second if channel is Channel.EMAIL else desk.identity.sms_per_second
         return limits_of(channel, lane.identity_id, lane.provider, rate, self._options.pace)
 
-    async def _opens_at(self, lane: Lane, limits: Sequence[Limit]) -> datetime:
+    async def _opens_at(self, lane: Lane, limits: Sequence[Limit], way: Way) -> datetime:
         # The provider's row also where it sets no rate of its own, as for text messages: it may be shut.
         keys = {limit.key for limit in limits} | {provider_key(lane.provider)}
+        if self._outages.knows(way):
+            keys.add(way.key)
         async with self._database.read() as session:
             arrivals = await pace_rows.arrivals(session, keys)
         return from_microseconds(max(arrivals, default=0))
@@ -186,9 +203,10 @@ class Dispatcher:
 
     async def _send_batch(self, batch: Batch) -> None:
         sent_up_to = 0
+        way = self._handover.way(batch.rows[0].channel, batch.rows[0].provider)
         try:
             for start in range(0, len(batch.rows), ON_THE_WIRE):
-                if self._stopping:
+                if self._stopping or self._outages.is_shut(way, self._clock.now()):
                     break
                 await self._send_some(batch, batch.rows[start : start + ON_THE_WIRE])
                 sent_up_to = start + ON_THE_WIRE

@@ -11,14 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from models.clock import Clock
 from models.delivery import Delivery
 from models.errors import StoreError
 from models.states import Channel
 from models.values import Deferred, Envelope, Outcome, Reply, Uncertain
+from scheduler.outages import Outages, Way
+from scheduler.pacing import to_microseconds
 from scheduler.recording import Recorder
 from sender import Transport
-from store import Database, deliveries
+from store import Database, deliveries, pace
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +30,9 @@ NEVER_LEFT = Deferred(Reply(None, None, "the service stopped before it left"))
 CUT_SHORT = Uncertain(Reply(None, None, "the service stopped before the answer came"))
 FIRST_WAIT = timedelta(milliseconds=200)
 LONGEST_WAIT = timedelta(seconds=5)
+
+
+Result = tuple[Delivery, Outcome | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,11 @@ class Handover:
     transports: Mapping[Channel, Transport]
     recorder: Recorder
     lease: timedelta
+    outages: Outages
+
+    def way(self, channel: Channel, provider: str) -> Way:
+        """The way out that messages of a channel to a provider take."""
+        return Way(channel, self.transports[channel].route(provider))
 
     async def carry(self, departures: Sequence[Departure], *, token: str) -> None:
         """Send the messages side by side; comes back when each has its outcome in the ledger."""
@@ -64,19 +76,28 @@ class Handover:
             ended = [(row, CUT_SHORT if task.cancelled() else task.result()) for task, row in tasks.items()]
             await self._record(token, ended)
 
-    async def _send(self, departure: Departure) -> Outcome:
+    async def _send(self, departure: Departure) -> Outcome | None:
+        """The outcome; None when it was not offered, because our own way out is shut."""
         row = departure.row
         try:
             await self.clock.sleep(departure.leave_at - self.clock.now())
         except asyncio.CancelledError:
             return NEVER_LEFT
+        way = self.way(row.channel, row.provider)
+        if not self.outages.enter(way, self.clock.now()):
+            return None
         try:
-            return await self.transports[row.channel].send(departure.envelope, provider=row.provider)
+            outcome = await self.transports[row.channel].send(departure.envelope, provider=row.provider)
         except asyncio.CancelledError:
             return CUT_SHORT
         except Exception as error:  # whatever it is, the message may have left
             log.exception("transport failed", extra={"delivery_id": row.id})
             return Uncertain(Reply(None, None, f"the transport failed: {type(error).__name__}"))
+        else:
+            self.outages.learn(way, outcome, row.identity_id, self.clock.now())
+            return outcome
+        finally:
+            self.outages.give_up(way)
 
     async def _renew(self, token: str, ids: Sequence[int]) -> None:
         if not ids:
@@ -88,7 +109,7 @@ class Handover:
         except StoreError:
             log.warning("lease not renewed", extra={"deliveries": len(ids)})
 
-    async def _record(self, token: str, results: Sequence[tuple[Delivery, Outcome]]) -> None:
+    async def _record(self, token: str, results: Sequence[Result]) -> None:
         """Write the outcomes, however long the database is away: they are held here until it is back."""
         try:
             await self._write(token, results)
@@ -101,18 +122,38 @@ class Handover:
                 except Exception:
                     log.exception("outcome not recorded", extra={"delivery_id": result[0].id})
 
-    async def _write(self, token: str, results: Sequence[tuple[Delivery, Outcome]]) -> None:
+    async def _write(self, token: str, results: Sequence[Result]) -> None:
         wait = FIRST_WAIT
         while results:
             now = self.clock.now()
             try:
                 async with self.database.write() as session:
+                    reopened = frozenset(self.outages.reopened)
+                    for way in reopened:
+                        await pace.open_up(session, key=way.key, now_us=to_microseconds(now))
+                    untried = [row.id for row, outcome in results if outcome is None]
+                    await deliveries.take_off(session, untried, token=token)
                     for row, outcome in results:
-                        if not await self.recorder.outcome(session, row, outcome, token=token, now=now):
-                            log.warning("outcome came after the lease", extra={"delivery_id": row.id})
+                        if outcome is not None:
+                            await self._write_one(session, row, outcome, token=token, now=now)
             except StoreError:
                 log.warning("outcomes wait for the database", extra={"outcomes": len(results)})
                 await self.clock.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
             else:
+                self.outages.reopened -= reopened
                 return
+
+    async def _write_one(
+        self, session: AsyncSession, row: Delivery, outcome: Outcome, *, token: str, now: datetime
+    ) -> None:
+        reopens_at = None
+        if isinstance(outcome, Deferred) and outcome.unreached:
+            way = self.way(row.channel, row.provider)
+            reopens_at = self.outages.reopens_at(way)
+            if reopens_at is not None:
+                await pace.push_back(session, key=way.key, until_us=to_microseconds(reopens_at))
+        if not await self.recorder.outcome(
+            session, row, outcome, token=token, now=now, reopens_at=reopens_at
+        ):
+            log.warning("outcome came after the lease", extra={"delivery_id": row.id})

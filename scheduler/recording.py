@@ -12,7 +12,7 @@ from deliverability.feedback import settle_from_evidence
 from deliverability.suppression import act_on_verdict
 from models.delivery import Delivery
 from models.event import Event, event_about
-from models.states import BounceClass, DeliveryState, EventKind
+from models.states import BounceClass, DeliveryState, EventKind, Fault, Permanence
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain, Verdict
 from scheduler.gates import Stop
 from scheduler.pacing import Pace, provider_key, to_microseconds
@@ -21,6 +21,8 @@ from store import deliveries, events
 from store import pace as pace_rows
 
 SOURCE = "dispatch"
+OUR_OWN_WAY_OUT = Verdict(BounceClass.TRANSIENT, Fault.RELAY, Permanence.SOFT, "relay")
+"""The provider said nothing: it was never asked."""
 TOO_FAST = frozenset({BounceClass.RATE, BounceClass.BLOCK})
 
 
@@ -32,15 +34,23 @@ class Recorder:
     pace: Pace
 
     async def outcome(
-        self, session: AsyncSession, delivery: Delivery, outcome: Outcome, *, token: str, now: datetime
+        self,
+        session: AsyncSession,
+        delivery: Delivery,
+        outcome: Outcome,
+        *,
+        token: str,
+        now: datetime,
+        reopens_at: datetime | None = None,
     ) -> bool:
         """Record the answer to one attempt; False when the claim was lost meanwhile.
 
         `delivery` is the row as it was claimed: this attempt is number `delivery.attempts + 1`.
+        `reopens_at`: when our own way out is tried again, for an outcome that never got past it.
         """
         attempt = delivery.attempts + 1
         verdict = self._verdict(delivery, outcome)
-        state, kind, due_at = self._consequence(delivery, outcome, attempt, now)
+        state, kind, due_at = self._consequence(delivery, outcome, attempt, now, reopens_at)
         provider_message_id = outcome.provider_message_id if isinstance(outcome, Accepted) else None
         settled = await deliveries.settle(
             session,
@@ -99,6 +109,8 @@ class Recorder:
 
     def _verdict(self, delivery: Delivery, outcome: Outcome) -> Verdict | None:
         match outcome:
+            case Deferred(unreached=True):
+                return OUR_OWN_WAY_OUT
             case Deferred(reply=reply):
                 return classify_reply(
                     reply, provider=delivery.provider, channel=delivery.channel, permanent=False
@@ -113,7 +125,12 @@ class Recorder:
                 assert_never(outcome)
 
     def _consequence(
-        self, delivery: Delivery, outcome: Outcome, attempt: int, now: datetime
+        self,
+        delivery: Delivery,
+        outcome: Outcome,
+        attempt: int,
+        now: datetime,
+        reopens_at: datetime | None,
     ) -> tuple[DeliveryState, EventKind, datetime | None]:
         match outcome:
             case Accepted():
@@ -124,6 +141,8 @@ class Recorder:
                 return DeliveryState.UNCERTAIN, EventKind.UNCERTAIN, None
             case Deferred():
                 again = next_attempt(outcome, attempt, delivery.first_attempt_at or now, now, self.retry)
+                if again is not None and outcome.unreached and reopens_at is not None:
+                    again = reopens_at  # it is not the message that has to wait its turn longer
                 if again is None or (delivery.not_after is not None and again >= delivery.not_after):
                     return DeliveryState.EXPIRED, EventKind.EXPIRED, None
                 return DeliveryState.DEFERRED, EventKind.DEFERRED, again

@@ -8,7 +8,8 @@ not). The client is imported when the first message leaves: it costs 0.2 s and 3
 import asyncio
 import logging
 import math
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -98,6 +99,10 @@ class TwilioTransport:
         self._calm = asyncio.Event()
         self._calm.set()
 
+    def route(self, provider: str) -> str:  # noqa: ARG002 - there is one
+        """See `Transport.route`."""
+        return ""
+
     async def send(self, envelope: Envelope, *, provider: str) -> Outcome:  # noqa: ARG002 - there is one route
         """Hand one text message over; see `Transport.send`."""
         if not isinstance(envelope, SmsEnvelope):
@@ -123,7 +128,8 @@ class TwilioTransport:
             raise TransportTimeoutError("Twilio did not answer in time.", "Try again later.") from error
         except (httpx.HTTPError, ValueError) as error:
             raise TransportUnavailableError(
-                f"Twilio cannot be reached: {error}.", "Try again later."
+                f"Twilio cannot be reached: {_in_words(error)}.",
+                "Check this machine's network, and TOCSIN_TWILIO_BASE_URL if it is set.",
             ) from error
         except TwilioException as error:
             reply = _read_reply(error)
@@ -164,13 +170,11 @@ class TwilioTransport:
             return read_error(error)
         except NEVER_SENT as error:
             return Deferred(
-                Reply(None, None, f"Twilio cannot be reached: {type(error).__name__} {error}".strip())
+                Reply(None, None, f"Twilio cannot be reached: {_in_words(error)}."), unreached=True
             )
         except (httpx.HTTPError, ValueError) as error:
             # The request has left; a lost answer or one that is no JSON says nothing about the message.
-            return Uncertain(
-                Reply(None, None, f"No answer from Twilio: {type(error).__name__} {error}".strip())
-            )
+            return Uncertain(Reply(None, None, f"No answer from Twilio: {_in_words(error)}."))
         if not message.sid:
             return Uncertain(Reply(None, None, "Twilio's answer names no message."))
         if message.error_code:
@@ -183,11 +187,35 @@ def read_error(error: Exception) -> Deferred | Refused:
     """What a TwilioException means: by its number, else by its HTTP status."""
     reply = _read_reply(error)
     status = getattr(error, "status", None)
+    if reply.code in SIGN_IN_CODES:
+        # The account, not the message: every other would meet the same.
+        reply = replace(reply, text=f"Twilio refuses the account: {reply.text.rstrip('.')}.")
+        return Deferred(reply, unreached=True)
     if reply.code is not None and (kind := OUTCOME_BY_CODE.get(reply.code)):
         return kind(reply)
     if isinstance(status, int) and 400 <= status < 500 and status not in (401, 403, 408, 425, 429):
         return Refused(reply)
     return Deferred(reply)
+
+
+def _in_words(error: Exception) -> str:
+    """What keeps the request from its answer, without the system's numbers."""
+    words = re.sub(r"\[[^\]]*\]|\(_ssl\.c:\d+\)", "", str(error)).strip().rstrip(".").lower()
+    match error:
+        case httpx.TimeoutException():
+            return "it did not answer in time"
+        case httpx.ConnectError() if "certificate" in words:
+            return "its certificate cannot be trusted"
+        case httpx.ConnectError() if "wrong version number" in words:
+            return "what answers there does not speak TLS"
+        case httpx.ConnectError() if "name or service" in words or "resolution" in words:
+            return "its name is unknown here"
+        case httpx.ConnectError():
+            return "connection refused" if "attempts failed" in words else words or "no connection"
+        case httpx.RemoteProtocolError() | httpx.ReadError():
+            return "the connection was lost"
+        case _:
+            return words or type(error).__name__
 
 
 def _read_reply(error: Exception) -> Reply:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 import aiosmtplib
 
@@ -24,17 +24,15 @@ from models.values import Deferred, EmailEnvelope, Envelope, Outcome, Refused, R
 from sender.replies import reply_from_text
 from sender.smtp_pool import SmtpPool
 from sender.smtp_session import QUIT_SECONDS, Patience, SmtpSession
+from sender.smtp_trouble import explain_trouble
 from sender.transport import (
     CertificateError,
     TransportAuthenticationError,
     TransportError,
-    TransportTimeoutError,
     TransportUnavailableError,
 )
 
 _log = logging.getLogger(__name__)
-
-CauseT = TypeVar("CauseT", bound=BaseException)
 
 # No control characters and no angle brackets: nothing that ends the command or the path.
 _PATH = re.compile(r"[ !-;=?-~]*\Z")
@@ -106,6 +104,10 @@ class SmtpTransport:
         self._relay = (
             None if options.relay is None else self._pool(options.relay, options.connections_per_server, None)
         )
+
+    def route(self, provider: str) -> str:
+        """See `Transport.route`: the provider's own server, if it has one."""
+        return provider if provider in self._routes else ""
 
     async def send(self, envelope: Envelope, *, provider: str) -> Outcome:
         """Hand one e-mail over; see `Transport.send`. Refused at once if it could not be said in SMTP."""
@@ -234,37 +236,24 @@ def _make_tls_context(server: SmtpServer) -> ssl.SSLContext:
 
 def _explain(server: SmtpServer, error: Exception) -> TransportError:
     """The error of our own family that says what went wrong while connecting, and what to do."""
-    certificate = _find_cause(error, ssl.SSLCertVerificationError)
-    if certificate is not None:
-        return CertificateError(
-            f"The certificate of {server.name} cannot be trusted: {certificate.verify_message}.",
-            "Correct the host name, or name the file of the authority that issued it.",
-        )
     match error:
-        case TimeoutError():
-            return TransportTimeoutError(f"{server.name} did not answer in time.", "Try again later.")
         case aiosmtplib.SMTPAuthenticationError(code=code, message=text) if code >= 500:
+            reply = reply_from_text(code, text)
             return TransportAuthenticationError(
-                f"{server.name} refused to let {server.username} sign in: {code} {text}.",
+                f"The mail server {server.name} refused to let {server.username} sign in:"
+                f" {code} {reply.text.rstrip('.')}.",
                 "Check the user name and the password.",
-                reply_from_text(code, text),
+                reply,
             )
-        case aiosmtplib.SMTPResponseException(code=code, message=text):
+        case aiosmtplib.SMTPResponseException(code=code, message=text) if code > 0:
+            reply = reply_from_text(code, text)
             return TransportUnavailableError(
-                f"{server.name} does not take mail now: {code} {text}.", "", reply_from_text(code, text)
+                f"The mail server {server.name} does not take mail now: {code} {reply.text.rstrip('.')}.",
+                "",
+                reply,
             )
         case _:
-            return TransportUnavailableError(
-                f"{server.name} cannot be used: {error}.", "Check the address and the kind of encryption."
-            )
-
-
-def _find_cause(error: BaseException, kind: type[CauseT]) -> CauseT | None:
-    """The first error of that kind in the chain of causes."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, kind):
-        cause = cause.__cause__
-    return cause
+            return explain_trouble(server.name, server.host, error, implicit_tls=server.tls is Tls.IMPLICIT)
 
 
 def find_problem(envelope: EmailEnvelope) -> str | None:

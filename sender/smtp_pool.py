@@ -3,14 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from models.values import Deferred, EmailEnvelope, Outcome, Reply
 from sender.smtp_session import SmtpSession
-from sender.transport import TransportError
+from sender.transport import TransportAuthenticationError, TransportError
 
 IDLE = timedelta(seconds=10)
 """Servers close idle connections after anything from ten seconds to five minutes: be gone before."""
+
+QUIET_SECONDS = 60.0
+"""A server that cannot be used is worth one line a minute, not one a message."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +39,7 @@ class SmtpPool:
         self._idle: dict[SmtpSession, asyncio.TimerHandle] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._quiet_until = 0.0
 
     async def deliver(self, envelope: EmailEnvelope) -> Outcome:
         """Send on a connection that is open, or on a new one; never twice what may have arrived once.
@@ -49,14 +54,23 @@ class SmtpPool:
                 try:
                     session = self._take() or await self._connect()
                 except TransportError as error:
-                    _log.warning("mail server unavailable", extra={"problem": error.problem})
-                    return Deferred(error.reply)
+                    return self._explain(error)
                 try:
                     outcome = await session.deliver(envelope)
                 finally:
                     self._give_back(session)
                 if not session.was_stale:
                     return outcome
+
+    def _explain(self, error: TransportError) -> Deferred:
+        """What a connection that cannot be had means for a message; a refused sign-in is our own, too."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET_SECONDS
+            _log.warning("mail server unavailable", extra={"problem": error.problem})
+        ours = error.reply.code is None or isinstance(error, TransportAuthenticationError)
+        reply = replace(error.reply, text=error.problem) if ours else error.reply
+        return Deferred(reply, unreached=ours)
 
     async def close(self) -> None:
         """Wait for the deliveries under way, then take leave of the server on every connection."""

@@ -8,6 +8,7 @@ means `Deferred`, after it `Uncertain`.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from sender.replies import (
 )
 
 QUIT_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
 
 
 class LineError(SenderError, ConnectionError):
@@ -281,7 +284,8 @@ class SmtpSession(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, whoever wanted it."""
-        self._fail(LineError(f"The connection was lost{f': {exc}' if exc else '.'}", dropped=True))
+        _log.debug("connection lost", extra={"error": str(exc or "")})
+        self._fail(LineError("The connection was lost.", dropped=True))
         self._closed.set()
 
     def pause_writing(self) -> None:

@@ -19,13 +19,17 @@ class Transport(Protocol):
         """What kind of envelope it takes."""
         ...
 
+    def route(self, provider: str) -> str:
+        """Which way out a message to `provider` takes: "" for the common one, else the name of its own."""
+        ...
+
     async def send(self, envelope: Envelope, *, provider: str) -> Outcome:
         """Hand one envelope over, once; returns within the transport's time limits.
 
         `provider` is the destination's key (`models.providers`), which may choose the route. Whatever
         happens on the way is an outcome: a server that cannot be reached or that refuses the sign-in
-        gives `Deferred`, a line that drops when the other side may already have the message gives
-        `Uncertain`. TypeError for an envelope of another channel.
+        gives `Deferred` with `unreached`, a line that drops when the other side may already have the
+        message gives `Uncertain`. TypeError for an envelope of another channel.
         """
         ...
 

@@ -135,6 +135,7 @@ def _make_parts(
                 providers=settings.provider_rates,
             ),
             language=settings.language,
+            zone=settings.zone,
         ),
         poll_seeds=look_into_seeds,
         alone=True,

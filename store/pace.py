@@ -32,6 +32,12 @@ async def arrivals(session: AsyncSession, keys: Collection[str]) -> list[int]:
     return list((await session.exec(wanted)).all())
 
 
+async def open_up(session: AsyncSession, *, key: str, now_us: int) -> None:
+    """Take back what `push_back` set: what was in the way is gone. Served by the primary key."""
+    change = sa.update(PaceRow).where(col(PaceRow.key) == key, col(PaceRow.arrival_us) > now_us)
+    await session.exec(change.values(arrival_us=now_us).execution_options(synchronize_session=False))
+
+
 async def push_back(session: AsyncSession, *, key: str, until_us: int) -> None:
     """Let nothing through under `key` before `until_us`; a later moment already set stays."""
     push = insert_for(session, PaceRow).values(key=key, arrival_us=until_us)

@@ -31,6 +31,7 @@ class ScriptedTransport:
     answers: dict[str, Outcome] = field(default_factory=dict)
     before: Callable[[str], Awaitable[None]] | None = None
     clock: Clock | None = None
+    routes: frozenset[str] = frozenset()
     sent: list[Envelope] = field(default_factory=list)
     moments: list[datetime] = field(default_factory=list)
 
@@ -38,6 +39,10 @@ class ScriptedTransport:
     def recipients(self) -> list[str]:
         """To whom something was sent, in order, doubles included."""
         return [envelope.recipient for envelope in self.sent]
+
+    def route(self, provider: str) -> str:
+        """The provider's own way, if it is one of `routes`."""
+        return provider if provider in self.routes else ""
 
     async def send(self, envelope: Envelope, *, provider: str) -> Outcome:
         """Remember and answer."""

@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import SettingsError
 from models.states import Channel
-from models.values import Accepted, Deferred, Outcome, Refused, Uncertain
+from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain
 from sender.sms_twilio import TwilioOptions, TwilioTransport
 from sender.transport import (
     TransportAuthenticationError,
@@ -166,7 +166,8 @@ async def test_a_connection_that_cannot_be_made_defers(twilio: TwilioPeer, texti
     await twilio.stop()
     outcome = await texting().send(a_text(), provider="sms")
     assert isinstance(outcome, Deferred)
-    assert outcome.reply.code is None
+    assert outcome.reply == Reply(None, None, "Twilio cannot be reached: connection refused.")
+    assert outcome.unreached
 
 
 async def test_a_check_says_in_one_line_what_it_found(twilio: TwilioPeer, texting: ConnectTwilio) -> None:

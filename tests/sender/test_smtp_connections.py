@@ -158,7 +158,7 @@ async def test_a_certificate_for_another_name_is_not_trusted(
 ) -> None:
     server = await peer(tls=authority.misnamed, implicit=implicit)
     line = transport(server, tls=Tls.IMPLICIT if implicit else Tls.STARTTLS, ca_file=authority.ca_file)
-    with pytest.raises(CertificateError, match=r"127\.0\.0\.1"):
+    with pytest.raises(CertificateError, match=r"it is not for the name 127\.0\.0\.1\. Write the name"):
         await line.check()
 
 
@@ -259,6 +259,29 @@ async def test_a_check_says_what_keeps_it_from_working(
         await transport(server, timeout=0.3, username="amis", password="right").check()
     assert type(raised.value) is error
     assert str(server.port) in raised.value.problem
+
+
+@pytest.mark.parametrize(
+    ("manners", "options", "words"),
+    [
+        ({}, {"tls": Tls.IMPLICIT}, "does not speak TLS from the start. Is smtp+starttls:// meant"),
+        ({}, {"tls": Tls.STARTTLS}, "it does not know STARTTLS. Is smtps:// meant"),
+        ({}, {"username": "amis", "password": "x"}, "offers no way to sign in. Use smtp+starttls://"),
+        ({"replies": {"GREETING": "HTTP/1.0 400 what"}}, {}, "is no mail server. Check the port"),
+        ({"drop_at": "GREETING"}, {}, "hung up before it took a message"),
+        ({"replies": {"GREETING": "554 5.7.1 Not you."}}, {}, "does not take mail now: 554 Not you."),
+        ({}, {"host": "relay.invalid"}, "the name relay.invalid is unknown"),
+    ],
+)
+async def test_a_wrong_address_is_told_in_plain_words_with_the_remedy(
+    peer: StartPeer, transport: Connect, manners: dict[str, Any], options: dict[str, Any], words: str
+) -> None:
+    server = await peer(**manners)
+    with pytest.raises(TransportError) as raised:
+        await transport(server, **options).check()
+    told = str(raised.value)
+    assert words in told
+    assert not any(raw in told for raw in ("..", "[", "Errno", "_ssl", "Error"))
 
 
 async def test_an_old_server_without_ehlo_will_do(peer: StartPeer, transport: Connect) -> None:

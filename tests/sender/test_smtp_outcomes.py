@@ -259,6 +259,30 @@ async def test_a_host_without_an_address_defers(peer: StartPeer, transport: Conn
     assert isinstance(outcome, Deferred)
 
 
+async def test_our_own_way_out_is_told_from_what_a_server_says_of_a_message(
+    peer: StartPeer, transport: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone, picky, busy = (
+        await peer(),
+        await peer(accounts={"amis": "right"}),
+        await peer(replies={"MAIL": "421 4.7.0 slow down"}),
+    )
+    await gone.stop()
+    line = transport(gone)
+    refused = [await line.send(a_letter(), provider="other") for _ in range(3)]
+    stranger = await transport(picky, username="amis", password="wrong").send(a_letter(), provider="other")
+    for outcome in (*refused, stranger):
+        assert isinstance(outcome, Deferred)
+        assert outcome.unreached
+    assert f"127.0.0.1:{gone.port} cannot be reached: connection refused" in refused[0].reply.text
+    assert "refused to let amis sign in" in stranger.reply.text
+    # Each of the two servers once, not each message.
+    assert [record.message for record in caplog.records].count("mail server unavailable") == 2
+    said = await transport(busy).send(a_letter(), provider="other")
+    assert isinstance(said, Deferred)
+    assert not said.unreached
+
+
 @pytest.mark.parametrize(
     "letter",
     [
