@@ -32,23 +32,23 @@ from web.view import page
 
 router = APIRouter()
 
-PARTITION: tuple[tuple[str, str, str], ...] = (
-    ("accepted", N_("Accepted"), N_("accepted")),
-    ("refused", N_("Refused"), N_("refused")),
-    ("uncertain", N_("Uncertain"), N_("uncertain")),
-    ("expired", N_("Expired"), N_("expired")),
-    ("cancelled", N_("Cancelled before sending"), N_("cancelled before sending")),
-    ("suppressed_since", N_("Suppressed since"), N_("suppressed since")),
-    ("held", N_("Held back"), N_("held back")),
-    ("waiting", N_("Waiting"), N_("waiting")),
+PARTITION: tuple[tuple[str, str], ...] = (
+    ("accepted", N_("accepted")),
+    ("refused", N_("refused")),
+    ("uncertain", N_("uncertain")),
+    ("expired", N_("expired")),
+    ("cancelled", N_("cancelled before sending")),
+    ("suppressed_since", N_("suppressed since")),
+    ("held", N_("held back")),
+    ("waiting", N_("waiting")),
 )
-"""The columns that add up to the messages: name, heading, how many of them in a sentence."""
+"""The columns that add up to the messages: name, and how so many messages are called."""
 NOT_SENT = ("expired", "cancelled", "suppressed_since")
 ALWAYS = frozenset({"accepted", "refused", "waiting"})
 REACTIONS: tuple[tuple[str, str, str, str, int], ...] = (
     ("sent", N_("Sent"), "", "", 0),
-    ("deferred", N_("Deferred"), "deferral_rate", N_("of those attempted"), 1),
-    ("refused", N_("Refused"), "", "", 0),
+    ("deferred", N_("deferred"), "deferral_rate", N_("of those attempted"), 1),
+    ("refused", N_("refused"), "", "", 0),
     ("bounced_hard", N_("Bounced, hard"), "", "", 0),
     ("bounced_soft", N_("Bounced, soft"), "", "", 0),
     ("arrived", N_("Arrived"), "delivery_rate", N_("of those sent"), 1),
@@ -59,7 +59,7 @@ REACTIONS: tuple[tuple[str, str, str, str, int], ...] = (
 )
 """Count in the report, heading, the share shown under it, what that is a share of, digits after the point."""
 SMS_ONLY, EMAIL_ONLY = frozenset({"delivered"}), frozenset({"complained", "clicked", "bounced_soft"})
-ENDS = (N_("Arrived"), N_("Waiting"), N_("Refused or bounced"), N_("Uncertain"), N_("Not sent"))
+ENDS = (N_("Arrived"), N_("waiting"), N_("Refused or bounced"), N_("uncertain"), N_("Not sent"))
 """How a delivery can end, for the chart by provider."""
 ENDED = frozenset({CampaignState.FINISHED, CampaignState.CANCELLED, CampaignState.INCOMPLETE})
 
@@ -102,7 +102,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         report=report,
         ended=report.state in ENDED,
         total=total,
-        columns=[(name, text) for name, text, _ in PARTITION if name in ALWAYS or getattr(total, name)],
+        columns=[(name, text) for name, text in PARTITION if name in ALWAYS or getattr(total, name)],
         reactions=reactions_of(report.channel),
         groups=list(groups_of(report, visit.tongue)),
         pairs=pairs_of(report),
@@ -178,7 +178,7 @@ def prove(report: CampaignReport, tongue: Tongue) -> Proof:
     left_out = sum(report.total.left_out.values())
     parts = [
         f"{tongue.number(getattr(counts, name))} {tongue.say(text)}"
-        for name, _, text in PARTITION
+        for name, text in PARTITION
         if getattr(counts, name)
     ]
     return Proof(
@@ -226,7 +226,7 @@ async def _over_time(report: CampaignReport, visit: Visit) -> Drawings | None:
         ahead = moment.start.astimezone(zone).utcoffset() or timedelta()
         start = int((moment.start + ahead).timestamp())
         rows.append((start, (moment.accepted, moment.deferred, moment.refused)))
-    series = [tongue.say("Accepted"), tongue.say("Deferred"), tongue.say("Refused")]
+    series = [sentence_case(tongue.say(text)) for text in ("accepted", "deferred", "refused")]
     step, count = report.bucket_seconds, tongue.say("Messages")
     return await _draw(
         [bars_over_time(rows, series=series, step=step, count=count, width=width) for width in (WIDE, SLIM)],
@@ -241,7 +241,7 @@ async def _by_provider(report: CampaignReport, visit: Visit) -> Drawings | None:
     if len(providers) < 2:
         return None
     tongue = visit.tongue
-    texts = [tongue.say(text) for text in ENDS]
+    texts = [sentence_case(tongue.say(text)) for text in ENDS]
     texts[-1] = not_sent(report.total.counts, tongue)
     happened = [count > 0 for count in _ends(report.total.counts)]
     rows: list[dict[str, object]] = [
@@ -265,9 +265,14 @@ async def _draw(specs: Sequence[Spec], tongue: Tongue, title: str) -> Drawings:
     return Drawings(title, wide, slim)
 
 
+def sentence_case(text: str) -> str:
+    """`text` with a capital at its head."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def not_sent(counts: Counts, tongue: Tongue) -> str:
     """What was not sent, and for which reasons: `Not sent (expired, suppressed since)`."""
-    reasons = [tongue.say(text) for name, _, text in PARTITION if name in NOT_SENT and getattr(counts, name)]
+    reasons = [tongue.say(text) for name, text in PARTITION if name in NOT_SENT and getattr(counts, name)]
     text = tongue.say("Not sent")
     return f"{text} ({', '.join(reasons)})" if reasons else text
 
