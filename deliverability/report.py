@@ -6,6 +6,7 @@ holds one against the other.
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,10 +23,10 @@ from deliverability.report_values import (
     wilson_interval,
 )
 from models.providers import provider_name
-from models.states import DeliveryState, EventKind
+from models.states import Channel, DeliveryState, EventKind, Fault
 from store import reports
 from store.campaigns import get_campaign
-from store.reports import CampaignCounts, LaneCounts, SeedPlacement
+from store.reports import CampaignCounts, LaneCounts, RefusalText, SeedPlacement
 
 __all__ = [
     "CampaignReport",
@@ -42,6 +43,8 @@ MOST_BUCKETS = 120
 UNDER_WAY = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING, DeliveryState.DEFERRED)
 REFUSALS_A_PROVIDER = 5
 LONGEST_EXAMPLE = 300
+OURS = {Channel.EMAIL: "our mail server", Channel.SMS: "our SMS account"}
+"""Who said it when nobody did: the provider was never asked."""
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 Lane = tuple[int, str]
 
@@ -88,7 +91,7 @@ async def campaign_report(session: AsyncSession, campaign_id: int, now: datetime
         by_identity=_grouped(rows, lambda row: (row.identity_id, row.identity_name, None, "")),
         by_provider=_grouped(rows, lambda row: (None, "", row.provider, row.provider_name)),
         by_identity_and_provider=rows,
-        refusals=await _refusals(session, campaign_id),
+        refusals=await _refusals(session, campaign_id, campaign.channel),
         bucket_seconds=bucket_seconds,
         over_time=over_time,
     )
@@ -159,26 +162,45 @@ def _grouped(
     return tuple(ReportRow(*key, counts) for key, counts in largest_first)
 
 
-async def _refusals(session: AsyncSession, campaign_id: int) -> tuple[Refusal, ...]:
+async def _refusals(session: AsyncSession, campaign_id: int, channel: Channel) -> tuple[Refusal, ...]:
     """The most frequent answers of each provider, addresses hidden: a report is passed on."""
     kept: list[Refusal] = []
     shown: dict[str, int] = {}
-    for said in await reports.refusal_texts(session, campaign_id):
-        shown[said.provider] = shown.get(said.provider, 0) + 1
-        if shown[said.provider] <= REFUSALS_A_PROVIDER:
-            kept.append(
-                Refusal(
-                    provider=said.provider,
-                    provider_name=provider_name(said.provider),
-                    kind=said.kind,
-                    bounce_class=said.bounce_class,
-                    code=said.code,
-                    enhanced=said.enhanced,
-                    example=shorten(_ADDRESS.sub("…@…", said.example)),
-                    deliveries=said.deliveries,
-                )
-            )
+    for refusal in _ours_together(
+        _refusal(said, channel) for said in await reports.refusal_texts(session, campaign_id)
+    ):
+        shown[refusal.provider] = shown.get(refusal.provider, 0) + 1
+        if shown[refusal.provider] <= REFUSALS_A_PROVIDER:
+            kept.append(refusal)
     return tuple(kept)
+
+
+def _refusal(said: RefusalText, channel: Channel) -> Refusal:
+    ours = said.fault is Fault.RELAY
+    return Refusal(
+        provider="" if ours else said.provider,
+        provider_name=OURS[channel] if ours else provider_name(said.provider),
+        kind=said.kind,
+        bounce_class=said.bounce_class,
+        code=said.code,
+        enhanced=said.enhanced,
+        example=shorten(_ADDRESS.sub("…@…", said.example)),
+        deliveries=said.deliveries,
+        ours=ours,
+    )
+
+
+def _ours_together(refusals: Iterable[Refusal]) -> list[Refusal]:
+    """Where the messages were bound for does not matter when our own way out is shut: one line of it."""
+    together: list[Refusal] = []
+    for refusal in refusals:
+        same = next((each for each in together if each.ours and refusal.ours), None)
+        if same is None:
+            together.append(refusal)
+        else:
+            place = together.index(same)
+            together[place] = replace(same, deliveries=same.deliveries + refusal.deliveries)
+    return together
 
 
 def shorten(text: str, most: int = LONGEST_EXAMPLE) -> str:

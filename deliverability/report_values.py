@@ -153,7 +153,11 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a provider says, in one wording of it (addresses hidden), and how many deliveries heard it."""
+    """What a provider says, in one wording of it (addresses hidden), and how many deliveries heard it.
+
+    `ours`: our own mail server (or SMS account) could not be used; no provider was asked, `provider`
+    is "" and `provider_name` says whose it is.
+    """
 
     provider: str
     provider_name: str
@@ -163,6 +167,7 @@ class Refusal:
     enhanced: str | None
     example: str
     deliveries: int
+    ours: bool = False
 
     @property
     def said(self) -> str:

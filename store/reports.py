@@ -18,7 +18,7 @@ from models.campaign import Campaign, LeftOut
 from models.delivery import Delivery
 from models.event import Event
 from models.identity import Identity
-from models.states import BounceClass, DeliveryState, EventKind, LeftOutReason, Permanence
+from models.states import BounceClass, DeliveryState, EventKind, Fault, LeftOutReason, Permanence
 
 ATTEMPTED = (EventKind.ACCEPTED, EventKind.DEFERRED, EventKind.REFUSED, EventKind.UNCERTAIN)
 PLACEMENTS = (EventKind.PLACED_INBOX, EventKind.PLACED_SPAM, EventKind.PLACED_MISSING)
@@ -72,7 +72,10 @@ class SeedPlacement:
 
 @dataclass(frozen=True, slots=True)
 class RefusalText:
-    """What a provider said, how often: `deliveries` that heard it, `example` one wording."""
+    """What a provider said, how often: `deliveries` that heard it, `example` one wording.
+
+    With `fault` RELAY it is our own mail server that could not be used, and the provider was never asked.
+    """
 
     provider: str
     kind: EventKind
@@ -81,6 +84,7 @@ class RefusalText:
     enhanced: str | None
     example: str
     deliveries: int
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,7 @@ def _news(campaign_id: int) -> Part:
             _EVENT.delivery_id,
             sa.func.max(hard).label("hard"),
         )
-        .where(_EVENT.campaign_id == campaign_id, _EVENT.seed.is_(False), by_person)
+        .where(_EVENT.campaign_id == campaign_id, _EVENT.seed.is_(False), by_person, _by_others())
         .group_by(_EVENT.identity_id, _EVENT.provider, _EVENT.kind, _EVENT.delivery_id)
         .subquery()
     )
@@ -212,9 +216,15 @@ def _tried(campaign_id: int) -> Part:
             _EVENT.campaign_id == campaign_id,
             _EVENT.seed.is_(False),
             _EVENT.kind.in_(ATTEMPTED),
+            _by_others(),
         )
         .group_by(_EVENT.identity_id, _EVENT.provider)
     )
+
+
+def _by_others() -> sa.ColumnElement[bool]:
+    """Not put off by our own mail server: that says nothing of a provider, and is no part of any sum."""
+    return sa.or_(_EVENT.kind != EventKind.DEFERRED, _EVENT.fault.is_(None), _EVENT.fault != Fault.RELAY)
 
 
 def _word(column: Any) -> sa.ColumnElement[str]:
@@ -246,7 +256,7 @@ async def seed_placements(session: AsyncSession, campaign_id: int) -> list[SeedP
 
 async def refusal_texts(session: AsyncSession, campaign_id: int, *, limit: int = 200) -> list[RefusalText]:
     """What providers refused or deferred with, most frequent first. Served by ix_event_campaign_kind."""
-    said = (_EVENT.provider, _EVENT.kind, _EVENT.bounce_class, _EVENT.code, _EVENT.enhanced)
+    said = (_EVENT.provider, _EVENT.kind, _EVENT.bounce_class, _EVENT.code, _EVENT.enhanced, _EVENT.fault)
     deliveries = sa.func.count(sa.distinct(_EVENT.delivery_id))
     statement = (
         sa.select(*said, sa.func.min(_EVENT.text), deliveries)
@@ -257,8 +267,8 @@ async def refusal_texts(session: AsyncSession, campaign_id: int, *, limit: int =
     )
     rows = await _rows(session, statement)
     return [
-        RefusalText(provider, EventKind(kind), bounce_class, code, enhanced, text or "", count)
-        for provider, kind, bounce_class, code, enhanced, text, count in rows
+        RefusalText(provider, EventKind(kind), bounce_class, code, enhanced, text or "", count, fault)
+        for provider, kind, bounce_class, code, enhanced, fault, text, count in rows
     ]
 
 

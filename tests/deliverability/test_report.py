@@ -279,6 +279,27 @@ async def test_refusals_are_shown_by_provider_without_addresses(database: Databa
     assert (refusal.example, refusal.bounce_class) == ("550 <…@…>: unknown", BounceClass.NO_SUCH_ADDRESS)
 
 
+async def test_what_our_own_mail_server_put_off_is_held_against_no_provider(database: Database) -> None:
+    ours = Verdict(BounceClass.TRANSIENT, Fault.RELAY, Permanence.SOFT, "relay")
+    async with database.write() as session:
+        campaign = await a_launched_campaign(session)
+        identity = await an_identity(session)
+        for provider in ("gmail", "orange", "orange"):
+            delivery = await a_delivery(
+                session, campaign=campaign, identity=identity, provider=provider, state=DeliveryState.DEFERRED
+            )
+            await happen(session, delivery, EventKind.DEFERRED, verdict=ours)
+        await happen(session, delivery, EventKind.DEFERRED, verdict=SOFT, text="450 full")
+        report = await campaign_report(session, campaign.id, START)
+    assert {(each.provider_name, each.deliveries, each.ours) for each in report.refusals} == {
+        ("our mail server", 3, True),
+        ("Orange", 1, False),
+    }
+    shares = {row.provider: row.counts.deferral_rate for row in report.by_provider}
+    assert shares == {"gmail": Share(0, 0), "orange": Share(1, 1)}
+    assert report.total.counts.waiting == 3
+
+
 @pytest.mark.parametrize(
     ("last_minute", "step"), [(1, 1), (4, 5), (90, 60), (300, 300), (24 * 60, 900), (60 * 24 * 60, 86400)]
 )
