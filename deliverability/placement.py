@@ -10,6 +10,7 @@ imapclient blocks, so each mailbox is read in a thread; a mailbox that does not 
 import asyncio
 import logging
 import re
+import socket
 import ssl
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,13 +20,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from imapclient import IMAPClient
-from imapclient.exceptions import IMAPClientError
+from imapclient.exceptions import IMAPClientError, LoginError
 
 from deliverability.feedback import apply
 from deliverability.signals.mime import header, moment_in, open_mail
 from deliverability.signals.origin import SEED_HEADER
 from models.clock import Clock
-from models.errors import SettingsError
+from models.errors import SettingsError, TocsinError
 from models.keyring import Keyring
 from models.seed import SeedMailbox
 from models.states import Channel, EventKind
@@ -76,6 +77,10 @@ class PlacementRun:
     spam: int
     missing: int
     problems: dict[str, str]
+
+
+class SeedError(TocsinError):
+    """A seed mailbox cannot be read: host, port, encryption, user name or password."""
 
 
 class _Mailbox(Protocol):
@@ -137,6 +142,37 @@ async def poll_seeds(
 
     results = await asyncio.gather(*(look(seed) for seed in active if mails_by_seed[seed.id]))
     return await _record(database, results, now)
+
+
+async def look_in(
+    seed: SeedMailbox,
+    password: str,
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    ssl_context: ssl.SSLContext | None = None,
+) -> list[str]:
+    """Sign in to a seed mailbox and name the folders that would be looked into, the inbox first.
+
+    SeedError in plain words when that cannot be done.
+    """
+    try:
+        return await asyncio.to_thread(_name_folders, seed, password, timeout_seconds, ssl_context)
+    except (OSError, IMAPClientError, ValueError) as error:
+        raise SeedError(_explain(error), _advice(error)) from error
+
+
+def _name_folders(
+    seed: SeedMailbox, password: str, timeout_seconds: float, ssl_context: ssl.SSLContext | None
+) -> list[str]:
+    client: _Mailbox = IMAPClient(
+        seed.imap_host, seed.imap_port, ssl=seed.tls, ssl_context=ssl_context, timeout=timeout_seconds
+    )
+    try:
+        client.login(seed.username, password)
+        return [folder for folder, _ in _folders(client)]
+    finally:
+        with suppress(OSError, IMAPClientError):
+            client.logout()
 
 
 async def _record(
@@ -253,5 +289,31 @@ def _explain(error: Exception) -> str:
         return "The mail server did not answer in time."
     if isinstance(error, SettingsError):
         return str(error)
-    words = str(error).strip() or type(error).__name__
-    return f"The mailbox cannot be read: {words}"[:500]
+    match error:
+        case LoginError():
+            words = f"the server refused the sign-in: {_words_of(error)}"
+        case socket.gaierror():
+            words = "the name of its server is unknown"
+        case ConnectionRefusedError():
+            words = "nothing answers there (connection refused)"
+        case ssl.SSLCertVerificationError():
+            words = f"the certificate of its server cannot be trusted: {error.verify_message}"
+        case ssl.SSLError():
+            words = "its server does not speak TLS on that port"
+        case _:
+            words = _words_of(error)
+    return f"The mailbox cannot be read: {words.rstrip('.')}."[:500]
+
+
+def _words_of(error: Exception) -> str:
+    """What the other side said, without Python's quotes or the system's numbers."""
+    text = re.sub(r"^b'(.*)'$|\[Errno -?\d+\] ", r"\1", str(error).strip())
+    return text or type(error).__name__
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, LoginError):
+        return "Most providers want an application password, and IMAP switched on."
+    if isinstance(error, ssl.SSLError):
+        return "Port 993 is the usual one; --no-tls is for rehearsals."
+    return "Check the host and the port."

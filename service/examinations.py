@@ -4,8 +4,10 @@ import asyncio
 import re
 from urllib.parse import urlsplit
 
-from models.errors import SettingsError, TocsinError
+from models.errors import TocsinError
 from models.identity import DkimKey, Identity
+from models.seed import SeedMailbox
+from models.states import Channel
 from service.desk import Desk
 from service.findings import Finding, Level, blocking, fine, warning
 from service.hosts import is_local, name_to_open
@@ -173,12 +175,45 @@ def _sealed(desk: Desk, identity: Identity, keys: list[DkimKey], subject: str) -
                 subject, f"{identity.key} has no DKIM key: its mail is not signed.", "Make the identity anew."
             )
         ]
+    from scheduler.post import open_desk
+
     try:
-        for key in keys:
-            desk.keyring.decrypt(key.sealed_private_pem)
-    except SettingsError as error:
+        # As a campaign does it: unsealed, read, and fit to sign.
+        open_desk(identity, keys, desk.keyring, Channel.EMAIL)
+    except TocsinError as error:
         return [blocking(subject, f"{identity.key}: {error.problem}", error.advice)]
     return [fine(subject, f"{identity.key} signs as {identity.dkim_domain} with {len(keys)} keys.")]
+
+
+async def seed_mailboxes(desk: Desk, *, with_network: bool) -> list[Finding]:
+    """Each seed: its password opens, and its mailbox can be signed in to."""
+    from store.seeds import list_active_seeds
+
+    subject = "Seeds"
+    async with desk.database.read() as session:
+        seeds = await list_active_seeds(session)
+    if not seeds:
+        return [fine(subject, "No seed mailbox is set: inbox or spam will not be known.")]
+    return list(await asyncio.gather(*(_seed(desk, each, subject, ask=with_network) for each in seeds)))
+
+
+async def _seed(desk: Desk, seed: SeedMailbox, subject: str, *, ask: bool) -> Finding:
+    from deliverability.placement import look_in
+
+    try:
+        password = desk.keyring.decrypt(seed.sealed_password)
+        if not ask:
+            return fine(subject, f"{seed.address}: its password opens; its mailbox was not asked.")
+        folders = await look_in(seed, password, timeout_seconds=NETWORK_S)
+    except TocsinError as error:
+        return warning(subject, f"{seed.address}: {error.problem}", error.advice)
+    if len(folders) == 1:
+        return warning(
+            subject,
+            f"{seed.address}: no junk folder is known there, so mail in spam counts as missing.",
+            "Make sure the mailbox has one that the server marks as \\Junk.",
+        )
+    return fine(subject, f"{seed.address} can be read: {', '.join(folders)}.")
 
 
 async def _dns(identity: Identity, keys: list[DkimKey], subject: str) -> list[Finding]:

@@ -13,6 +13,7 @@ from models.states import DeliveryState, IdentityRule, LeftOutReason, LegalBasis
 from service.commands import examples, noun
 from service.desk import Desk, work
 from service.terminal import plural, print_table, say, words
+from service.trying import try_out
 from service.wishes import Wish, moment_of, resolve, tell_reach, wanted_campaign
 
 group = noun("Make, schedule, follow, pause and stop campaigns.")
@@ -157,6 +158,27 @@ async def _look(
         ]
         states = await campaigns.progress(session, found.id)
         return found, states, await campaigns.left_out(session, found.id), parts
+
+
+@group.command(
+    "test",
+    epilog=examples(
+        "tocsin campaign test 3 --to me@example.org",
+        "tocsin campaign test 'Meeting tonight' --to +33612345678",
+    ),
+)
+def test(
+    campaign: Which,
+    to: Annotated[
+        str, typer.Option("--to", help="Your own e-mail address or telephone number.", metavar="ADDRESS")
+    ],
+) -> None:
+    """Send a campaign's message to yourself, as one person of its audience would read it.
+
+    It leaves by the real mail server, signed, its subject marked [Test]; it counts in no figure, and
+    its links carry no token. The campaign stays as it is.
+    """
+    say(work(lambda desk: try_out(desk, campaign, to)))
 
 
 @group.command(

@@ -24,6 +24,7 @@ PROVIDER_KEYS = (*(provider.key for provider in PROVIDERS), OTHER)
     ),
 )
 def add(
+    *,
     address: Annotated[str, typer.Argument(help="Address of the mailbox.", metavar="EMAIL")],
     imap: Annotated[str, typer.Option(help="IMAP server, with the port if not 993.", metavar="HOST[:PORT]")],
     username: Annotated[
@@ -33,10 +34,14 @@ def add(
         str | None, typer.Option(help="Provider it stands for, if the address does not tell.", metavar="KEY")
     ] = None,
     no_tls: Annotated[bool, typer.Option("--no-tls", help="Plain IMAP; for rehearsals only.")] = False,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Keep it without signing in to see whether it can be read.")
+    ] = False,
 ) -> None:
     """Add a seed mailbox. Its password is asked for, or read from standard input, and kept sealed.
 
-    Most providers want an application password here.
+    Most providers want an application password here. The mailbox is signed in to at once, and kept
+    only if it can be read.
     """
     host, _, port = imap.partition(":")
     if port and not port.isdigit():
@@ -59,11 +64,23 @@ def add(
             username=username or address,
             sealed_password=desk.keyring.encrypt(password),
         )
+        found = "" if no_check else await _sign_in(seed, password)
         async with desk.database.write() as session:
             await add_seed(session, seed)
-        return f"{seed.address} stands for {provider_name(seed.provider)} from the next campaign on."
+        return f"{found}{seed.address} stands for {provider_name(seed.provider)} from the next campaign on."
 
     say(work(save))
+
+
+async def _sign_in(seed: SeedMailbox, password: str) -> str:
+    """One line of what is found; SeedError when the mailbox cannot be read."""
+    from deliverability.placement import look_in
+
+    folders = await look_in(seed, password)
+    junk = ", ".join(folders[1:])
+    found = f"The mailbox can be read: the inbox and {junk}." if junk else "The inbox can be read."
+    warning = "" if junk else " No junk folder is known there: mail in spam would count as missing."
+    return f"{found}{warning}\n"
 
 
 def _ask_password() -> str:

@@ -1,11 +1,17 @@
 """The commands of each noun, as a person types them one after the other."""
 
+import asyncio
 import csv
 import io
 
 import pytest
 
-from tests.service.conftest import Tocsin, Typed
+from sandbox.imap_server import ImapServer
+from sandbox.mailboxes import Mailbox, MailFolder, SeedAccount
+from service.findings import Level
+from tests.servers.sink import Sink
+from tests.service.conftest import Ran, Tocsin, Typed
+from tests.service.test_doctor import findings_of
 
 PEOPLE = """Prénom;Nom;Courriel;Commune;Code postal;Étiquettes;Loisir
 Ada;Lovelace;ada@exemple.fr;Lyon;69001;membre;maths
@@ -184,10 +190,62 @@ def test_a_person_may_sign_in_with_a_password_from_a_pipe_or_a_made_one(ready: T
 
 
 def test_a_seed_is_kept_without_its_password_in_the_open(ready: Tocsin, typed: Typed) -> None:
-    out = typed.must("seed", "add", "w@gmail.com", "--imap", "imap.gmail.com", stdin="imap-password\n")
+    words = ("seed", "add", "w@gmail.com", "--imap", "imap.gmail.com", "--no-check")
+    out = typed.must(*words, stdin="imap-password\n")
     assert "Gmail" in out
     assert "imap.gmail.com:993" in typed.must("seed", "list")
     assert b"imap-password" not in (ready.folder / "tocsin-data" / "tocsin.db").read_bytes()
+
+
+async def test_a_seed_is_signed_in_to_before_it_is_kept(ready: Tocsin, typed: Typed) -> None:
+    account = SeedAccount("w@gmail.com", "gmail", "w@gmail.com", "right")
+    folders = [MailFolder("INBOX"), MailFolder("Spam", "\\Junk")]
+    server = ImapServer({"w@gmail.com": Mailbox(account, folders)})
+    _, port = await server.start()
+
+    async def add(imap: str, password: str, *more: str) -> Ran:
+        words = ("seed", "add", "w@gmail.com", "--imap", imap, *more)
+        return await asyncio.to_thread(typed, *words, stdin=f"{password}\n")
+
+    try:
+        wrong = await add(f"127.0.0.1:{port}", "wrong", "--no-tls")
+        assert "refused the sign-in" in wrong.told
+        assert "application password" in wrong.told
+        assert "does not speak TLS" in (await add(f"127.0.0.1:{port}", "right")).told
+        assert "nothing answers there" in (await add("127.0.0.1:9", "right", "--no-tls")).told
+        assert "no seed mailbox yet" in await asyncio.to_thread(typed.must, "seed", "list")
+        kept = await add(f"127.0.0.1:{port}", "right", "--no-tls")
+        assert "can be read: the inbox and Spam." in kept.out
+        found = await findings_of("Seeds", ready.folder)
+        assert [each.what for each in found] == ["w@gmail.com can be read: INBOX, Spam."]
+    finally:
+        await server.stop()
+    (gone,) = await findings_of("Seeds", ready.folder)
+    assert gone.level is Level.WARNING
+    assert "nothing answers there" in gone.what
+
+
+async def test_a_test_message_is_sent_to_oneself_and_told_in_one_line(people: Typed, sink: Sink) -> None:
+    async def run(*words: str, relay: int = sink.smtp_port) -> Ran:
+        url = f"smtp://127.0.0.1:{relay}"
+        return await asyncio.to_thread(lambda: people(*words, TOCSIN_SMTP_URL=url))
+
+    await run("segment", "add", "lyon", "commune:Lyon")
+    await run("template", "add", "hello", "--starter", "newsletter")
+    await run("identity", "add", "nat", "--name", "Les Amis", "--email", "contact@news.example.org")
+    await run("campaign", "create", "Lettre", "--template", "hello", "--segment", "lyon", "--from", "nat")
+    words = ("campaign", "test", "Lettre", "--to", "me@example.org")
+    sent = await run(*words)
+    assert sent.out.startswith("Lettre: the test message to me@example.org was accepted: 250 ")
+    assert len(sent.out.splitlines()) == 1
+    (mail,) = await sink.wait_for(1)
+    assert list(mail.recipients) == ["me@example.org"]
+    assert b"DKIM-Signature" in mail.content
+    down = await run(*words, relay=9)
+    assert down.code == 1
+    assert "was not sent. The mail server 127.0.0.1:9 cannot be reached: connection refused" in down.err
+    assert (await run("campaign", "test", "1", "--to", "me@@x")).code == 2
+    assert "No message has been made yet." in (await run("campaign", "show", "1")).out
 
 
 def test_mail_that_says_nothing_about_ours_changes_nothing(ready: Tocsin, typed: Typed) -> None:

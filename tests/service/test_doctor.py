@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
+from models.identity import DkimKey
 from service.doctor import examine
 from service.findings import Finding, Level
+from service.secret_key import open_keyring
 from service.settings import load_settings
+from store import Database
 from tests.servers.sink import Sink
 from tests.service.conftest import Tocsin, Typed
 
@@ -128,3 +132,17 @@ def test_keys_sealed_with_another_secret_block(ready: Tocsin, typed: Typed) -> N
     ran = typed("doctor", "--quick", TOCSIN_SECRET_KEY="another secret, as long as need be")
     assert ran.code == 1
     assert "sealed with another secret" in ran.out
+
+
+async def test_a_key_that_cannot_sign_blocks(ready: Tocsin, typed: Typed) -> None:
+    await asyncio.to_thread(typed.must, "identity", "add", "nat", "--name", "N", "--email", "n@example.org")
+    settings = load_settings(data_dir=ready.folder / "tocsin-data").settings
+    database = Database(settings.database_url.get_secret_value())
+    async with database.write() as session:
+        for key in (await session.exec(select(DkimKey))).all():
+            key.sealed_private_pem = open_keyring(settings).encrypt("no key at all")
+            session.add(key)
+    await database.close()
+    found = await findings_of("Senders", ready.folder, with_network=False)
+    assert worst(found).level is Level.BLOCKING
+    assert "cannot be read" in worst(found).what
