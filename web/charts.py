@@ -143,7 +143,7 @@ def bars_over_time(
                 "axis": {"tickMinStep": 1, "tickCount": 5, "format": ",d"},
             },
             "y2": {"field": "y2"},
-            "color": _colours(dict(zip(series, SERIES, strict=False)), width),
+            "color": _colours(dict(zip(series, SERIES, strict=False))),
         },
     }
 
@@ -162,7 +162,9 @@ def shares_by_name(
     """
     slim = width == SLIM
     return {
-        "width": width - (100 if slim else 160),
+        # The whole drawing, words and all: they are as long as the names of the providers.
+        "width": width + 50,
+        "autosize": {"type": "fit-x", "contains": "padding"},
         "height": {"step": 26},
         "data": {"values": rows},
         "mark": {"type": "bar", "height": {"band": 0.7}},
@@ -181,18 +183,16 @@ def shares_by_name(
                 "title": axis,
                 "axis": {"format": ".0%", "tickCount": 3 if slim else 5},
             },
-            "color": _colours(series, width),
+            "color": {**_colours(series), "legend": {"columns": 1 if slim else 0, "labelLimit": 320}},
             "order": {"field": "rank", "type": "quantitative"},
         },
     }
 
 
-def _colours(series: Mapping[str, str], width: int) -> Spec:
+def _colours(series: Mapping[str, str]) -> Spec:
     return {
         "field": "what",
         "type": "nominal",
         "sort": list(series),
         "scale": {"domain": list(series), "range": list(series.values())},
-        # Long words one below the other, where there is no room beside.
-        "legend": {"columns": 1 if width == SLIM and len(series) > 3 else 0, "labelLimit": 320},
     }

@@ -142,6 +142,7 @@ async def test_the_button_of_the_page_unsubscribes_and_can_be_taken_back(site: S
     sent = await send_message(site, language="en")
     answer = await site.browser().post(f"/u/{sent.leave}")
     assert "You are unsubscribed" in answer.text
+    assert "</span>. One that is already on its way" in answer.text, "sentences stand apart"
     assert await is_suppressed(site)
     answer = await site.browser().post(f"/u/{sent.leave}/undo")
     assert "You are subscribed again" in answer.text
