@@ -77,8 +77,8 @@ class InboundServer:
             return
         self._server.close()
         await self._handler.idle()
-        for session in tuple(self._handler.sessions):
-            session.hang_up()
+        for line in tuple(self._handler.lines.values()):
+            line.close()
         await self._server.wait_closed()
         self._server = None
 
@@ -105,23 +105,18 @@ class _SmtpSession(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         handler: _Handler = self.event_handler
-        if len(handler.sessions) >= MAX_SESSIONS and isinstance(transport, asyncio.WriteTransport):
+        if len(handler.lines) >= MAX_SESSIONS and isinstance(transport, asyncio.WriteTransport):
             transport.write(b"421 4.3.2 Too many connections, come back later\r\n")
             transport.close()
             return
-        handler.sessions.add(self)
+        handler.lines[self] = transport
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         handler: _Handler = self.event_handler
-        if self in handler.sessions:
-            handler.sessions.discard(self)
+        # One that was turned away was never begun.
+        if handler.lines.pop(self, None) is not None:
             super().connection_lost(error)
-
-    def hang_up(self) -> None:
-        """Close the connection, whatever the other side was about to say."""
-        if self.transport is not None:
-            self.transport.close()
 
 
 class _Handler:
@@ -132,7 +127,7 @@ class _Handler:
         self._tokens = tokens
         self._clock = clock
         self._complaint_address = complaint_address
-        self.sessions: set[_SmtpSession] = set()
+        self.lines: dict[_SmtpSession, asyncio.BaseTransport] = {}
         self._busy = 0
         self._free = asyncio.Event()
         self._free.set()

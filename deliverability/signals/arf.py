@@ -5,15 +5,7 @@ from datetime import datetime
 from email.message import Message
 from types import MappingProxyType
 
-from deliverability.signals.mime import (
-    body_text,
-    children_of,
-    clean,
-    content_type,
-    header,
-    moment_in,
-    parts_of,
-)
+from deliverability.signals.mime import children_of, content_type, header, moment_in, parts_of
 from models.states import EventKind
 
 KIND_BY_FEEDBACK_TYPE = MappingProxyType(
@@ -48,23 +40,15 @@ def read_complaint(mail: Message, now: datetime) -> Complaint | None:
     part = next((part for part in parts_of(mail) if content_type(part) == "message/feedback-report"), None)
     if part is None:
         return None
-    fields = _fields(part)
-    feedback_type = fields.get("feedback-type", "").lower()
-    details = {name.lower(): fields[name.lower()][:200] for name in DETAIL_FIELDS if fields.get(name.lower())}
+    # The parser takes the fields of any message/* part for the headers of a mail inside it.
+    fields = next(iter(children_of(part)), part)
+    feedback_type = header(fields, "Feedback-Type").lower()
+    details = {name.lower(): header(fields, name)[:200] for name in DETAIL_FIELDS}
     return Complaint(
         kind=KIND_BY_FEEDBACK_TYPE.get(feedback_type, EventKind.UNKNOWN),
         feedback_type=feedback_type[:60],
         arrived_at=moment_in(
-            fields.get("arrival-date") or fields.get("received-date") or header(mail, "Date"), now
+            header(fields, "Arrival-Date") or header(fields, "Received-Date") or header(mail, "Date"), now
         ),
-        details=details,
+        details={name: value for name, value in details.items() if value},
     )
-
-
-def _fields(part: Message) -> dict[str, str]:
-    inside = children_of(part)
-    if inside:
-        return {name.lower(): header(inside[0], name) for name in inside[0].keys()}  # noqa: SIM118 - a Message iterates otherwise
-    lines = body_text(part).splitlines()
-    pairs = (line.partition(":") for line in lines if ":" in line)
-    return {name.strip().lower(): clean(value) for name, _, value in pairs}

@@ -9,6 +9,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
+from itertools import islice
 from types import MappingProxyType
 
 from deliverability.signals.mime import (
@@ -68,9 +69,8 @@ def read_delivery_status(mail: Message, now: datetime) -> list[RecipientStatus]:
     if not any(_speaks_of_recipient(block) for block in blocks):
         blocks = _blocks_in_plain_text(mail)
     sent_at = header(mail, "Date")
-    return [_status_from(block, sent_at, now) for block in blocks if _speaks_of_recipient(block)][
-        :MAX_RECIPIENTS
-    ]
+    told = islice((block for block in blocks if _speaks_of_recipient(block)), MAX_RECIPIENTS)
+    return [_status_from(block, sent_at, now) for block in told]
 
 
 def reply_in(text: str, status: str = "") -> Reply:
@@ -128,12 +128,8 @@ def _blocks_in(part: Message) -> list[dict[str, str]]:
 
 
 def _as_text(part: Message) -> str:
-    try:
-        fields = "\n".join(f"{name}: {clean(str(value))}" for name, value in part.items())
-        payload = part.get_payload()
-    except Exception:  # noqa: BLE001 - malformed header block
-        return ""
-    return f"{fields}\n\n{payload}" if isinstance(payload, str) else fields
+    fields = "\n".join(f"{name}: {clean(str(value))}" for name, value in part.items())
+    return f"{fields}\n\n{body_text(part)}"
 
 
 def _decoded(text: str) -> str:

@@ -5,6 +5,7 @@ raises on what broken mail systems send. It still fails on some inputs (deep nes
 so everything that touches it is here, behind functions that answer None or "" instead.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,9 @@ MAX_BOUNDARIES = 20
 """The parser holds every line against every open boundary: nesting is what makes it slow."""
 MAX_HEADER = 4000
 MAX_AGE = timedelta(days=60)
+SLOW_CHARSETS = frozenset({"punycode", "idna"})
+"""Encodings of host names, in which no mail is written, and whose decoders take minutes for a megabyte."""
+_EMPTY_LINES = re.compile(rb"[\r\n]{20,}")
 _SPACES = re.compile(r"\s+")
 
 
@@ -31,6 +35,8 @@ def open_mail(raw: bytes) -> Message | None:
     read = raw[:MAX_BYTES]
     if read.lower().count(b"boundary=") > MAX_BOUNDARIES:
         return None
+    # In a status part the parser makes a message of each.
+    read = _EMPTY_LINES.sub(b"\n" * 10, read)
     try:
         return message_from_bytes(read, policy=policy.compat32)
     except Exception:  # noqa: BLE001 - the parser recurses and assumes; a stranger's mail stops nothing
@@ -50,31 +56,25 @@ def parts_of(mail: Message) -> list[Message]:
 
 def children_of(part: Message) -> list[Message]:
     """The parts directly inside `part`, none for a leaf."""
-    payload = part.get_payload()
+    # Asked for the payload of a leaf, the library decodes it, and may raise.
+    payload = part.get_payload() if part.is_multipart() else None
     return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
 
 
 def content_type(part: Message) -> str:
     """Type and subtype in lower case, `text/plain` when the header is missing or broken."""
-    try:
-        return part.get_content_type()
-    except Exception:  # noqa: BLE001 - malformed parameters
-        return "text/plain"
+    return part.get_content_type()
 
 
 def header(mail: Message, name: str) -> str:
     """The first 4,000 characters of a header on one line, encoded words decoded; "" when it is missing."""
+    values = (str(value) for field, value in mail.raw_items() if field.lower() == name.lower())
+    # `mail.get` would put a mark in place of each letter that is written as it is, in UTF-8 (RFC 6532).
+    written = next(values, "").encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:MAX_HEADER]
     try:
-        value = mail.get(name)
-    except Exception:  # noqa: BLE001 - malformed header block
-        return ""
-    if value is None:
-        return ""
-    try:
-        text = str(make_header(decode_header(str(value)[:MAX_HEADER])))
+        return clean(str(make_header(decode_header(written))))
     except Exception:  # noqa: BLE001 - unknown charset, broken encoded word
-        text = str(value)[:MAX_HEADER]
-    return clean(text)
+        return clean(written)
 
 
 def body_text(part: Message) -> str:
@@ -87,7 +87,7 @@ def body_text(part: Message) -> str:
     except Exception:  # noqa: BLE001 - broken transfer encoding or parameters
         return ""
     try:
-        return payload.decode(charset, "replace")
+        return payload.decode("utf-8" if codecs.lookup(charset).name in SLOW_CHARSETS else charset, "replace")
     except (LookupError, ValueError):
         return payload.decode("utf-8", "replace")
 

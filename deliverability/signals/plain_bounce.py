@@ -15,9 +15,12 @@ from models.values import Reply
 
 _REPLY_LINE = re.compile(r"(?<![\w.])([45]\d\d)[ \-#]{1,3}(?:\(?#?)([45]\.\d{1,3}\.\d{1,3})(?![.\d]).*")
 _BARE_REPLY_LINE = re.compile(r"(?:^|[:>\s])([45]\d\d)[ -](?=[^\d\s])[^\n]{5,}")
+# Nothing here is given back once taken (`*+`), and no mark is looked for further than two lines on: a letter
+# of nothing but dashes, or of empty lines, is read in one go.
 _QUOTED_ORIGINAL = re.compile(
-    r"^[\s>-]*(?:-+\s*(?:original message|this is a copy|message d.origine|below this line|returned message)"
-    r"|received: from )",
+    r"^(?:(?=[ \t\r>]*+-)[ \t\r>-]*+(?:\n[ \t\r>-]*+){0,2}"
+    r"(?:original message|this is a copy|message d.origine|below this line|returned message)"
+    r"|[ \t\r>-]*+received: from )",
     re.IGNORECASE | re.MULTILINE,
 )
 _ROBOT = re.compile(r"mailer-daemon|postmaster|mail delivery|mdaemon|no-?reply-bounce", re.IGNORECASE)

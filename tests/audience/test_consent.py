@@ -92,7 +92,11 @@ def test_a_moment_is_aware_or_refused(text: str) -> None:
     assert moment.utcoffset() == timedelta(0)
 
 
-@pytest.mark.parametrize("written", ["", "03/2026", "31/02/2026", "15/03/26", "15/03-2026", "demain"])
+@pytest.mark.parametrize(
+    "written",
+    ["", "03/2026", "31/02/2026", "15/03/26", "15/03-2026", "demain", "2026-02-31", "15/03/2026 vers midi",
+     "15/03/2026 25:00", "0001-01-01T00:00:00+05:00"],
+)  # fmt: skip
 def test_what_is_no_day_is_refused(written: str) -> None:
     with pytest.raises(BadInputError):
         read_day(written)

@@ -84,6 +84,12 @@ def test_parts_nested_a_thousand_deep_are_read_without_raising() -> None:
     assert mail is None or read_delivery_status(mail, START) == []
 
 
+def test_a_status_part_that_holds_prose_says_nothing_of_anybody() -> None:
+    mail = open_mail(b"Content-Type: message/delivery-status\n\nIt was not delivered, we regret.\n")
+    assert mail is not None
+    assert read_delivery_status(mail, START) == []
+
+
 def test_what_follows_the_first_megabyte_is_not_read() -> None:
     report = (DATA / "dsn_unknown_user.eml").read_bytes()
     mail = open_mail(b"X-Filler: x\n" * (MAX_BYTES // 12 + 1) + report)

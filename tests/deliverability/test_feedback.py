@@ -17,7 +17,15 @@ from deliverability.suppression import is_suppressed
 from models.contact import ConsentRecord, Contact
 from models.delivery import Delivery
 from models.event import Event, Incoming
-from models.states import Channel, ConsentStatus, DeliveryState, EventKind, SuppressionReason
+from models.states import (
+    BounceClass,
+    Channel,
+    ConsentStatus,
+    DeliveryState,
+    EventKind,
+    Permanence,
+    SuppressionReason,
+)
 from models.suppression import Suppression
 from models.values import Reply, Signal
 from store import Database
@@ -197,6 +205,75 @@ async def test_news_that_came_while_the_message_was_on_the_wire_settles_it_after
         assert await settle_from_evidence(session, delivery, LATER)
         assert delivery.state is DeliveryState.ACCEPTED
         assert not await settle_from_evidence(session, delivery, LATER)
+
+
+async def test_a_deferral_alone_does_not_prove_that_the_message_left(database: Database) -> None:
+    async with database.write() as session:
+        delivery = await a_delivery(session, state=DeliveryState.SENDING)
+        await apply(session, news(delivery, EventKind.DEFERRED, reply=Reply(451, "4.7.1", "later")), LATER)
+        delivery.state = DeliveryState.UNCERTAIN
+        await session.flush()
+        assert not await settle_from_evidence(session, delivery, LATER)
+        assert delivery.state is DeliveryState.UNCERTAIN
+
+
+async def test_what_somebody_else_settled_meanwhile_is_not_settled_again(database: Database) -> None:
+    async with database.write() as session:
+        delivery = await a_delivery(session, state=DeliveryState.SENDING)
+        await apply(session, news(delivery, EventKind.DELIVERED), LATER)
+        delivery.state = DeliveryState.UNCERTAIN
+        await session.flush()
+        await session.exec(
+            sa.update(Delivery)
+            .values(state=DeliveryState.ACCEPTED)
+            .execution_options(synchronize_session=False)
+        )
+        assert not await settle_from_evidence(session, delivery, LATER)
+        assert await kinds_of(session, delivery) == [EventKind.DELIVERED]
+
+
+async def test_the_providers_number_leads_to_the_delivery(database: Database) -> None:
+    async with database.write() as session:
+        delivery = await a_delivery(session, channel=Channel.SMS, provider_message_id="SM7")
+        signal = replace(
+            news(delivery, EventKind.DELIVERED), delivery_id=None, provider_message_id="SM7", recipient=None
+        )
+        assert await apply(session, signal, LATER) is Applied.NEW
+        assert await kinds_of(session, delivery) == [EventKind.DELIVERED]
+
+
+async def test_a_refused_text_message_is_judged_by_the_tables_for_text_messages(database: Database) -> None:
+    async with database.write() as session:
+        delivery = await a_delivery(session, channel=Channel.SMS)
+        await apply(session, news(delivery, EventKind.BOUNCED, reply=Reply(30005, None, "")), LATER)
+        (event,) = (await session.exec(select(Event))).all()
+        assert event.bounce_class is BounceClass.NO_SUCH_ADDRESS
+        assert await suppressed(session, delivery)
+
+
+async def test_a_message_given_up_after_temporary_refusals_says_nothing_final_of_the_person(
+    database: Database,
+) -> None:
+    async with database.write() as session:
+        delivery = await a_delivery(session)
+        given_up = news(delivery, EventKind.BOUNCED, reply=Reply(450, None, "450 user unknown"))
+        await apply(session, given_up, LATER)
+        assert (await session.exec(select(Event.permanence))).one() is Permanence.SOFT
+        assert not await suppressed(session, delivery)
+
+
+async def test_a_complaint_about_an_address_we_never_wrote_to_still_silences_it(database: Database) -> None:
+    signal = Signal(
+        kind=EventKind.COMPLAINED,
+        channel=Channel.EMAIL,
+        source="test",
+        source_id="1",
+        at=START,
+        recipient="inconnue@exemple.fr",
+    )
+    async with database.write() as session:
+        assert await apply(session, signal, LATER) is Applied.NEW
+        assert await is_suppressed(session, Channel.EMAIL, "inconnue@exemple.fr", LATER)
 
 
 async def test_a_provider_that_calls_before_our_own_commit_is_understood(database: Database) -> None:

@@ -8,6 +8,7 @@ import pytest
 from aiosmtplib import SMTP, SMTPDataError, SMTPRecipientRefused, SMTPRecipientsRefused
 from sqlmodel import select
 
+from deliverability import inbox
 from deliverability.inbox import InboundServer
 from deliverability.suppression import is_suppressed
 from models.delivery import Delivery
@@ -187,3 +188,67 @@ async def test_two_listeners_cannot_have_one_port(
     second = InboundServer(database, TOKENS, clock, "127.0.0.1", listener.port)
     with pytest.raises(SettingsError, match="cannot use"):
         await second.start()
+
+
+async def test_a_client_too_many_is_asked_to_come_back_and_disturbs_nobody(
+    listener: InboundServer, client: SMTP, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MAX_SESSIONS", 1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    assert (await reader.read()).startswith(b"421 4.3.2")
+    writer.close()
+    await client.sendmail("", [return_path(delivery)], BOUNCE)
+    await client.quit()
+    late = SMTP(hostname="127.0.0.1", port=listener.port, start_tls=False, timeout=10)
+    await late.connect()
+    await late.quit()
+
+
+async def test_one_connection_cannot_bring_mails_for_ever(
+    client: SMTP, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MAX_MAILS_A_SESSION", 2)
+    for _ in range(2):
+        await client.sendmail("", [return_path(delivery)], BOUNCE)
+    with pytest.raises(SMTPDataError) as refusal:
+        await client.sendmail("", [return_path(delivery)], BOUNCE)
+    assert refusal.value.code == 452
+
+
+async def test_a_mail_that_cannot_be_read_is_kept_for_a_person_to_read(
+    database: Database, client: SMTP, delivery: Delivery
+) -> None:
+    await client.sendmail("", [return_path(delivery)], b"X: boundary=\r\n" * 30 + b"\r\nx\r\n")
+    async with database.read() as session:
+        kept = (await session.exec(select(Incoming))).one()
+        assert not kept.matched
+        assert b"boundary=" in kept.raw
+
+
+async def test_a_listener_that_stops_finishes_every_mail_it_was_recording(
+    database: Database, clock: ManualClock, delivery: Delivery
+) -> None:
+    server = InboundServer(database, TOKENS, clock, "127.0.0.1", 0)
+    await server.start()
+    clients = [SMTP(hostname="127.0.0.1", port=server.port, start_tls=False, timeout=10) for _ in range(4)]
+    for one in clients:
+        await one.connect()
+    for one in clients:
+        await one.mail("")
+        await one.rcpt(return_path(delivery))
+    sending = [asyncio.create_task(one.data(b"X: %d\r\n" % n + BOUNCE)) for n, one in enumerate(clients)]
+    await sending[0]
+    await asyncio.gather(*sending)
+    await server.stop()
+    async with database.read() as session:
+        assert len((await session.exec(select(Incoming))).all()) == 4
+    for one in clients:
+        one.close()
+
+
+async def test_a_listener_that_never_listened_stops_without_a_word(
+    database: Database, clock: ManualClock
+) -> None:
+    server = InboundServer(database, TOKENS, clock, "127.0.0.1", 2525)
+    await server.stop()
+    assert server.port == 2525

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +39,13 @@ def test_an_address_written_into_a_forged_bounce_leads_to_nobody() -> None:
 def test_the_same_bounce_by_another_way_has_the_same_name() -> None:
     elsewhere = b"Received: from one more server\r\n\tby another; today\r\n" + BOUNCE
     names = {read_inbound(raw, [RETURN_PATH], TOKENS, START)[0].source_id for raw in (BOUNCE, elsewhere)}
+    assert len(names) == 1
+
+
+def test_a_letter_handed_on_by_one_more_server_has_the_same_name() -> None:
+    letter = (DATA / "plain_bounce.eml").read_bytes()
+    elsewhere = b"Received: from one more server\r\n\tby another; today\r\n" + letter
+    names = {read_inbound(raw, [RETURN_PATH], TOKENS, START)[0].source_id for raw in (letter, elsewhere)}
     assert len(names) == 1
 
 
@@ -116,6 +124,49 @@ def test_a_mail_nested_deeper_than_any_mail_system_does_is_not_parsed() -> None:
 def test_a_leaving_token_is_no_return_path_and_the_other_way_round() -> None:
     swapped = [RETURN_PATH.replace("b+", "unsubscribe+"), LEAVING.replace("unsubscribe+", "b+")]
     assert all(signal.delivery_id is None for signal in read_inbound(BOUNCE, swapped, TOKENS, START))
+
+
+def test_the_letter_of_a_mail_system_is_read_past_its_pictures_and_up_to_the_copy() -> None:
+    (signal,) = read_inbound(
+        (DATA / "plain_bounce_with_picture.eml").read_bytes(), [RETURN_PATH], TOKENS, START
+    )
+    assert signal.kind is EventKind.BOUNCED
+    assert signal.reply is not None
+    assert (signal.reply.code, signal.reply.enhanced) == (552, "5.2.2")
+    assert signal.reply.text == "552 5.2.2 Boîte pleine"
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "Auto-Submitted: auto-replied",
+        "X-Autoreply: yes",
+        "Precedence: auto_reply",
+        "Subject: Réponse automatique : Bonjour",
+        "Subject: Out of the office until Monday",
+        "Subject: Abwesenheitsnotiz",
+    ],
+)
+def test_the_answer_of_a_machine_is_not_taken_for_a_persons(mark: str) -> None:
+    raw = f"From: Camille <camille@exemple.fr>\n{mark}\n\nJe suis absente.\n".encode()
+    (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert (signal.kind, signal.delivery_id) == (EventKind.AUTORESPONDED, 42)
+
+
+@pytest.mark.parametrize("mark", ["Precedence: bulk", "Auto-Submitted: no", "Subject: mes absences de mars"])
+def test_a_person_whose_mail_looks_a_little_like_a_machines_is_still_a_person(mark: str) -> None:
+    raw = f"From: Camille <camille@exemple.fr>\n{mark}\n\nBonjour.\n".encode()
+    (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert signal.kind is EventKind.REPLIED
+
+
+def test_a_status_part_with_nothing_in_it_leaves_the_letter_to_be_read() -> None:
+    raw = (
+        b"From: MAILER-DAEMON@x.example\nContent-Type: multipart/report; boundary=B\n\n"
+        b"--B\n\n550 5.1.1 no such user\n--B\nContent-Type: message/delivery-status\n\n--B--\n"
+    )
+    (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert (signal.kind, signal.source) == (EventKind.BOUNCED, "mail")
 
 
 @given(

@@ -46,6 +46,12 @@ def test_the_standard_port_may_be_named_or_not() -> None:
     assert verify_signature(URL, form, signature, TOKEN)
 
 
+def test_an_address_with_a_port_that_is_no_number_is_checked_as_it_stands() -> None:
+    odd = URL.replace(".example/", ".example:port/")
+    assert verify_signature(odd, {}, sign(odd, {}), TOKEN)
+    assert not verify_signature(odd, {}, sign(URL, {}), TOKEN)
+
+
 def test_nothing_is_accepted_without_a_token() -> None:
     assert not verify_signature(URL, {}, sign(URL, {}, token=""), "")
 

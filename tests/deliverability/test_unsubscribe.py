@@ -12,7 +12,7 @@ from models.states import Channel, ConsentStatus, EventKind
 from models.values import Signal
 from store import Database, events
 from tests.clocks import START
-from tests.deliverability.rows import a_contact, a_delivery
+from tests.deliverability.rows import a_contact, a_delivery, a_seed
 
 
 async def test_leaving_coming_back_and_leaving_again_each_take_effect(database: Database) -> None:
@@ -90,3 +90,19 @@ async def test_a_link_to_no_delivery_says_so(database: Database) -> None:
     async with database.write() as session:
         with pytest.raises(NotFoundError):
             await unsubscribe(session, 12345, "page", START)
+
+
+async def test_the_link_in_a_mail_to_a_seed_is_recorded_and_silences_no_seed(database: Database) -> None:
+    async with database.write() as session:
+        delivery = await a_delivery(session, seed=await a_seed(session))
+        assert await unsubscribe(session, delivery.id, "page", START) is Applied.NEW
+        assert not await is_unsubscribed(session, delivery.id)
+        assert not await is_suppressed(session, Channel.EMAIL, delivery.address, START)
+
+
+async def test_a_way_out_nobody_knows_is_recorded_as_the_page(database: Database) -> None:
+    async with database.write() as session:
+        delivery = await a_delivery(session)
+        await unsubscribe(session, delivery.id, "pigeon", START)
+        (event,) = await events.events_of_delivery(session, delivery.id)
+        assert event.details == {"via": "page"}
