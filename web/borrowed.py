@@ -51,6 +51,14 @@ BORROWED: tuple[str, ...] = (
     N_("This installation sends no e-mail. Set TOCSIN_SMTP_URL and start again."),
     N_("This installation sends no text messages. Set TOCSIN_TWILIO_ACCOUNT_SID and start again."),
     N_("%(frozen)s deliveries were frozen, %(final)s have an end: some are missing."),
+    N_("Messages wait; it is tried again at %(time)s."),
+    # sender; the commonest way of it first, since a value is not translated
+    N_("The mail server %(name)s cannot be reached: connection refused, nothing answers there."),
+    N_("The mail server %(name)s cannot be reached: it did not answer in time."),
+    N_("The mail server %(name)s cannot be reached: %(why)s."),
+    # deliverability
+    N_("our mail server"),
+    N_("our SMS account"),
     # audience
     N_("Expected “and”, “or” or “except” between two conditions."),
     N_("Expected “and”, “or”, “except” or “)”."),
