@@ -52,10 +52,10 @@ BORROWED: tuple[str, ...] = (
     N_("This installation sends no text messages. Set TOCSIN_TWILIO_ACCOUNT_SID and start again."),
     N_("%(frozen)s deliveries were frozen, %(final)s have an end: some are missing."),
     N_("Messages wait; it is tried again at %(time)s."),
-    # sender; the commonest way of it first, since a value is not translated
-    N_("The mail server %(name)s cannot be reached: connection refused, nothing answers there."),
-    N_("The mail server %(name)s cannot be reached: it did not answer in time."),
+    # sender
     N_("The mail server %(name)s cannot be reached: %(why)s."),
+    N_("connection refused, nothing answers there"),
+    N_("it did not answer in time"),
     # deliverability
     N_("our mail server"),
     N_("our SMS account"),
@@ -207,7 +207,9 @@ def _known(tongue: Tongue, text: str) -> str | None:
 
 
 def _say_value(tongue: Tongue, value: str) -> str:
-    """A state that was filled in, in the reader's language; any other value as it is."""
+    """A state or a reason that was filled in, in the reader's language; any other value as it is."""
+    if value in BORROWED:
+        return tongue.say(value)
     word = _STATES.get(value)
     said = tongue.say(word) if word is not None else value
     return said if word is None or said[:2].isupper() else f"{said[:1].lower()}{said[1:]}"
