@@ -156,3 +156,14 @@ def test_no_accept_language_header_is_a_mistake(header: str) -> None:
 
 def test_the_weights_of_accept_language_count() -> None:
     assert rank_accepted("de;q=0.5, fr-CA, en;q=0.8, xx;q=0, ;q=, *") == ["fr-CA", "en", "de"]
+
+
+def test_an_outage_of_the_mail_server_is_told_in_french() -> None:
+    text = (
+        "The mail server relay.example:587 cannot be reached: connection refused, nothing answers there. "
+        "Messages wait; it is tried again at 18:32."
+    )
+    assert say_borrowed(FRENCH, text) == (
+        "Le serveur d’envoi relay.example:587 est injoignable\u00a0: connexion refusée, rien n’y répond. "
+        "Les messages attendent\u202f; nouvel essai à 18:32."
+    )
