@@ -193,6 +193,7 @@ def _web_app(parts: Parts, machine_span: timedelta) -> "FastAPI":
             public_url=settings.public_url,
             setup_code=parts.setup_code,
             wake=parts.conductor.wake,
+            transports=parts.transports,
             twilio_auth_token="" if token is None else token.get_secret_value(),
             zone=settings.zone,
             language=settings.language,

@@ -1,6 +1,6 @@
 """What the front door is given when the house is assembled; it builds none of it itself."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +8,9 @@ from tempfile import gettempdir
 
 from models.clock import Clock
 from models.keyring import Keyring
+from models.states import Channel
 from models.tokens import Tokens
+from sender import Transport
 from store import Database
 
 
@@ -23,10 +25,10 @@ class WebContext:
     `public_url` is how the outside reaches this service, without a final slash; `https` makes cookies
     Secure. `setup_code` is asked for once, to make the first administrator; the service prints it on
     its terminal. `wake` tells the conductor to look at the ledger now. `twilio_auth_token` empty:
-    the Twilio hooks answer 404. A click sooner than
-    `machine_span` after its message arrived counts as a machine's; zero trusts every moment, as a rehearsal
-    at many times the natural speed has to. `zone` (IANA) and `language` are the settings' defaults. Uploaded
-    files and the reports on them are kept under `data_dir`.
+    the Twilio hooks answer 404. `transports` carry test messages; a channel without one has none. A click
+    sooner than `machine_span` after its message arrived counts as a machine's; zero trusts every moment,
+    as a rehearsal at many times the natural speed has to. `zone` (IANA) and `language` are the settings'
+    defaults. Uploaded files and the reports on them are kept under `data_dir`.
     """
 
     database: Database
@@ -37,6 +39,7 @@ class WebContext:
     setup_code: str
     wake: Callable[[], Awaitable[None]] = field(default=_nobody_to_wake)
     twilio_auth_token: str = ""
+    transports: Mapping[Channel, Transport] = field(default_factory=dict)
     machine_span: timedelta = timedelta(seconds=2)
     zone: str = "Europe/Paris"
     language: str = "fr"

@@ -17,6 +17,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "campaign-resumed": N_("The campaign goes on."),
         "campaign-cancelled": N_("The campaign is cancelled. What had not left yet will not leave."),
         "campaign-released": N_("What was held back is tried again."),
+        "campaign-tried": N_("The test message was accepted: look into the mailbox or on the telephone."),
         "draft-discarded": N_("The draft is discarded."),
         "segment-saved": N_("The segment is saved."),
         "template-saved": N_("The template is saved as a new version."),

@@ -12,10 +12,12 @@ import httpx
 from fastapi import FastAPI
 
 from models.access import Role, User
+from models.states import Channel
 from models.tokens import Tokens
 from store import Database, users
 from tests.clocks import ManualClock
 from tests.factories import KEYRING
+from tests.scheduler.desks import ScriptedTransport
 from web import WebContext, create_app, hash_password
 
 BASE = "http://tocsin.test"
@@ -34,6 +36,7 @@ class Site:
     folder: Path
     public_url: str = BASE
     woken: int = 0
+    postman: ScriptedTransport = field(default_factory=ScriptedTransport)
     app: FastAPI = field(init=False)
     context: WebContext = field(init=False)
 
@@ -48,6 +51,7 @@ class Site:
             setup_code=SETUP_CODE,
             wake=self._wake,
             twilio_auth_token=TWILIO_TOKEN,
+            transports={Channel.EMAIL: self.postman},
             machine_span=timedelta(),
             data_dir=self.folder,
         )

@@ -11,6 +11,7 @@ import pytest
 from models.access import Role
 from models.campaign import AudienceRole, Campaign
 from models.states import CampaignState, Channel, ConsentStatus, DeliveryState
+from models.values import Refused, Reply
 from scheduler.campaigns import instant
 from scheduler.expansion import launch
 from store import campaigns, deliveries
@@ -323,3 +324,25 @@ async def test_older_campaigns_are_a_page_further(site: Site) -> None:
     assert text.count('class="entry"') == 30
     assert '/campaigns?before=2"' in text
     assert (await browser.read("/campaigns?before=2")).count('class="entry"') == 1
+
+
+async def test_a_test_message_goes_to_oneself_and_leaves_no_trace_in_the_figures(site: Site) -> None:
+    browser, number = await start(site)
+    page = f"/campaigns/{number}"
+    assert "Send a test" not in await (await site.signed_in(Role.READER)).read(page)
+    answer = await browser.send_form(f"{page}/test", {"to": "moi@parti.example"}, page=page)
+    assert "The test message was accepted" in await browser.read(answer.headers["location"])
+    assert site.postman.recipients == ["moi@parti.example"]
+    async with site.database.read() as session:
+        assert sum((await campaigns.progress(session, number)).values()) == 2
+
+
+async def test_what_the_other_side_says_to_a_test_message_is_shown(site: Site) -> None:
+    browser, number = await start(site)
+    page = f"/campaigns/{number}"
+    site.postman.answers["moi@parti.example"] = Refused(Reply(550, "5.1.1", "no such user here"))
+    answer = await browser.send_form(f"{page}/test", {"to": "moi@parti.example"}, page=page)
+    assert answer.status_code == 400
+    assert "not accepted: 550 no such user here" in answer.text
+    answer = await browser.send_form(f"{page}/test", {"to": "nobody"}, page=page)
+    assert answer.status_code == 400

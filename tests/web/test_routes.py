@@ -46,7 +46,7 @@ TABLE: dict[str, dict[str, str]] = {
             /templates/{template_id}/edit""",
         "POST": """/campaigns /campaigns/{campaign_id}/schedule /campaigns/{campaign_id}/draft
             /campaigns/{campaign_id}/pause /campaigns/{campaign_id}/resume /campaigns/{campaign_id}/cancel
-            /campaigns/{campaign_id}/release
+            /campaigns/{campaign_id}/release /campaigns/{campaign_id}/test
             /contacts/import /segments /templates /templates/preview /identities/{identity_id}/check
             /suppressions/add /suppressions/lift""",
     },

@@ -12,7 +12,9 @@ from models.campaign import AudienceRole, Campaign
 from models.errors import BadInputError, TocsinError
 from models.identity import Identity
 from models.states import FINAL, CampaignState, DeliveryState, campaign_may_become
+from models.values import Accepted
 from scheduler import campaigns as conduct
+from scheduler.trial import send_trial
 from store import campaigns, contacts, deliveries, identities, segments, templates
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_error
@@ -206,6 +208,30 @@ async def release(visit: Editor, campaign_id: int) -> Response:
     return go(f"/campaigns/{campaign_id}", "campaign-released")
 
 
+@router.post("/campaigns/{campaign_id}/test")
+async def try_out(visit: Editor, campaign_id: int) -> Response:
+    """Send the message to oneself; when it is not taken, the page says what the other side answered."""
+    context = visit.context
+    try:
+        outcome = await send_trial(
+            context.database,
+            context.clock,
+            transports=context.transports,
+            keyring=context.keyring,
+            campaign_id=campaign_id,
+            to=visit.form.text("to"),
+            public_url=context.public_url,
+            language=context.language,
+        )
+    except BadInputError as error:
+        return await _show(visit, campaign_id, error)
+    if isinstance(outcome, Accepted):
+        return go(f"/campaigns/{campaign_id}", "campaign-tried")
+    said = f"{outcome.reply.code or ''} {outcome.reply.text}".strip()
+    problem = visit.tongue.say("The test message was not accepted: %(answer)s", answer=said)
+    return await _show(visit, campaign_id, BadInputError(problem))
+
+
 @router.get("/campaigns/{campaign_id}/cancel")
 async def cancel_page(visit: Editor, campaign_id: int) -> Response:
     """Asks once more, since it cannot be undone."""
@@ -257,6 +283,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         concerned=[(one.id, describe(one, campaign.channel)) for one in concerned],
         left_out=left_out,
         sketch=sketch,
+        trials=campaign.channel in visit.context.transports,
         rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
         segments_line=segments_line(visit, sketch),
         not_sent_parts=not_sent_parts(progress, visit.tongue),
