@@ -32,7 +32,7 @@ install-dev: $(VENV)/.installed-dev ## the same, with the tools to change Tocsin
 	@:
 
 test: install-dev ## the tests; at the end, which servers were missing and what was skipped for it
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -rs $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
 
 check: lint types house covered docs ## everything CI checks
 	@echo "All checks passed."
@@ -49,7 +49,7 @@ house: install-dev ## who may import whom, and that every dependency is declared
 	@$(BIN)/deptry .
 
 covered: install-dev
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -rs -m "not docs" --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not docs" --cov --cov-report=term:skip-covered
 
 docs: install-dev ## that the documentation says what the program does
 	@$(BIN)/python -m pytest -q -m docs || [ $$? -eq 5 ]

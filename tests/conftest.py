@@ -1,7 +1,9 @@
 """What every test may use: the real servers of `tests.servers`, and how hard to look for examples."""
 
 import os
+from collections import Counter
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = [
@@ -16,3 +18,11 @@ pytest_plugins = [
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=150, deadline=None, derandomize=True, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped and why, a line a reason: hundreds of tests want the same server."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"Skipped {count} tests. {reason}")
