@@ -1,8 +1,10 @@
 """The life of one delivery, hop by hop: claimed, paced, written, let through, sent, recorded.
 
 Nothing is open in the database while a server is spoken to. The last question before the wire (is the
-campaign still sending, the address still allowed?) and the mark "sending" are one transaction, so a
-pause, an unsubscribe or a crash falls on one side of it or the other and never in between.
+campaign still sending, the address still allowed?) and the mark "sending" are one transaction: what was
+committed before it asked is honoured, a crash finds the group marked or not. On PostgreSQL a pause or an
+unsubscription committed in the milliseconds between the question and the mark comes too late for that
+group, as it would for a message already on the wire.
 """
 
 import asyncio
