@@ -3,12 +3,21 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from sqlalchemy import event
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import ConflictError, NotFoundError
 from models.states import Channel
 from models.template import Template, TemplateVersion
+
+
+@event.listens_for(TemplateVersion, "before_update")
+def _refuse_change(_mapper: object, _connection: object, version: TemplateVersion) -> None:
+    raise ConflictError(
+        f"Version {version.number} of a template cannot be changed: campaigns are pinned to it.",
+        "Save a new version.",
+    )
 
 
 async def save_version(

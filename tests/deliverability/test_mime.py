@@ -1,6 +1,5 @@
 """Mail from strangers is opened, however it is broken and however much of it there is."""
 
-import time
 from base64 import b64encode
 from email.message import Message
 
@@ -20,8 +19,6 @@ STATUS = (
 )
 FEEDBACK = STATUS.replace(b"delivery-status", b"feedback-report")
 RETURN_PATH = f"b+{TOKENS.make(TokenPurpose.BOUNCE, 42)}@retour.parti.example"
-A_BLINK = 0.5
-"""Seconds of processor; each of these mails takes less than a tenth of it."""
 
 
 def opened(raw: bytes) -> Message:
@@ -33,21 +30,20 @@ def opened(raw: bytes) -> Message:
 @pytest.mark.parametrize(
     "raw",
     [
-        pytest.param(ROBOT + b"\n" + b"-" * 60_000, id="a line of dashes"),
-        pytest.param(ROBOT + b"\n" + b"-\n" * 30_000, id="a column of dashes"),
-        pytest.param(ROBOT + b"\n" + b"> " * 30_000, id="quotes of quotes"),
-        pytest.param(ROBOT + b"\n" + b" \n" * 30_000, id="empty lines"),
-        pytest.param(STATUS + b"\n" * 200_000, id="a status part of empty lines"),
-        pytest.param(FEEDBACK + b"".join(b"a%d: b\n" % n for n in range(10_000)), id="ten thousand fields"),
+        pytest.param(ROBOT + b"\n" + b"-" * 900_000, id="a line of dashes"),
+        pytest.param(ROBOT + b"\n" + b"-\n" * 400_000, id="a column of dashes"),
+        pytest.param(ROBOT + b"\n" + b"> " * 400_000, id="quotes of quotes"),
+        pytest.param(ROBOT + b"\n" + b" \n" * 400_000, id="empty lines"),
+        pytest.param(STATUS + b"\n" * 900_000, id="a status part of empty lines"),
+        pytest.param(FEEDBACK + b"".join(b"a%d: b\n" % n for n in range(60_000)), id="sixty thousand fields"),
         pytest.param(
             ROBOT + b"Content-Type: text/plain; charset=punycode\n\n" + b"ba" * 200_000, id="a slow charset"
         ),
     ],
 )
-def test_no_mail_keeps_the_listener_busy_for_longer_than_a_blink(raw: bytes) -> None:
-    begun = time.process_time()
-    read_inbound(raw, [RETURN_PATH], TOKENS, START)
-    assert time.process_time() - begun < A_BLINK
+@pytest.mark.timeout(30)  # read with a cost that grows with the square, these take many minutes
+def test_no_mail_keeps_the_listener_busy(raw: bytes) -> None:
+    assert len(read_inbound(raw, [RETURN_PATH], TOKENS, START)) <= 1
 
 
 def test_messages_inside_messages_a_thousand_deep_are_not_parsed() -> None:

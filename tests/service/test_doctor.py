@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +61,12 @@ async def test_a_relay_that_is_not_there_blocks(ready: Tocsin) -> None:
     assert worst(found).advice
 
 
-async def test_a_relay_that_says_nothing_is_given_up_after_five_seconds(ready: Tocsin) -> None:
+@pytest.mark.timeout(30)  # without the doctor's own patience it would wait for ever
+async def test_a_relay_that_says_nothing_is_given_up(ready: Tocsin) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        began = time.monotonic()
         port = silent.getsockname()[1]
         found = await findings_of("E-mail", ready.folder, smtp_url=f"smtp://127.0.0.1:{port}")
     assert worst(found).level is Level.BLOCKING
-    assert time.monotonic() - began < 9
 
 
 async def test_a_password_in_the_open_is_warned_of(ready: Tocsin) -> None:

@@ -1,7 +1,6 @@
 """The service as a whole, in a process of its own: started, used, refused a second time, stopped."""
 
 import asyncio
-import os
 import re
 import signal
 import subprocess
@@ -10,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
-import pytest
 
 from tests.servers.sink import Sink
 from tests.service.conftest import LAUNCH, Tocsin, Typed
@@ -155,7 +153,6 @@ async def test_stopping_in_the_midst_of_a_campaign_hands_the_rest_to_the_next_st
     assert len(sink.mails) == PEOPLE
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_the_code_for_the_first_account_is_printed_until_there_is_one(ready: Tocsin) -> None:
     with serving(ready) as service:
         assert service.process.stdout is not None

@@ -74,6 +74,22 @@ async def test_the_same_content_saved_again_is_the_same_version(database: Databa
             await templates.template_of(session, second)
 
 
+async def test_a_version_once_written_cannot_be_changed(database: Database) -> None:
+    async with database.write() as session:
+        version = await a_template(session, body="<mjml></mjml>")
+
+    async def rewrite() -> None:
+        async with database.write() as session:
+            found = await templates.get_version(session, version.id)
+            found.body = "something else"
+            session.add(found)
+
+    with pytest.raises(ConflictError, match="cannot be changed"):
+        await rewrite()
+    async with database.read() as session:
+        assert (await templates.get_version(session, version.id)).body == "<mjml></mjml>"
+
+
 async def test_an_identitys_key_word_is_its_own(database: Database) -> None:
     async with database.write() as session:
         made = await an_identity(session, key="national")

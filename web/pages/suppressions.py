@@ -36,9 +36,8 @@ async def list_page(visit: Reader) -> Response:
 @router.post("/suppressions/look")
 async def look(visit: Reader) -> Response:
     """The history of one address. A form and not a link: addresses do not belong in logs of web servers."""
-    channel = visit.form.choice("channel", Channel, Channel.EMAIL)
     try:
-        address = read_address(channel, visit.form.text("address", 254))
+        channel, address = _named(visit)
     except BadInputError as error:
         return await _show(visit, problem=say_error(visit.tongue, error), status=400)
     async with visit.context.database.read() as session:
@@ -49,12 +48,9 @@ async def look(visit: Reader) -> Response:
 @router.post("/suppressions/add")
 async def add(visit: Editor) -> Response:
     """Write to an address no more."""
-    channel = visit.form.choice("channel", Channel, Channel.EMAIL)
-    why = visit.form.text("why", 400)
-    if not why:
-        return await _show(visit, problem=NO_REASON, status=400)
     try:
-        address = read_address(channel, visit.form.text("address", 254))
+        why = _reason(visit)
+        channel, address = _named(visit)
     except BadInputError as error:
         return await _show(visit, problem=say_error(visit.tongue, error), status=400)
     async with visit.context.database.write() as session:
@@ -63,7 +59,7 @@ async def add(visit: Editor) -> Response:
             channel=channel,
             address_hash=address_hash(channel, address),
             reason=SuppressionReason.MANUAL,
-            evidence=f"{_signature(visit)}: {why}",
+            evidence=why,
             event_id=None,
             now=visit.context.clock.now(),
         )
@@ -73,12 +69,9 @@ async def add(visit: Editor) -> Response:
 @router.post("/suppressions/lift")
 async def lift(visit: Editor) -> Response:
     """End every suppression of an address; the rows stay, with who lifted them and why."""
-    channel = visit.form.choice("channel", Channel, Channel.EMAIL)
-    why = visit.form.text("why", 400)
-    if not why:
-        return await _show(visit, problem=NO_REASON, status=400)
     try:
-        address = read_address(channel, visit.form.text("address", 254))
+        why = _reason(visit)
+        channel, address = _named(visit)
     except BadInputError as error:
         return await _show(visit, problem=say_error(visit.tongue, error), status=400)
     async with visit.context.database.write() as session:
@@ -86,19 +79,29 @@ async def lift(visit: Editor) -> Response:
             session,
             channel=channel,
             address_hash=address_hash(channel, address),
-            why=f"{_signature(visit)}: {why}",
+            why=why,
             now=visit.context.clock.now(),
         )
     return go("/suppressions", "suppression-lifted")
 
 
+def _named(visit: Visit) -> tuple[Channel, str]:
+    """The channel and the address of the form; BadInputError when it is none."""
+    channel = visit.form.choice("channel", Channel, Channel.EMAIL)
+    return channel, read_address(channel, visit.form.text("address", 254))
+
+
+def _reason(visit: Visit) -> str:
+    """Who decides and why; BadInputError without a reason."""
+    why = visit.form.text("why", 400)
+    if not why:
+        raise BadInputError(NO_REASON)
+    return f"{visit.user.email if visit.user else ''}: {why}"
+
+
 def holds(row: Suppression, now: datetime) -> bool:
     """Whether a suppression is in force at `now`."""
     return row.lifted_at is None and (row.until is None or row.until > now)
-
-
-def _signature(visit: Visit) -> str:
-    return visit.user.email if visit.user else ""
 
 
 async def _show(
