@@ -87,15 +87,24 @@ def time_axis(start: int, end: int, most: int) -> TimeAxis:
 
     One of a day or more says the day, too: hours alone would come round again.
     """
-    step, written = next(
-        ((step, written) for step, written in TICK_STEPS if (end - start) / step <= most - 1), TICK_STEPS[-1]
+    usable = [one for one in TICK_STEPS if one[0] >= FINEST_FOR_DAYS or end - start < 86_400]
+    place = next(
+        (place for place, (step, _) in enumerate(usable) if (end - start) / step <= most - 1),
+        len(usable) - 1,
     )
-    if step < FINEST_FOR_DAYS and end - start >= 86_400:
-        step, written = FINEST_FOR_DAYS, "%-d %b %H:%M"
-    ticks = tuple(range(-(-start // step) * step, end + 1, step))
+    step, written = usable[place]
+    ticks = _multiples(step, start, end)
+    if not ticks:
+        # A long step may pass over the whole of the axis; the one before it never does.
+        step, written = usable[place - 1]
+        ticks = _multiples(step, start, end)
     # Many steps past the longest: every so manieth.
     every = -(-len(ticks) // most)
     return TimeAxis(start, end, ticks[::every], written)
+
+
+def _multiples(step: int, start: int, end: int) -> tuple[int, ...]:
+    return tuple(range(-(-start // step) * step, end + 1, step))
 
 
 def bars_over_time(
