@@ -7,7 +7,15 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.columns import BigId, choice, document, foreign_key, moment, primary_key
-from models.states import CampaignState, Channel, IdentityRule, LeftOutReason, LegalBasis
+from models.states import (
+    CampaignState,
+    Channel,
+    IdentityRule,
+    LatePolicy,
+    LeftOutReason,
+    LegalBasis,
+    Purpose,
+)
 
 
 class Campaign(SQLModel, table=True):
@@ -16,7 +24,11 @@ class Campaign(SQLModel, table=True):
     `local_time` is what the person typed (ISO 8601 without offset) and `zone` the IANA name they meant
     it in; `starts_at` is the instant computed from both. `problem` says in one line why the campaign is
     blocked or incomplete; `problem_contacts` names the people concerned (contact ids).
-    `frozen` counts the deliveries made at launch, seeds not included: the left side of the proof.
+    `frozen` counts the deliveries made at launch, seeds not included: the left side of the proof;
+    `reconciled_at` is when it was last found to equal the sum of the final states. An `urgent` campaign
+    goes before others in every lane. A start that comes later than `late_minutes` (the service was down)
+    is what `late_policy` decides. `windows`: when messages may arrive, in each recipient's own zone, as
+    `scheduler.calendar` writes them; empty: the installation's.
     """
 
     __tablename__ = "campaign"
@@ -41,6 +53,12 @@ class Campaign(SQLModel, table=True):
     problem: str = ""
     problem_contacts: list[int] = document([])
     with_seeds: bool = True
+    purpose: Purpose = choice(Purpose, default=Purpose.CAMPAIGN, server_default=True)
+    urgent: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
+    late_policy: LatePolicy = choice(LatePolicy, default=LatePolicy.SEND, server_default=True)
+    late_minutes: int = Field(default=60, sa_column_kwargs={"server_default": "60"})
+    windows: list[dict[str, str]] = document([], server_default=True)
+    reconciled_at: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
     updated_at: datetime = moment()
 
@@ -86,11 +104,22 @@ class CampaignLink(SQLModel, table=True):
     target: str
 
 
+class CampaignLane(SQLModel, table=True):
+    """A campaign has deliveries of an identity to a provider: where to look for what is due."""
+
+    __tablename__ = "campaign_lane"
+
+    campaign_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="campaign.id", ondelete="CASCADE")
+    identity_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="identity.id")
+    provider: str = Field(primary_key=True, max_length=60)
+
+
 class LeftOut(SQLModel, table=True):
-    """A targeted person who got no delivery, and why."""
+    """A targeted person who got no delivery, and why; `next_at`: when a cap would let one through again."""
 
     __tablename__ = "left_out"
 
     campaign_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="campaign.id", ondelete="CASCADE")
     contact_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="contact.id", ondelete="CASCADE")
     reason: LeftOutReason = choice(LeftOutReason)
+    next_at: datetime | None = moment(nullable=True)

@@ -72,8 +72,17 @@ def moment(*, nullable: bool = False, index: bool = False) -> Any:
     return Field(sa_type=UtcDateTime, nullable=nullable, index=index, **options)
 
 
-def choice(values: type[StrEnum], *, default: StrEnum | None = None, nullable: bool = False) -> Any:
-    """An enumeration kept by value in a text column, so a new member needs no database type change."""
+def choice(
+    values: type[StrEnum],
+    *,
+    default: StrEnum | None = None,
+    nullable: bool = False,
+    server_default: bool = False,
+) -> Any:
+    """An enumeration kept by value in a text column, so a new member needs no database type change.
+
+    `server_default`: rows that were there before the column get `default`.
+    """
     kind = sa.Enum(
         values,
         native_enum=False,
@@ -82,10 +91,17 @@ def choice(values: type[StrEnum], *, default: StrEnum | None = None, nullable: b
         values_callable=lambda members: [member.value for member in members],
     )
     options: dict[str, Any] = {"default": default} if default is not None or nullable else {}
+    if server_default and default is not None:
+        options["sa_column_kwargs"] = {"server_default": default.value}
     return Field(sa_type=kind, nullable=nullable, **options)
 
 
-def document(default: Mapping[str, Any] | list[Any] | None = None) -> Any:
-    """A JSON document (JSONB on PostgreSQL). Replace it whole: in-place changes are not noticed."""
+def document(default: Mapping[str, Any] | list[Any] | None = None, *, server_default: bool = False) -> Any:
+    """A JSON document (JSONB on PostgreSQL). Replace it whole: in-place changes are not noticed.
+
+    `server_default`: rows that were there before the column get an empty one.
+    """
     factory = (lambda: list(default)) if isinstance(default, list) else (lambda: dict(default or {}))
-    return Field(default_factory=factory, sa_type=JsonColumn, nullable=False)
+    empty = "[]" if isinstance(default, list) else "{}"
+    options: dict[str, Any] = {"sa_column_kwargs": {"server_default": empty}} if server_default else {}
+    return Field(default_factory=factory, sa_type=JsonColumn, nullable=False, **options)

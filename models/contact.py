@@ -14,7 +14,8 @@ class Contact(SQLModel, table=True):
     """One person: addresses, territory, what they agreed to.
 
     `email` is normalised (email-validator), `phone` is E.164; each belongs to one contact only, so
-    that nobody is written to twice. `*_hash` is `models.suppression.address_hash` of the address;
+    that nobody is written to twice. `*_hash` is `models.suppression.address_hash` of the address,
+    `email_domain` what follows its @;
     `*_key` is `models.text.fold` of the column beside it (of each value, for `attributes`).
     `departement` and `region` are INSEE codes.
     """
@@ -25,6 +26,7 @@ class Contact(SQLModel, table=True):
     external_id: str | None = Field(default=None, unique=True, max_length=200)
     email: str | None = Field(default=None, unique=True, max_length=254)
     email_hash: str | None = Field(default=None, index=True, max_length=64)
+    email_domain: str | None = Field(default=None, index=True, max_length=253)
     phone: str | None = Field(default=None, unique=True, max_length=20)
     phone_hash: str | None = Field(default=None, index=True, max_length=64)
     civility: str | None = Field(default=None, max_length=40)

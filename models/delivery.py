@@ -1,11 +1,11 @@
-"""The unit of work: one contact, one campaign, one channel; and the limits it waits for."""
+"""The unit of work: one contact, one campaign, one channel."""
 
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from models.columns import BigId, choice, foreign_key, moment, primary_key
+from models.columns import choice, foreign_key, moment, primary_key
 from models.states import Channel, DeliveryState
 
 
@@ -13,7 +13,9 @@ class Delivery(SQLModel, table=True):
     """One message to one address, and where it stands.
 
     Either `contact_id` or `seed_id` is set. A lane is `identity_id` × `provider` (the destination's
-    mailbox provider, or "sms"). `claim_token` fences: whoever records an outcome must still hold it.
+    mailbox provider, or "sms"). `claim_token` fences: whoever records an outcome must still hold it; it
+    begins with the number of the worker (`models.worker`) and stays on an uncertain delivery, so that the
+    worker's journal can still tell what became of it. `exempt` ones count in no person's frequency cap.
     `due_at` is when it may next leave, `not_after` when it must not leave any more.
     """
 
@@ -24,11 +26,12 @@ class Delivery(SQLModel, table=True):
         sa.UniqueConstraint(
             "campaign_id", "seed_id", "channel", "identity_id", name="uq_delivery_campaign_seed"
         ),
-        # Serves claims: what is due in a lane, oldest first.
+        # Serves claims: what is due of one campaign in a lane, oldest first.
         sa.Index(
             "ix_delivery_due",
             "identity_id",
             "provider",
+            "campaign_id",
             "due_at",
             "id",
             postgresql_where=sa.text("state IN ('queued', 'deferred')"),
@@ -51,11 +54,13 @@ class Delivery(SQLModel, table=True):
         sa.Index("ix_delivery_campaign_state", "campaign_id", "state"),
         sa.Index("ix_delivery_provider_message_id", "provider_message_id"),
         sa.Index("ix_delivery_address", "address"),
+        # Serves the caps on how often one person is written to, and a person's page.
+        sa.Index("ix_delivery_contact_settled", "contact_id", "settled_at"),
     )
 
     id: int = primary_key()
     campaign_id: int = foreign_key("campaign.id", cascade=True)
-    contact_id: int | None = foreign_key("contact.id", nullable=True, index=True)
+    contact_id: int | None = foreign_key("contact.id", nullable=True)
     seed_id: int | None = foreign_key("seed_mailbox.id", nullable=True)
     channel: Channel = choice(Channel)
     identity_id: int = foreign_key("identity.id")
@@ -65,21 +70,10 @@ class Delivery(SQLModel, table=True):
     reason: str = Field(default="", max_length=200)
     due_at: datetime = moment()
     not_after: datetime | None = moment(nullable=True)
+    exempt: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
     attempts: int = 0
     first_attempt_at: datetime | None = moment(nullable=True)
     claim_token: str | None = Field(default=None, max_length=40)
     leased_until: datetime | None = moment(nullable=True)
     provider_message_id: str | None = Field(default=None, max_length=200)
     settled_at: datetime | None = moment(nullable=True)
-
-
-class PaceRow(SQLModel, table=True):
-    """A limit shared by all workers, kept by the generic cell rate algorithm (ITU-T I.371).
-
-    `arrival_us` is microseconds since 1970-01-01 UTC: the moment from which the next message conforms.
-    """
-
-    __tablename__ = "pace"
-
-    key: str = Field(primary_key=True, max_length=200)
-    arrival_us: int = Field(default=0, sa_type=BigId)

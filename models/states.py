@@ -23,6 +23,8 @@ class DeliveryState(StrEnum):
     UNCERTAIN = "uncertain"
     HELD = "held"
     SUPPRESSED = "suppressed"
+    # The person had had enough messages (frequency cap) when its turn came.
+    CAPPED = "capped"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
 
@@ -30,18 +32,23 @@ class DeliveryState(StrEnum):
 S = DeliveryState
 DELIVERY_TRANSITIONS: MappingProxyType[DeliveryState, frozenset[DeliveryState]] = MappingProxyType(
     {
-        S.QUEUED: frozenset({S.CLAIMED, S.SUPPRESSED, S.EXPIRED, S.CANCELLED, S.HELD}),
+        S.QUEUED: frozenset({S.CLAIMED, S.SUPPRESSED, S.CAPPED, S.EXPIRED, S.CANCELLED, S.HELD}),
         # Back to QUEUED: the worker gave the batch back or its lease ran out before anything was sent.
-        S.CLAIMED: frozenset({S.SENDING, S.QUEUED, S.DEFERRED, S.SUPPRESSED, S.EXPIRED, S.CANCELLED, S.HELD}),
+        S.CLAIMED: frozenset(
+            {S.SENDING, S.QUEUED, S.DEFERRED, S.SUPPRESSED, S.CAPPED, S.EXPIRED, S.CANCELLED, S.HELD}
+        ),
         # UNCERTAIN: the worker died, or the line dropped, between the body and the reply.
-        S.SENDING: frozenset({S.ACCEPTED, S.DEFERRED, S.REFUSED, S.UNCERTAIN}),
-        S.DEFERRED: frozenset({S.CLAIMED, S.SUPPRESSED, S.EXPIRED, S.CANCELLED, S.HELD, S.REFUSED}),
+        # DEFERRED also when it is certain that it never went on the wire; EXPIRED: no time for another try.
+        S.SENDING: frozenset({S.ACCEPTED, S.DEFERRED, S.REFUSED, S.UNCERTAIN, S.EXPIRED}),
+        S.DEFERRED: frozenset({S.CLAIMED, S.SUPPRESSED, S.CAPPED, S.EXPIRED, S.CANCELLED, S.HELD, S.REFUSED}),
         S.HELD: frozenset({S.QUEUED, S.SUPPRESSED, S.EXPIRED, S.CANCELLED}),
-        # Later evidence or a person's decision settles it; QUEUED only ever by a person's decision.
-        S.UNCERTAIN: frozenset({S.ACCEPTED, S.REFUSED, S.QUEUED}),
+        # Later evidence or a person's decision settles it; back into the queue only by a person's decision,
+        # or when the journal of the worker that vanished comes back and proves that it never left.
+        S.UNCERTAIN: frozenset({S.ACCEPTED, S.REFUSED, S.QUEUED, S.DEFERRED, S.EXPIRED}),
         S.ACCEPTED: frozenset(),
         S.REFUSED: frozenset(),
         S.SUPPRESSED: frozenset(),
+        S.CAPPED: frozenset(),
         S.EXPIRED: frozenset(),
         S.CANCELLED: frozenset(),
     }
@@ -135,6 +142,24 @@ class LegalBasis(StrEnum):
     LEGITIMATE_INTEREST = "legitimate_interest"
 
 
+class Purpose(StrEnum):
+    """What a message is for: a TRANSACTIONAL one (a receipt, a password) counts in no frequency cap."""
+
+    CAMPAIGN = "campaign"
+    TRANSACTIONAL = "transactional"
+
+
+class LatePolicy(StrEnum):
+    """What becomes of a campaign whose moment passed while nothing ran.
+
+    SEND it all the same; SKIP it (cancelled); ASK: it waits, paused, for a person.
+    """
+
+    SEND = "send"
+    SKIP = "skip"
+    ASK = "ask"
+
+
 class LeftOutReason(StrEnum):
     """Why a targeted person gets no delivery."""
 
@@ -143,6 +168,7 @@ class LeftOutReason(StrEnum):
     NO_CONSENT = "no_consent"
     WITHDRAWN = "withdrawn"
     SUPPRESSED = "suppressed"
+    CAPPED = "capped"
     NO_IDENTITY = "no_identity"
 
 
@@ -167,8 +193,11 @@ class EventKind(StrEnum):
     UNCERTAIN = "uncertain"
     HELD = "held"
     SUPPRESSED = "suppressed"
+    CAPPED = "capped"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    # A person, or a journal that came back, said what became of an uncertain one.
+    RESOLVED = "resolved"
     # A provider passed it on and has not heard more yet: less than DELIVERED.
     RELAYED = "relayed"
     DELIVERED = "delivered"

@@ -61,6 +61,8 @@ def prepared(values: Mapping[str, Any]) -> dict[str, Any]:
         if name in row:
             address = row[name]
             row[f"{name}_hash"] = None if address is None else address_hash(channel, address)
+    if "email" in row:
+        row["email_domain"] = None if row["email"] is None else row["email"].rpartition("@")[2]
     for name in _FOLDED:
         if name in row:
             row[f"{name}_key"] = None if row[name] is None else _folded(row[name])

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.delivery import PaceRow
+from models.pace import PaceRow
 from store.engine import insert_for
 
 

@@ -1,6 +1,19 @@
 """Every table, imported in one place, so that migrations and checks see them all."""
 
-from models import access, campaign, contact, delivery, event, identity, seed, segment, suppression, template
+from models import (
+    access,
+    campaign,
+    contact,
+    delivery,
+    event,
+    identity,
+    pace,
+    seed,
+    segment,
+    suppression,
+    template,
+    worker,
+)
 
 __all__ = [
     "access",
@@ -9,8 +22,10 @@ __all__ = [
     "delivery",
     "event",
     "identity",
+    "pace",
     "seed",
     "segment",
     "suppression",
     "template",
+    "worker",
 ]

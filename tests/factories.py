@@ -48,6 +48,7 @@ async def a_contact(
     contact = Contact(
         email=address,
         email_hash=address_hash(Channel.EMAIL, address) if address else None,
+        email_domain=address.rpartition("@")[2] if address else None,
         phone=phone,
         phone_hash=address_hash(Channel.SMS, phone) if phone else None,
         first_name=first_name,

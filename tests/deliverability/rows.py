@@ -67,6 +67,7 @@ async def a_contact(session: AsyncSession, *, email: str = "", phone: str | None
     contact = Contact(
         email=address,
         email_hash=address_hash(Channel.EMAIL, address),
+        email_domain=address.rpartition("@")[2],
         phone=phone,
         phone_hash=address_hash(Channel.SMS, phone) if phone else None,
         email_consent=ConsentStatus.GRANTED,

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from models.delivery import Delivery, PaceRow
+from models.delivery import Delivery
 from models.event import Event
+from models.pace import PaceRow
 from models.states import BounceClass, DeliveryState, EventKind, Fault, Permanence
 from models.values import Deferred, Outcome, Reply
 from scheduler.dispatch import Dispatcher

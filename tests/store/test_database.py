@@ -13,8 +13,8 @@ from sqlmodel import SQLModel, select
 
 import store.tables
 from models.contact import Contact
-from models.delivery import PaceRow
 from models.errors import ConflictError, NaiveDatetimeError, SettingsError, StoreError
+from models.pace import PaceRow
 from models.states import ConsentStatus
 from store import Database
 from store.engine import parse_url

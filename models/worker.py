@@ -1,0 +1,22 @@
+"""The processes that send: who works, since when, and when each was last heard of."""
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+from models.columns import moment
+
+
+class Worker(SQLModel, table=True):
+    """One sending process. `id` begins every claim token it gives out; `seen_at` is its heartbeat."""
+
+    __tablename__ = "worker"
+
+    id: str = Field(primary_key=True, max_length=16)
+    host: str = Field(max_length=253)
+    pid: int
+    role: str = Field(default="worker", max_length=20)
+    version: str = Field(default="", max_length=40)
+    started_at: datetime = moment()
+    seen_at: datetime = moment(index=True)
+    stopped_at: datetime | None = moment(nullable=True)
