@@ -9,11 +9,11 @@ group, as it would for a message already on the wire.
 
 import asyncio
 import logging
-import uuid
+import secrets
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -30,24 +30,16 @@ from scheduler import gates
 from scheduler.content import Addresses, Content, content_of, people
 from scheduler.gates import Stop
 from scheduler.handover import Departure, Handover
-from scheduler.outages import Outages, Way
-from scheduler.pacing import (
-    Limit,
-    Pace,
-    batch_size,
-    departures,
-    from_microseconds,
-    limits_of,
-    provider_key,
-    to_microseconds,
-)
+from scheduler.outages import Outages
+from scheduler.pacer import Pacer, Permit
+from scheduler.pacing import Pace
 from scheduler.post import Desk, open_desk, write_envelope
+from scheduler.presence import draw_worker_id
 from scheduler.recording import Recorder
 from scheduler.retry import RetryPolicy
 from scheduler.senders import NOT_SENDING
 from sender import Transport
 from store import Database, deliveries, identities, suppressions
-from store import pace as pace_rows
 from store.deliveries import Lane
 
 log = logging.getLogger(__name__)
@@ -83,11 +75,11 @@ class DispatchOptions:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Deliveries of one lane, claimed under one token, and the limits they share with others."""
+    """Deliveries of one lane, claimed under one token, and the limits they share."""
 
     token: str
     desk: Desk
-    limits: Sequence[Limit]
+    permit: Permit
     rows: Sequence[Delivery]
 
 
@@ -103,17 +95,27 @@ class Dispatcher:
         addresses: Addresses,
         keyring: Keyring,
         options: DispatchOptions,
+        worker_id: str = "",
     ) -> None:
-        """`transports`: one a channel; a channel without one sends nothing and its deliveries wait."""
+        """`transports`: one a channel; a channel without one sends nothing and its deliveries wait.
+
+        `worker_id`, 12 hexadecimal digits, begins every claim token; without one, one is drawn.
+        """
+        self._worker_id = worker_id or draw_worker_id()
         self._database = database
         self._clock = clock
         self._transports = transports
         self._addresses = addresses
         self._keyring = keyring
         self._options = options
-        self._recorder = Recorder(options.retry, options.pace)
         self._outages = Outages(options.zone)
-        self._handover = Handover(database, clock, transports, self._recorder, options.lease, self._outages)
+        self._pacer = Pacer(
+            database, clock, pace=options.pace, span=options.batch_span, outages=self._outages
+        )
+        self._recorder = Recorder(options.retry)
+        self._handover = Handover(
+            database, clock, transports, self._recorder, options.lease, self._outages, self._pacer
+        )
         self._contents: OrderedDict[int, Content | Stop] = OrderedDict()
         self._stopping = False
         self._obstacles: dict[tuple[int, Channel], str] = {}
@@ -146,11 +148,11 @@ class Dispatcher:
             if self._outages.is_shut(way, self._clock.now()):
                 self._outages.concern(way, lane.identity_id)
                 return
-            limits = self._limits(lane, desk, channel)
+            permit = await self._pacer.permit(lane, desk.identity, channel, way)
             # A provider that asked for a rest gets it: nothing is claimed, the sweep asks again.
-            if await self._opens_at(lane, limits, way) > self._clock.now() + self._options.patience:
+            if permit.opens_at and permit.opens_at > self._clock.now() + self._options.patience:
                 return
-            batch = await self._claim(lane, desk, limits)
+            batch = await self._claim(lane, desk, permit)
             if batch is None:
                 return
             await self._send_batch(batch)
@@ -177,21 +179,8 @@ class Dispatcher:
         self._obstacles.pop(place, None)
         return desk
 
-    def _limits(self, lane: Lane, desk: Desk, channel: Channel) -> list[Limit]:
-        rate = desk.identity.emails_per_second if channel is Channel.EMAIL else desk.identity.sms_per_second
-        return limits_of(channel, lane.identity_id, lane.provider, rate, self._options.pace)
-
-    async def _opens_at(self, lane: Lane, limits: Sequence[Limit], way: Way) -> datetime:
-        # The provider's row also where it sets no rate of its own, as for text messages: it may be shut.
-        keys = {limit.key for limit in limits} | {provider_key(lane.provider)}
-        if self._outages.knows(way):
-            keys.add(way.key)
-        async with self._database.read() as session:
-            arrivals = await pace_rows.arrivals(session, keys)
-        return from_microseconds(max(arrivals, default=0))
-
-    async def _claim(self, lane: Lane, desk: Desk, limits: Sequence[Limit]) -> Batch | None:
-        token = uuid.uuid4().hex
+    async def _claim(self, lane: Lane, desk: Desk, permit: Permit) -> Batch | None:
+        token = self._worker_id + secrets.token_hex(10)
         async with self._database.write() as session:
             rows = await deliveries.claim_due(
                 session,
@@ -199,9 +188,9 @@ class Dispatcher:
                 token=token,
                 now=self._clock.now(),
                 lease=self._options.lease,
-                limit=batch_size(limits, self._options.batch_span),
+                limit=permit.batch,
             )
-        return Batch(token, desk, limits, rows) if rows else None
+        return Batch(token, desk, permit, rows) if rows else None
 
     async def _send_batch(self, batch: Batch) -> None:
         sent_up_to = 0
@@ -221,7 +210,7 @@ class Dispatcher:
         contacts, contents = await self._materials(rows)
         envelopes, unwritten = await self._write(batch.desk, rows, contacts, contents)
         # Slots are taken once the messages are written, so that they leave evenly and not in a bunch.
-        leave_at = await self._reserve(batch.limits, len(rows))
+        leave_at = await self._pacer.reserve(batch.permit, len(rows))
         await self._clock.sleep(leave_at[0] - self._clock.now())
         cleared = await self._clear(batch.token, rows, contacts, unwritten)
         going = [row for row in rows if row.id in cleared]
@@ -233,18 +222,8 @@ class Dispatcher:
                 for row, moment in zip(going, leave_at, strict=False)
             ],
             token=batch.token,
+            identity=batch.desk.identity,
         )
-
-    async def _reserve(self, limits: Sequence[Limit], count: int) -> list[datetime]:
-        now_us = to_microseconds(self._clock.now())
-        async with self._database.write() as session:
-            first_slots = [
-                await pace_rows.reserve(
-                    session, key=limit.key, now_us=now_us, interval_us=limit.interval_us, slots=count
-                )
-                for limit in limits
-            ]
-        return departures(first_slots, limits, count)
 
     async def _materials(
         self, rows: Sequence[Delivery]

@@ -16,13 +16,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.clock import Clock
 from models.delivery import Delivery
 from models.errors import StoreError
+from models.identity import Identity
 from models.states import Channel
 from models.values import Deferred, Envelope, Outcome, Reply, Uncertain
 from scheduler.outages import Outages, Way
+from scheduler.pacer import Pacer
 from scheduler.pacing import to_microseconds
 from scheduler.recording import Recorder
 from sender import Transport
 from store import Database, deliveries, pace
+from store.claims import ClaimedDelivery
+from store.deliveries import Lane
 
 log = logging.getLogger(__name__)
 
@@ -54,19 +58,20 @@ class Handover:
     recorder: Recorder
     lease: timedelta
     outages: Outages
+    pacer: Pacer
 
     def way(self, channel: Channel, provider: str) -> Way:
         """The way out that messages of a channel to a provider take."""
         return Way(channel, self.transports[channel].route(provider))
 
-    async def carry(self, departures: Sequence[Departure], *, token: str) -> None:
+    async def carry(self, departures: Sequence[Departure], *, token: str, identity: Identity) -> None:
         """Send the messages side by side; comes back when each has its outcome in the ledger."""
         tasks = {asyncio.create_task(self._send(departure)): departure.row for departure in departures}
         try:
             while tasks:
                 # What is answered is recorded no later than a third of a lease after it was sent.
                 done, under_way = await asyncio.wait(tasks, timeout=self.lease.total_seconds() / 3)
-                await self._record(token, [(tasks.pop(task), task.result()) for task in done])
+                await self._record(token, identity, [(tasks.pop(task), task.result()) for task in done])
                 await self._renew(token, [tasks[task].id for task in under_way])
         finally:
             # Empty unless this was cancelled.
@@ -74,7 +79,7 @@ class Handover:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             ended = [(row, CUT_SHORT if task.cancelled() else task.result()) for task, row in tasks.items()]
-            await self._record(token, ended)
+            await self._record(token, identity, ended)
 
     async def _send(self, departure: Departure) -> Outcome | None:
         """The outcome; None when it was not offered, because our own way out is shut."""
@@ -109,20 +114,20 @@ class Handover:
         except StoreError:
             log.warning("lease not renewed", extra={"deliveries": len(ids)})
 
-    async def _record(self, token: str, results: Sequence[Result]) -> None:
+    async def _record(self, token: str, identity: Identity, results: Sequence[Result]) -> None:
         """Write the outcomes, however long the database is away: they are held here until it is back."""
         try:
-            await self._write(token, results)
+            await self._write(token, identity, results)
         except Exception:
             # One that cannot be written must not take the others along; its lease makes it uncertain.
             log.exception("outcomes not recorded together", extra={"outcomes": len(results)})
             for result in results:
                 try:
-                    await self._write(token, [result])
+                    await self._write(token, identity, [result])
                 except Exception:
                     log.exception("outcome not recorded", extra={"delivery_id": result[0].id})
 
-    async def _write(self, token: str, results: Sequence[Result]) -> None:
+    async def _write(self, token: str, identity: Identity, results: Sequence[Result]) -> None:
         wait = FIRST_WAIT
         while results:
             now = self.clock.now()
@@ -136,6 +141,7 @@ class Handover:
                     for row, outcome in results:
                         if outcome is not None:
                             await self._write_one(session, row, outcome, token=token, now=now)
+                            await self._learn(session, identity, row, outcome, now)
             except StoreError:
                 log.warning("outcomes wait for the database", extra={"outcomes": len(results)})
                 await self.clock.sleep(wait)
@@ -157,3 +163,11 @@ class Handover:
             session, row, outcome, token=token, now=now, reopens_at=reopens_at
         ):
             log.warning("outcome came after the lease", extra={"delivery_id": row.id})
+
+    async def _learn(
+        self, session: AsyncSession, identity: Identity, row: Delivery, outcome: Outcome, now: datetime
+    ) -> None:
+        verdict = self.recorder.verdict(row, outcome)
+        lane = Lane(row.identity_id, row.provider)
+        result = (ClaimedDelivery.of(row), outcome, verdict)
+        await self.pacer.learn(session, lane, identity, [result], now)

@@ -15,15 +15,12 @@ from models.event import Event, event_about
 from models.states import BounceClass, DeliveryState, EventKind, Fault, Permanence
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain, Verdict
 from scheduler.gates import Stop
-from scheduler.pacing import Pace, provider_key, to_microseconds
 from scheduler.retry import RetryPolicy, next_attempt
 from store import deliveries, events
-from store import pace as pace_rows
 
 SOURCE = "dispatch"
 OUR_OWN_WAY_OUT = Verdict(BounceClass.TRANSIENT, Fault.RELAY, Permanence.SOFT, "relay")
 """The provider said nothing: it was never asked."""
-TOO_FAST = frozenset({BounceClass.RATE, BounceClass.BLOCK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,6 @@ class Recorder:
     """Writes outcomes by this installation's policies."""
 
     retry: RetryPolicy
-    pace: Pace
 
     async def outcome(
         self,
@@ -49,7 +45,7 @@ class Recorder:
         `reopens_at`: when our own way out is tried again, for an outcome that never got past it.
         """
         attempt = delivery.attempts + 1
-        verdict = self._verdict(delivery, outcome)
+        verdict = self.verdict(delivery, outcome)
         state, kind, due_at = self._consequence(delivery, outcome, attempt, now, reopens_at)
         provider_message_id = outcome.provider_message_id if isinstance(outcome, Accepted) else None
         settled = await deliveries.settle(
@@ -107,7 +103,8 @@ class Recorder:
                 ),
             )
 
-    def _verdict(self, delivery: Delivery, outcome: Outcome) -> Verdict | None:
+    def verdict(self, delivery: Delivery, outcome: Outcome) -> Verdict | None:
+        """How an answer is read; None for what was taken or is uncertain."""
         match outcome:
             case Deferred(unreached=True):
                 return OUR_OWN_WAY_OUT
@@ -159,12 +156,6 @@ class Recorder:
     ) -> None:
         if verdict is None:
             return
-        if event.kind is EventKind.DEFERRED and verdict.bounce_class in TOO_FAST:
-            await pace_rows.push_back(
-                session,
-                key=provider_key(delivery.provider),
-                until_us=to_microseconds(now + self.pace.rate_pause),
-            )
         if event.kind is EventKind.REFUSED:
             await act_on_verdict(session, delivery, verdict, event_id=event.id, now=now)
 

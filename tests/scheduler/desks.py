@@ -75,6 +75,7 @@ def a_dispatcher(
     *,
     pace: Pace = FAST,
     lease: timedelta = timedelta(minutes=5),
+    span: timedelta = timedelta(seconds=2),
 ) -> Dispatcher:
     """A dispatcher with one transport."""
     return Dispatcher(
@@ -83,7 +84,7 @@ def a_dispatcher(
         transports={transport.channel: transport},
         addresses=Addresses(Tokens(KEYRING), "https://tocsin.exemple.fr"),
         keyring=KEYRING,
-        options=DispatchOptions(pace=pace, retry=RetryPolicy(), lease=lease),
+        options=DispatchOptions(pace=pace, retry=RetryPolicy(), lease=lease, batch_span=span),
     )
 
 

@@ -127,8 +127,8 @@ async def test_cut_short_what_was_on_the_wire_is_uncertain_and_what_never_left_g
 
     # The second slot is an hour away.
     slow = Pace(emails_per_second=1000, providers={"gmail": 1 / 3600})
-    dispatcher = a_dispatcher(database, ScriptedTransport(before=hang), clock, pace=slow)
-    dispatcher._options = dispatch.DispatchOptions(pace=slow, batch_span=timedelta(hours=9))
+    span = timedelta(hours=9)
+    dispatcher = a_dispatcher(database, ScriptedTransport(before=hang), clock, pace=slow, span=span)
     draining = asyncio.create_task(drain_all(database, dispatcher, clock.now()))
     await on_the_wire.wait()
     draining.cancel()
