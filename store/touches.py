@@ -1,0 +1,150 @@
+"""What a person has been sent lately, over every identity and both channels: what frequency caps count.
+
+A touch is a message that has left or may have left (accepted, uncertain, on the wire at this moment), and
+counts from the moment at which it did. The gate before each sending asks for that. The freeze of an
+audience asks more cautiously, counting also what other campaigns still have queued for the person, from
+the moment at which it is due. Exempt messages (receipts, passwords) count nowhere.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Final, cast
+
+import sqlalchemy as sa
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import Campaign
+from models.columns import UtcDateTime
+from models.delivery import Delivery
+from models.states import CampaignState, Channel, DeliveryState
+from store.engine import is_among, planned_afresh
+
+__all__ = ["Touches", "busy_people", "expected", "recent"]
+
+Touches = dict[int, list[tuple[Channel, datetime]]]
+"""By contact number: the channel and the moment of each message, in no order."""
+
+LEFT: Final = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
+TO_COME: Final = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.DEFERRED)
+GOING_ON: Final = (CampaignState.LAUNCHING, CampaignState.SENDING)
+"""Campaigns whose queue leaves. A paused one may never: the gate counts it if it does."""
+
+
+async def recent(
+    session: AsyncSession,
+    contact_ids: Collection[int],
+    *,
+    since: datetime,
+    except_ids: Collection[int] = (),
+    now: datetime,
+) -> Touches:
+    """What has left for these people after `since`; who got nothing is missing.
+
+    What is on the wire counts as leaving `now`. `except_ids` are deliveries that do not count: the ones
+    that are being asked about. Served by ix_delivery_contact_settled.
+    """
+    touches: Touches = defaultdict(list)
+    if not contact_ids:
+        return touches
+    counted = sa.or_(
+        sa.and_(col(Delivery.settled_at) > since, col(Delivery.state).in_(LEFT)),
+        col(Delivery.state) == DeliveryState.SENDING,
+    )
+    question = sa.select(
+        col(Delivery.id), _contact_id(), col(Delivery.channel), col(Delivery.settled_at)
+    ).where(
+        is_among(session, col(Delivery.contact_id), sorted(set(contact_ids))),
+        sa.not_(col(Delivery.exempt)),
+        counted,
+    )
+    passed_over = frozenset(except_ids)
+    connection = await session.connection()
+    for number, contact_id, channel, settled_at in await connection.execute(question):
+        if number not in passed_over:
+            touches[contact_id].append((channel, settled_at or now))
+    return touches
+
+
+async def expected(
+    session: AsyncSession, contact_ids: Collection[int], *, since: datetime, campaign_id: int, now: datetime
+) -> Touches:
+    """What has left for these people after `since`, or is queued for them, campaign `campaign_id` aside.
+
+    Served by ix_delivery_contact_settled.
+    """
+    touches: Touches = defaultdict(list)
+    if not contact_ids:
+        return touches
+    question = sa.select(_contact_id(), col(Delivery.channel), _moment(now)).where(
+        is_among(session, col(Delivery.contact_id), sorted(set(contact_ids))),
+        _counts(since, campaign_id),
+    )
+    connection = await session.connection()
+    for contact_id, channel, moment in await connection.execute(question):
+        touches[contact_id].append((channel, moment))
+    return touches
+
+
+async def busy_people(
+    session: AsyncSession,
+    caps: Sequence[tuple[datetime, int]],
+    *,
+    after_id: int,
+    up_to_id: int,
+    campaign_id: int,
+    now: datetime,
+) -> list[int]:
+    """Who, of the contacts numbered above `after_id` up to `up_to_id`, has reached one of `caps`.
+
+    Each cap is a moment and how many messages are too many after it, counted as in `expected`. Served by
+    ix_delivery_contact_settled.
+    """
+    if not caps:
+        return []
+    moment = _moment(now)
+    reached = (
+        sa.func.sum(sa.case((moment > since, 1), else_=0)) >= sa.literal(most, sa.Integer)
+        for since, most in caps
+    )
+    contact_id = _contact_id()
+    question = (
+        sa.select(contact_id)
+        .where(contact_id > after_id, contact_id <= up_to_id)
+        .where(_counts(min(since for since, _ in caps), campaign_id))
+        .group_by(contact_id)
+        .having(sa.or_(*reached))
+    )
+    connection = await session.connection()
+    async with planned_afresh(session):
+        return list((await connection.scalars(question)).all())
+
+
+def _contact_id() -> sa.ColumnElement[int]:
+    return cast("sa.ColumnElement[int]", Delivery.contact_id)
+
+
+def _counts(since: datetime, campaign_id: int) -> sa.ColumnElement[bool]:
+    under_way = sa.select(col(Campaign.id)).where(col(Campaign.state).in_(GOING_ON))
+    state = col(Delivery.state)
+    return sa.and_(
+        sa.not_(col(Delivery.exempt)),
+        col(Delivery.campaign_id) != campaign_id,
+        sa.or_(
+            sa.and_(state.in_(LEFT), col(Delivery.settled_at) > since),
+            state == DeliveryState.SENDING,
+            sa.and_(state.in_(TO_COME), col(Delivery.campaign_id).in_(under_way)),
+        ),
+    )
+
+
+def _moment(now: datetime) -> sa.ColumnElement[datetime]:
+    """When a message left, or is likely to."""
+    at_once = sa.literal(now, UtcDateTime())
+    due = sa.case((col(Delivery.due_at) > now, col(Delivery.due_at)), else_=at_once)
+    return sa.case(
+        (col(Delivery.state).in_(LEFT), col(Delivery.settled_at)),
+        (col(Delivery.state).in_(TO_COME), due),
+        else_=at_once,
+    )
