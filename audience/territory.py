@@ -23,6 +23,7 @@ __all__ = [
     "read_departement",
     "read_region",
     "speaks_for",
+    "zone_of",
 ]
 
 _TABLE: Final = """
@@ -78,6 +79,37 @@ DEPARTEMENTS: Final = MappingProxyType(_departements)
 REGIONS: Final = MappingProxyType(_regions)
 """Names by INSEE code: 18 régions."""
 REGION_BY_DEPARTEMENT: Final = MappingProxyType(_region_by_departement)
+
+_ZONES: Final = MappingProxyType(
+    {
+        "971": "America/Guadeloupe",
+        "972": "America/Martinique",
+        "973": "America/Cayenne",
+        "974": "Indian/Reunion",
+        "975": "America/Miquelon",
+        "976": "Indian/Mayotte",
+        "977": "America/St_Barthelemy",
+        "978": "America/Marigot",
+        "986": "Pacific/Wallis",
+        "987": "Pacific/Tahiti",
+        "988": "Pacific/Noumea",
+    }
+)
+_MARQUESAS: Final = frozenset({"98740", "98741", "98742", "98743", "98744", "98745"})
+_GAMBIER: Final = "98755"
+_ZONE_BY_PREFIX: Final = MappingProxyType(
+    {
+        "+590": "America/Guadeloupe",
+        "+596": "America/Martinique",
+        "+594": "America/Cayenne",
+        "+262": "Indian/Reunion",
+        "+508": "America/Miquelon",
+        "+681": "Pacific/Wallis",
+        "+687": "Pacific/Noumea",
+        "+689": "Pacific/Tahiti",
+    }
+)
+"""Telephone prefixes of the overseas territories (ITU-T E.164, national plan of France)."""
 
 _DEPARTEMENT_BY_NAME: Final = {fold(name): code for code, name in DEPARTEMENTS.items()} | {
     "reunion": "974",
@@ -202,3 +234,26 @@ def speaks_for(territory: TerritoryKind, value: str, contact: Contact) -> bool:
             return contact.departement == value
         case TerritoryKind.REGION:
             return contact.region == value
+
+
+def zone_of(departement: str | None, postcode: str | None, phone: str | None, *, default: str) -> str:
+    """The IANA time zone a person lives in: by département, else by postcode, else by telephone prefix.
+
+    `default` when nothing is known of where they live. A telephone in +33 says nothing: people move.
+    """
+    code = departement or departement_of(postcode or "")
+    if code in _ZONES:
+        return _zone_of_polynesia(postcode) if code == "987" else _ZONES[code]
+    if code in DEPARTEMENTS:
+        return "Europe/Paris"
+    prefix = (phone or "")[:4]
+    # Mayotte shares Réunion's prefix; its numbers begin with 269 and 639.
+    if prefix == "+262" and (phone or "")[4:7] in {"269", "639"}:
+        return "Indian/Mayotte"
+    return _ZONE_BY_PREFIX.get(prefix, default)
+
+
+def _zone_of_polynesia(postcode: str | None) -> str:
+    if postcode in _MARQUESAS:
+        return "Pacific/Marquesas"
+    return "Pacific/Gambier" if postcode == _GAMBIER else "Pacific/Tahiti"

@@ -1,9 +1,11 @@
 """The French territory: codes, postcodes, constituencies, and who may speak to whom."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from audience import territory
-from audience.territory import DEPARTEMENTS, REGIONS, departement_of, speaks_for
+from audience.territory import DEPARTEMENTS, REGIONS, departement_of, speaks_for, zone_of
 from models.contact import Contact
 from models.errors import BadInputError
 from models.identity import TerritoryKind
@@ -111,3 +113,34 @@ def test_an_identity_speaks_to_its_territory_and_never_to_the_unknown(
 ) -> None:
     person = Contact(region="93", departement="13", circonscription="13-04", commune_key="marseille")
     assert speaks_for(kind, value, person) is speaks
+
+
+@pytest.mark.parametrize(
+    ("departement", "postcode", "phone", "zone"),
+    [
+        ("13", "13001", "+33612345678", "Europe/Paris"),
+        ("974", None, None, "Indian/Reunion"),
+        (None, "97110", None, "America/Guadeloupe"),
+        ("973", None, "+33612345678", "America/Cayenne"),
+        ("987", "98714", None, "Pacific/Tahiti"),
+        ("987", "98742", None, "Pacific/Marquesas"),
+        ("987", "98755", None, "Pacific/Gambier"),
+        (None, None, "+262639123456", "Indian/Mayotte"),
+        (None, None, "+262692123456", "Indian/Reunion"),
+        (None, None, "+33612345678", "Europe/Brussels"),
+        (None, "98000", None, "Europe/Brussels"),
+        (None, None, None, "Europe/Brussels"),
+    ],
+)
+def test_people_live_in_the_zone_of_their_territory(
+    departement: str | None, postcode: str | None, phone: str | None, zone: str
+) -> None:
+    assert zone_of(departement, postcode, phone, default="Europe/Brussels") == zone
+
+
+def test_every_overseas_territory_has_its_zone() -> None:
+    overseas = {code for code in DEPARTEMENTS if len(code) == 3}
+    zones = {code: zone_of(code, None, None, default="") for code in overseas}
+    assert len(set(zones.values())) == 11
+    for zone in zones.values():
+        assert ZoneInfo(zone).key != "Europe/Paris"
