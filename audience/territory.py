@@ -241,7 +241,7 @@ def zone_of(departement: str | None, postcode: str | None, phone: str | None, *,
 
     `default` when nothing is known of where they live. A telephone in +33 says nothing: people move.
     """
-    code = departement or departement_of(postcode or "")
+    code = departement or departement_of(postcode or "") or ""
     if code in _ZONES:
         return _zone_of_polynesia(postcode) if code == "987" else _ZONES[code]
     if code in DEPARTEMENTS:
