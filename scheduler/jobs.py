@@ -19,6 +19,7 @@ from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
 from scheduler.expansion import launch
+from scheduler.presence import Presence, draw_worker_id
 from scheduler.upkeep import finish_if_done, take_back, tell_problems
 from sender import Transport
 from store import Database, campaigns, deliveries
@@ -41,6 +42,7 @@ class ConductorOptions:
     poll_seeds_every: timedelta = timedelta(minutes=2)
     poll_seeds: Callable[[], Awaitable[None]] | None = None
     alone: bool = False
+    role: str = "worker"
 
 
 class Conductor:
@@ -56,13 +58,15 @@ class Conductor:
         keyring: Keyring,
         options: ConductorOptions,
         engine: Engine | None = None,
+        worker_id: str = "",
     ) -> None:
-        """Without an `engine`, the embedded one."""
+        """Without an `engine`, the embedded one; without a `worker_id`, one is drawn."""
         self._database = database
         self._clock = clock
         self._options = options
         self._engine = engine or EmbeddedEngine(clock)
         self._busy: set[str] = set()
+        self._presence = Presence(database, clock, worker_id or draw_worker_id(), role=options.role)
         addresses = Addresses(tokens, options.public_url.rstrip("/"))
         self._dispatcher = Dispatcher(
             database,
@@ -71,6 +75,7 @@ class Conductor:
             addresses=addresses,
             keyring=keyring,
             options=options.dispatch,
+            worker_id=self._presence.worker_id,
         )
         self._engine.job("launch", self._launch)
         self._engine.job("drain", self._drain)
@@ -85,7 +90,9 @@ class Conductor:
         if self._options.alone:
             async with self._database.write() as session:
                 await deliveries.end_leases(session, self._clock.now())
+        await self._presence.beat()
         await self._refill()
+        beating = asyncio.create_task(self._presence.keep(), name="heartbeat")
         working = asyncio.create_task(self._engine.run(), name="engine")
         try:
             await asyncio.shield(working)
@@ -94,6 +101,8 @@ class Conductor:
             self._dispatcher.stop()
             working.cancel()
             await asyncio.wait([working])
+            beating.cancel()
+            await self._presence.sign_off()
 
     async def wake(self) -> None:
         """Look now: a campaign was scheduled, resumed or changed."""

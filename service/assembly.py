@@ -138,7 +138,7 @@ def _make_parts(
             zone=settings.zone,
         ),
         poll_seeds=look_into_seeds,
-        alone=True,
+        alone=settings.uses_sqlite,
     )
     conductor = Conductor(
         database,

@@ -7,21 +7,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
-import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import ConflictError, StoreError
 from store.engine import is_sqlite, make_engine, parse_url
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SERVICE_LOCK = 0x70C51  # PostgreSQL advisory lock: one conducting service a database
 DISK_FULL_WORDS = ("disk is full", "no space left", "disk full", "disk i/o error")
 
 
@@ -53,7 +50,6 @@ class Database:
         self._writer = make_engine(self.url, writes=True)
         self._reader = make_engine(self.url, writes=False) if is_sqlite(self.url) else self._writer
         self._lock_file: IO[str] | None = None
-        self._lock_connection: AsyncConnection | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -106,39 +102,29 @@ class Database:
         )
 
     async def lock_service(self) -> None:
-        """Make this process the one that conducts sends from this database; ConflictError when another does.
+        """Make this process the only one that sends from an SQLite file; ConflictError when another does.
 
-        The lock goes with the process, however it ends.
+        The lock goes with the process, however it ends. On PostgreSQL any number of processes send together,
+        and nothing is locked.
         """
-        busy = ConflictError(
-            "Another Tocsin service is already running on this database.",
-            "Stop it first, or give this one its own.",
-        )
-        if self.is_sqlite:
-            lock = Path(f"{self.url.database}.lock").open("w", encoding="ascii")  # noqa: ASYNC230, SIM115 - held for life
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                lock.close()
-                raise busy from error
-            self._lock_file = lock
+        if not self.is_sqlite:
             return
-        connection = await self._writer.connect()
-        locked = await connection.scalar(sa.select(sa.func.pg_try_advisory_lock(SERVICE_LOCK)))
-        if not locked:
-            await connection.close()
-            raise busy
-        await connection.commit()
-        self._lock_connection = connection
+        lock = Path(f"{self.url.database}.lock").open("w", encoding="ascii")  # noqa: ASYNC230, SIM115 - held for life
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise ConflictError(
+                "Another Tocsin service is already running on this database.",
+                "Stop it first, give this one its own, or let both use PostgreSQL.",
+            ) from error
+        self._lock_file = lock
 
     async def close(self) -> None:
         """Let go of every connection and of the service lock."""
         if self._lock_file is not None:
             self._lock_file.close()
             self._lock_file = None
-        if self._lock_connection is not None:
-            await self._lock_connection.close()
-            self._lock_connection = None
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()

@@ -78,8 +78,8 @@ def test_a_worker_sends_without_pages(ready: Tocsin, postgresql_url: str) -> Non
     ) as process:
         assert process.stdout is not None
         assert "without web pages" in process.stdout.readline()
-        second = ready("serve", "--port", "0", **variables)
-        assert "already running" in second.told
+        with serving(ready, TOCSIN_DATABASE_URL=postgresql_url) as beside:
+            assert beside.stop() == 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=40) == 0
 

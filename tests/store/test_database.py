@@ -104,15 +104,22 @@ async def test_a_new_database_says_that_it_needs_migrating(database_url: str) ->
     await database.close()
 
 
-async def test_a_second_service_on_the_same_database_is_refused_until_the_first_ends(
-    database: Database,
-) -> None:
+async def test_a_second_service_on_the_same_file_is_refused_until_the_first_ends(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
     await database.lock_service()
     second = Database(database.url.render_as_string(hide_password=False))
     with pytest.raises(ConflictError, match="already running"):
         await second.lock_service()
     await database.close()
     await second.lock_service()
+    await second.close()
+
+
+async def test_on_postgresql_any_number_of_services_may_send(postgresql_url: str) -> None:
+    first, second = Database(postgresql_url), Database(postgresql_url)
+    await first.lock_service()
+    await second.lock_service()
+    await first.close()
     await second.close()
 
 

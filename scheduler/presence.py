@@ -1,0 +1,94 @@
+"""A sending process among others: its number, its heartbeat, and who of the others is gone.
+
+The number begins every claim token this process gives out, so that whoever finds a claim can tell whose it
+is. The heartbeat is a row, not a connection: it survives the loss of a connection, and anybody can read it.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from contextlib import suppress
+from datetime import datetime
+from importlib import metadata
+
+from models.clock import Clock
+from models.errors import StoreError
+from models.worker import Worker
+from store import Database, workers
+
+log = logging.getLogger(__name__)
+
+ID_BYTES = 6
+
+
+def draw_worker_id() -> str:
+    """A number nobody else has: 12 hexadecimal digits."""
+    return secrets.token_hex(ID_BYTES)
+
+
+class Presence:
+    """One worker's place in the registry."""
+
+    def __init__(self, database: Database, clock: Clock, worker_id: str, *, role: str = "worker") -> None:
+        """`role`: what the process is, in a word for people: serve, worker."""
+        self._database = database
+        self._clock = clock
+        now = clock.now()
+        self._worker = Worker(
+            id=worker_id,
+            host=socket.gethostname()[:253],
+            pid=os.getpid(),
+            role=role,
+            version=_version(),
+            started_at=now,
+            seen_at=now,
+        )
+        self._heard_since: datetime | None = None
+        self._last_beat: datetime | None = None
+
+    @property
+    def worker_id(self) -> str:
+        """The number under which this process works."""
+        return self._worker.id
+
+    async def beat(self) -> None:
+        """Say once that this worker is there; StoreError when the database is away."""
+        now = self._clock.now()
+        # Counted anew after a gap: for as long as it lasted nobody could be heard.
+        if self._last_beat is None or not workers.HEARTBEAT * 0 <= now - self._last_beat <= workers.SILENCE:
+            self._heard_since = now
+        async with self._database.write() as session:
+            await workers.beat(session, self._worker, now)
+        self._last_beat = now
+
+    async def keep(self) -> None:
+        """Say so again and again, until cancelled; an outage is waited out."""
+        while True:
+            await asyncio.sleep(workers.HEARTBEAT.total_seconds())
+            try:
+                await self.beat()
+            except StoreError as error:
+                log.warning("heartbeat not written", extra={"problem": error.problem})
+
+    async def sign_off(self) -> None:
+        """Say that this worker has ended; where that fails, silence will say it."""
+        with suppress(StoreError):
+            async with self._database.write() as session:
+                await workers.sign_off(session, self._worker.id, self._clock.now())
+
+    async def gone(self) -> set[str]:
+        """Numbers of workers that have ended or are taken for dead; of nobody while that cannot be told."""
+        now = self._clock.now()
+        if self._heard_since is None or now - self._heard_since < workers.SILENCE:
+            return set()
+        async with self._database.read() as session:
+            return await workers.gone(session, now) - {self._worker.id}
+
+
+def _version() -> str:
+    try:
+        return metadata.version("tocsin")
+    except metadata.PackageNotFoundError:
+        return ""
