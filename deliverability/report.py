@@ -118,6 +118,7 @@ def _counts_of(lane: LaneCounts) -> Counts:
         expired=news.get(EventKind.EXPIRED, 0),
         cancelled=news.get(EventKind.CANCELLED, 0),
         suppressed_since=news.get(EventKind.SUPPRESSED, 0),
+        capped=news.get(EventKind.CAPPED, 0),
         held=states.get(DeliveryState.HELD, 0),
         waiting=sum(states.get(state, 0) for state in UNDER_WAY),
         deliveries=sum(states.values()),

@@ -36,7 +36,7 @@ class Share:
 class Counts:
     """Deliveries by what became of them. Seeds are in the `seeds_*` columns and in no other.
 
-    The first eight add up to `deliveries`. `waiting` is not settled yet, `deferred_waiting` the part of it
+    The first nine add up to `deliveries`. `waiting` is not settled yet, `deferred_waiting` the part of it
     that was deferred and waits for its next attempt. `deferred` were put off at least once, `delivered`
     are confirmed by the operator (text messages), `bounced_*` came back after they were accepted,
     `arrived_with_feed` arrived at providers that report complaints, `clicked` counts people.
@@ -48,6 +48,7 @@ class Counts:
     expired: int = 0
     cancelled: int = 0
     suppressed_since: int = 0
+    capped: int = 0
     held: int = 0
     waiting: int = 0
     deliveries: int = 0
@@ -78,7 +79,7 @@ class Counts:
 
     @property
     def settled_or_waiting(self) -> int:
-        """The sum of the eight columns that must be `deliveries`."""
+        """The sum of the nine columns that must be `deliveries`."""
         return sum(getattr(self, name) for name in PARTITION)
 
     @property
@@ -123,7 +124,7 @@ class Counts:
 
 
 COLUMNS = tuple(column.name for column in fields(Counts))
-PARTITION = COLUMNS[:8]
+PARTITION = COLUMNS[:9]
 RATES = (
     "delivery_rate",
     "hard_rate",

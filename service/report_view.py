@@ -34,6 +34,7 @@ OUTCOMES = (
     ("expired", "expired"),
     ("cancelled", "cancelled"),
     ("suppressed_since", "suppressed since"),
+    ("capped", "over the frequency limit"),
     ("held", "held"),
     ("waiting", "waiting"),
 )

@@ -51,6 +51,7 @@ NEWS_OF_STATE = {
     DeliveryState.CANCELLED: EventKind.CANCELLED,
     DeliveryState.SUPPRESSED: EventKind.SUPPRESSED,
     DeliveryState.HELD: EventKind.HELD,
+    DeliveryState.CAPPED: EventKind.CAPPED,
 }
 REACTIONS = (
     EventKind.DELIVERED,
@@ -159,6 +160,7 @@ def _compare(counts: Counts, history: list[tuple[str, str, list[str]]]) -> None:
     assert counts.expired == in_state(DeliveryState.EXPIRED)
     assert counts.cancelled == in_state(DeliveryState.CANCELLED)
     assert counts.suppressed_since == in_state(DeliveryState.SUPPRESSED)
+    assert counts.capped == in_state(DeliveryState.CAPPED)
     assert counts.held == in_state(DeliveryState.HELD)
     assert counts.waiting == in_state(*WAITING)
     assert counts.deferred == counts.deferred_waiting == in_state(DeliveryState.DEFERRED)

@@ -17,6 +17,7 @@ from models.campaign import AudienceRole
 from models.contact import ImportState
 from models.errors import SegmentError
 from models.identity import TerritoryKind
+from models.pace import BreakerState, LimitScope, Measure, WarmupState
 from tests.web.catalogue import as_forms, read_french, texts
 from web.borrowed import BORROWED, say_borrowed, say_error
 from web.i18n import LANGUAGES, Tongue, choose_language, rank_accepted
@@ -67,6 +68,12 @@ def test_every_word_for_a_state_or_a_reason_has_a_name() -> None:
         AudienceRole,
         Role,
         ImportState,
+        states.Purpose,
+        states.LatePolicy,
+        BreakerState,
+        WarmupState,
+        LimitScope,
+        Measure,
     ]
     nameless = [
         f"{kind.__name__}.{member.name}"

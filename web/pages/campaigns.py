@@ -42,13 +42,14 @@ PARTS: tuple[tuple[str, frozenset[DeliveryState]], ...] = (
     ("p2", frozenset({S.DEFERRED})),
     ("p3", frozenset({S.REFUSED})),
     ("p4", frozenset({S.UNCERTAIN})),
-    ("p5", frozenset({S.SUPPRESSED, S.EXPIRED, S.CANCELLED})),
+    ("p5", frozenset({S.SUPPRESSED, S.CAPPED, S.EXPIRED, S.CANCELLED})),
 )
 """The parts of a bar, in drawing order; what is left blank is still waiting."""
 NOT_SENT: tuple[tuple[DeliveryState, str], ...] = (
     (S.EXPIRED, N_("expired")),
     (S.CANCELLED, N_("cancelled before sending")),
     (S.SUPPRESSED, N_("suppressed since")),
+    (S.CAPPED, N_("over the frequency limit")),
 )
 UNDER_WAY = frozenset({C.SCHEDULED, C.LAUNCHING, C.SENDING})
 

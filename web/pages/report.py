@@ -39,11 +39,12 @@ PARTITION: tuple[tuple[str, str], ...] = (
     ("expired", N_("expired")),
     ("cancelled", N_("cancelled before sending")),
     ("suppressed_since", N_("suppressed since")),
+    ("capped", N_("over the frequency limit")),
     ("held", N_("held back")),
     ("waiting", N_("waiting")),
 )
 """The columns that add up to the messages: name, and how so many messages are called."""
-NOT_SENT = ("expired", "cancelled", "suppressed_since")
+NOT_SENT = ("expired", "cancelled", "suppressed_since", "capped")
 ALWAYS = frozenset({"accepted", "refused", "waiting"})
 REACTIONS: tuple[tuple[str, str, str, str, int], ...] = (
     ("sent", N_("Sent"), "", "", 0),
