@@ -145,6 +145,23 @@ class Settings(BaseSettings):
     )
     sms_per_second: Rate = Field(default=10, description="Most SMS a second from one identity.")
 
+    frequency: Annotated[str, AfterValidator(checks.frequency)] = Field(
+        default="1/24h 3/7d 8/30d",
+        description="Most messages to one person, by e-mail and SMS together, from all identities: one in"
+        " 24 hours and three in 7 days and eight in 30 days. off: no limit.",
+    )
+    frequency_sms: Annotated[str, AfterValidator(checks.frequency)] = Field(
+        default="1/7d 3/30d", description="Most SMS to one person, beside that. off: no further limit."
+    )
+    sending_windows_email: Annotated[str, AfterValidator(checks.sending_windows)] = Field(
+        default="always",
+        description="Days and hours in which e-mails leave, on each recipient's own clock, unless a campaign"
+        " says otherwise: mon-fri 09:00-20:00, sat 10:00-18:00.",
+    )
+    sending_windows_sms: Annotated[str, AfterValidator(checks.sending_windows)] = Field(
+        default="mon-sat 08:00-20:00", description="The same for SMS."
+    )
+
     zone: Annotated[str, AfterValidator(checks.zone)] = Field(
         default="Europe/Paris", description="Time zone in which times are typed and shown."
     )

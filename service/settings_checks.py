@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
+from models.errors import BadInputError
 from models.keyring import MINIMUM_SECRET_LENGTH
 from models.providers import OTHER, PROVIDERS
 from service.smtp_url import parse_smtp_url
@@ -69,6 +70,33 @@ def zone(value: str) -> str:
     except (KeyError, ValueError, OSError):
         raise ValueError(
             "is not a time zone; write its IANA name, such as Europe/Paris or America/Cayenne"
+        ) from None
+    return value
+
+
+def frequency(value: str) -> str:
+    """Limits on the messages to one person."""
+    from scheduler.frequency import read_windows
+
+    try:
+        read_windows(value)
+    except BadInputError as error:
+        raise ValueError(
+            f"cannot be used: {error.problem.rstrip('.')}; write 1/24h 3/7d 8/30d, or off"
+        ) from None
+    return value
+
+
+def sending_windows(value: str) -> str:
+    """Days and hours in which messages leave."""
+    from scheduler.calendar import read_sending_windows
+
+    try:
+        read_sending_windows(value)
+    except BadInputError as error:
+        raise ValueError(
+            f"cannot be used: {error.problem.rstrip('.')};"
+            " write mon-fri 09:00-20:00, sat 10:00-18:00, or always"
         ) from None
     return value
 

@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 
 from models.errors import SettingsError
+from models.states import Channel
+from scheduler.calendar import UsualWindows
+from scheduler.frequency import USUAL
+from service.rhythm import frequency_policy, usual_windows
 from service.secret_key import key_file, open_keyring
 from service.settings import SECRET_FIELDS, GivenSettings, Settings, load_settings
 from service.settings_problems import variable
@@ -111,3 +115,29 @@ def test_a_secret_key_that_is_too_short_is_refused(tmp_path: Path) -> None:
     key_file(settings).write_text("short\n")
     with pytest.raises(SettingsError, match="characters"):
         open_keyring(settings)
+
+
+def test_the_rhythm_is_read_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = load_settings().settings
+    assert frequency_policy(usual) == USUAL
+    assert usual_windows(usual) == UsualWindows()
+    monkeypatch.setenv("TOCSIN_FREQUENCY", "off")
+    monkeypatch.setenv("TOCSIN_SENDING_WINDOWS_EMAIL", "mon-fri 09:00-20:00")
+    changed = load_settings().settings
+    assert frequency_policy(changed).windows_for(Channel.EMAIL) == ()
+    assert str(usual_windows(changed).email) == "mon-fri 09:00-20:00"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("TOCSIN_FREQUENCY", "once a day", "'once' is no limit.*write 1/24h 3/7d 8/30d, or off"),
+        ("TOCSIN_SENDING_WINDOWS_SMS", "mon 20:00-08:00", "ends before it begins; write mon-fri"),
+    ],
+)
+def test_a_rhythm_that_cannot_be_understood_is_refused(
+    name: str, value: str, complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=complaint):
+        load_settings()

@@ -1,0 +1,21 @@
+"""What the settings say of how often and at which hours people are written to."""
+
+from models.states import Channel
+from scheduler.calendar import UsualWindows, read_sending_windows
+from scheduler.frequency import FrequencyPolicy, read_windows
+from service.settings import Settings
+
+
+def frequency_policy(settings: Settings) -> FrequencyPolicy:
+    """How many messages one person may get in which span."""
+    return FrequencyPolicy(
+        read_windows(settings.frequency) + read_windows(settings.frequency_sms, Channel.SMS)
+    )
+
+
+def usual_windows(settings: Settings) -> UsualWindows:
+    """When messages leave, for campaigns that say nothing of their own."""
+    return UsualWindows(
+        email=read_sending_windows(settings.sending_windows_email),
+        sms=read_sending_windows(settings.sending_windows_sms),
+    )
