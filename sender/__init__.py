@@ -8,11 +8,12 @@ records and knows no campaign. Called by the scheduler; transports are chosen an
 from sender.mime import EmailBuilder
 from sender.sms_twilio import TwilioOptions, TwilioTransport
 from sender.smtp import SmtpOptions, SmtpServer, SmtpTransport
-from sender.transport import MessageError, Transport
+from sender.transport import MessageError, Parcel, Transport
 
 __all__ = [
     "EmailBuilder",
     "MessageError",
+    "Parcel",
     "SmtpOptions",
     "SmtpServer",
     "SmtpTransport",

@@ -5,7 +5,6 @@ because httpx tells a connection that was never made (send again) from an answer
 not). The client is imported when the first message leaves: it costs 0.2 s and 30 MB.
 """
 
-import asyncio
 import logging
 import math
 import re
@@ -20,10 +19,13 @@ import httpx
 from models.errors import SettingsError
 from models.states import Channel
 from models.values import Accepted, Deferred, Envelope, Outcome, Refused, Reply, SmsEnvelope, Uncertain
+from sender.parcels import ParcelQueue
 from sender.transport import (
+    Parcel,
     TransportAuthenticationError,
     TransportTimeoutError,
     TransportUnavailableError,
+    send_one,
 )
 
 if TYPE_CHECKING:
@@ -71,12 +73,16 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 
 @dataclass(frozen=True, slots=True)
 class TwilioOptions:
-    """`base_url` None: Twilio itself; otherwise scheme, host and port of what takes its place."""
+    """`base_url` None: Twilio itself; otherwise scheme, host and port of what takes its place.
+
+    `connections`: requests under way at a time.
+    """
 
     account_sid: str
     auth_token: str = field(repr=False)
     base_url: str | None = None
     timeout: timedelta = timedelta(seconds=30)
+    connections: int = 8
 
 
 class TwilioTransport:
@@ -94,29 +100,28 @@ class TwilioTransport:
         self._options = options
         self._http: httpx.AsyncClient | None = None
         self._client: Client | None = None
-        self._under_way = 0
-        self._closed = False
-        self._calm = asyncio.Event()
-        self._calm.set()
+        self._queue = ParcelQueue(self._carry, workers=options.connections)
 
     def route(self, provider: str) -> str:  # noqa: ARG002 - there is one
         """See `Transport.route`."""
         return ""
 
-    async def send(self, envelope: Envelope, *, provider: str) -> Outcome:  # noqa: ARG002 - there is one route
+    async def send(self, envelope: Envelope, *, provider: str) -> Outcome:
         """Hand one text message over; see `Transport.send`."""
-        if not isinstance(envelope, SmsEnvelope):
+        return await send_one(self, envelope, provider)
+
+    def offer(self, parcel: Parcel) -> None:
+        """See `Transport.offer`."""
+        if not isinstance(parcel.envelope, SmsEnvelope):
             raise TypeError("The Twilio transport takes text messages only.")
-        if self._closed:
-            return Deferred(Reply(None, None, "The transport is closed."))
-        self._under_way += 1
-        self._calm.clear()
-        try:
-            return await self._create(envelope)
-        finally:
-            self._under_way -= 1
-            if self._under_way == 0:
-                self._calm.set()
+        self._queue.offer(parcel)
+
+    def withdraw(self) -> None:
+        """See `Transport.withdraw`."""
+        self._queue.withdraw()
+
+    def allow(self, provider: str, connections: int | None) -> None:
+        """See `Transport.allow`: every provider shares the one way to Twilio."""
 
     async def check(self) -> str:
         """Ask for the account; one line of what was found, or a TransportError."""
@@ -144,8 +149,7 @@ class TwilioTransport:
 
     async def close(self) -> None:
         """Wait for the messages under way and close the connections."""
-        self._closed = True
-        await self._calm.wait()
+        await self._queue.close()
         if self._http is not None:
             await self._http.aclose()
 
@@ -160,6 +164,21 @@ class TwilioTransport:
                 http_client=_make_http_client(self._http, self._options.base_url),
             )
         return self._client
+
+    async def _carry(self, parcel: Parcel) -> Outcome:
+        try:
+            self._connect()
+            parcel.on_wire()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing has left
+            return Deferred(Reply(None, None, str(error)), unreached=True)
+        try:
+            outcome = await self._create(cast("SmsEnvelope", parcel.envelope))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message may have left
+            _log.exception("text message failed")
+            return Uncertain(Reply(None, None, f"The transport failed: {type(error).__name__}."))
+        if isinstance(outcome, Deferred) and outcome.unreached:
+            self._queue.withdraw()
+        return outcome
 
     async def _create(self, envelope: SmsEnvelope) -> Outcome:
         from twilio.base.exceptions import TwilioException  # noqa: PLC0415 - slow to import

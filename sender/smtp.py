@@ -27,9 +27,11 @@ from sender.smtp_session import QUIT_SECONDS, Patience, SmtpSession
 from sender.smtp_trouble import explain_trouble
 from sender.transport import (
     CertificateError,
+    Parcel,
     TransportAuthenticationError,
     TransportError,
     TransportUnavailableError,
+    send_one,
 )
 
 _log = logging.getLogger(__name__)
@@ -111,14 +113,29 @@ class SmtpTransport:
 
     async def send(self, envelope: Envelope, *, provider: str) -> Outcome:
         """Hand one e-mail over; see `Transport.send`. Refused at once if it could not be said in SMTP."""
-        if not isinstance(envelope, EmailEnvelope):
+        return await send_one(self, envelope, provider)
+
+    def offer(self, parcel: Parcel) -> None:
+        """See `Transport.offer`. Refused at once if it could not be said in SMTP."""
+        if not isinstance(parcel.envelope, EmailEnvelope):
             raise TypeError("An SMTP transport takes e-mails only.")
-        if problem := find_problem(envelope):
-            return Refused(Reply(None, None, problem))
-        pool = self._routes.get(provider, self._relay)
-        if pool is None:
-            return Deferred(Reply(None, None, f"No mail server is set for {provider}."))
-        return await pool.deliver(envelope)
+        pool = self._routes.get(parcel.provider, self._relay)
+        if problem := find_problem(parcel.envelope):
+            parcel.done(Refused(Reply(None, None, problem)))
+        elif pool is None:
+            parcel.done(Deferred(Reply(None, None, f"No mail server is set for {parcel.provider}.")))
+        else:
+            pool.offer(parcel)
+
+    def withdraw(self) -> None:
+        """See `Transport.withdraw`."""
+        for pool in self._pools():
+            pool.withdraw()
+
+    def allow(self, provider: str, connections: int | None) -> None:
+        """See `Transport.allow`."""
+        if provider in self._routes:
+            self._routes[provider].allow(connections)
 
     async def check(self) -> str:
         """Connect to every server and sign in; one line of what was found. TransportError from the first."""
@@ -126,8 +143,10 @@ class SmtpTransport:
 
     async def close(self) -> None:
         """Wait for the e-mails under way and take leave of every server."""
-        pools = [*self._routes.values(), *([] if self._relay is None else [self._relay])]
-        await asyncio.gather(*(pool.close() for pool in pools))
+        await asyncio.gather(*(pool.close() for pool in self._pools()))
+
+    def _pools(self) -> list[SmtpPool]:
+        return [*self._routes.values(), *([] if self._relay is None else [self._relay])]
 
     def _servers(self) -> list[SmtpServer]:
         relay = [] if self._options.relay is None else [self._options.relay]

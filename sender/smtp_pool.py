@@ -5,10 +5,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
-from models.values import Deferred, EmailEnvelope, Outcome, Reply
+from models.values import Deferred, EmailEnvelope, Outcome
+from sender.parcels import ParcelQueue
 from sender.smtp_session import SmtpSession
-from sender.transport import TransportAuthenticationError, TransportError
+from sender.transport import Parcel, TransportAuthenticationError, TransportError
 
 IDLE = timedelta(seconds=10)
 """Servers close idle connections after anything from ten seconds to five minutes: be gone before."""
@@ -20,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class SmtpPool:
-    """Any number of tasks may call `deliver`; `connections` of them are served at a time, in turn."""
+    """Carries the parcels it is offered in turn, on as many connections at a time as it is allowed."""
 
     def __init__(
         self,
@@ -32,35 +34,45 @@ class SmtpPool:
     ) -> None:
         """`connect` opens a session or raises a TransportError; `messages` is the most for one connection."""
         self._connect = connect
-        self._connections = connections
         self._messages = messages
         self._idle_seconds = idle.total_seconds()
-        self._permits = asyncio.Semaphore(connections)
+        self._queue = ParcelQueue(self._carry, workers=connections)
         self._idle: dict[SmtpSession, asyncio.TimerHandle] = {}
         self._leaving: set[asyncio.Task[None]] = set()
-        self._closed = False
         self._quiet_until = 0.0
 
-    async def deliver(self, envelope: EmailEnvelope) -> Outcome:
+    def offer(self, parcel: Parcel) -> None:
+        """Queue a parcel for the next free connection."""
+        self._queue.offer(parcel)
+
+    def withdraw(self) -> None:
+        """Give back what no connection carries yet."""
+        self._queue.withdraw()
+
+    def allow(self, connections: int | None) -> None:
+        """From now on at most so many connections; None: as many as it was made with."""
+        self._queue.allow(connections)
+
+    async def _carry(self, parcel: Parcel) -> Outcome:
         """Send on a connection that is open, or on a new one; never twice what may have arrived once.
 
         A kept connection may have been closed by the server meanwhile: then, and only if the server
         answered nothing at all, the envelope goes out on another connection.
         """
-        async with self._permits:
-            while True:
-                if self._closed:
-                    return Deferred(Reply(None, None, "The transport is closed."))
-                try:
-                    session = self._take() or await self._connect()
-                except TransportError as error:
-                    return self._explain(error)
-                try:
-                    outcome = await session.deliver(envelope)
-                finally:
-                    self._give_back(session)
-                if not session.was_stale:
-                    return outcome
+        while True:
+            try:
+                session = self._take() or await self._connect()
+            except TransportError as error:
+                refusal = self._explain(error)
+                if refusal.unreached:
+                    self.withdraw()
+                return refusal
+            try:
+                outcome = await session.deliver(cast("EmailEnvelope", parcel.envelope), parcel.on_wire)
+            finally:
+                self._give_back(session)
+            if not session.was_stale:
+                return outcome
 
     def _explain(self, error: TransportError) -> Deferred:
         """What a connection that cannot be had means for a message; a refused sign-in is our own, too."""
@@ -74,15 +86,11 @@ class SmtpPool:
 
     async def close(self) -> None:
         """Wait for the deliveries under way, then take leave of the server on every connection."""
-        self._closed = True
-        for _ in range(self._connections):
-            await self._permits.acquire()
+        await self._queue.close()
         for session in list(self._idle):
             self._leave(self._remove(session))
         while self._leaving:
             await asyncio.wait(self._leaving)
-        for _ in range(self._connections):
-            self._permits.release()
 
     def _take(self) -> SmtpSession | None:
         """The connection used last, so that those not needed grow old; None when there is none."""

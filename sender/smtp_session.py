@@ -93,8 +93,10 @@ class SmtpSession(asyncio.Protocol):
         """Whether another transaction may start: still open, and nothing said unasked (421 usually)."""
         return self._failure is None and not self._replies and not self._transport.is_closing()
 
-    async def deliver(self, envelope: EmailEnvelope) -> Outcome:
+    async def deliver(self, envelope: EmailEnvelope, on_wire: Callable[[], None]) -> Outcome:
         """Run one transaction. Whatever goes wrong is an outcome; afterwards look at `is_usable`.
+
+        `on_wire` is called right before the dot.
 
         `was_stale` then tells that a used connection turned out to be closed before the server heard
         anything: the same envelope may be tried at once on another connection.
@@ -102,6 +104,7 @@ class SmtpSession(asyncio.Protocol):
         used = self.transactions > 0
         self.transactions += 1
         self._committed, self._answered = False, 0
+        self._on_wire = on_wire
         try:
             return await self._transact(envelope)
         except LineError as error:
@@ -210,6 +213,11 @@ class SmtpSession(asyncio.Protocol):
             self.abort()
             return refusal
         self._write(b"")
+        try:
+            self._on_wire()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the dot has not left
+            self.abort()
+            return Deferred(Reply(None, None, str(error)), unreached=True)
         self._committed = True
         self._transport.write(b".\r\n")
         reply = await self._reply("the message", self._patience.verdict)

@@ -4,15 +4,37 @@ A transport answers with an `Outcome`, because a refusal is an expected value. I
 concerns every message alike (`check`), so that a caller never has to guess which of the two it got.
 """
 
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from models.errors import BadInputError, SenderError
 from models.states import Channel
-from models.values import Envelope, Outcome, Reply
+from models.values import Deferred, Envelope, Outcome, Reply
+
+CLOSED = Deferred(Reply(None, None, "The transport is closed."))
+GIVEN_BACK = Deferred(Reply(None, None, "The message was given back before it left."), unreached=True)
+
+
+@dataclass(slots=True)
+class Parcel:
+    """One envelope on its way, and whom to tell of it; both are called on the event loop and must be quick.
+
+    `on_wire` is called at most once, right before the octets after which the other side may have the message
+    (the terminating dot; the HTTP request of a text message). If it raises, nothing was sent and the outcome
+    is `Deferred` with `unreached` and the error's sentence. `done` is called exactly once; with None when
+    the envelope was never offered to anybody: withdrawn, or our own way out is shut.
+    """
+
+    envelope: Envelope
+    provider: str
+    on_wire: Callable[[], None]
+    done: Callable[[Outcome | None], None]
 
 
 class Transport(Protocol):
-    """Carries envelopes of one channel to the outside. Any number of tasks may call `send` at once."""
+    """Carries envelopes of one channel to the outside; to be used from one event loop."""
 
     @property
     def channel(self) -> Channel:
@@ -21,6 +43,22 @@ class Transport(Protocol):
 
     def route(self, provider: str) -> str:
         """Which way out a message to `provider` takes: "" for the common one, else the name of its own."""
+        ...
+
+    def offer(self, parcel: Parcel) -> None:
+        """Queue a parcel for the next free connection; never blocks. TypeError for another channel's."""
+        ...
+
+    def withdraw(self) -> None:
+        """Give back whatever is still queued: its `done` is called with None before this returns."""
+        ...
+
+    def allow(self, provider: str, connections: int | None) -> None:
+        """From now on at most so many connections, at least one, on the provider's own route.
+
+        None: the number it was made with. Fewer takes effect as connections end what they carry, more at
+        once. Nothing changes where the provider shares a way out with others.
+        """
         ...
 
     async def send(self, envelope: Envelope, *, provider: str) -> Outcome:
@@ -40,6 +78,22 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Wait for what is under way, then let go of every connection. Safe to call twice."""
         ...
+
+
+async def send_one(transport: Transport, envelope: Envelope, provider: str) -> Outcome:
+    """Offer one envelope and wait for its outcome; cancelled before it is on the wire, it does not leave."""
+    answer: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+
+    def on_wire() -> None:
+        if answer.done():
+            raise SenderError("The message was given up before it left.")
+
+    def done(outcome: Outcome | None) -> None:
+        if not answer.done():
+            answer.set_result(outcome)
+
+    transport.offer(Parcel(envelope, provider, on_wire, done))
+    return await answer or GIVEN_BACK
 
 
 class TransportError(SenderError):
