@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from models.providers import OTHER, PROVIDERS
+from models.providers import PROVIDER_BY_KEY, PROVIDERS
 from models.states import BounceClass, Channel, Fault, Permanence
 from models.values import Reply, Verdict
 
@@ -91,7 +91,7 @@ def classify_reply(reply: Reply, *, provider: str, channel: Channel, permanent: 
 
 def provider_behind(provider: str, remote_mta: str) -> str:
     """The provider whose exchanger answered: a domain of one's own may be hosted by one of the big ones."""
-    if provider != OTHER or not remote_mta:
+    if provider in PROVIDER_BY_KEY or not remote_mta:
         return provider
     host = f".{remote_mta.lower().rstrip('.')}"
     return next((known.key for known in PROVIDERS if host.endswith(known.mx_suffixes)), provider)

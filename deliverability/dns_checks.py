@@ -8,15 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
-
-import dns.asyncresolver
-import dns.exception
-import dns.rdatatype
-import dns.resolver
 
 from deliverability.dns_records import DnsRecord, domain_of, records_to_publish
-from models.errors import TocsinError
+from deliverability.resolver import CannotAskError, DnsResolver, Resolver
 from models.identity import DkimKey, Identity
 
 __all__ = [
@@ -30,7 +24,6 @@ __all__ = [
     "records_to_publish",
 ]
 
-TIMEOUT_SECONDS = 5.0
 _TAG = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9_]*)\s*=\s*([^;]*)")
 
 
@@ -49,61 +42,6 @@ class Finding:
     level: Level
     what: str
     advice: str = ""
-
-
-class Resolver(Protocol):
-    """Asks the DNS."""
-
-    async def records(self, name: str, kind: str) -> list[str]:
-        """The values of `name`, texts joined, MX as "10 host"; empty when there are none.
-
-        Raises CannotAskError when no answer came.
-        """
-        ...
-
-
-class CannotAskError(TocsinError):
-    """No name server answered."""
-
-
-class DnsResolver:
-    """The DNS itself, through `nameservers` or those of the machine."""
-
-    def __init__(
-        self, nameservers: Sequence[str] = (), port: int = 53, timeout_seconds: float = TIMEOUT_SECONDS
-    ) -> None:
-        """`timeout_seconds` is for one question, with all its repetitions."""
-        self._nameservers = list(nameservers)
-        self._port = port
-        self._timeout_seconds = timeout_seconds
-
-    async def records(self, name: str, kind: str) -> list[str]:
-        """The values of `name`; CannotAskError when no answer came in time."""
-        try:
-            resolver = dns.asyncresolver.Resolver(configure=not self._nameservers)
-        except (dns.exception.DNSException, OSError) as error:
-            raise CannotAskError(str(error)) from error
-        if self._nameservers:
-            resolver.nameservers = self._nameservers
-            resolver.port = self._port
-        resolver.lifetime = self._timeout_seconds
-        try:
-            answer = await resolver.resolve(name, kind)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return []
-        except (dns.exception.DNSException, OSError, ValueError) as error:
-            raise CannotAskError(str(error)) from error
-        return [_value(record, kind) for record in answer]
-
-
-def _value(record: object, kind: str) -> str:
-    if kind == "TXT":
-        parts: tuple[bytes, ...] = getattr(record, "strings", ())
-        return b"".join(parts).decode("utf-8", "replace")
-    if kind == "MX":
-        exchange = str(getattr(record, "exchange", ".")).rstrip(".").lower()
-        return f"{getattr(record, 'preference', 0)} {exchange}"
-    return str(record)
 
 
 async def check_identity(

@@ -3,18 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from typing import cast
 
-import dns.exception
-import dns.message
-import dns.rcode
-import dns.rdatatype
-import dns.rrset
 import pytest
 
 from deliverability.dns_checks import DnsResolver, Finding, Level, check_identity, records_to_publish
 from models.identity import DkimAlgorithm, DkimKey, Identity
 from tests.clocks import START
+from tests.servers.names import NameServer
 
 IDENTITY = Identity(
     key="rhone",
@@ -37,34 +32,6 @@ KEYS = [
 ]
 LISTENER = "tocsin.parti.example"
 Zone = Mapping[tuple[str, str], list[str]]
-
-
-class NameServer(asyncio.DatagramProtocol):
-    """Answers from `zone`; for a name in `silent` it says nothing."""
-
-    def __init__(self) -> None:
-        self.zone: dict[tuple[str, str], list[str]] = {}
-        self.silent = False
-        self.port = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # The event loop's own class says it is no DatagramTransport before Python 3.12.
-        self.transport = cast("asyncio.DatagramTransport", transport)
-        self.port = transport.get_extra_info("sockname")[1]
-
-    def datagram_received(self, data: bytes, sender: tuple[str, int]) -> None:
-        if self.silent:
-            return
-        query = dns.message.from_wire(data)
-        answer = dns.message.make_response(query)
-        question = query.question[0]
-        name, kind = question.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)
-        values = self.zone.get((name, kind), [])
-        if values:
-            answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *values))
-        elif not any(known == name for known, _ in self.zone):
-            answer.set_rcode(dns.rcode.NXDOMAIN)
-        self.transport.sendto(answer.to_wire(), sender)
 
 
 @pytest.fixture
