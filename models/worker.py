@@ -20,3 +20,13 @@ class Worker(SQLModel, table=True):
     started_at: datetime = moment()
     seen_at: datetime = moment(index=True)
     stopped_at: datetime | None = moment(nullable=True)
+
+
+class Turn(SQLModel, table=True):
+    """Work that one worker has taken: `launch:7`, `drain:3:orange:0`. It holds while its worker is alive."""
+
+    __tablename__ = "turn"
+
+    key: str = Field(primary_key=True, max_length=120)
+    worker_id: str = Field(max_length=16)
+    since: datetime = moment()

@@ -70,6 +70,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_throttle")),
     )
     op.create_table(
+        "turn",
+        sa.Column("key", sa.String(length=120), nullable=False),
+        sa.Column("worker_id", sa.String(length=16), nullable=False),
+        sa.Column("since", columns.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_turn")),
+    )
+    op.create_table(
         "worker",
         sa.Column("id", sa.String(length=16), nullable=False),
         sa.Column("host", sa.String(length=253), nullable=False),
@@ -205,6 +212,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_worker_seen_at"))
 
     op.drop_table("worker")
+    op.drop_table("turn")
     op.drop_table("throttle")
     op.drop_table("pace_window")
     op.drop_table("pace_limit")
