@@ -59,6 +59,7 @@ class SendingWindows:
         return any(opening.holds(wall) for opening in self.openings)
 
 
+AS_INSTALLED: Final = SendingWindows()
 AT_ANY_TIME: Final = SendingWindows((Opening(frozenset(range(7)), 0, DAY_MINUTES),))
 BY_DAY: Final = SendingWindows((Opening(frozenset(range(6)), 8 * 60, 20 * 60),))
 """Monday to Saturday, 8:00 to 20:00: when people accept that their telephone rings."""

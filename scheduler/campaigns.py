@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -12,21 +13,32 @@ from models.errors import BadInputError, ConflictError
 from models.event import event_about
 from models.states import (
     CampaignState,
+    Channel,
     DeliveryState,
     EventKind,
     IdentityRule,
+    LatePolicy,
     LegalBasis,
+    Purpose,
     campaign_may_become,
 )
+from scheduler.calendar import AS_INSTALLED, SendingWindows, windows_from_rows, windows_to_rows
 from scheduler.senders import can_send
 from store import campaigns, deliveries, events, identities, segments, templates
 
 C = CampaignState
+EDITABLE = frozenset({C.DRAFT, C.BLOCKED})
+MOST_LATE_MINUTES = 30 * 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class NewCampaign:
-    """Everything a campaign needs, by the numbers of its parts. The channel is the template's."""
+    """Everything a campaign needs, by the numbers of its parts. The channel is the template's.
+
+    `not_after`: from then on nothing of it leaves. `urgent`: before other campaigns in every lane.
+    `late_policy`: what happens when it cannot start within `late_minutes` of its moment. `windows`: when
+    messages may arrive, on the recipients' clocks; without openings, the installation's.
+    """
 
     name: str
     template_version_id: int
@@ -37,16 +49,108 @@ class NewCampaign:
     basis: LegalBasis = LegalBasis.CONSENT
     with_seeds: bool = True
     zone: str = "Europe/Paris"
+    purpose: Purpose = Purpose.CAMPAIGN
+    urgent: bool = False
+    not_after: datetime | None = None
+    late_policy: LatePolicy = LatePolicy.SEND
+    late_minutes: int = 60
+    windows: SendingWindows = AS_INSTALLED
 
 
-async def create_campaign(session: AsyncSession, wanted: NewCampaign, now: datetime) -> Campaign:
-    """A new draft; BadInputError or NotFoundError when a part is missing or does not fit."""
-    if not wanted.name.strip():
-        raise BadInputError("A campaign needs a name.", "Give it one that the report can be found by.")
-    if not wanted.include:
-        raise BadInputError("A campaign needs a segment to write to.", "Choose at least one.")
-    if not wanted.identity_ids:
-        raise BadInputError("A campaign needs a sender identity.", "Choose at least one.")
+async def create_campaign(
+    session: AsyncSession, wanted: NewCampaign, now: datetime, *, may_exempt: bool = False
+) -> Campaign:
+    """A new draft; BadInputError or NotFoundError when a part is missing or does not fit.
+
+    `may_exempt`: whoever makes it may write past the limits on how often a person is written to.
+    """
+    channel = await _channel_of(session, wanted, now, may_exempt=may_exempt)
+    campaign = Campaign(created_at=now, updated_at=now, **_columns(wanted, channel))
+    session.add(campaign)
+    await session.flush()
+    _tie(session, campaign.id, wanted)
+    await session.flush()
+    return campaign
+
+
+async def update_campaign(
+    session: AsyncSession, campaign_id: int, wanted: NewCampaign, now: datetime, *, may_exempt: bool = False
+) -> Campaign:
+    """Change a draft, or a blocked campaign, into `wanted`; errors as `create_campaign`.
+
+    ConflictError for any other: what is under way is never changed.
+    """
+    campaign = await campaigns.get_campaign(session, campaign_id)
+    # A move to where it stands keeps others from scheduling it meanwhile.
+    if campaign.state not in EDITABLE or not await campaigns.move(
+        session, campaign_id, origin=campaign.state, to=campaign.state, now=now
+    ):
+        raise ConflictError(
+            f"The campaign {campaign.name!r} is {campaign.state}: it cannot be changed any more.",
+            "Take its schedule away first."
+            if campaign.state is C.SCHEDULED
+            else "Make a new one from the same parts.",
+        )
+    # Who may not exempt may still change another part of a campaign that somebody else exempted.
+    may_exempt = may_exempt or campaign.purpose is Purpose.TRANSACTIONAL
+    channel = await _channel_of(session, wanted, now, may_exempt=may_exempt)
+    campaign.sqlmodel_update(_columns(wanted, channel))
+    session.add(campaign)
+    await campaigns.untie(session, campaign_id)
+    _tie(session, campaign_id, wanted)
+    await session.flush()
+    await session.refresh(campaign)
+    return campaign
+
+
+async def parts_of(session: AsyncSession, campaign: Campaign) -> NewCampaign:
+    """A campaign as it was asked for: what to change some of, or to make another one from."""
+    roles: dict[AudienceRole, list[int]] = {role: [] for role in AudienceRole}
+    for segment, role in await campaigns.segments_of(session, campaign.id):
+        roles[role].append(segment.id)
+    senders = await campaigns.identities_of(session, campaign.id)
+    return NewCampaign(
+        name=campaign.name,
+        template_version_id=campaign.template_version_id,
+        include=roles[AudienceRole.INCLUDE],
+        exclude=roles[AudienceRole.EXCLUDE],
+        identity_ids=[identity.id for identity in senders],
+        identity_rule=campaign.identity_rule,
+        basis=campaign.basis,
+        with_seeds=campaign.with_seeds,
+        zone=campaign.zone,
+        purpose=campaign.purpose,
+        urgent=campaign.urgent,
+        not_after=campaign.not_after,
+        late_policy=campaign.late_policy,
+        late_minutes=campaign.late_minutes,
+        windows=windows_from_rows(campaign.windows),
+    )
+
+
+def _columns(wanted: NewCampaign, channel: Channel) -> dict[str, Any]:
+    return {
+        "name": wanted.name.strip(),
+        "channel": channel,
+        "template_version_id": wanted.template_version_id,
+        "identity_rule": wanted.identity_rule,
+        "basis": wanted.basis,
+        "with_seeds": wanted.with_seeds,
+        "zone": wanted.zone,
+        "purpose": wanted.purpose,
+        "urgent": wanted.urgent,
+        "not_after": wanted.not_after,
+        "late_policy": wanted.late_policy,
+        "late_minutes": wanted.late_minutes,
+        "windows": windows_to_rows(wanted.windows),
+    }
+
+
+async def _channel_of(
+    session: AsyncSession, wanted: NewCampaign, now: datetime, *, may_exempt: bool
+) -> Channel:
+    """The channel of a campaign whose parts are all there and fit; BadInputError or NotFoundError."""
+    _require_whole(wanted, now, may_exempt=may_exempt)
     version = await templates.get_version(session, wanted.template_version_id)
     channel = (await templates.template_of(session, version)).channel
     for segment_id in (*wanted.include, *wanted.exclude):
@@ -59,22 +163,28 @@ async def create_campaign(session: AsyncSession, wanted: NewCampaign, now: datet
                 f"it is {identity.state} or lacks an address.",
                 "Complete it, or choose another.",
             )
-    campaign = Campaign(
-        name=wanted.name.strip(),
-        channel=channel,
-        template_version_id=version.id,
-        identity_rule=wanted.identity_rule,
-        basis=wanted.basis,
-        with_seeds=wanted.with_seeds,
-        zone=wanted.zone,
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(campaign)
-    await session.flush()
-    _tie(session, campaign.id, wanted)
-    await session.flush()
-    return campaign
+    return channel
+
+
+def _require_whole(wanted: NewCampaign, now: datetime, *, may_exempt: bool) -> None:
+    if not wanted.name.strip():
+        raise BadInputError("A campaign needs a name.", "Give it one that the report can be found by.")
+    if not wanted.include:
+        raise BadInputError("A campaign needs a segment to write to.", "Choose at least one.")
+    if not wanted.identity_ids:
+        raise BadInputError("A campaign needs a sender identity.", "Choose at least one.")
+    if wanted.purpose is Purpose.TRANSACTIONAL and not may_exempt:
+        raise BadInputError(
+            "Only an administrator may send past the limits on how often a person is written to.",
+            "Make it an ordinary campaign.",
+        )
+    if wanted.not_after is not None and wanted.not_after <= now:
+        raise BadInputError("The deadline has passed already.", "Choose a later one, or none.")
+    if not 0 <= wanted.late_minutes <= MOST_LATE_MINUTES:
+        raise BadInputError(
+            f"{wanted.late_minutes} is no number of minutes a start may be late.",
+            f"Choose 0 to {MOST_LATE_MINUTES}.",
+        )
 
 
 def _tie(session: AsyncSession, campaign_id: int, wanted: NewCampaign) -> None:
@@ -114,6 +224,11 @@ async def schedule(
     """Set when a draft (or a blocked campaign) starts; a moment gone by means at once."""
     campaign = await campaigns.get_campaign(session, campaign_id)
     starts_at = instant(local_time, zone)
+    if campaign.not_after is not None and campaign.not_after <= max(starts_at, now):
+        raise BadInputError(
+            "The campaign would be over before it begins: its deadline comes first.",
+            "Choose an earlier start or a later deadline.",
+        )
     await _move(session, campaign, C.SCHEDULED, now)
     campaign.local_time = local_time.isoformat(timespec="seconds")
     campaign.zone = zone
@@ -142,10 +257,14 @@ async def pause(session: AsyncSession, campaign_id: int, now: datetime) -> Campa
 
 
 async def resume(session: AsyncSession, campaign_id: int, now: datetime) -> Campaign:
-    """Go on where the pause came: before the launch, in its midst, or while sending."""
+    """Go on where the pause came: before the launch, in its midst, or while sending.
+
+    One whose moment passed before the launch starts at once: somebody has just said so.
+    """
     campaign = await campaigns.get_campaign(session, campaign_id)
     if campaign.launched_at is None:
         following = C.SCHEDULED
+        campaign.problem = ""
     else:
         following = C.SENDING if campaign.expanded else C.LAUNCHING
     await _move(session, campaign, following, now)

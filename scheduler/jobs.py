@@ -19,6 +19,7 @@ from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
 from scheduler.expansion import launch
+from scheduler.late import may_start
 from scheduler.presence import Presence, draw_worker_id
 from scheduler.upkeep import finish_if_done, take_back, tell_problems
 from sender import Transport
@@ -129,6 +130,8 @@ class Conductor:
             scheduled = campaign.state is CampaignState.SCHEDULED
             if scheduled and (campaign.starts_at is None or campaign.starts_at > now):
                 return  # put off since this job was asked for
+            if not await may_start(self._database, campaign, now):
+                return  # too late for it: skipped, or somebody is asked
             await launch(self._database, campaign_id, now, language=self._options.dispatch.language)
             await self._engine.defer("sweep", key="sweep:now")
 

@@ -59,6 +59,16 @@ async def move(
     return (await session.exec(change)).rowcount == 1
 
 
+async def untie(session: AsyncSession, campaign_id: int) -> None:
+    """Take a draft's segments and identities away, to tie others to it."""
+    for table in (CampaignSegment, CampaignIdentity):
+        await session.exec(
+            sa.delete(table)
+            .where(col(table.campaign_id) == campaign_id)
+            .execution_options(synchronize_session="fetch")
+        )
+
+
 async def begin_launch(session: AsyncSession, campaign_id: int, now: datetime) -> bool:
     """Start a scheduled campaign whose moment has come; False when it is not, or was put off meanwhile."""
     change = (

@@ -1,0 +1,146 @@
+"""A campaign whose moment passed while nothing ran, and moments in the nights the clocks change."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from models.campaign import Campaign
+from models.states import CampaignState, LatePolicy
+from scheduler.campaigns import cancel, pause, resume, schedule
+from scheduler.expansion import launch
+from scheduler.late import lateness, may_start
+from store import Database, campaigns
+from tests.clocks import START, ManualClock
+from tests.factories import a_campaign, a_contact
+
+HOUR = timedelta(hours=1)
+
+
+async def a_scheduled(database: Database, policy: LatePolicy, *, minutes: int = 60) -> Campaign:
+    """Due an hour after START, in Paris."""
+    async with database.write() as session:
+        await a_contact(session)
+        campaign = await a_campaign(session)
+        campaign.late_policy, campaign.late_minutes = policy, minutes
+        session.add(campaign)
+        await session.flush()
+        return await schedule(
+            session, campaign.id, datetime.fromisoformat("2026-03-10T11:00"), "Europe/Paris", START
+        )
+
+
+async def begin(database: Database, campaign_id: int, now: datetime) -> Campaign:
+    """What the launch job does."""
+    async with database.read() as session:
+        found = await campaigns.get_campaign(session, campaign_id)
+    if await may_start(database, found, now):
+        await launch(database, campaign_id, now, language="fr")
+    async with database.read() as session:
+        return await campaigns.get_campaign(session, campaign_id)
+
+
+@pytest.mark.parametrize("policy", list(LatePolicy))
+async def test_a_start_within_the_time_allowed_is_a_start(database: Database, policy: LatePolicy) -> None:
+    campaign = await a_scheduled(database, policy)
+    found = await begin(database, campaign.id, START + 2 * HOUR)
+    assert (found.state, found.frozen) == (CampaignState.SENDING, 1)
+
+
+async def test_a_newsletter_is_sent_however_late(database: Database) -> None:
+    campaign = await a_scheduled(database, LatePolicy.SEND)
+    assert (await begin(database, campaign.id, START + 50 * HOUR)).state is CampaignState.SENDING
+
+
+async def test_a_reminder_that_comes_too_late_is_skipped(database: Database) -> None:
+    campaign = await a_scheduled(database, LatePolicy.SKIP)
+    found = await begin(database, campaign.id, START + 16 * HOUR)
+    assert (found.state, found.frozen) == (CampaignState.CANCELLED, 0)
+    assert found.finished_at == START + 16 * HOUR
+    assert found.problem == (
+        "It was to start on 2026-03-10 11:00 (Europe/Paris), but nothing ran then:"
+        " it would be 15 h late. It was skipped."
+    )
+
+
+async def test_whoever_is_asked_may_send_it_after_all(database: Database) -> None:
+    campaign = await a_scheduled(database, LatePolicy.ASK, minutes=30)
+    now = START + HOUR + timedelta(minutes=31)
+    found = await begin(database, campaign.id, now)
+    assert (found.state, found.frozen) == (CampaignState.PAUSED, 0)
+    assert "31 min late. Resume it" in found.problem
+    assert (await begin(database, campaign.id, now + HOUR)).state is CampaignState.PAUSED
+    async with database.write() as session:
+        await resume(session, campaign.id, now + 20 * HOUR)
+    sent = await begin(database, campaign.id, now + 20 * HOUR + timedelta(seconds=2))
+    assert (sent.state, sent.problem) == (CampaignState.SENDING, "")
+
+
+async def test_whoever_is_asked_may_cancel_it(database: Database) -> None:
+    campaign = await a_scheduled(database, LatePolicy.ASK, minutes=0)
+    await begin(database, campaign.id, START + 2 * HOUR)
+    async with database.write() as session:
+        assert (await cancel(session, campaign.id, START + 3 * HOUR)).state is CampaignState.CANCELLED
+
+
+async def test_a_moment_gone_when_it_is_scheduled_means_at_once(database: Database) -> None:
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+        campaign.late_policy = LatePolicy.SKIP
+        await schedule(session, campaign.id, datetime.fromisoformat("2026-03-01T08:00"), "UTC", START)
+    assert (await begin(database, campaign.id, START)).state is CampaignState.SENDING
+
+
+async def test_a_pause_before_the_start_is_no_lateness(database: Database) -> None:
+    campaign = await a_scheduled(database, LatePolicy.SKIP)
+    async with database.write() as session:
+        await pause(session, campaign.id, START)
+    async with database.write() as session:
+        resumed = await resume(session, campaign.id, START + 30 * HOUR)
+        assert lateness(resumed, START + 30 * HOUR) == timedelta(0)
+    assert (await begin(database, campaign.id, START + 30 * HOUR)).state is CampaignState.SENDING
+
+
+@pytest.mark.parametrize(
+    ("wall", "instant"),
+    [
+        ("2026-03-28T20:00", "2026-03-28T19:00+00:00"),
+        ("2026-03-29T20:00", "2026-03-29T18:00+00:00"),
+        ("2026-10-24T20:00", "2026-10-24T18:00+00:00"),
+        ("2026-10-25T20:00", "2026-10-25T19:00+00:00"),
+    ],
+)
+async def test_eight_in_the_evening_stays_eight_in_the_evening_when_the_clocks_change(
+    database: Database, wall: str, instant: str
+) -> None:
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+        due = await schedule(session, campaign.id, datetime.fromisoformat(wall), "Europe/Paris", START)
+    assert due.starts_at == datetime.fromisoformat(instant)
+    async with database.read() as session:
+        kept = await campaigns.get_campaign(session, campaign.id)
+    assert (kept.local_time, kept.zone) == (f"{wall}:00", "Europe/Paris")
+
+
+@pytest.mark.parametrize("night", ["2026-03-29T01:00", "2026-10-25T01:00"])
+async def test_a_clock_that_jumps_in_the_night_of_a_change_starts_nothing_early_and_nothing_twice(
+    database: Database, night: str
+) -> None:
+    change = datetime.fromisoformat(night).replace(tzinfo=UTC)
+    clock = ManualClock(change - 2 * HOUR)
+    async with database.write() as session:
+        await a_contact(session)
+        campaign = await a_campaign(session)
+        wall = (change + HOUR).replace(tzinfo=None)
+        await schedule(session, campaign.id, wall, "UTC", clock.now())
+    states = []
+    # On by an hour and a half, an hour back, two on: as clocks set by hand do in such a night.
+    for jump in (0, 90, -60, 149, 1, -60, 60, 61):
+        clock.advance(timedelta(minutes=jump))
+        found = await begin(database, campaign.id, clock.now())
+        states.append((clock.now() >= change + HOUR, found.state, found.launched_at))
+    waiting = [state for due, state, _ in states[:4]]
+    assert waiting == [CampaignState.SCHEDULED] * 4
+    assert not any(due for due, *_ in states[:4])
+    launches = {launched_at for _, state, launched_at in states[4:]}
+    assert launches == {change + HOUR}
+    assert found.frozen == 1
