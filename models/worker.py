@@ -1,4 +1,4 @@
-"""The processes that send: who works, since when, and when each was last heard of."""
+"""The processes that send: who works, since when, when each was last heard of, and for which database."""
 
 from datetime import datetime
 
@@ -30,3 +30,13 @@ class Turn(SQLModel, table=True):
     key: str = Field(primary_key=True, max_length=120)
     worker_id: str = Field(max_length=16)
     since: datetime = moment()
+
+
+class Installation(SQLModel, table=True):
+    """Which database this is, in one row: what is kept beside it as files names it, lest it be mixed up."""
+
+    __tablename__ = "installation"
+
+    id: int = Field(default=1, primary_key=True)
+    key: str = Field(max_length=32)
+    made_at: datetime = moment()

@@ -26,6 +26,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", "number", name=op.f("pk_connection_slot")),
     )
     op.create_table(
+        "installation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=32), nullable=False),
+        sa.Column("made_at", columns.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
+    )
+    op.create_table(
         "mail_domain",
         sa.Column("domain", sa.String(length=253), nullable=False),
         sa.Column("provider", sa.String(length=60), nullable=False),
@@ -53,6 +60,26 @@ def upgrade() -> None:
         sa.Column("started_at", columns.UtcDateTime(), nullable=False),
         sa.Column("used", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_pace_window")),
+    )
+    op.create_table(
+        "tally",
+        sa.Column("campaign_id", columns.BigId, nullable=False),
+        sa.Column("account", sa.String(length=32), nullable=False),
+        sa.Column("identity_id", columns.BigId, nullable=False),
+        sa.Column("provider", sa.String(length=60), nullable=False),
+        sa.Column("word", sa.String(length=160), nullable=False),
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("count", columns.BigId, nullable=False),
+        sa.Column("text", sa.String(length=2000), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "campaign_id", "account", "identity_id", "provider", "word", "shard", name=op.f("pk_tally")
+        ),
+    )
+    op.create_table(
+        "tally_mark",
+        sa.Column("shard", sa.Integer(), nullable=False),
+        sa.Column("event_id", columns.BigId, nullable=False),
+        sa.PrimaryKeyConstraint("shard", name=op.f("pk_tally_mark")),
     )
     op.create_table(
         "throttle",
@@ -214,8 +241,11 @@ def downgrade() -> None:
     op.drop_table("worker")
     op.drop_table("turn")
     op.drop_table("throttle")
+    op.drop_table("tally_mark")
+    op.drop_table("tally")
     op.drop_table("pace_window")
     op.drop_table("pace_limit")
     op.drop_table("mail_domain")
+    op.drop_table("installation")
     op.drop_table("connection_slot")
     # ### end Alembic commands ###
