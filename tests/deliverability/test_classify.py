@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverability.classify import RECIPIENT_STATUS, all_rules, classify_reply, provider_behind
+from deliverability.classify import RECIPIENT_STATUS, classify_reply, provider_behind
+from deliverability.rulebook import shipped
 from deliverability.suppression import reason_for
 from models.providers import PROVIDER_BY_KEY
 from models.states import BounceClass, Channel, Fault, Permanence, SuppressionReason
@@ -136,5 +137,5 @@ def test_a_domain_of_ones_own_is_judged_by_the_exchanger_that_answered() -> None
 
 
 def test_every_rule_has_a_name_of_its_own() -> None:
-    names = [rule.name for rule in all_rules()]
+    names = [rule.name for rule in shipped().rules]
     assert len(names) == len(set(names))
