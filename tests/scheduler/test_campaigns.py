@@ -1,6 +1,7 @@
 """What people may do with a campaign, and when."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlmodel import select
@@ -9,17 +10,29 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import AudienceRole
 from models.errors import BadInputError, ConflictError, NotFoundError
 from models.event import Event
-from models.states import CampaignState, Channel, DeliveryState, EventKind, IdentityState
+from models.states import (
+    CampaignState,
+    Channel,
+    DeliveryState,
+    EventKind,
+    IdentityState,
+    LatePolicy,
+    LegalBasis,
+    Purpose,
+)
+from scheduler.calendar import read_sending_windows
 from scheduler.campaigns import (
     NewCampaign,
     cancel,
     create_campaign,
     instant,
+    parts_of,
     pause,
     release,
     resume,
     schedule,
     unschedule,
+    update_campaign,
 )
 from scheduler.upkeep import finish_if_done, take_back
 from store import Database, campaigns, deliveries
@@ -207,3 +220,109 @@ async def test_a_pause_in_the_moment_of_the_end_is_the_persons_word(
     async with database.read() as session:
         seen = await campaigns.get_campaign(session, campaign.id)
     assert (seen.state, seen.finished_at) == (CampaignState.PAUSED, None)
+
+
+async def a_whole_wish(session: AsyncSession) -> NewCampaign:
+    """A campaign with every option other than usual."""
+    return NewCampaign(
+        name="Ce soir",
+        template_version_id=(await a_template(session)).id,
+        include=[(await a_segment(session, "commune:Marseille")).id],
+        exclude=[(await a_segment(session, "commune:Lyon")).id],
+        identity_ids=[(await an_identity(session, key="ailleurs")).id],
+        basis=LegalBasis.LEGITIMATE_INTEREST,
+        with_seeds=False,
+        zone="Indian/Reunion",
+        urgent=True,
+        not_after=START + timedelta(hours=8),
+        late_policy=LatePolicy.SKIP,
+        late_minutes=5,
+        windows=read_sending_windows("mon-fri 09:00-20:00"),
+    )
+
+
+async def test_a_draft_can_be_changed_in_every_part(database: Database) -> None:
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+        wanted = await a_whole_wish(session)
+        changed = await update_campaign(session, campaign.id, wanted, START)
+        assert await parts_of(session, changed) == wanted
+    async with database.read() as session:
+        found = await campaigns.get_campaign(session, campaign.id)
+        assert await parts_of(session, found) == wanted
+        assert found.state is CampaignState.DRAFT
+
+
+async def test_what_is_scheduled_or_under_way_is_not_changed(database: Database) -> None:
+    async with database.write() as session:
+        await a_contact(session)
+        campaign = await a_campaign(session)
+        await schedule(session, campaign.id, NOON, "UTC", START)
+        wanted = replace(await parts_of(session, campaign), name="Autre")
+        with pytest.raises(ConflictError, match=r"is scheduled: it cannot be changed.*schedule away"):
+            await update_campaign(session, campaign.id, wanted, START)
+        await unschedule(session, campaign.id, START)
+    await launched(database, campaign.id)
+    async with database.write() as session:
+        with pytest.raises(ConflictError, match="is sending: it cannot be changed any more"):
+            await update_campaign(session, campaign.id, wanted, START)
+        assert (await campaigns.get_campaign(session, campaign.id)).name != "Autre"
+
+
+async def test_a_blocked_campaign_can_be_mended(database: Database) -> None:
+    async with database.write() as session:
+        await a_contact(session, first_name=None)
+        campaign = await a_campaign(session)
+    await launched(database, campaign.id)
+    async with database.write() as session:
+        found = await campaigns.get_campaign(session, campaign.id)
+        assert found.state is CampaignState.BLOCKED
+        version = await a_template(session, fallbacks={"first_name": "vous"})
+        wanted = replace(await parts_of(session, found), template_version_id=version.id)
+        await update_campaign(session, campaign.id, wanted, START)
+    await launched(database, campaign.id)
+    async with database.read() as session:
+        assert (await campaigns.get_campaign(session, campaign.id)).state is CampaignState.SENDING
+
+
+async def test_a_change_that_does_not_fit_changes_nothing(database: Database) -> None:
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+        before = await parts_of(session, campaign)
+    for wanted in (
+        replace(before, name=" "),
+        replace(before, include=[]),
+        replace(before, not_after=START),
+        replace(before, late_minutes=-1),
+    ):
+        with pytest.raises(BadInputError):
+            async with database.write() as session:
+                await update_campaign(session, campaign.id, wanted, START)
+    async with database.read() as session:
+        assert await parts_of(session, await campaigns.get_campaign(session, campaign.id)) == before
+
+
+async def test_only_who_may_writes_past_the_limits_on_frequency(database: Database) -> None:
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+        wanted = replace(await parts_of(session, campaign), purpose=Purpose.TRANSACTIONAL)
+        for refused in (
+            create_campaign(session, wanted, START),
+            update_campaign(session, campaign.id, wanted, START),
+        ):
+            with pytest.raises(BadInputError, match="Only an administrator"):
+                await refused
+        exempted = await update_campaign(session, campaign.id, wanted, START, may_exempt=True)
+        assert exempted.purpose is Purpose.TRANSACTIONAL
+        renamed = await update_campaign(session, campaign.id, replace(wanted, name="Reçus"), START)
+        assert (renamed.name, renamed.purpose) == ("Reçus", Purpose.TRANSACTIONAL)
+
+
+async def test_a_campaign_cannot_begin_after_its_deadline(database: Database) -> None:
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+        wanted = replace(await parts_of(session, campaign), not_after=START + timedelta(hours=2))
+        await update_campaign(session, campaign.id, wanted, START)
+        with pytest.raises(BadInputError, match="over before it begins"):
+            await schedule(session, campaign.id, NOON, "Europe/Paris", START)
+        assert (await schedule(session, campaign.id, NOON, "Europe/Athens", START)).starts_at
