@@ -99,7 +99,9 @@ class Throttle(SQLModel, table=True):
     """How a scope is slowed by what it was answered: a share of its limits, fewer connections, or a rest.
 
     `factor` (0 to 1) multiplies the rates; `clean` counts messages taken since it last changed, `trips`
-    the rests in a row. `connections` holds until `connections_until`. `rule` names the reaction.
+    the rests in a row. `ceiling` is the factor that was last found too much, not tried again before
+    `hold_until`. `connections` holds until `connections_until`, or grows one at a time (`step_up`).
+    `rule` names the reaction.
     """
 
     __tablename__ = "throttle"
@@ -107,11 +109,14 @@ class Throttle(SQLModel, table=True):
     key: str = Field(primary_key=True, max_length=200)
     state: BreakerState = choice(BreakerState, default=BreakerState.CLOSED)
     factor: float = 1.0
+    ceiling: float = 1.0
+    hold_until: datetime | None = moment(nullable=True)
     clean: int = 0
     trips: int = 0
     opens_at: datetime | None = moment(nullable=True)
     connections: int | None = None
     connections_until: datetime | None = moment(nullable=True)
+    step_up: bool = False
     rule: str = Field(default="", max_length=100)
     reason: str = Field(default="", max_length=500)
     changed_at: datetime = moment()
