@@ -18,7 +18,8 @@ class SendPlan:
     """One configuration to measure. `database_url`: a PostgreSQL server's; empty for a SQLite file.
 
     `threads`: build-and-sign threads a process, 0 for the product's own choice. `round_trip_ms`: of the wire
-    to the relay. `run_recipients` go out in each of `runs` runs, after `warm_up` others.
+    to the relay. `run_recipients` go out in each of `runs` runs, after `warm_up` others; with `growth`, ten
+    times as many go out in one more.
     """
 
     run_recipients: int = 10_000
@@ -34,6 +35,17 @@ class SendPlan:
     round_trip_ms: float = 0
     nodemailer: bool = False
     yardsticks: bool = True
+    growth: bool = False
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The recipients of each run; with `growth` a last one ten times as large."""
+        return (self.run_recipients,) * self.runs + ((self.run_recipients * 10,) if self.growth else ())
+
+    @property
+    def total(self) -> int:
+        """Everybody who will be written to."""
+        return self.warm_up + sum(self.sizes)
 
     def __post_init__(self) -> None:
         """BadInputError for what cannot be measured."""

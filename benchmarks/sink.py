@@ -18,15 +18,17 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 GREETING = b"220 sink ESMTP\r\n"
 EXTENSIONS = b"250-sink\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n"
 OK, GO_ON, BYE = b"250 2.0.0 ok\r\n", b"354 go on\r\n", b"221 2.0.0 bye\r\n"
 UNKNOWN = b"502 5.5.2 not here\r\n"
+REPLIES = MappingProxyType({b"EHLO": EXTENSIONS, b"HELO": EXTENSIONS, b"RSET": OK, b"NOOP": OK, b"QUIT": BYE})
 END_OF_DATA = b"\r\n.\r\n"
 CHUNK = 1 << 20
-HANDSHAKE_S = 10.0
+PATIENCE_S = 10.0
 
 
 @dataclass(slots=True, eq=False)
@@ -41,8 +43,16 @@ class Line:
     kept: list[bytes] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where connections come in, and how they are encrypted."""
+
+    listener: socket.socket
+    tls: ssl.SSLContext | None
+
+
 class Sink:
-    """Serves until the process ends; `records` lists recipient and return path of each message, a line each."""
+    """Serves until the process ends; the file `records` has a line a message: recipient, return path."""
 
     def __init__(self, folder: Path, *, keep_every: int, certificate: Path | None = None) -> None:
         """`folder` gets the records and the messages kept, one in `keep_every` (0: none)."""
@@ -58,14 +68,15 @@ class Sink:
         self._first_ns = self._last_ns = 0
         self._cpu_s = time.process_time()
 
-    def serve(self, listener: socket.socket) -> None:
-        """Answer on `listener` for ever."""
-        listener.setblocking(False)
-        self._selector.register(listener, selectors.EVENT_READ, None)
+    def serve(self, door: socket.socket, side_door: socket.socket) -> None:
+        """Answer for ever: mail comes in by the `door`, questions by the `side_door`, which has no TLS."""
+        for listener, tls in ((door, self._tls), (side_door, None)):
+            listener.settimeout(0)
+            self._selector.register(listener, selectors.EVENT_READ, Door(listener, tls))
         while True:
             for key, _ in self._selector.select():
-                if key.data is None:
-                    self._accept(listener)
+                if isinstance(key.data, Door):
+                    self._accept(key.data, count=key.fileobj is door)
                     continue
                 try:
                     self._read(key.data)
@@ -89,22 +100,23 @@ class Sink:
         """The reply to a command of one's own; None for none such."""
         return None
 
-    def _accept(self, listener: socket.socket) -> None:
-        opened, _ = listener.accept()
+    def _accept(self, door: Door, *, count: bool) -> None:
+        opened, _ = door.listener.accept()
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
         try:
-            if self._tls is not None:
-                opened.settimeout(HANDSHAKE_S)
-                opened = self._tls.wrap_socket(opened, server_side=True)
+            if door.tls is not None:
+                opened.settimeout(PATIENCE_S)
+                opened = door.tls.wrap_socket(opened, server_side=True)
             opened.sendall(GREETING)
         except OSError:
             opened.close()
             return
-        opened.setblocking(False)
+        opened.settimeout(0)
         line = Line(opened)
-        self._lines.add(line)
-        self._most_lines = max(self._most_lines, len(self._lines))
+        if count:
+            self._lines.add(line)
+            self._most_lines = max(self._most_lines, len(self._lines))
         self._selector.register(opened, selectors.EVENT_READ, line)
 
     def _read(self, line: Line) -> None:
@@ -122,13 +134,13 @@ class Sink:
             if replies:
                 self._answer(line, replies)
             # Octets that TLS has decrypted wake no selector.
-            if self._tls is None or line not in self._lines:
+            if not isinstance(line.socket, ssl.SSLSocket) or line.socket.fileno() < 0:
                 return
 
     def _answer(self, line: Line, replies: list[bytes]) -> None:
-        line.socket.setblocking(True)
+        line.socket.settimeout(PATIENCE_S)
         line.socket.sendall(b"".join(replies))
-        line.socket.setblocking(False)
+        line.socket.settimeout(0)
         if OK in replies:
             self.reached("answered", line)
         if BYE in replies:
@@ -185,17 +197,13 @@ class Sink:
                 if self._keep_every and self._messages % self._keep_every == 0:
                     line.kept = []
                 return GO_ON
-            case b"EHLO" | b"HELO":
-                return EXTENSIONS
-            case b"RSET" | b"NOOP":
-                return OK
-            case b"QUIT":
-                return BYE
             case b"XSTA":
                 return self._tell()
             case b"XMAR":
                 return self._mark(text.partition(b" ")[2].decode())
-        return self.command(verb, text.partition(b" ")[2], line) or UNKNOWN
+            case _:
+                pass
+        return REPLIES.get(verb) or self.command(verb, text.partition(b" ")[2], line) or UNKNOWN
 
     def _count(self, line: Line) -> None:
         self._last_ns = time.monotonic_ns()
@@ -216,8 +224,7 @@ class Sink:
             "first_ns": self._first_ns,
             "last_ns": self._last_ns,
             "cpu_s": time.process_time() - self._cpu_s,
-            # Without the connection that asks.
-            "most_lines": max(0, self._most_lines - 1),
+            "most_lines": self._most_lines,
         }
         return f"250 {json.dumps(told)}\r\n".encode()
 
@@ -250,17 +257,21 @@ def listen() -> socket.socket:
 
 
 def main() -> None:
-    """Run as a process: the port on the first line of standard output, then silence."""
+    """Run as a process: the ports of both doors on the first line of standard output, then silence."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--keep-every", type=int, default=0)
     parser.add_argument("--certificate", type=Path)
     given = parser.parse_args()
-    sink = Sink(given.folder, keep_every=given.keep_every, certificate=given.certificate)
-    listener = listen()
-    sys.stdout.write(f"{listener.getsockname()[1]}\n")
+    run(Sink(given.folder, keep_every=given.keep_every, certificate=given.certificate))
+
+
+def run(sink: Sink) -> None:
+    """Open both doors, tell their ports, and serve."""
+    door, side_door = listen(), listen()
+    sys.stdout.write(f"{door.getsockname()[1]} {side_door.getsockname()[1]}\n")
     sys.stdout.flush()
-    sink.serve(listener)
+    sink.serve(door, side_door)
 
 
 if __name__ == "__main__":

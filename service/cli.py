@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from service.commands import (
+    bench,
     campaigns,
     identities,
     people,
@@ -49,6 +50,7 @@ COMMANDS = (
     sending,
     campaigns,
     seeds,
+    bench,
 )
 
 
