@@ -15,20 +15,20 @@ from tests.clocks import ManualClock
 from tests.servers.postgresql import PostgresqlServer
 
 
-def _migrate(url: str) -> None:
-    async def migrate() -> None:
+def migrate(url: str) -> None:
+    async def work() -> None:
         database = Database(url)
         await database.migrate()
         await database.close()
 
-    asyncio.run(migrate())
+    asyncio.run(work())
 
 
 @pytest.fixture(scope="session")
 def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with the tables of this version."""
     file = tmp_path_factory.mktemp("migrated") / "tocsin.db"
-    _migrate(f"sqlite:///{file}")
+    migrate(f"sqlite:///{file}")
     return file
 
 
@@ -36,7 +36,7 @@ def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def migrated_postgresql_name(postgresql: PostgresqlServer) -> str:
     """The name of a PostgreSQL database with the tables of this version."""
     name = postgresql.create_database()
-    _migrate(postgresql.url(name))
+    migrate(postgresql.url(name))
     return name
 
 

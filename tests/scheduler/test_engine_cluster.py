@@ -1,0 +1,220 @@
+"""What the engine of many processes survives: PostgreSQL going away, dead lines, dead workers."""
+
+import asyncio
+import contextlib
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from models.errors import StoreError
+from scheduler.engine_cluster import ClusterEngine, _cron
+from store import Database
+from tests.fixtures import migrate
+from tests.scheduler.test_engine import CLOCK, Diary, running
+from tests.servers.postgresql import PostgresqlServer, start_postgresql
+
+AT_ONCE_S = 3.0
+"""Far more than a wish takes, far less than what nobody notices: a lost LISTEN, a dead pool."""
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL that may be stopped: nobody else uses it."""
+    own = start_postgresql()
+    try:
+        yield own
+    finally:
+        own.remove()
+
+
+@pytest.fixture
+def url(server: PostgresqlServer) -> str:
+    address = server.url(server.create_database())
+    migrate(address)
+    return address
+
+
+async def asked_until_it_runs(engine: ClusterEngine, diary: Diary, word: str) -> None:
+    """Ask, through the outage if there is one, until the job has run."""
+    async with asyncio.timeout(45):
+        while word not in diary.entries:
+            with contextlib.suppress(StoreError):
+                await engine.defer("write", key="again", args={"word": word})
+            await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("away", [0, 5, 12])
+async def test_after_postgresql_was_away_wishes_are_heard_at_once_again(
+    server: PostgresqlServer, url: str, away: float
+) -> None:
+    engine, diary = ClusterEngine(url, CLOCK), Diary()
+    engine.job("write", diary.write)
+    async with running(engine):
+        await engine.defer("write", key="a", args={"word": "before"})
+        await diary.wait_for(1)
+        await asyncio.to_thread(server.stop)
+        # 12 s: longer than a connection is waited for.
+        await asyncio.sleep(away)
+        await asyncio.to_thread(server.start)
+        await asked_until_it_runs(engine, diary, "after")
+        await asyncio.sleep(3)  # every part of it has come back
+        for number in range(5):
+            count = len(diary.started)
+            await engine.defer("write", key=f"later:{number}", args={"word": f"later {number}"})
+            async with asyncio.timeout(AT_ONCE_S):
+                await diary.wait_for(count + 1)
+
+
+async def test_while_postgresql_is_away_a_wish_is_one_clear_line(server: PostgresqlServer, url: str) -> None:
+    engine = ClusterEngine(url, CLOCK)
+    engine.job("write", Diary().write)
+    await engine.defer("write", key="a")
+    server.stop()
+    with pytest.raises(StoreError, match="cannot reach the database"):
+        await engine.defer("write", key="b")
+    await engine.close()
+
+
+class Line:
+    """A line to PostgreSQL that can go dead: open, and silent for ever."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._flows: set[asyncio.Event] = set()
+        self._ends: list[asyncio.StreamWriter] = []
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry one connection to PostgreSQL and back."""
+        dead = asyncio.Event()
+        self._flows.add(dead)
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        self._ends += [writer, back]
+        await asyncio.gather(self._pump(reader, back, dead), self._pump(there, writer, dead))
+
+    async def _pump(
+        self, source: asyncio.StreamReader, end: asyncio.StreamWriter, dead: asyncio.Event
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while octets := await source.read(65536):
+                if not dead.is_set():
+                    end.write(octets)
+                    await end.drain()
+        end.close()
+
+    def go_dead(self) -> None:
+        """Every connection there is now says nothing any more; new ones work."""
+        for flow in self._flows:
+            flow.set()
+
+    async def close(self) -> None:
+        """Hang up everywhere."""
+        for end in self._ends:
+            end.close()
+            with contextlib.suppress(OSError):
+                await end.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def line_to(port: int) -> AsyncIterator[tuple[Line, int]]:
+    line = Line(port)
+    door = await asyncio.start_server(line.carry, "127.0.0.1", 0)
+    yield line, door.sockets[0].getsockname()[1]
+    door.close()
+    await line.close()
+
+
+async def test_connections_that_fall_silent_are_replaced(server: PostgresqlServer, url: str) -> None:
+    async with line_to(server.port) as (line, port):
+        engine, diary = ClusterEngine(url.replace(f":{server.port}/", f":{port}/"), CLOCK), Diary()
+        engine.job("write", diary.write)
+        async with running(engine):
+            await engine.defer("write", key="a", args={"word": "before"})
+            await diary.wait_for(1)
+            line.go_dead()
+            await asked_until_it_runs(engine, diary, "after")
+
+
+async def test_a_repeated_job_runs_once_a_tick_however_many_engines_there_are(url: str) -> None:
+    ticks: Counter[int] = Counter()
+
+    async def tick() -> None:
+        ticks[int(CLOCK.now().timestamp())] += 1
+
+    engines = [ClusterEngine(url, CLOCK) for _ in range(3)]
+    async with contextlib.AsyncExitStack() as stack:
+        for engine in engines:
+            engine.job("tick", tick)
+            engine.every(timedelta(seconds=2), "tick")
+            await stack.enter_async_context(running(engine))
+        async with asyncio.timeout(30):
+            while sum(ticks.values()) < 4:
+                await asyncio.sleep(0.05)
+    # One every two seconds and not three: neighbours in time would be the same tick fired twice.
+    moments = sorted(ticks)
+    assert set(ticks.values()) == {1}
+    assert all(later - earlier >= 2 for earlier, later in itertools.pairwise(moments))
+
+
+async def test_a_job_of_a_worker_that_died_is_asked_for_anew(url: str) -> None:
+    database = Database(url)
+    engine, diary = ClusterEngine(url, CLOCK), Diary()
+    engine.job("write", diary.write)
+    await engine.defer("write", key="a", args={"word": "anew"})
+    async with database.write() as session:
+        connection = await session.connection()
+        await connection.execute(sa.text("SET LOCAL search_path = engine"))
+        await connection.execute(
+            sa.text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 minute')")
+        )
+        await connection.execute(
+            sa.text(
+                "UPDATE procrastinate_jobs SET status = 'doing',"
+                " worker_id = (SELECT max(id) FROM procrastinate_workers)"
+            )
+        )
+    # A twin that waits must not stand in the way.
+    await engine.defer("write", key="a", args={"word": "twin"}, at=CLOCK.now() + timedelta(hours=1))
+    async with running(engine):
+        await diary.wait_for(1)
+    await database.close()
+    assert diary.started == ["anew"]
+
+
+async def test_finished_jobs_leave_nothing_behind(url: str) -> None:
+    engine, diary = ClusterEngine(url, CLOCK), Diary()
+    engine.job("write", diary.write)
+    database = Database(url)
+    async with running(engine):
+        for number in range(10):
+            await engine.defer("write", key=f"a:{number}")
+        await diary.wait_for(10)
+    async with database.read() as session:
+        left = await session.scalar(
+            sa.text("SELECT count(*) FROM engine.procrastinate_jobs WHERE task_name = 'write'")
+        )
+    await database.close()
+    assert left == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0.1, "* * * * * */1"),
+        (5, "* * * * * */5"),
+        (60, "*/1 * * * *"),
+        (120, "*/2 * * * *"),
+        (3600, "0 */1 * * *"),
+        (86_400, "0 0 * * *"),
+    ],
+)
+def test_spans_are_written_as_cron(seconds: float, written: str) -> None:
+    assert _cron(timedelta(seconds=seconds)) == written
+
+
+def test_a_span_that_divides_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="divides neither"):
+        _cron(timedelta(seconds=7 * 60))
