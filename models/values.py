@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Self
 
 from models.states import BounceClass, Channel, EventKind, Fault, Permanence
 
@@ -13,11 +14,21 @@ class EmailMessage:
     `text` is text/plain, UTF-8, quoted-printable; `html` is text/html, 7-bit US-ASCII (characters
     beyond ASCII as character references). Lines end in CRLF and none is longer than 998 octets
     (RFC 5322 section 2.1.1). `subject` is one clean line of text, not yet encoded.
+
+    `proven`: whoever wrote the parts vouches for that, and that no line of them begins with a dot and that
+    they are in DKIM's relaxed canonical form (RFC 6376 section 3.4.4), so nobody needs to look at 45 kB
+    again. A copy made by `dataclasses.replace` is not proven.
     """
 
     subject: str
     text: bytes
     html: bytes
+    proven: bool = field(default=False, init=False, compare=False)
+
+    def vouched(self) -> Self:
+        """This very message, proven from now on."""
+        object.__setattr__(self, "proven", True)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +44,21 @@ Message = EmailMessage | SmsMessage
 
 @dataclass(frozen=True, slots=True)
 class EmailEnvelope:
-    """One e-mail ready for the wire: signed `data` with CRLF line ends, not yet dot-stuffed."""
+    """One e-mail ready for the wire: signed `data` with CRLF line ends, not yet dot-stuffed.
+
+    `proven`: whoever built it vouches that it can be said in SMTP as it is: 7-bit, every line ended by CRLF,
+    none begun by a dot, and addresses that end no command. A copy is not proven.
+    """
 
     return_path: str
     recipient: str
     data: bytes
+    proven: bool = field(default=False, init=False, compare=False)
+
+    def vouched(self) -> Self:
+        """This very envelope, proven from now on."""
+        object.__setattr__(self, "proven", True)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

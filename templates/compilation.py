@@ -9,32 +9,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 from models.errors import TemplateError
 from models.values import EmailMessage
-from templates.language import Part, compile_part, fields_of, parse
+from templates.language import fields_of, parse
 from templates.links import CLICK_FIELD, UNSUBSCRIBE_FIELD, number_links, target_fields
 from templates.mjml import to_html
-from templates.personalise import (
-    Slots,
-    as_ready_html,
-    as_ready_text,
-    html_sandbox,
-    line_sandbox,
-    text_sandbox,
-)
+from templates.parts import HtmlPart, TextPart, compile_html, compile_text
+from templates.personalise import Slots, clean, line_sandbox, write_html
 from templates.plaintext import to_text
+from templates.segments import Segments, compile_segments, cut
 from templates.source import MARK, Protected, normalise, protect
-from templates.transfer import LINE_OCTETS, encode_html, encode_text, longest_line, rewrap
+from templates.transfer import encode_html, encode_text, quote_value
 
 TEMPLATE_LENGTH = 400_000
 LINE_LENGTH = 1000
 _GIVEN = frozenset({UNSUBSCRIBE_FIELD})
 _BODY_TAG = re.compile(r"<body\b[^>]*>")
-_DOUBLE_BLANK = re.compile("  ")
 _BLANKS = re.compile(" +")
-_BLANK_LINES = re.compile(r"(?<!=)(?:\r\n){3,}")
 # Keeps the beginning of the mail out of the preview line of the inbox.
 _PREHEADER_PADDING = "&#8199;&#847; " * 60
 _PREHEADER_STYLE = (
@@ -69,10 +61,9 @@ class CompiledEmail:
     links: tuple[str, ...]
     fields: frozenset[str]
     _slots: Slots
-    _subject: Part
-    _html: Part
-    _text: Part
-    _short_lines: bool
+    _subject: Segments
+    _html: HtmlPart
+    _text: TextPart
 
     def missing(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """The fields that would be shown blank to this person, without a declared fallback.
@@ -88,27 +79,16 @@ class CompiledEmail:
         but for pathological values. Raises MissingValueError when `missing(values)` names any field.
         """
         filled = self._slots.ready(values)
-        addresses = {CLICK_FIELD: click_base, UNSUBSCRIBE_FIELD: unsubscribe_url}
-        return EmailMessage(
-            subject=_BLANKS.sub(" ", self._subject.render({**filled, **addresses})).strip(" "),
-            text=self._render_text(filled | {name: as_ready_text(url) for name, url in addresses.items()}),
-            html=self._render_html(filled | {name: as_ready_html(url) for name, url in addresses.items()}),
+        given = filled | {CLICK_FIELD: clean(click_base), UNSUBSCRIBE_FIELD: clean(unsubscribe_url)}
+        subject = "".join(self._subject.fill(given, given))
+        html, html_proven = self._html.render(
+            {name: write_html(given[name]) for name in self._html.slots}, given
         )
-
-    def _render_html(self, filled: Mapping[str, Any]) -> bytes:
-        html = self._html.render(filled)
-        if _DOUBLE_BLANK.search(html):
-            html = _BLANKS.sub(" ", html)
-        if not self._short_lines and longest_line(html) > LINE_OCTETS:
-            html = rewrap(html)
-        return f"{html}\r\n".encode("ascii")
-
-    def _render_text(self, filled: Mapping[str, Any]) -> bytes:
-        # What a false condition leaves behind: blank lines, and a soft break at the very end.
-        text = self._text.render(filled)
-        if "\r\n\r\n\r\n" in text:
-            text = _BLANK_LINES.sub("\r\n\r\n", text)
-        return (text.rstrip("=\r\n") + "\r\n").encode("ascii")
+        text, text_proven = self._text.render(
+            {name: quote_value(given[name]) for name in self._text.slots}, given
+        )
+        message = EmailMessage(subject=_BLANKS.sub(" ", subject).strip(" "), text=text, html=html)
+        return message.vouched() if html_proven and text_proven else message
 
 
 def compile_email(
@@ -132,18 +112,18 @@ def compile_email(
         raise TemplateError(f"{CLICK_FIELD} is a reserved name.", "Write the address of the link itself.")
     numbered, links = number_links(html)
     _check_targets(links, slots.fields | _GIVEN)
-    encoded = encode_html(numbered)
+    # A field with an empty fallback may be empty, which only code can be trusted with.
+    plain = (slots.fields | _GIVEN | {CLICK_FIELD}) - {
+        name for name, text in slots.fallbacks.items() if not text
+    }
+    marked = protect(subject)
     return CompiledEmail(
         links=links,
         fields=slots.fields,
         _slots=slots,
-        _subject=compile_part(line_sandbox(), subject),
-        _html=compile_part(html_sandbox(), html.restore(encoded.text)),
-        _text=compile_part(
-            text_sandbox(), html.restore(encode_text(to_text(numbered, _COLONS.get(language, ": "))))
-        ),
-        # A loop may repeat a piece without a place to end a line.
-        _short_lines=encoded.short and "{% for" not in html.restore(encoded.text),
+        _subject=compile_segments(line_sandbox(), cut(marked, marked.text, plain)),
+        _html=compile_html(html, encode_html(numbered), plain),
+        _text=compile_text(html, encode_text(to_text(numbered, _COLONS.get(language, ": "))), plain),
     )
 
 

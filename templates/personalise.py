@@ -23,6 +23,10 @@ VALUE_LENGTH = 200
 WORD_OCTETS = 320
 """Octets a run without blanks may take as HTML; what comes after is cut."""
 
+PLAINLY_SHORT = 36
+"""Printable characters of which fewer never take more than WORD_OCTETS: a reference has nine at most."""
+LINE_OF_VALUE = WORD_OCTETS + len("&#46;") - len(".")
+
 # Blanks and controls that end lines or hide; no-break blanks are characters people mean.
 _BLANK = r"\x00-\x20\x7f-\x9f\u2028\u2029"
 _BLANKS = re.compile(f"[{_BLANK}]+")
@@ -35,7 +39,7 @@ _BROKEN = re.compile(
 # Marks that turn the writing direction round: made for hiding what an address or a name really says.
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
 _UNCLEAN = re.compile(
-    rf"[\x00-\x1f\x7f-\x9f\u2028\u2029]|  |^ | $|{_BROKEN.pattern}|{_DIRECTION.pattern}|[^ ]{{36}}"
+    rf"[\x00-\x1f\x7f-\x9f\u2028\u2029]|  |^ | $|{_BROKEN.pattern}|{_DIRECTION.pattern}|[^ ]{{33}}"
 )
 _NEEDS_ESCAPE = re.compile(r"[&<>\"']")
 
@@ -57,6 +61,8 @@ def clean(value: str) -> str:
 
     Composed (NFC). Cleaning twice changes nothing.
     """
+    if _is_plainly_clean(value):
+        return value
     if len(value) <= VALUE_LENGTH and not _UNCLEAN.search(value) and unicodedata.is_normalized("NFC", value):
         return value
     value = _BROKEN.sub("\ufffd", _DIRECTION.sub("", value[: VALUE_LENGTH * 8]))
@@ -64,6 +70,19 @@ def clean(value: str) -> str:
     # Composing may move marks across a cut: compose again after cutting.
     cut = " ".join(_cap(word) for word in words if word)[:VALUE_LENGTH]
     return unicodedata.normalize("NFC", cut).strip(" ")
+
+
+def _is_plainly_clean(value: str) -> bool:
+    """Whether a value is clean without looking closely, as nearly every name is; empty ones included."""
+    # Printable: no controls, no other blanks, no surrogates, noncharacters or direction marks.
+    return (
+        len(value) < PLAINLY_SHORT
+        and value.isprintable()
+        and "  " not in value
+        and not value.startswith(" ")
+        and not value.endswith(" ")
+        and (value.isascii() or unicodedata.is_normalized("NFC", value))
+    )
 
 
 def _cap(word: str) -> str:
@@ -100,18 +119,21 @@ def as_html(value: Any) -> Markup:
     """A value in HTML, in text or in a quoted attribute: escaped, ASCII, its lines kept short."""
     if type(value) is Encoded:
         return value
-    encoded = _as_references(as_line(value))
-    if len(encoded) > WORD_OCTETS:
-        encoded = _fold(encoded)
-    return Markup(encoded)  # noqa: S704 - every sign HTML knows has just been escaped
+    return Markup(write_html(as_line(value)))  # noqa: S704 - every sign HTML knows has just been escaped
+
+
+def write_html(value: str) -> str:
+    """A clean value in HTML: escaped, ASCII, lines of at most LINE_OF_VALUE octets, none begun by a dot."""
+    encoded = _as_references(value)
+    return encoded if len(encoded) <= WORD_OCTETS else _fold(encoded)
 
 
 def _fold(encoded: str) -> str:
-    """Line ends in place of some blanks, so that no line of a long value is longer than WORD_OCTETS."""
+    """Line ends in place of some blanks, so that no line of a long value is longer than LINE_OF_VALUE."""
     lines = [""]
     for word in encoded.split(" "):
-        if lines[-1] and len(lines[-1]) + len(word) >= WORD_OCTETS and not word.startswith("."):
-            lines.append(word)
+        if lines[-1] and len(lines[-1]) + len(word) >= WORD_OCTETS:
+            lines.append(f"&#46;{word[1:]}" if word.startswith(".") else word)
         else:
             lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
     return "\r\n".join(lines)

@@ -1,0 +1,169 @@
+"""The HTML and the text of a compiled e-mail, and the proof that what they render may go out as it is.
+
+Looking through 45 kB for two blanks in a row, a long line or a dot costs more than writing them. The text
+that is the same for everybody is looked through once, when it is compiled; values are short and cleaned;
+what code puts out is looked at each time. Whatever is not proven this way is mended, or checked, as a whole.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from templates.personalise import html_sandbox, text_sandbox
+from templates.segments import Kind, Piece, Segments, compile_segments, cut, give_blanks_to_code
+from templates.source import Protected
+from templates.transfer import LINE_OCTETS, EncodedHtml, longest_line, rewrap
+
+_BLANKS = re.compile(" +")
+_BLANK_LINES = re.compile(r"\r\n\r\n\r\n(?:\r\n)*")
+_CRLF = "\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlPart:
+    """The HTML part: 7-bit, lines of at most 998 octets, DKIM's relaxed canonical form."""
+
+    _segments: Segments
+    _proven: bool
+    _loops: frozenset[int]
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The fields whose values `render` wants encoded."""
+        return tuple(name for name, _ in self._segments.slots)
+
+    def render(self, encoded: Mapping[str, str], values: Mapping[str, Any]) -> tuple[bytes, bool]:
+        """The part for one person, and whether it is proven (`EmailMessage.proven`)."""
+        pieces = self._segments.fill(encoded, values)
+        proven = self._proven
+        for place in self._segments.code_places:
+            if "  " in pieces[place]:
+                pieces[place] = _BLANKS.sub(" ", pieces[place])
+            proven = proven and _is_harmless(pieces[place])
+            if place in self._loops:
+                proven = proven and _line_through(pieces, place) <= LINE_OCTETS
+        html = "".join(pieces)
+        return (html if proven else _mend(html)).encode("ascii"), proven
+
+
+def compile_html(source: Protected, encoded: EncodedHtml, plain: Collection[str]) -> HtmlPart:
+    """The part from protected HTML in its transfer encoding; `plain` are fields that are never empty."""
+    pieces = give_blanks_to_code([*cut(source, encoded.text, plain), Piece(Kind.TEXT, _CRLF)])
+    return HtmlPart(
+        _segments=compile_segments(html_sandbox(), pieces),
+        _proven=encoded.short and _is_straight(pieces),
+        _loops=frozenset(place for place, piece in enumerate(pieces) if piece.repeats),
+    )
+
+
+def _is_straight(pieces: Sequence[Piece]) -> bool:
+    """Whether clean values in the slots, and harmless outputs of code, make lines that nobody need check."""
+    stood_in = "".join(piece.text if piece.kind is Kind.TEXT else "x" for piece in pieces)
+    seams = all(
+        not (text.text.endswith(_CRLF) if text is one else text.text.startswith(_CRLF))
+        for one, other in pairwise(pieces)
+        if (one.kind is Kind.TEXT) != (other.kind is Kind.TEXT)
+        for text in (one if one.kind is Kind.TEXT else other,)
+    )
+    return seams and stood_in.isascii() and "\t" not in stood_in and _is_harmless(stood_in)
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether text adds no blank before a line end, no dot after one, and no line end that is not CRLF."""
+    return (
+        "  " not in text
+        and " \r\n" not in text
+        and "\r\n." not in text
+        and not text.startswith(".")
+        and text.count("\n") == text.count("\r") == text.count(_CRLF)
+    )
+
+
+def _line_through(pieces: Sequence[str], place: int) -> int:
+    """Octets of the longest line that the piece at `place` has a part in."""
+    before = after = 0
+    for piece in reversed(pieces[:place]):
+        end = piece.rfind("\n")
+        before += len(piece) - end - 1
+        if end >= 0:
+            break
+    for piece in pieces[place + 1 :]:
+        end = piece.find("\r")
+        after += len(piece) if end < 0 else end
+        if end >= 0:
+            break
+    first, *others = pieces[place].split(_CRLF)
+    if not others:
+        return before + len(first) + after
+    return max(before + len(first), len(others[-1]) + after, *map(len, others))
+
+
+def _mend(html: str) -> str:
+    """The HTML with every line within its limit and canonical, whatever that does to its looks."""
+    html = _BLANKS.sub(" ", html.removesuffix(_CRLF))
+    if longest_line(html) > LINE_OCTETS:
+        html = rewrap(html)
+    return html + _CRLF
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """The text part: quoted-printable, DKIM's relaxed canonical form, no line begun by a dot."""
+
+    _segments: Segments
+    _proven: bool
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The fields whose values `render` wants encoded."""
+        return tuple(name for name, _ in self._segments.slots)
+
+    def render(self, encoded: Mapping[str, str], values: Mapping[str, Any]) -> tuple[bytes, bool]:
+        """The part for one person, and whether it is proven (`EmailMessage.proven`)."""
+        pieces = self._segments.fill(encoded, values)
+        proven = self._proven and all(
+            _is_a_line_of_its_own(pieces[place]) for place in self._segments.code_places
+        )
+        text = "".join(pieces)
+        # What a false condition leaves behind: blank lines, and a soft break at the very end.
+        if "\r\n\r\n\r\n" in text:
+            text = _BLANK_LINES.sub(_one_blank_line, text)
+        return (text.rstrip("=\r\n ") + _CRLF).encode("ascii"), proven
+
+
+def _one_blank_line(found: re.Match[str]) -> str:
+    """One blank line instead of several; a soft break before them ends no line of the text."""
+    if found.string.startswith("=", found.start() - 1):
+        return found[0][: 3 * len(_CRLF)]
+    return _CRLF * 2
+
+
+def compile_text(source: Protected, encoded: str, plain: Collection[str]) -> TextPart:
+    """The part from protected text in quoted-printable; `plain` are fields that are never empty."""
+    pieces = cut(source, encoded, plain)
+    return TextPart(
+        _segments=compile_segments(text_sandbox(), pieces),
+        _proven=all(_stands_alone(pieces)),
+    )
+
+
+def _stands_alone(pieces: Sequence[Piece]) -> Iterator[bool]:
+    """For each piece of text whether it leaves the line at its beginning, and the next one may end it."""
+    for index, piece in enumerate(pieces):
+        if piece.kind is Kind.TEXT:
+            yield (
+                piece.text.isascii() and _is_harmless(piece.text) and longest_line(piece.text) <= LINE_OCTETS
+            )
+            yield index == len(pieces) - 1 or piece.text.endswith(_CRLF)
+        elif piece.kind is Kind.SLOT:
+            following = pieces[index + 1].text if index + 1 < len(pieces) else ""
+            yield following.startswith((_CRLF, "=\r\n"))
+
+
+def _is_a_line_of_its_own(output: str) -> bool:
+    """Whether what code put out changes nothing about the lines around it."""
+    return not output or (
+        output.endswith(_CRLF) and _is_harmless(output) and longest_line(output) <= LINE_OCTETS
+    )
