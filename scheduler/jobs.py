@@ -1,7 +1,8 @@
 """The list of jobs, and the conductor that keeps them going.
 
 `launch` freezes a campaign's audience, `drain` empties a lane, `poll_seeds` looks into the seed
-mailboxes, `sweep` finds by the rows whatever is due and was not asked for.
+mailboxes, `warm` steps the warm-up plans whose day is over, `sweep` finds by the rows whatever is due and
+was not asked for.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from scheduler.expansion import launch
 from scheduler.late import may_start
 from scheduler.presence import Presence, draw_worker_id
 from scheduler.upkeep import finish_if_done, take_back, tell_problems
+from scheduler.warming import complete_plans, step_plans
 from sender import Transport
 from store import Database, campaigns, deliveries
 from store.deliveries import Lane
@@ -40,6 +42,7 @@ class ConductorOptions:
     public_url: str
     dispatch: DispatchOptions = field(default_factory=DispatchOptions)
     sweep_every: timedelta = timedelta(seconds=1)
+    warm_every: timedelta = timedelta(minutes=10)
     poll_seeds_every: timedelta = timedelta(minutes=2)
     poll_seeds: Callable[[], Awaitable[None]] | None = None
     alone: bool = False
@@ -82,6 +85,8 @@ class Conductor:
         self._engine.job("drain", self._drain)
         self._engine.job("sweep", self._sweep)
         self._engine.every(options.sweep_every, "sweep")
+        self._engine.job("warm", self._warm)
+        self._engine.every(options.warm_every, "warm")
         if options.poll_seeds is not None:
             self._engine.job("poll_seeds", self._poll_seeds)
             self._engine.every(options.poll_seeds_every, "poll_seeds")
@@ -132,6 +137,7 @@ class Conductor:
                 return  # put off since this job was asked for
             if not await may_start(self._database, campaign, now):
                 return  # too late for it: skipped, or somebody is asked
+            await complete_plans(self._database, self._clock, zone=self._options.dispatch.zone)
             await launch(self._database, campaign_id, now, language=self._options.dispatch.language)
             await self._engine.defer("sweep", key="sweep:now")
 
@@ -140,6 +146,10 @@ class Conductor:
     async def _drain(self, identity_id: int, provider: str) -> None:
         lane = Lane(identity_id, provider)
         await self._alone(f"drain:{identity_id}:{provider}", self._dispatcher.drain(lane))
+
+    async def _warm(self) -> None:
+        stepping = step_plans(self._database, self._clock, zone=self._options.dispatch.zone)
+        await self._alone("warm", stepping)
 
     async def _poll_seeds(self) -> None:
         if self._options.poll_seeds is not None:
@@ -175,7 +185,7 @@ class Conductor:
         if more:
             await self._engine.defer("sweep", key="sweep:now")
 
-    async def _alone(self, key: str, work: Awaitable[None]) -> None:
+    async def _alone(self, key: str, work: Awaitable[object]) -> None:
         """Do `work` unless the same is under way; a second wish is the sweep's to renew."""
         if key in self._busy:
             if asyncio.iscoroutine(work):
