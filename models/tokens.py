@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 from enum import StrEnum
+from typing import NamedTuple
 
 from models.keyring import Keyring
 
@@ -27,17 +28,39 @@ class TokenPurpose(StrEnum):
     MESSAGE = "message"
 
 
+class DeliveryTokens(NamedTuple):
+    """All tokens of one delivery."""
+
+    bounce: str
+    visit: str
+    leave: str
+    message: str
+
+
 class Tokens:
-    """Makes and reads the tokens of one installation."""
+    """Makes and reads the tokens of one installation; from any number of threads at once."""
 
     def __init__(self, keyring: Keyring) -> None:
         """The keys are derived once, here."""
-        self._keys = {purpose: keyring.key(f"token/{purpose}") for purpose in TokenPurpose}
+        self._macs = {purpose: _Mac(keyring.key(f"token/{purpose}")) for purpose in TokenPurpose}
+        self._in_order = [self._macs[TokenPurpose(name)] for name in DeliveryTokens._fields]
 
     def make(self, purpose: TokenPurpose, delivery_id: int) -> str:
         """Twenty-four characters of a-z and 2-7."""
         number = delivery_id.to_bytes(ID_BYTES, "big")
-        return base64.b32encode(number + self._mac(purpose, number)).decode().lower()
+        return _write(number[:5]) + _write_rest(number[5:] + self._macs[purpose].of(number))
+
+    def make_all(self, delivery_id: int) -> DeliveryTokens:
+        """The tokens of every purpose, as `make` makes them."""
+        number = delivery_id.to_bytes(ID_BYTES, "big")
+        begin, end = _write(number[:5]), number[5:]
+        bounce, visit, leave, message = self._in_order
+        return DeliveryTokens(
+            begin + _write_rest(end + bounce.of(number)),
+            begin + _write_rest(end + visit.of(number)),
+            begin + _write_rest(end + leave.of(number)),
+            begin + _write_rest(end + message.of(number)),
+        )
 
     def read(self, purpose: TokenPurpose, token: str) -> int | None:
         """The delivery's number, or None for anything that this installation did not sign for `purpose`."""
@@ -48,9 +71,42 @@ class Tokens:
         except ValueError:
             return None
         number, mac = raw[:ID_BYTES], raw[ID_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(purpose, number)):
+        if not hmac.compare_digest(mac, self._macs[purpose].of(number)):
             return None
         return int.from_bytes(number, "big")
 
-    def _mac(self, purpose: TokenPurpose, number: bytes) -> bytes:
-        return hmac.digest(self._keys[purpose], number, hashlib.sha256)[:MAC_BYTES]
+
+class _Mac:
+    """HMAC-SHA-256 (RFC 2104) with the key's two blocks hashed beforehand: a third of the time."""
+
+    def __init__(self, key: bytes) -> None:
+        padded = key.ljust(hashlib.sha256().block_size, b"\0")
+        self._inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in padded))
+        self._outer = hashlib.sha256(bytes(octet ^ 0x5C for octet in padded))
+
+    def of(self, number: bytes) -> bytes:
+        """The first MAC_BYTES of the code."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(number)
+        outer.update(inner.digest())
+        return outer.digest()[:MAC_BYTES]
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = tuple(one + other for one in _LETTERS for other in _LETTERS)
+
+
+def _write(raw: bytes) -> str:
+    """Five octets in base32 (RFC 4648 section 6), lower case; `base64.b32encode` takes twice as long."""
+    bits = int.from_bytes(raw, "big")
+    return _PAIRS[bits >> 30] + _PAIRS[bits >> 20 & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits & 1023]
+
+
+def _write_rest(raw: bytes) -> str:
+    """Ten octets; the same again, but for the time of two calls."""
+    pairs = _PAIRS
+    one, two = int.from_bytes(raw[:5], "big"), int.from_bytes(raw[5:], "big")
+    return (
+        f"{pairs[one >> 30]}{pairs[one >> 20 & 1023]}{pairs[one >> 10 & 1023]}{pairs[one & 1023]}"
+        f"{pairs[two >> 30]}{pairs[two >> 20 & 1023]}{pairs[two >> 10 & 1023]}{pairs[two & 1023]}"
+    )
