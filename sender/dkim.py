@@ -85,14 +85,25 @@ class Signer:
         Every field is signed; no name may occur twice. `body` has CRLF line ends. No `l=`: it would let
         anybody add text to a signed message.
         """
+        names, canonical = _canonicalise_fields(fields)
+        return self.sign_written(
+            names, canonical, body, at=int(at.timestamp()), is_canonical=is_canonical(body)
+        )
+
+    def sign_written(
+        self, names: tuple[bytes, ...], canonical: bytes, body: bytes, *, at: int, is_canonical: bool
+    ) -> bytes:
+        """The same for fields already in relaxed form (RFC 6376 section 3.4.2), a line each.
+
+        `names` are theirs, lower case; `at` is in seconds since 1970. `is_canonical`: so is the body.
+        """
         if not self._keys:
             return b""
-        digest = hashlib.sha256(body if is_canonical(body) else canonicalise_body(body)).digest()
+        digest = hashlib.sha256(body if is_canonical else canonicalise_body(body)).digest()
         body_hash = binascii.b2a_base64(digest, newline=False)
-        names, canonical = _canonicalise_fields(fields)
-        listed = _list_names(names)
-        moment = b"%d" % int(at.timestamp())
-        return b"".join(key.sign(canonical, listed, body_hash, moment) for key in self._keys)
+        listed, unfolded = _list_names(names)
+        moment = b"%d" % at
+        return b"".join([key.sign(canonical, listed, unfolded, body_hash, moment) for key in self._keys])
 
 
 class _LoadedKey:
@@ -102,15 +113,23 @@ class _LoadedKey:
         self._opening = (
             f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={key.domain};\r\n s={key.selector}; t=".encode()
         )
+        self._unfolded = unfold(self._opening)
         self._make = _signing_function(key)
 
-    def sign(self, canonical: bytes, listed: bytes, body_hash: bytes, moment: bytes) -> bytes:
-        unsigned = b"%b%b;\r\n h=%b;\r\n bh=%b;\r\n b=" % (self._opening, moment, listed, body_hash)
+    def sign(
+        self, canonical: bytes, listed: bytes, unfolded: bytes, body_hash: bytes, moment: bytes
+    ) -> bytes:
         # RFC 6376 section 3.7: this header comes last, with an empty b= and no CRLF.
-        signature = self._make(canonical + b"dkim-signature:" + _unfold(unsigned))
+        signature = self._make(
+            b"%bdkim-signature:%b%b; h=%b; bh=%b; b="
+            % (canonical, self._unfolded, moment, unfolded, body_hash)
+        )
         text = binascii.b2a_base64(signature, newline=False)
         lines = [text[start : start + _BASE64_LINE] for start in range(0, len(text), _BASE64_LINE)]
-        return b"DKIM-Signature: %b%b\r\n" % (unsigned, b"\r\n ".join(lines))
+        return b"DKIM-Signature: %b%b;\r\n h=%b;\r\n bh=%b;\r\n b=%b\r\n" % (
+            *(self._opening, moment, listed, body_hash),
+            b"\r\n ".join(lines),
+        )
 
 
 def make_key(algorithm: DkimAlgorithm) -> NewKey:
@@ -198,17 +217,18 @@ def canonicalise_body(body: bytes) -> bytes:
 def _canonicalise_fields(fields: Sequence[Field]) -> tuple[tuple[bytes, ...], bytes]:
     """The names, lower case, in order, and all fields in relaxed form (RFC 6376 section 3.4.2)."""
     names = tuple(name.lower() for name, _ in fields)
-    lines = [b"%b:%b\r\n" % (name, _unfold(value)) for name, (_, value) in zip(names, fields, strict=True)]
+    lines = [b"%b:%b\r\n" % (name, unfold(value)) for name, (_, value) in zip(names, fields, strict=True)]
     return names, b"".join(lines)
 
 
-def _unfold(value: bytes) -> bytes:
+def unfold(value: bytes) -> bytes:
+    """A header's value in relaxed form (RFC 6376 section 3.4.2)."""
     return b" ".join(value.split())
 
 
 @lru_cache(maxsize=64)
-def _list_names(names: tuple[bytes, ...]) -> bytes:
-    """The value of `h=`, folded; a name that is not there (any more) counts as empty (RFC 6376 5.4.2)."""
+def _list_names(names: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+    """The value of `h=`, folded and not; a name that is not there counts as empty (RFC 6376 5.4.2)."""
     if len(set(names)) != len(names):
         raise ValueError("A header that occurs twice cannot be signed once.")
     lines: list[bytes] = [b""]
@@ -216,7 +236,8 @@ def _list_names(names: tuple[bytes, ...]) -> bytes:
         if lines[-1] and len(lines[-1]) + len(name) > _WORDS_A_LINE:
             lines.append(b"")
         lines[-1] += name + b":"
-    return b"\r\n ".join(lines).removesuffix(b":")
+    folded = b"\r\n ".join(lines).removesuffix(b":")
+    return folded, unfold(folded)
 
 
 def _signing_function(key: SigningKey) -> Callable[[bytes], bytes]:

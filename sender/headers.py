@@ -17,6 +17,8 @@ MAX_LINE_OCTETS = 998
 ENCODED_LINE_OCTETS = 76
 """RFC 2047 section 2: what a line with an encoded word must not exceed; the word itself, 75."""
 MAX_TEXT_CHARACTERS = 2000
+MAX_LOCAL_PART = 64
+"""RFC 5321 section 4.5.3.1.1."""
 
 _FRAME = len("=?utf-8?q?") + len("?=")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -81,7 +83,6 @@ def write_structured(name: str, value: str) -> bytes:
     return fold(value, offset=len(name) + 2)
 
 
-@lru_cache(maxsize=4096)
 def write_address(address: str) -> str:
     """The address in ASCII, its domain in A-labels.
 
@@ -89,7 +90,7 @@ def write_address(address: str) -> str:
     Tocsin does not use, or cannot stand in a header or an SMTP command.
     """
     local, at, domain = address.rpartition("@")
-    if not at or len(local) > 64 or not _LOCAL.match(local):
+    if not at or len(local) > MAX_LOCAL_PART or not _LOCAL.match(local):
         if not local.isascii():
             raise MessageError(
                 f"The address {address!r} has letters beyond ASCII before its @.",
@@ -99,6 +100,7 @@ def write_address(address: str) -> str:
     return f"{local}@{write_domain(domain)}"
 
 
+@lru_cache(maxsize=4096)
 def write_domain(domain: str) -> str:
     """The domain in ASCII, its international labels as A-labels (RFC 5890); else MessageError."""
     if domain.isascii():

@@ -4,7 +4,10 @@
 transfer encoding, and what a sender's messages have in common is written once.
 """
 
+import binascii
 import hashlib
+import math
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -13,7 +16,7 @@ from functools import lru_cache
 from models.errors import NaiveDatetimeError
 from models.identity import EmailSender
 from models.values import EmailEnvelope, EmailMessage
-from sender.dkim import Field, Signer
+from sender.dkim import Signer, is_canonical, unfold
 from sender.headers import (
     MAX_LINE_OCTETS,
     write_address,
@@ -35,18 +38,29 @@ _OWN_FIELDS = frozenset(
 """What `headers` may not hold: the builder writes it, or nobody but a mail server may."""
 
 
+_DATE = (b"Date", b"date")
+_TO = (b"To", b"to")
+_SUBJECT = (b"Subject", b"subject")
+_MESSAGE_ID = (b"Message-ID", b"message-id")
+_MIME_VERSION = (b"MIME-Version", b"mime-version")
+_CONTENT_TYPE = (b"Content-Type", b"content-type")
+
+_Name = tuple[bytes, bytes]
+"""A header's name as it is written, and in lower case."""
+
+
 class EmailBuilder:
     """Writes the e-mails of one sender; may be called from several threads at once."""
 
     def __init__(self, sender: EmailSender) -> None:
         """MessageError or SigningKeyError when the sender itself cannot be written or sign."""
         self._signer = Signer(sender.signing_keys)
-        self._opening: list[Field] = [
-            (b"From", write_mailbox(sender.name, sender.from_email, offset=len("From: ")))
-        ]
+        opening = [((b"From", b"from"), write_mailbox(sender.name, sender.from_email, offset=len("From: ")))]
         if sender.reply_to is not None:
-            self._opening.append((b"Reply-To", write_address(sender.reply_to).encode()))
-        self._boundary = _make_boundary(sender.key)
+            opening.append(((b"Reply-To", b"reply-to"), write_address(sender.reply_to).encode()))
+        self._opening = opening
+        # Drawn anew each time, so that nobody can put the boundary of a mail to come into a value.
+        self._secret = secrets.token_bytes(16)
 
     def build(
         self,
@@ -64,39 +78,55 @@ class EmailBuilder:
         `return_path` "" for none. `headers` are further fields, printable ASCII, each name once and none
         of those the builder writes; they are signed too. MessageError when anything would not survive
         the way: a line break in a value, an address that needs SMTPUTF8, a line of over 998 octets.
+        A message that is not proven is looked through; the envelope of one that is, is proven too.
         """
-        _check_part("text", message.text)
-        _check_part("HTML", message.html)
+        if not message.proven:
+            _check_part("text", message.text)
+            _check_part("HTML", message.html)
         to = write_address(recipient)
-        boundary = self._boundary_for(message)
+        sent_from = write_address(return_path) if return_path else ""
+        moment = _to_second(date)
+        identifier = _write_message_id(message_id)
+        boundary = self._boundary_for(message, identifier)
+        given = _known_names(tuple([name for name, _ in headers]))
         fields = [
             *self._opening,
-            (b"To", to.encode()),
-            (b"Subject", write_text(message.subject, offset=len("Subject: "))),
-            (b"Date", _write_date(_to_utc_second(date))),
-            (b"Message-ID", _write_message_id(message_id)),
-            (b"MIME-Version", b"1.0"),
-            (b"Content-Type", b'multipart/alternative;\r\n boundary="%b"' % boundary),
-            *_write_given(headers),
+            (_TO, to.encode()),
+            (_SUBJECT, write_text(message.subject, offset=len("Subject: "))),
+            (_DATE, _write_date(moment)),
+            (_MESSAGE_ID, identifier),
+            (_MIME_VERSION, b"1.0"),
+            (_CONTENT_TYPE, b'multipart/alternative;\r\n boundary="%b"' % boundary),
+            *[(name, write_structured(*header)) for name, header in zip(given, headers, strict=True)],
         ]
         body = _write_body(message, boundary)
-        head = b"".join([b"%b: %b\r\n" % field for field in fields])
-        data = b"%b%b\r\n%b" % (self._signer.sign(fields, body, date), head, body)
-        return EmailEnvelope(write_address(return_path) if return_path else "", to, data)
+        signatures = self._sign(fields, body, moment, is_canonical=message.proven or is_canonical(body))
+        head = b"".join([b"%b: %b\r\n" % (name[0], value) for name, value in fields])
+        envelope = EmailEnvelope(sent_from, to, b"".join((signatures, head, b"\r\n", body)))
+        return envelope.vouched() if message.proven else envelope
 
-    def _boundary_for(self, message: EmailMessage) -> bytes:
-        """The sender's boundary; another one for a message that happens, or was made, to contain it."""
-        boundary = self._boundary
-        attempt = 0
+    def _sign(
+        self, fields: list[tuple[_Name, bytes]], body: bytes, moment: int, *, is_canonical: bool
+    ) -> bytes:
+        lines = [
+            b"%b:%b\r\n" % (name[1], unfold(value) if b"\n" in value else value) for name, value in fields
+        ]
+        names = tuple([name[1] for name, _ in fields])
+        return self._signer.sign_written(names, b"".join(lines), body, at=moment, is_canonical=is_canonical)
+
+    def _boundary_for(self, message: EmailMessage, identifier: bytes) -> bytes:
+        """A boundary that nobody can have foreseen; another one if the message contains it all the same."""
+        boundary = _make_boundary(self._secret + identifier)
+        if message.proven:
+            return boundary
         while boundary in message.html or boundary in message.text:
-            attempt += 1
-            boundary = _make_boundary(f"{attempt} {boundary.decode()}")
+            boundary = _make_boundary(self._secret + boundary)
         return boundary
 
 
-def _make_boundary(seed: str) -> bytes:
-    """Quoted-printable cannot contain it (`=_` is no escape), so it need hardly ever be replaced."""
-    return b"=_%b" % hashlib.sha256(seed.encode()).hexdigest()[:24].encode()
+def _make_boundary(seed: bytes) -> bytes:
+    """Quoted-printable cannot contain it: `=_` is no escape."""
+    return b"=_%b" % binascii.b2a_hex(hashlib.sha256(seed).digest()[:12])
 
 
 def _write_body(message: EmailMessage, boundary: bytes) -> bytes:
@@ -122,28 +152,32 @@ def _check_part(name: str, part: bytes) -> None:
         raise MessageError(f"The {name} part has a line of more than {MAX_LINE_OCTETS} octets.")
 
 
-def _write_given(headers: Sequence[tuple[str, str]]) -> list[Field]:
+@lru_cache(maxsize=64)
+def _known_names(names: tuple[str, ...]) -> tuple[_Name, ...]:
+    """The names of the caller's headers, written; MessageError for one twice, or not the caller's to set."""
     seen = set(_OWN_FIELDS)
-    fields: list[Field] = []
-    for name, value in headers:
+    written: list[_Name] = []
+    for name in names:
         folded = name.lower()
         if folded in seen:
             raise MessageError(f"The header {name} would stand twice, or is not the caller's to set.")
         seen.add(folded)
-        fields.append((write_field_name(name), write_structured(name, value)))
-    return fields
+        wire = write_field_name(name)
+        written.append((wire, wire.lower()))
+    return tuple(written)
 
 
 def _write_message_id(message_id: str) -> bytes:
     return f"<{write_address(message_id.removeprefix('<').removesuffix('>'))}>".encode()
 
 
-def _to_utc_second(date: datetime) -> datetime:
+def _to_second(date: datetime) -> int:
+    """Seconds since 1970, what comes after them cut off."""
     if date.tzinfo is None:
         raise NaiveDatetimeError(date)
-    return date.astimezone(UTC).replace(microsecond=0)
+    return math.floor(date.timestamp())
 
 
 @lru_cache(maxsize=16)
-def _write_date(date: datetime) -> bytes:
-    return format_datetime(date).encode()
+def _write_date(moment: int) -> bytes:
+    return format_datetime(datetime.fromtimestamp(moment, UTC)).encode()
