@@ -1,14 +1,19 @@
 """The processes that send: who works, since when, when each was last heard of, and for which database."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from models.columns import moment
+from models.columns import document, moment
 
 
 class Worker(SQLModel, table=True):
-    """One sending process. `id` begins every claim token it gives out; `seen_at` is its heartbeat."""
+    """One sending process. `id` begins every claim token it gives out; `seen_at` is its heartbeat.
+
+    `obstacles`: what kept identities from sending when this worker last tried, each [identity, channel,
+    sentence or nothing, moment].
+    """
 
     __tablename__ = "worker"
 
@@ -20,6 +25,7 @@ class Worker(SQLModel, table=True):
     started_at: datetime = moment()
     seen_at: datetime = moment(index=True)
     stopped_at: datetime | None = moment(nullable=True)
+    obstacles: list[list[Any]] = document([])
 
 
 class Turn(SQLModel, table=True):

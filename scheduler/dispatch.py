@@ -52,6 +52,8 @@ NO_TRANSPORT = {
     Channel.EMAIL: "This installation sends no e-mail. Set TOCSIN_SMTP_URL and start again.",
     Channel.SMS: "This installation sends no text messages. Set TOCSIN_TWILIO_ACCOUNT_SID and start again.",
 }
+HELP_BELOW_US = 2_000
+"""A lane that may send at most one message in so many microseconds is one worker's work."""
 ON_THE_WIRE = 8
 """Messages of one lane handed over at a time: the most that a crash can leave uncertain in a lane."""
 
@@ -132,8 +134,11 @@ class Dispatcher:
         """Send nothing new: batches under way are handed back after what is on the wire is recorded."""
         self._stopping = True
 
-    async def drain(self, lane: Lane) -> None:
-        """Send everything that is due in a lane; what stands in the way is told in `obstacles`."""
+    async def drain(self, lane: Lane, *, helping: bool = False) -> None:
+        """Send everything that is due in a lane; what stands in the way is told in `obstacles`.
+
+        `helping`: another worker is at it already; stay only where one worker's strength is what limits it.
+        """
         channel = Channel.SMS if lane.provider == SMS else Channel.EMAIL
         desk: Desk | None = None
         stale_at = self._clock.now()
@@ -149,6 +154,8 @@ class Dispatcher:
                 self._outages.concern(way, lane.identity_id)
                 return
             permit = await self._pacer.permit(lane, desk.identity, channel, way)
+            if helping and any(limit.interval_us > HELP_BELOW_US for limit in permit.limits):
+                return
             # A provider that asked for a rest gets it: nothing is claimed, the sweep asks again.
             if permit.opens_at and permit.opens_at > self._clock.now() + self._options.patience:
                 return

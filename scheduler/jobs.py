@@ -2,17 +2,19 @@
 
 `launch` freezes a campaign's audience, `drain` empties a lane, `poll_seeds` looks into the seed
 mailboxes, `warm` steps the warm-up plans whose day is over, `sweep` finds by the rows whatever is due and
-was not asked for.
+was not asked for, `housekeeping` clears away what nobody needs any more.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from models.clock import Clock
+from models.errors import StoreError
 from models.keyring import Keyring
+from models.providers import SMS
 from models.states import CampaignState, Channel
 from models.tokens import Tokens
 from scheduler.content import Addresses
@@ -21,14 +23,22 @@ from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
 from scheduler.expansion import launch
 from scheduler.late import may_start
-from scheduler.presence import Presence, draw_worker_id
+from scheduler.obstacles import Obstacles, merge
+from scheduler.presence import Presence, Told, draw_worker_id
+from scheduler.rota import Rota
 from scheduler.upkeep import finish_if_done, take_back, tell_problems
 from scheduler.warming import complete_plans, step_plans
 from sender import Transport
-from store import Database, campaigns, deliveries
+from store import Database, campaigns, deliveries, gauges, turns, workers
 from store.deliveries import Lane
+from store.workers import HEARTBEAT
 
 log = logging.getLogger(__name__)
+
+A_LOT = 2000
+"""Due deliveries of a lane for which another worker comes to help."""
+FORGOTTEN = timedelta(days=7)
+"""How long a worker that ended stays in the registry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class ConductorOptions:
     poll_seeds: Callable[[], Awaitable[None]] | None = None
     alone: bool = False
     role: str = "worker"
+    housekeeping_every: timedelta = timedelta(hours=1)
 
 
 class Conductor:
@@ -69,8 +80,9 @@ class Conductor:
         self._clock = clock
         self._options = options
         self._engine = engine or EmbeddedEngine(clock)
-        self._busy: set[str] = set()
         self._presence = Presence(database, clock, worker_id or draw_worker_id(), role=options.role)
+        self._rota = Rota(database, clock, self._presence.worker_id, alone=options.alone)
+        self._obstacles = Obstacles()
         addresses = Addresses(tokens, options.public_url.rstrip("/"))
         self._dispatcher = Dispatcher(
             database,
@@ -87,6 +99,8 @@ class Conductor:
         self._engine.every(options.sweep_every, "sweep")
         self._engine.job("warm", self._warm)
         self._engine.every(options.warm_every, "warm")
+        self._engine.job("housekeeping", self._tidy)
+        self._engine.every(options.housekeeping_every, "housekeeping")
         if options.poll_seeds is not None:
             self._engine.job("poll_seeds", self._poll_seeds)
             self._engine.every(options.poll_seeds_every, "poll_seeds")
@@ -98,7 +112,7 @@ class Conductor:
                 await deliveries.end_leases(session, self._clock.now())
         await self._presence.beat()
         await self._refill()
-        beating = asyncio.create_task(self._presence.keep(), name="heartbeat")
+        beating = asyncio.create_task(self._keep_beating(), name="heartbeat")
         working = asyncio.create_task(self._engine.run(), name="engine")
         try:
             await asyncio.shield(working)
@@ -112,23 +126,42 @@ class Conductor:
 
     async def wake(self) -> None:
         """Look now: a campaign was scheduled, resumed or changed."""
-        await self._refill()
-        await self._engine.defer("sweep", key="sweep:now")
+        try:
+            await self._refill()
+            await self._engine.defer("sweep", key="sweep:now")
+        except StoreError as error:
+            # What was changed is in the rows, where the next sweep finds it.
+            log.warning("nobody woken", extra={"problem": error.problem})
+
+    async def _keep_beating(self) -> None:
+        """Be heard of, and tell what was met; an outage of the database is waited out."""
+        while True:
+            await asyncio.sleep(HEARTBEAT.total_seconds())
+            try:
+                await self._presence.beat(self._told())
+                await self._rota.tidy()
+            except StoreError as error:
+                log.warning("heartbeat not written", extra={"problem": error.problem})
+
+    def _told(self) -> list[Told]:
+        return self._obstacles.told(self._dispatcher.obstacles, self._clock.now())
 
     async def _refill(self) -> None:
         """Ask for the launch of every scheduled campaign at its moment: the rows are the schedule."""
         async with self._database.read() as session:
             scheduled = await campaigns.list_in_state(session, CampaignState.SCHEDULED)
         for campaign in scheduled:
-            await self._engine.defer(
-                "launch",
-                key=f"launch:{campaign.id}",
-                at=campaign.starts_at,
-                args={"campaign_id": campaign.id},
-            )
+            await self._ask_for_launch(campaign.id, at=campaign.starts_at)
+
+    async def _ask_for_launch(self, campaign_id: int, *, at: datetime | None = None) -> None:
+        await self._engine.defer(
+            "launch", key=f"launch:{campaign_id}", at=at, args={"campaign_id": campaign_id}
+        )
 
     async def _launch(self, campaign_id: int) -> None:
-        async def work() -> None:
+        async with self._rota.turn(f"launch:{campaign_id}") as mine:
+            if not mine:
+                return
             async with self._database.read() as session:
                 campaign = await campaigns.get_campaign(session, campaign_id)
             now = self._clock.now()
@@ -139,24 +172,36 @@ class Conductor:
                 return  # too late for it: skipped, or somebody is asked
             await complete_plans(self._database, self._clock, zone=self._options.dispatch.zone)
             await launch(self._database, campaign_id, now, language=self._options.dispatch.language)
-            await self._engine.defer("sweep", key="sweep:now")
+        await self._engine.defer("sweep", key="sweep:now")
 
-        await self._alone(f"launch:{campaign_id}", work())
-
-    async def _drain(self, identity_id: int, provider: str) -> None:
-        lane = Lane(identity_id, provider)
-        await self._alone(f"drain:{identity_id}:{provider}", self._dispatcher.drain(lane))
+    async def _drain(self, identity_id: int, provider: str, slot: int = 0) -> None:
+        place = (identity_id, Channel.SMS if provider == SMS else Channel.EMAIL)
+        async with self._rota.turn(_drain_key(identity_id, provider, slot)) as mine:
+            if mine:
+                self._obstacles.tried(place, self._clock.now())
+                await self._dispatcher.drain(Lane(identity_id, provider), helping=slot > 0)
+                self._obstacles.tried(place, self._clock.now())
 
     async def _warm(self) -> None:
-        stepping = step_plans(self._database, self._clock, zone=self._options.dispatch.zone)
-        await self._alone("warm", stepping)
+        async with self._rota.turn("warm") as mine:
+            if mine:
+                await step_plans(self._database, self._clock, zone=self._options.dispatch.zone)
 
     async def _poll_seeds(self) -> None:
-        if self._options.poll_seeds is not None:
-            await self._alone("poll_seeds", self._options.poll_seeds())
+        async with self._rota.turn("poll_seeds") as mine:
+            if mine and self._options.poll_seeds is not None:
+                await self._options.poll_seeds()
+
+    async def _tidy(self) -> None:
+        now = self._clock.now()
+        async with self._database.write() as session:
+            await turns.clear_away(session, now)
+            await workers.clear_away(session, now - FORGOTTEN)
 
     async def _sweep(self) -> None:
-        await self._alone("sweep", self._look())
+        async with self._rota.turn("sweep") as mine:
+            if mine:
+                await self._look()
 
     async def _look(self) -> None:
         now = self._clock.now()
@@ -167,32 +212,46 @@ class Conductor:
                 session, CampaignState.SCHEDULED, CampaignState.LAUNCHING
             )
             sending = await campaigns.list_in_state(session, CampaignState.SENDING)
+            met_elsewhere = await workers.obstacles(session, now, apart_from=self._presence.worker_id)
+        taken = await self._rota.taken()
         for campaign in open_campaigns:
             due = campaign.state is CampaignState.LAUNCHING or (campaign.starts_at or now) <= now
-            if due and f"launch:{campaign.id}" not in self._busy:
-                await self._engine.defer(
-                    "launch", key=f"launch:{campaign.id}", args={"campaign_id": campaign.id}
-                )
+            if due and f"launch:{campaign.id}" not in taken:
+                await self._ask_for_launch(campaign.id)
         for lane in lanes:
-            key = f"drain:{lane.identity_id}:{lane.provider}"
-            if key not in self._busy:
-                await self._engine.defer(
-                    "drain", key=key, args={"identity_id": lane.identity_id, "provider": lane.provider}
-                )
-        await tell_problems(self._database, sending, self._dispatcher.obstacles)
+            await self._ask_for_drains(lane, taken)
+        await tell_problems(self._database, sending, merge(self._told(), met_elsewhere))
         for campaign in sending:
             await finish_if_done(self._database, campaign.id, self._clock)
         if more:
             await self._engine.defer("sweep", key="sweep:now")
 
-    async def _alone(self, key: str, work: Awaitable[object]) -> None:
-        """Do `work` unless the same is under way; a second wish is the sweep's to renew."""
-        if key in self._busy:
-            if asyncio.iscoroutine(work):
-                work.close()
-            return
-        self._busy.add(key)
-        try:
-            await work
-        finally:
-            self._busy.discard(key)
+    async def _ask_for_drains(self, lane: Lane, taken: Collection[str]) -> None:
+        """One drain for a lane, and more where much waits and there are others to help."""
+        for slot in range(await self._useful_drains(lane, taken)):
+            key = _drain_key(lane.identity_id, lane.provider, slot)
+            if key not in taken:
+                args: dict[str, int | str] = {
+                    "identity_id": lane.identity_id,
+                    "provider": lane.provider,
+                    "slot": slot,
+                }
+                await self._engine.defer("drain", key=key, args=args)
+
+    async def _useful_drains(self, lane: Lane, taken: Collection[str]) -> int:
+        # Until the first has begun, nobody knows whether there is work for two.
+        if self._options.alone or _drain_key(lane.identity_id, lane.provider, 0) not in taken:
+            return 1
+        now = self._clock.now()
+        async with self._database.read() as session:
+            crew = len(await workers.alive(session, now))
+            if crew < 2:
+                return 1
+            due = await gauges.due_in(
+                session, (lane.identity_id, lane.provider), now=now, most=A_LOT * (crew - 1)
+            )
+        return 1 + due // A_LOT
+
+
+def _drain_key(identity_id: int, provider: str, slot: int) -> str:
+    return f"drain:{identity_id}:{provider}:{slot}"

@@ -4,11 +4,10 @@ The number begins every claim token this process gives out, so that whoever find
 is. The heartbeat is a row, not a connection: it survives the loss of a connection, and anybody can read it.
 """
 
-import asyncio
-import logging
 import os
 import secrets
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
@@ -18,9 +17,10 @@ from models.errors import StoreError
 from models.worker import Worker
 from store import Database, workers
 
-log = logging.getLogger(__name__)
-
 ID_BYTES = 6
+
+Told = tuple[int, str, str, str]
+"""An identity, a channel, what kept it from sending there (nothing: it sent), and when it was last tried."""
 
 
 def draw_worker_id() -> str:
@@ -53,24 +53,16 @@ class Presence:
         """The number under which this process works."""
         return self._worker.id
 
-    async def beat(self) -> None:
-        """Say once that this worker is there; StoreError when the database is away."""
+    async def beat(self, obstacles: Sequence[Told] = ()) -> None:
+        """Say once that this worker is there, and what it met; StoreError when the database is away."""
         now = self._clock.now()
+        self._worker.obstacles = [list(obstacle) for obstacle in obstacles]
         # Counted anew after a gap: for as long as it lasted nobody could be heard.
         if self._last_beat is None or not workers.HEARTBEAT * 0 <= now - self._last_beat <= workers.SILENCE:
             self._heard_since = now
         async with self._database.write() as session:
             await workers.beat(session, self._worker, now)
         self._last_beat = now
-
-    async def keep(self) -> None:
-        """Say so again and again, until cancelled; an outage is waited out."""
-        while True:
-            await asyncio.sleep(workers.HEARTBEAT.total_seconds())
-            try:
-                await self.beat()
-            except StoreError as error:
-                log.warning("heartbeat not written", extra={"problem": error.problem})
 
     async def sign_off(self) -> None:
         """Say that this worker has ended; where that fails, silence will say it."""

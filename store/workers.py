@@ -6,6 +6,7 @@ the others is decided by claims, leases and journals.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import col, select
@@ -24,9 +25,8 @@ async def beat(session: AsyncSession, worker: Worker, now: datetime) -> None:
     """Say that `worker` is there; the row is made at the first beat, or anew when it was cleared away."""
     row = {**worker.model_dump(exclude={"seen_at", "stopped_at"}), "seen_at": now, "stopped_at": None}
     here = insert_for(session, Worker).values(row)
-    await session.exec(
-        here.on_conflict_do_update(index_elements=["id"], set_={"seen_at": now, "stopped_at": None})
-    )
+    news = {"seen_at": now, "stopped_at": None, "obstacles": here.excluded.obstacles}
+    await session.exec(here.on_conflict_do_update(index_elements=["id"], set_=news))
 
 
 async def sign_off(session: AsyncSession, worker_id: str, now: datetime) -> None:
@@ -59,6 +59,14 @@ async def gone(session: AsyncSession, now: datetime) -> set[str]:
         sa.or_(col(Worker.stopped_at).is_not(None), col(Worker.seen_at) < now - SILENCE)
     )
     return set((await session.exec(wanted)).all())
+
+
+async def obstacles(session: AsyncSession, now: datetime, *, apart_from: str) -> list[list[Any]]:
+    """What the other workers that are alive met lately: [identity, channel, sentence, moment] each."""
+    wanted = select(Worker.obstacles).where(
+        col(Worker.seen_at) >= now - SILENCE, col(Worker.stopped_at).is_(None), col(Worker.id) != apart_from
+    )
+    return [obstacle for told in (await session.exec(wanted)).all() for obstacle in told]
 
 
 async def clear_away(session: AsyncSession, before: datetime) -> int:

@@ -116,6 +116,7 @@ def upgrade() -> None:
         sa.Column("started_at", columns.UtcDateTime(), nullable=False),
         sa.Column("seen_at", columns.UtcDateTime(), nullable=False),
         sa.Column("stopped_at", columns.UtcDateTime(), nullable=True),
+        sa.Column("obstacles", columns.JsonColumn, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_worker")),
     )
     with op.batch_alter_table("worker", schema=None) as batch_op:
