@@ -176,27 +176,41 @@ def opens(windows: SendingWindows, zone: str, moment: datetime) -> datetime:
     """
     if not windows or windows.always:
         return moment
+    return _first(windows, zone, moment, opened=True) or moment
+
+
+def closes(windows: SendingWindows, zone: str, moment: datetime) -> datetime | None:
+    """The first instant from `moment` on, in UTC, at which the windows are shut in `zone`; None: never.
+
+    `moment` itself when they are.
+    """
+    if not windows or windows.always:
+        return None
+    return _first(windows, zone, moment, opened=False)
+
+
+def _first(windows: SendingWindows, zone: str, moment: datetime, *, opened: bool) -> datetime | None:
     named = _zone(zone)
-    if windows.hold(moment.astimezone(named)):
+    if windows.hold(moment.astimezone(named)) is opened:
         return moment
     # In the night of a change an opening may be skipped: nine days always hold the next week's.
     today = moment.astimezone(named).date() - timedelta(days=1)
     for step in range(10):
-        candidates = sorted(set(_beginnings(windows, today + timedelta(days=step), named)))
-        for instant in candidates:
-            if instant >= moment and windows.hold(instant.astimezone(named)):
+        for instant in sorted(set(_turns(windows, today + timedelta(days=step), named))):
+            if instant >= moment and windows.hold(instant.astimezone(named)) is opened:
                 return instant
-    raise AssertionError("A week has no opening")  # pragma: no cover - an opening has a day and a minute
+    return None
 
 
-def _beginnings(windows: SendingWindows, day: date, zone: tzinfo) -> Iterator[datetime]:
-    """The instants of a local day at which the windows may begin to be open: openings, and clock changes."""
+def _turns(windows: SendingWindows, day: date, zone: tzinfo) -> Iterator[datetime]:
+    """The instants of a local day at which the windows may begin or cease to be open."""
     midnight = datetime.combine(day, time())
     for opening in windows.openings:
         if day.weekday() in opening.days:
-            wall = midnight + timedelta(minutes=opening.opens)
-            # A time that comes twice is the beginning of two openings.
-            yield from (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+            for minutes in (opening.opens, opening.closes):
+                wall = midnight + timedelta(minutes=minutes)
+                # A time that comes twice begins or ends two openings.
+                yield from (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     start, end = ((midnight + timedelta(days=days)).replace(tzinfo=zone).astimezone(UTC) for days in (0, 1))
     if start.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset():
         yield _change_between(start, end, zone)

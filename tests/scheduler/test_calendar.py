@@ -15,6 +15,7 @@ from scheduler.calendar import (
     Opening,
     SendingWindows,
     UsualWindows,
+    closes,
     opens,
     read_sending_windows,
     windows_from_rows,
@@ -161,3 +162,13 @@ def test_the_opening_is_the_first_open_minute(windows: SendingWindows, start: st
     while not windows.hold(minute.astimezone(zone)):
         minute += timedelta(minutes=1)
     assert found == minute
+    ends = moment
+    while windows.hold(ends.astimezone(zone)) and ends < moment + timedelta(days=8):
+        ends += timedelta(minutes=1)
+    shut = closes(windows, PARIS, moment)
+    assert shut == ends or (shut is None and ends == moment + timedelta(days=8))
+
+
+def test_what_is_always_open_never_closes() -> None:
+    assert closes(AT_ANY_TIME, PARIS, paris("2026-03-10", "03:00")) is None
+    assert closes(OFFICE, PARIS, paris("2026-03-10", "12:00")) == paris("2026-03-10", "20:00")
