@@ -7,7 +7,7 @@ holds one against the other.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -24,9 +24,10 @@ from deliverability.report_values import (
 )
 from models.providers import provider_name
 from models.states import Channel, DeliveryState, EventKind, Fault
-from store import reports
+from store import reports, tallies
 from store.campaigns import get_campaign
 from store.reports import CampaignCounts, LaneCounts, RefusalText, SeedPlacement
+from store.tally_keys import Timeline
 
 __all__ = [
     "CampaignReport",
@@ -38,8 +39,6 @@ __all__ = [
     "report_json",
     "wilson_interval",
 ]
-BUCKETS_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600)
-MOST_BUCKETS = 120
 UNDER_WAY = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING, DeliveryState.DEFERRED)
 REFUSALS_A_PROVIDER = 5
 LONGEST_EXAMPLE = 300
@@ -52,7 +51,8 @@ Lane = tuple[int, str]
 async def campaign_report(session: AsyncSession, campaign_id: int, now: datetime) -> CampaignReport:
     """The report as the ledger stands; NotFoundError when there is no such campaign."""
     campaign = await get_campaign(session, campaign_id)
-    counts = await reports.campaign_counts(session, campaign_id)
+    ledger = await tallies.ledger(session, campaign_id)
+    counts = ledger.counts
     placements = await reports.seed_placements(session, campaign_id)
     lanes = _lanes(counts, placements)
     names = await reports.identity_names(session, {identity_id for identity_id, _ in lanes})
@@ -66,7 +66,6 @@ async def campaign_report(session: AsyncSession, campaign_id: int, now: datetime
         )
         for identity_id, provider in sorted(lanes, key=lambda lane: (names.get(lane[0], ""), *lane))
     )
-    bucket_seconds, over_time = await _over_time(session, campaign_id)
     return CampaignReport(
         campaign_id=campaign_id,
         name=campaign.name,
@@ -91,9 +90,9 @@ async def campaign_report(session: AsyncSession, campaign_id: int, now: datetime
         by_identity=_grouped(rows, lambda row: (row.identity_id, row.identity_name, None, "")),
         by_provider=_grouped(rows, lambda row: (None, "", row.provider, row.provider_name)),
         by_identity_and_provider=rows,
-        refusals=await _refusals(session, campaign_id, campaign.channel),
-        bucket_seconds=bucket_seconds,
-        over_time=over_time,
+        refusals=_refusals(ledger.said, campaign.channel),
+        bucket_seconds=ledger.timeline.step if ledger.timeline else 1,
+        over_time=_over_time(ledger.timeline),
     )
 
 
@@ -163,13 +162,11 @@ def _grouped(
     return tuple(ReportRow(*key, counts) for key, counts in largest_first)
 
 
-async def _refusals(session: AsyncSession, campaign_id: int, channel: Channel) -> tuple[Refusal, ...]:
+def _refusals(texts: Iterable[RefusalText], channel: Channel) -> tuple[Refusal, ...]:
     """The most frequent answers of each provider, addresses hidden: a report is passed on."""
     kept: list[Refusal] = []
     shown: dict[str, int] = {}
-    for refusal in _ours_together(
-        _refusal(said, channel) for said in await reports.refusal_texts(session, campaign_id)
-    ):
+    for refusal in _ours_together(_refusal(said, channel) for said in texts):
         shown[refusal.provider] = shown.get(refusal.provider, 0) + 1
         if shown[refusal.provider] <= REFUSALS_A_PROVIDER:
             kept.append(refusal)
@@ -209,23 +206,17 @@ def shorten(text: str, most: int = LONGEST_EXAMPLE) -> str:
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
-async def _over_time(session: AsyncSession, campaign_id: int) -> tuple[int, tuple[Moment, ...]]:
-    """The chart's step in seconds, and its steps; the smallest step that gives at most 120 of them."""
-    span = await reports.outcome_span(session, campaign_id)
-    if span is None:
-        return BUCKETS_SECONDS[0], ()
-    seconds = (span[1] - span[0]).total_seconds()
-    step = next((step for step in BUCKETS_SECONDS if seconds / step < MOST_BUCKETS), BUCKETS_SECONDS[-1])
-    found: dict[datetime, dict[EventKind, int]] = {}
-    for bucket in await reports.outcomes_over_time(session, campaign_id, step):
-        found.setdefault(bucket.start, {})[bucket.kind] = bucket.deliveries
-    moments = tuple(
+def _over_time(line: Timeline | None) -> tuple[Moment, ...]:
+    """The steps of the chart, oldest first; empty ones are left out."""
+    found: dict[int, dict[EventKind, int]] = {}
+    for (start, kind), count in line.moments.items() if line else ():
+        found.setdefault(start, {})[kind] = count
+    return tuple(
         Moment(
-            start,
+            datetime.fromtimestamp(start, UTC),
             kinds.get(EventKind.ACCEPTED, 0),
             kinds.get(EventKind.DEFERRED, 0),
             kinds.get(EventKind.REFUSED, 0),
         )
         for start, kinds in sorted(found.items())
     )
-    return step, moments

@@ -183,7 +183,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One step of the chart: deliveries accepted, deferred and refused from `start` on."""
+    """One step of the chart: how often the answer was accepted, deferred or refused from `start` on."""
 
     start: datetime
     accepted: int

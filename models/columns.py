@@ -78,6 +78,7 @@ def choice(
     default: StrEnum | None = None,
     nullable: bool = False,
     server_default: bool = False,
+    primary_key: bool = False,
 ) -> Any:
     """An enumeration kept by value in a text column, so a new member needs no database type change.
 
@@ -93,7 +94,7 @@ def choice(
     options: dict[str, Any] = {"default": default} if default is not None or nullable else {}
     if server_default and default is not None:
         options["sa_column_kwargs"] = {"server_default": default.value}
-    return Field(sa_type=kind, nullable=nullable, **options)
+    return Field(sa_type=kind, nullable=nullable, primary_key=primary_key, **options)
 
 
 def document(default: Mapping[str, Any] | list[Any] | None = None, *, server_default: bool = False) -> Any:

@@ -13,7 +13,8 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -112,14 +113,30 @@ def insert_for(session: AsyncSession, table: Any) -> Any:
 
     Both databases spell the clause alike; SQLAlchemy keeps one class for each.
     """
-    if session.get_bind().dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
+    return insert_on(table, sqlite=session.get_bind().dialect.name == "sqlite")
+
+
+def insert_on(table: Any, *, sqlite: bool) -> Any:
+    """`insert_for` where there is no session yet: for SQLite, or else PostgreSQL."""
+    return sqlite_dialect.insert(table) if sqlite else postgresql.insert(table)
 
 
 def skips_locked_rows(session: AsyncSession) -> bool:
     """Whether claims should say FOR UPDATE SKIP LOCKED; SQLite has one writer and no such clause."""
     return session.get_bind().dialect.name != "sqlite"
+
+
+def is_embedded(session: AsyncSession) -> bool:
+    """Whether the session writes to SQLite, where a write transaction keeps every other one out."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
+async def copy_lines(session: AsyncSession, statement: str, lines: str) -> None:
+    """Send rows in PostgreSQL's text format, by `COPY … FROM STDIN`, in the session's transaction."""
+    connection = await session.connection()
+    raw = (await connection.get_raw_connection()).driver_connection
+    async with cast("Any", raw).cursor() as cursor, cursor.copy(statement) as copy:
+        await copy.write(lines)
 
 
 def is_among(
@@ -153,3 +170,31 @@ async def planned_afresh(session: AsyncSession) -> AsyncIterator[None]:
     yield
     # Not after an error: the transaction takes no more statements, and forgets the setting anyway.
     await connection.execute(sa.text("SET LOCAL plan_cache_mode = auto"))
+
+
+async def last_number(session: AsyncSession, table: sa.FromClause) -> int:
+    """The highest `id` given out in `table`, also to rows that are not committed yet."""
+    connection = await session.connection()
+    if session.get_bind().dialect.name == "sqlite":
+        return int(await connection.scalar(sa.select(sa.func.max(table.c.id))) or 0)
+    name = str(cast("sa.Table", table).name)
+    sequence = await connection.scalar(sa.select(sa.func.pg_get_serial_sequence(name, "id")))
+    row = (await connection.execute(sa.text(f"SELECT last_value, is_called FROM {sequence}"))).one()  # noqa: S608
+    return int(row.last_value) - (0 if row.is_called else 1)
+
+
+async def writers_of(session: AsyncSession, table: sa.FromClause) -> set[str]:
+    """Transactions that may have changed `table` and have not ended, by name; SQLite never shows any.
+
+    A row that has its number is written by one of these, or ended: whoever writes holds this lock first.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return set()
+    holding = sa.text(
+        "SELECT virtualtransaction FROM pg_locks WHERE relation = CAST(:name AS regclass) AND granted "
+        "AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid() "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    connection = await session.connection()
+    found = await connection.execute(holding, {"name": str(cast("sa.Table", table).name)})
+    return set(found.scalars())

@@ -1,11 +1,14 @@
-"""The counts a campaign's report is made of; one grouped query a question, never a row a delivery.
+"""The counts a campaign's report is made of, counted row by row: the measure of the counters kept beside.
+
+Reports read the counters (`store.tallies`), which cost the same however long the history is; these
+queries, slow and simple, say what the counters have to say. `tocsin counts check` compares them.
 
 The states (where deliveries stand) and the events (what happened to them) are two records of one story,
 kept apart so that the report can check one against the other. They are read in a single statement: what
 is sent meanwhile would otherwise be in one and not yet in the other.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,17 +22,15 @@ from models.delivery import Delivery
 from models.event import Event
 from models.identity import Identity
 from models.states import BounceClass, DeliveryState, EventKind, Fault, LeftOutReason, Permanence
+from store.tally_keys import ATTEMPTED, DECIDED, OUTCOMES, REFUSALS
 
-ATTEMPTED = (EventKind.ACCEPTED, EventKind.DEFERRED, EventKind.REFUSED, EventKind.UNCERTAIN)
 PLACEMENTS = (EventKind.PLACED_INBOX, EventKind.PLACED_SPAM, EventKind.PLACED_MISSING)
-OUTCOMES = (EventKind.ACCEPTED, EventKind.DEFERRED, EventKind.REFUSED)
 # The tables rather than the classes: grouped columns are no objects, and their types stay simple.
 _EVENT = sa.inspect(Event).local_table.c
 _DELIVERY = sa.inspect(Delivery).local_table.c
 _LEFT_OUT = sa.inspect(LeftOut).local_table.c
 _CAMPAIGN = sa.inspect(Campaign).local_table.c
 Part = sa.Select[*tuple[Any, ...]]
-REFUSALS = (EventKind.REFUSED, EventKind.BOUNCED, EventKind.DEFERRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,11 @@ class RefusalText:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Deliveries that had news of `kind` between `start` and the next bucket."""
+    """Answers of `kind` between `start` and the next bucket."""
 
     start: datetime
     kind: EventKind
-    deliveries: int
+    answers: int
 
 
 async def campaign_counts(session: AsyncSession, campaign_id: int) -> CampaignCounts:
@@ -180,23 +181,31 @@ def _news(campaign_id: int) -> Part:
     """
     by_person = sa.or_(_EVENT.kind != EventKind.CLICKED, _EVENT.details["machine"].as_string().is_(None))
     hard = sa.case((_EVENT.permanence == Permanence.HARD, 1), else_=0)
+    kind = _kind().label("kind")
     each = (
         sa.select(
             _EVENT.identity_id,
             _EVENT.provider,
-            _EVENT.kind,
+            kind,
             _EVENT.delivery_id,
             sa.func.max(hard).label("hard"),
         )
-        .where(_EVENT.campaign_id == campaign_id, _EVENT.seed.is_(False), by_person, _by_others())
-        .group_by(_EVENT.identity_id, _EVENT.provider, _EVENT.kind, _EVENT.delivery_id)
+        .where(
+            _EVENT.campaign_id == campaign_id,
+            _EVENT.seed.is_(False),
+            _EVENT.delivery_id.is_not(None),
+            by_person,
+            _by_others(),
+            kind != EventKind.RESOLVED.value,
+        )
+        .group_by(_EVENT.identity_id, _EVENT.provider, kind, _EVENT.delivery_id)
         .subquery()
     )
     return sa.select(
         sa.literal("news"),
         each.c.identity_id,
         each.c.provider,
-        _word(each.c.kind),
+        each.c.kind,
         sa.func.count(),
         sa.func.sum(each.c.hard),
     ).group_by(each.c.identity_id, each.c.provider, each.c.kind)
@@ -227,6 +236,16 @@ def _by_others() -> sa.ColumnElement[bool]:
     return sa.or_(_EVENT.kind != EventKind.DEFERRED, _EVENT.fault.is_(None), _EVENT.fault != Fault.RELAY)
 
 
+def _kind() -> sa.ColumnElement[str]:
+    """What an event counts as: what somebody decided of an uncertain one counts as if it had happened."""
+    decision = _EVENT.details["decision"].as_string()
+    decided = [
+        (sa.and_(_EVENT.kind == EventKind.RESOLVED, decision == word), sa.literal(kind.value))
+        for word, kind in DECIDED.items()
+    ]
+    return sa.case(*decided, else_=_word(_EVENT.kind))
+
+
 def _word(column: Any) -> sa.ColumnElement[str]:
     """An enumeration as the word it is stored by: the parts of a union must be of one type."""
     return sa.type_coerce(column, sa.String)
@@ -254,22 +273,50 @@ async def seed_placements(session: AsyncSession, campaign_id: int) -> list[SeedP
     ]
 
 
-async def refusal_texts(session: AsyncSession, campaign_id: int, *, limit: int = 200) -> list[RefusalText]:
+async def refusal_texts(session: AsyncSession, campaign_id: int) -> list[RefusalText]:
     """What providers refused or deferred with, most frequent first. Served by ix_event_campaign_kind."""
     said = (_EVENT.provider, _EVENT.kind, _EVENT.bounce_class, _EVENT.code, _EVENT.enhanced, _EVENT.fault)
-    deliveries = sa.func.count(sa.distinct(_EVENT.delivery_id))
-    statement = (
-        sa.select(*said, sa.func.min(_EVENT.text), deliveries)
+    groups = (
+        sa.select(
+            *said,
+            sa.func.min(_EVENT.id).label("first"),
+            sa.func.count(sa.distinct(_EVENT.delivery_id)).label("deliveries"),
+        )
         .where(_EVENT.campaign_id == campaign_id, _EVENT.seed.is_(False), _EVENT.kind.in_(REFUSALS))
         .group_by(*said)
-        .order_by(deliveries.desc(), _EVENT.provider, _EVENT.kind, sa.func.min(_EVENT.text))
-        .limit(limit)
+        .subquery()
     )
-    rows = await _rows(session, statement)
-    return [
-        RefusalText(provider, EventKind(kind), bounce_class, code, enhanced, text or "", count, fault)
-        for provider, kind, bounce_class, code, enhanced, fault, text, count in rows
-    ]
+    example = sa.inspect(Event).local_table.alias("example")
+    statement = sa.select(groups, example.c.text).join(example, example.c.id == groups.c.first)
+    return by_frequency(
+        RefusalText(
+            row.provider,
+            EventKind(row.kind),
+            row.bounce_class,
+            row.code,
+            row.enhanced or None,
+            row.text or "",
+            row.deliveries,
+            row.fault,
+        )
+        for row in await _rows(session, statement)
+    )
+
+
+def by_frequency(texts: Iterable[RefusalText]) -> list[RefusalText]:
+    """Most frequent first, and always in the same order."""
+    return sorted(
+        texts,
+        key=lambda each: (
+            -each.deliveries,
+            each.provider,
+            each.kind,
+            each.bounce_class or "",
+            each.fault or "",
+            each.code or 0,
+            each.enhanced or "",
+        ),
+    )
 
 
 async def outcome_span(session: AsyncSession, campaign_id: int) -> tuple[datetime, datetime] | None:
@@ -285,7 +332,7 @@ async def outcome_span(session: AsyncSession, campaign_id: int) -> tuple[datetim
 
 
 async def outcomes_over_time(session: AsyncSession, campaign_id: int, bucket_seconds: int) -> list[Bucket]:
-    """Deliveries by outcome and time, oldest first; empty buckets are left out.
+    """Answers by kind and time, oldest first; empty buckets are left out.
 
     Served by ix_event_campaign_kind.
     """
@@ -293,7 +340,7 @@ async def outcomes_over_time(session: AsyncSession, campaign_id: int, bucket_sec
     # Without a division, which one database rounds and the other truncates.
     start = (epoch - epoch % bucket_seconds).label("start")
     statement = (
-        sa.select(start, _EVENT.kind, sa.func.count(sa.distinct(_EVENT.delivery_id)))
+        sa.select(start, _EVENT.kind, sa.func.count())
         .where(_EVENT.campaign_id == campaign_id, _EVENT.seed.is_(False), _EVENT.kind.in_(OUTCOMES))
         .group_by(start, _EVENT.kind)
         .order_by(start, _EVENT.kind)

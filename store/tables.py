@@ -11,6 +11,7 @@ from models import (
     seed,
     segment,
     suppression,
+    tally,
     template,
     worker,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "seed",
     "segment",
     "suppression",
+    "tally",
     "template",
     "worker",
 ]

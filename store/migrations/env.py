@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 import store.tables  # noqa: F401 - registers every table
 from store.engine import make_engine
+from store.tally_triggers import install
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
@@ -42,6 +43,7 @@ def run(connection: sa.Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        install(connection)
 
 
 async def main() -> None:

@@ -27,14 +27,7 @@ from models.campaign import Campaign, LeftOut
 from models.delivery import Delivery
 from models.errors import NotFoundError
 from models.event import event_about
-from models.states import (
-    BounceClass,
-    DeliveryState,
-    EventKind,
-    Fault,
-    LeftOutReason,
-    Permanence,
-)
+from models.states import BounceClass, DeliveryState, EventKind, Fault, LeftOutReason, Permanence
 from models.values import Reply, Verdict
 from store import Database, events
 from tests.clocks import START

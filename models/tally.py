@@ -1,0 +1,57 @@
+"""Counters that stand for rows nobody wants to count again each time a page is looked at."""
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.columns import BigId, choice
+
+
+class Account(StrEnum):
+    """What a counter counts.
+
+    STATE: deliveries that stand in a state (claimed and sending ones as queued). LEFT_OUT: people, by
+    reason. NEWS: deliveries that had news of a kind; HARD: those of them refused for good; TRIED: those
+    tried at least once. SAID: deliveries that heard an answer. MOMENT: answers by time. SPAN: when the
+    first and the last answer came, and the step of the chart.
+    """
+
+    STATE = "state"
+    LEFT_OUT = "left_out"
+    NEWS = "news"
+    HARD = "hard"
+    TRIED = "tried"
+    SAID = "said"
+    MOMENT = "moment"
+    SPAN = "span"
+
+
+class Tally(SQLModel, table=True):
+    """One counter of a campaign, seeds not included. `store.tallies` reads them.
+
+    STATE and LEFT_OUT are kept by triggers, in the transaction that changes the rows; there `shard` is
+    the connection that counted, so that none waits for another, and the counter is the sum over shards.
+    The others are folded from the events up to the `TallyMark`; there `shard` is 0, or 1 while they are
+    counted anew. `identity_id` 0 and `provider` "": not about one. `text`: one wording of what was said.
+    """
+
+    __tablename__ = "tally"
+
+    campaign_id: int = Field(primary_key=True, sa_type=BigId)
+    account: Account = choice(Account, primary_key=True)
+    identity_id: int = Field(primary_key=True, sa_type=BigId)
+    provider: str = Field(primary_key=True, max_length=60)
+    word: str = Field(primary_key=True, max_length=160)
+    shard: int = Field(primary_key=True, sa_type=sa.Integer)
+    count: int = Field(default=0, sa_type=BigId)
+    text: str = Field(default="", max_length=2000)
+
+
+class TallyMark(SQLModel, table=True):
+    """Events with a number up to `event_id` are in the counters of `shard`, later ones are not."""
+
+    __tablename__ = "tally_mark"
+
+    shard: int = Field(primary_key=True, sa_type=sa.Integer)
+    event_id: int = Field(default=0, sa_type=BigId)
