@@ -20,7 +20,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberTyp
 
 from models.errors import BadInputError
 
-__all__ = ["AddressError", "is_mobile", "read_email", "read_phone", "typo_in"]
+__all__ = ["AddressError", "is_mobile", "plain_email", "plain_mobile", "read_email", "read_phone", "typo_in"]
 
 EMAIL_LENGTH: Final = 254
 _LABEL = r"[a-z0-9](?:[a-z0-9]|-(?!-)){0,61}[a-z0-9]|[a-z0-9]"
@@ -87,6 +87,22 @@ def read_email(text: str) -> str:
         if _PLAIN_EMAIL.match(lowered):
             return lowered
     return _read_unusual_email(address)
+
+
+def plain_email(text: str) -> str | None:
+    """`read_email` of an address beyond doubt that is no known slip; None when a closer look is needed."""
+    if not text.isascii():
+        return None
+    lowered = text.lower()
+    if _PLAIN_EMAIL.match(lowered) is None or lowered.partition("@")[2] in _TYPOS:
+        return None
+    return lowered
+
+
+def plain_mobile(text: str) -> str | None:
+    """`read_phone` of a French mobile number as most files write it; None when a closer look is needed."""
+    match = _FRENCH_MOBILE.match(text.replace(" ", "")) or _FRENCH_MOBILE.match(text.translate(_PUNCTUATION))
+    return f"+33{match['number']}" if match else None
 
 
 def _read_unusual_email(address: str) -> str:

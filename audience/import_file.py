@@ -10,8 +10,10 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Final
 
@@ -57,6 +59,26 @@ class Record:
     last_line: int
     cells: list[str]
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Records that follow one another: `cells` of each, where it begins and ends, and what is wrong.
+
+    `problems` are by place in the block. `plain`: each record is one line, and none holds a NUL.
+    """
+
+    lines: Sequence[int]
+    last_lines: Sequence[int]
+    cells: list[list[str]]
+    problems: dict[int, str] = field(default_factory=dict)
+    plain: bool = False
+
+    def record(self, place: int) -> Record:
+        """One of them, from 0."""
+        return Record(
+            self.lines[place], self.last_lines[place], self.cells[place], self.problems.get(place, "")
+        )
 
 
 def inspect_file(path: Path, *, encoding: str | None = None, separator: str | None = None) -> SourceFile:
@@ -134,7 +156,11 @@ def _separator(path: Path, encoding: str, wanted: str | None) -> tuple[str, int]
 
 
 def _header(path: Path, encoding: str, separator: str, skipped: int) -> tuple[tuple[str, ...], int]:
-    record = next(_records(path, encoding, separator, skipped), None)
+    raw, text = _open(path, encoding)
+    with raw, text:
+        for _ in range(skipped):
+            text.readline(_LONGEST_LINE)
+        record = next(_parse(_pieces(text), separator, skipped), None)
     if record is None or record.problem:
         raise ImportFileError("The first line of the file cannot be read.", "It should name the columns.")
     header = tuple(" ".join(cell.split()) for cell in record.cells)
@@ -143,40 +169,38 @@ def _header(path: Path, encoding: str, separator: str, skipped: int) -> tuple[tu
     return header, record.line
 
 
-def _records(path: Path, encoding: str, separator: str, skipped: int) -> Iterator[Record]:
-    raw, text = _open(path, encoding)
-    with raw, text:
-        yield from _parse(text, separator, skipped)
+def _pieces(text: IO[str]) -> Iterator[str]:
+    """The lines of the file, those that are far too long in pieces."""
+    return iter(partial(text.readline, _LONGEST_LINE), "")
 
 
-def _lines(text: IO[str]) -> Iterator[str]:
+def _lines(pieces: Iterator[str]) -> Iterator[str]:
     """The lines of the file; one too long to be a record is replaced by one that is refused."""
-    while line := text.readline(_LONGEST_LINE):
+    for line in pieces:
         if len(line) < _LONGEST_LINE or line.endswith(("\n", "\r")):
             yield line
             continue
-        while rest := text.readline(_LONGEST_LINE):
+        for rest in pieces:
             if rest.endswith(("\n", "\r")):
                 break
         yield _OVERLONG
 
 
-def _parse(text: IO[str], separator: str, skipped: int) -> Iterator[Record]:
-    for _ in range(skipped):
-        text.readline(_LONGEST_LINE)
-    reader = csv.reader(_lines(text), delimiter=separator, skipinitialspace=True)
+def _parse(pieces: Iterator[str], separator: str, before: int) -> Iterator[Record]:
+    """The records of lines that come after `before` others."""
+    reader = csv.reader(_lines(pieces), delimiter=separator, skipinitialspace=True)
     while True:
-        line = skipped + reader.line_num + 1
+        line = before + reader.line_num + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error:
-            last = skipped + reader.line_num
+            last = before + reader.line_num
             yield Record(line, last, [], _unreadable(line, last))
             continue
         if cells:
-            yield Record(line, skipped + reader.line_num, cells)
+            yield Record(line, before + reader.line_num, cells)
 
 
 def _unreadable(line: int, last: int) -> str:
@@ -191,11 +215,63 @@ class RecordReader:
     def __init__(self, source: SourceFile) -> None:
         """`source` as `inspect_file` found it."""
         self._raw, self._text = _open(source.path, source.encoding)
-        self._records = _parse(self._text, source.separator, source.first_line - 1)
-        next(self._records, None)
+        self._pieces = _pieces(self._text)
+        self._separator = source.separator
+        self._line = source.first_line - 1
+        for _ in range(self._line):
+            self._text.readline(_LONGEST_LINE)
+        for header in _parse(self._pieces, self._separator, self._line):
+            self._line = header.last_line
+            break
 
     def __iter__(self) -> Iterator[Record]:
-        return self._records
+        """One record after the other, blank ones left out."""
+        while block := self.take(1000):
+            for place, cells in enumerate(block.cells):
+                if cells or place in block.problems:
+                    yield block.record(place)
+
+    def take(self, count: int) -> Block | None:
+        """The next `count` lines or so, to the end of a record; None at the end of the file."""
+        lines = list(islice(self._pieces, count))
+        if not lines:
+            return None
+        cells = self._plain_cells(lines)
+        if cells is None:
+            return self._carefully(lines)
+        numbers = range(self._line + 1, self._line + 1 + len(lines))
+        self._line += len(lines)
+        return Block(numbers, numbers, cells, plain=True)
+
+    def _plain_cells(self, lines: list[str]) -> list[list[str]] | None:
+        """The cells when each line is one record; None when that is not so, or not sure."""
+        if len(max(lines, key=len)) >= _LONGEST_LINE or any("\0" in line for line in lines):
+            return None
+        reader = csv.reader(lines, delimiter=self._separator, skipinitialspace=True)
+        try:
+            cells = list(reader)
+        except csv.Error:
+            return None
+        # A record still open at the end has the break in a cell.
+        if len(cells) != len(lines) or any("\n" in cell or "\r" in cell for cell in cells[-1]):
+            return None
+        return cells
+
+    def _carefully(self, lines: list[str]) -> Block:
+        """Record by record, and past the lines when the last one goes on."""
+        records: list[Record] = []
+        end = self._line + len(lines)
+        for record in _parse(chain(lines, self._pieces), self._separator, self._line):
+            records.append(record)
+            self._line = record.last_line
+            if record.last_line >= end:
+                break
+        return Block(
+            [record.line for record in records],
+            [record.last_line for record in records],
+            [record.cells for record in records],
+            {place: record.problem for place, record in enumerate(records) if record.problem},
+        )
 
     @property
     def bytes_read(self) -> int:

@@ -22,7 +22,7 @@ from models.segment_tree import ATTRIBUTE_PREFIX
 from models.states import Channel, ConsentStatus
 from models.text import fold
 
-__all__ = ["ImportedRow", "Note", "RowReader"]
+__all__ = ["CONSENT_PARTS", "ImportedRow", "Note", "RowReader", "tidy"]
 
 ATTRIBUTE_LENGTH: Final = 1000
 TAG_LENGTH: Final = 100
@@ -34,7 +34,8 @@ _CIVILITIES: Final = {
 }
 _FRANCE: Final = frozenset({"france", "fr", "fra"})
 _CONSENT_FIELDS: Final = {"email_consent": Channel.EMAIL, "sms_consent": Channel.SMS}
-_CONSENT_PARTS = re.compile(r"(?:email_|sms_)?consent(?:_at|_source)?\Z")
+CONSENT_PARTS: Final = re.compile(r"(?:email_|sms_)?consent(?:_at|_source)?\Z")
+"""Names of the fields that together say what a person agreed to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ class RowReader:
             for c in columns
             if c.field not in readers and c.field != IGNORE and not c.field.startswith(ATTRIBUTE_PREFIX)
         }
-        self._states_consent = bool(consents) or any(map(_CONSENT_PARTS.match, self._special))
+        self._states_consent = bool(consents) or any(map(CONSENT_PARTS.match, self._special))
 
     def read(self, record: Record) -> ImportedRow | Note:
         """What the record says, or the note that rejects it. Never raises."""
@@ -182,6 +183,13 @@ class RowReader:
             if wrong is not None:
                 return replace(wrong, rejected=True)
             return Note(record.line, "", "", "No e-mail address, telephone or identifier.", rejected=True)
+        self._read_special(row, cells)
+        return row
+
+    def read_part(self, cells: Sequence[str], known: Mapping[str, Any]) -> ImportedRow:
+        """What some cells of a line say (the others are blank), when its `known` fields are as given."""
+        row = ImportedRow(0, dict(known))
+        self._read_fields(row, cells)
         self._read_special(row, cells)
         return row
 

@@ -1,24 +1,29 @@
 """One batch of rows written: the contacts they share keys with, the merge, and what it changes."""
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import compress
+from typing import Any, Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from audience.import_batch import Batch
 from audience.import_merge import Change, Merger, Person, UpdatePolicy
-from audience.import_rows import ImportedRow, Note
+from audience.import_rows import ImportedRow, Note, RowReader
 from models.states import Channel
-from models.suppression import address_hash
 from store import contacts
 from store.suppressions import suppressed_hashes
 
 __all__ = ["WrittenBatch", "write_batch"]
 
 
-@dataclass(frozen=True, slots=True)
+MERGED_AT_ONCE: Final = 1000
+
+
+@dataclass(slots=True)
 class WrittenBatch:
     """What became of the rows; `suppressed` are fingerprints of their addresses that are not written to."""
 
@@ -30,35 +35,106 @@ class WrittenBatch:
 
 
 async def write_batch(
-    session: AsyncSession, rows: Sequence[ImportedRow], *, policy: UpdatePolicy, look_up: bool, now: datetime
+    session: AsyncSession,
+    batch: Batch,
+    reader: RowReader,
+    *,
+    policy: UpdatePolicy,
+    look_up: bool,
+    now: datetime,
 ) -> WrittenBatch:
-    """Merge the rows with what is stored and write the difference, in the caller's transaction.
+    """Lay the batch over what is stored and write the difference, in the caller's transaction.
 
+    Rows that share no key with another row nor with a contact are new people, and independent of all
+    others: they are inserted at one go. The rest, in order, are merged with whom they are about.
     `look_up` False: nothing is suppressed at all, so it need not be asked.
     """
+    numbers = await contacts.reserve(session, len(batch.places))
+    alone = _alone(batch)
+    created = await _insert_alone(session, batch, numbers, alone, now)
+    places = zip(batch.places, numbers, strict=True)
+    notes = [n for place, number in places if number in created for n in batch.noted.get(place, ())]
+    written = WrittenBatch(len(created), 0, 0, notes, set())
+    entangled = [row for row, number in enumerate(numbers) if number not in created]
+    for start in range(0, len(entangled), MERGED_AT_ONCE):
+        part = entangled[start : start + MERGED_AT_ONCE]
+        rows = await asyncio.to_thread(_read, batch, reader, part)
+        await _merge(session, rows, [numbers[row] for row in part], written, policy=policy, now=now)
+    if look_up:
+        for name, channel in (("email", Channel.EMAIL), ("phone", Channel.SMS)):
+            hashes = {value for value in batch.columns.get(f"{name}_hash", ()) if isinstance(value, str)}
+            written.suppressed.update(await suppressed_hashes(session, channel, hashes, now))
+    return written
+
+
+def _alone(batch: Batch) -> list[bool]:
+    """Whether each row shares no key with another row of the batch."""
+    alone = [True] * len(batch.places)
+    for name in contacts.KEYS:
+        column = [key for key in batch.columns.get(name, ()) if key is not None]
+        if len(set(column)) == len(column):
+            continue
+        times = Counter(column)
+        for row, key in enumerate(batch.columns[name]):
+            if key is not None and times[key] > 1:
+                alone[row] = False
+    return alone
+
+
+async def _insert_alone(
+    session: AsyncSession, batch: Batch, numbers: Sequence[int], alone: Sequence[bool], now: datetime
+) -> set[int]:
+    """Insert the rows that share no key with anybody; the numbers of the contacts made."""
+    columns = {name: list(compress(column, alone)) for name, column in batch.columns.items()}
+    created = await contacts.insert_people(session, list(compress(numbers, alone)), columns, now=now)
+    labels: dict[str, str] = {}
+    worn: list[tuple[str, int]] = []
+    said: list[tuple[int, str, str, str, str]] = []
+    for number, tags, statements in zip(numbers, batch.tags, batch.said, strict=True):
+        if (tags or statements) and number in created:
+            for key, label in tags:
+                labels.setdefault(key, label)
+                worn.append((key, number))
+            said += [(number, *statement) for statement in statements]
+    await contacts.add_to_people(session, labels, worn, said, now=now)
+    return created
+
+
+def _read(batch: Batch, reader: RowReader, rows: Sequence[int]) -> list[ImportedRow]:
+    found = (reader.read(batch.block.record(batch.places[row])) for row in rows)
+    return [row for row in found if isinstance(row, ImportedRow)]
+
+
+async def _merge(
+    session: AsyncSession,
+    rows: Sequence[ImportedRow],
+    numbers: Sequence[int],
+    written: WrittenBatch,
+    *,
+    policy: UpdatePolicy,
+    now: datetime,
+) -> None:
+    """Lay rows one after the other over the people they are about; `numbers` are for those who are new."""
     keys = {name: {row.values[name] for row in rows if name in row.values} for name in contacts.KEYS}
     stored = await contacts.find_stored(session, keys, with_tags=any(row.tags for row in rows))
     spoken = [contact.id for contact in stored] if any(row.statements for row in rows) else []
     latest = await contacts.latest_statements(session, spoken)
     merger = Merger(stored, latest, policy=policy, now=now)
     counts: Counter[Change] = Counter()
-    notes: list[Note] = []
-    for row in rows:
+    free: list[int] = []
+    for row, number in zip(rows, numbers, strict=True):
         change, found = merger.merge(row)
         counts[change] += 1
-        notes += row.notes
-        notes += found
-    await _write_people(session, merger, now)
-    return WrittenBatch(
-        counts[Change.CREATED],
-        counts[Change.UPDATED],
-        counts[Change.UNCHANGED],
-        notes,
-        await _suppressed(session, rows, now) if look_up else set(),
-    )
+        written.notes += [*row.notes, *found]
+        if change is Change.CREATED:
+            free.append(number)
+    await _write_people(session, merger, free, now)
+    written.created += counts[Change.CREATED]
+    written.updated += counts[Change.UPDATED]
+    written.unchanged += counts[Change.UNCHANGED]
 
 
-async def _write_people(session: AsyncSession, merger: Merger, now: datetime) -> None:
+async def _write_people(session: AsyncSession, merger: Merger, numbers: Sequence[int], now: datetime) -> None:
     released: dict[str, list[int]] = defaultdict(list)
     changes: list[tuple[int, dict[str, Any]]] = []
     fresh: list[Person] = []
@@ -72,7 +148,8 @@ async def _write_people(session: AsyncSession, merger: Merger, now: datetime) ->
             changes.append((person.id, {name: person.values[name] for name in person.changed}))
     await contacts.release_keys(session, released)
     await contacts.update_contacts(session, changes, now=now)
-    numbers = await contacts.insert_contacts(session, [person.values for person in fresh], now=now)
+    values = [person.values for person in fresh]
+    await contacts.insert_contacts(session, values, now=now, numbers=numbers)
     for person, number in zip(fresh, numbers, strict=True):
         person.id = number
     worn = [(key, person.id) for person in merger.people for key in person.new_tags if person.id]
@@ -93,12 +170,3 @@ def _statements(people: Sequence[Person], now: datetime) -> list[dict[str, Any]]
         for person in people
         for channel, statement in person.statements
     ]
-
-
-async def _suppressed(session: AsyncSession, rows: Sequence[ImportedRow], now: datetime) -> set[str]:
-    found: set[str] = set()
-    for name, channel in (("email", Channel.EMAIL), ("phone", Channel.SMS)):
-        hashes = {address_hash(channel, row.values[name]) for row in rows if name in row.values}
-        if hashes:
-            found |= await suppressed_hashes(session, channel, hashes, now)
-    return found

@@ -8,17 +8,18 @@ batch is read in a thread while the database writes the present one.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from audience.import_batch import Batch, BatchReader
 from audience.import_columns import Column, map_columns
-from audience.import_file import Record, RecordReader, SourceFile, inspect_file
+from audience.import_file import RecordReader, SourceFile, inspect_file
 from audience.import_merge import UpdatePolicy
 from audience.import_report import ImportReport
-from audience.import_rows import ImportedRow, Note, RowReader
+from audience.import_rows import RowReader
 from audience.import_write import WrittenBatch, write_batch
 from models.clock import Clock
 from models.contact import ImportRun, ImportState
@@ -29,7 +30,8 @@ from store.suppressions import list_active
 
 __all__ = ["ImportOptions", "ImportResult", "OnProgress", "UpdatePolicy", "import_contacts"]
 
-ROWS_A_BATCH: Final = 1000
+ROWS_AT_FIRST: Final = 1000
+ROWS_A_BATCH: Final = 16_000
 ATTEMPTS: Final = 3
 
 OnProgress = Callable[[int, int, Checkpoint], None]
@@ -144,17 +146,6 @@ async def _end(
         await imports.end_run(session, run.id, state, report_path=path, now=now)
 
 
-@dataclass(slots=True)
-class _Batch:
-    """What was read at one go; `next_line` is where the next batch begins."""
-
-    rows: list[ImportedRow] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    records: int = 0
-    next_line: int = 0
-    bytes_read: int = 0
-
-
 class _Importer:
     """One reading of one file, from its checkpoint to its end."""
 
@@ -185,6 +176,8 @@ class _Importer:
             region=options.region,
             now=now,
         )
+        self._batches = BatchReader(self._rows, columns, region=options.region, now=now)
+        self._size = ROWS_AT_FIRST
 
     async def run(self, on_progress: OnProgress | None) -> None:
         """Read and write batch after batch; when it raises, what was written stays to be gone on with."""
@@ -192,10 +185,9 @@ class _Importer:
             look_up = bool(await list_active(session, self._now, limit=1))
         reader = RecordReader(self._source)
         try:
-            records = iter(reader)
-            batch = await asyncio.to_thread(self._read_batch, reader, records)
-            while batch.records:
-                following = asyncio.create_task(asyncio.to_thread(self._read_batch, reader, records))
+            batch = await asyncio.to_thread(self._read_batch, reader)
+            while batch is not None:
+                following = asyncio.create_task(asyncio.to_thread(self._read_batch, reader))
                 try:
                     await self._write(batch, look_up=look_up)
                 finally:
@@ -207,24 +199,16 @@ class _Importer:
         finally:
             reader.close()
 
-    def _read_batch(self, reader: RecordReader, records: Iterator[Record]) -> _Batch:
-        batch = _Batch()
-        for record in records:
-            if record.line < self._start_line or not any(record.cells or [record.problem]):
-                continue
-            read = self._rows.read(record)
-            batch.records += 1
-            batch.next_line = record.last_line + 1
-            if isinstance(read, Note):
-                batch.notes.append(read)
-            else:
-                batch.rows.append(read)
-            if batch.records >= ROWS_A_BATCH:
-                break
-        batch.bytes_read = reader.bytes_read
-        return batch
+    def _read_batch(self, reader: RecordReader) -> Batch | None:
+        """The next lines that say something; None at the end of the file. The first batches are small."""
+        size, self._size = self._size, min(2 * self._size, ROWS_A_BATCH)
+        while block := reader.take(size):
+            batch = self._batches.read(block, self._start_line, reader.bytes_read)
+            if batch.records:
+                return batch
+        return None
 
-    async def _write(self, batch: _Batch, *, look_up: bool) -> None:
+    async def _write(self, batch: Batch, *, look_up: bool) -> None:
         """One transaction: contacts, tags, proof of consent and the checkpoint.
 
         Somebody else may have taken an address between our look and our write: then it is looked at again.
@@ -233,11 +217,16 @@ class _Importer:
             try:
                 async with self._database.write() as session:
                     written = await write_batch(
-                        session, batch.rows, policy=self._options.update, look_up=look_up, now=self._now
+                        session,
+                        batch,
+                        self._rows,
+                        policy=self._options.update,
+                        look_up=look_up,
+                        now=self._now,
                     )
                     counts = self._counted(batch, written)
                     await imports.save_checkpoint(session, self._run_id, counts)
-                    notes = sorted([*batch.notes, *written.notes], key=lambda note: note.line)
+                    notes = sorted([*batch.rejected, *written.notes], key=lambda note: note.line)
                     await asyncio.to_thread(self._report.add, notes)
             except Exception as error:
                 if attempt == ATTEMPTS or not imports.may_pass(error):
@@ -246,7 +235,7 @@ class _Importer:
                 self.counts = counts
                 return
 
-    def _counted(self, batch: _Batch, written: WrittenBatch) -> Checkpoint:
+    def _counted(self, batch: Batch, written: WrittenBatch) -> Checkpoint:
         before = self.counts
         fresh = written.suppressed - self._suppressed
         self._suppressed |= fresh
@@ -256,7 +245,7 @@ class _Importer:
             rows_created=before.rows_created + written.created,
             rows_updated=before.rows_updated + written.updated,
             rows_unchanged=before.rows_unchanged + written.unchanged,
-            rows_rejected=before.rows_rejected + len(batch.notes),
+            rows_rejected=before.rows_rejected + len(batch.rejected),
             rows_noted=before.rows_noted + len({note.line for note in written.notes}),
             addresses_suppressed=before.addresses_suppressed + len(fresh),
         )

@@ -1,6 +1,7 @@
 """Addresses that are not written to any more, kept as hashes so that the rule outlives the person's data."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -16,7 +17,17 @@ def address_hash(channel: Channel, address: str) -> str:
     Not keyed: a suppression must hold on another installation and after the loss of every secret,
     since what it prevents is writing to somebody who objected (GDPR article 21).
     """
-    return hashlib.sha256(f"tocsin/suppression/1:{channel.value}:{address}".encode()).hexdigest()
+    [fingerprint] = address_hashes(channel, [address])
+    return fingerprint or ""
+
+
+def address_hashes(channel: Channel, addresses: Iterable[str | None]) -> list[str | None]:
+    """The fingerprints of many addresses; None where there is none."""
+    prefix = f"tocsin/suppression/1:{channel.value}:".encode()
+    return [
+        None if address is None else hashlib.sha256(prefix + address.encode()).hexdigest()
+        for address in addresses
+    ]
 
 
 class Suppression(SQLModel, table=True):

@@ -22,20 +22,24 @@ from models.states import Channel, ConsentStatus
 from models.suppression import address_hash
 from models.text import fold
 from store.engine import insert_for, is_among, planned_afresh
+from store.loading import Texts, as_text, insert_missing, insert_new, reserve_numbers
 
 __all__ = [
     "add_statements",
     "add_tags",
+    "add_to_people",
     "audience_batch",
     "find_contact",
     "find_stored",
     "get_contact",
     "get_contacts",
     "insert_contacts",
+    "insert_people",
     "latest_statements",
     "page_contacts",
     "prepared",
     "release_keys",
+    "reserve",
     "tags_of",
     "update_contacts",
 ]
@@ -49,8 +53,17 @@ DATA_COLUMNS: Final = (
     *("email_consent", "sms_consent"),
 )
 """The columns a caller gives; all others are derived from them."""
+BLANK: Final[Mapping[str, Any]] = {
+    "language": "fr",
+    "attributes": {},
+    "email_consent": ConsentStatus.UNKNOWN,
+    "sms_consent": ConsentStatus.UNKNOWN,
+}
+"""What a new contact has of the columns that are never empty."""
 _FOLDED: Final = ("level", "commune", "canton")
 _contacts = cast("sa.Table", Contact.__table__)  # type: ignore[attr-defined]
+_contact_tags = cast("sa.Table", ContactTag.__table__)  # type: ignore[attr-defined]
+_statements = cast("sa.Table", ConsentRecord.__table__)  # type: ignore[attr-defined]
 _folded: Final = lru_cache(maxsize=65_536)(fold)
 
 
@@ -204,41 +217,67 @@ def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
 
 
 async def insert_contacts(
-    session: AsyncSession, rows: Sequence[Mapping[str, Any]], *, now: datetime
+    session: AsyncSession,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    now: datetime,
+    numbers: Sequence[int] | None = None,
 ) -> list[int]:
     """Create contacts from some of `DATA_COLUMNS` each; their numbers, in the order of the rows.
 
-    Each row has one of `KEYS` at least: by it the number is looked up, since to insert many rows and to be
-    told their numbers in order is slow on both databases.
+    `numbers` have been reserved by the caller, or are reserved here.
     """
     if not rows:
         return []
+    numbers = numbers or await reserve_numbers(session, _contacts, len(rows))
     # Columns nobody has are not sent: NULL is what they hold anyway.
     present = dict.fromkeys(name for row in rows for name in row)
-    blank = dict.fromkeys(present) | {
-        "language": "fr",
-        "attributes": {},
-        "email_consent": ConsentStatus.UNKNOWN,
-        "sms_consent": ConsentStatus.UNKNOWN,
-    }
-    filled = [prepared({**blank, **row}) | {"created_at": now, "updated_at": now} for row in rows]
+    blank = dict.fromkeys(present) | dict(BLANK)
+    filled = [
+        prepared({**blank, **row}) | {"id": number, "created_at": now, "updated_at": now}
+        for number, row in zip(numbers, rows, strict=True)
+    ]
     connection = await session.connection()
     await connection.execute(sa.insert(_contacts), filled)
-    return await _numbers_of(session, rows)
+    return list(numbers)
 
 
-async def _numbers_of(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The number of each row's contact, by its first key; served by the unique indexes."""
-    keys = [next((name, row[name]) for name in KEYS if row.get(name) is not None) for row in rows]
-    numbers: dict[tuple[str, str], int] = {}
-    for name in KEYS:
-        for part in _parts(value for key, value in keys if key == name):
-            question = sa.select(_contacts.c[name], _contacts.c.id).where(
-                is_among(session, _contacts.c[name], part)
-            )
-            for value, number in await _ask(session, question):
-                numbers[name, value] = number
-    return [numbers[key] for key in keys]
+async def reserve(session: AsyncSession, count: int) -> list[int]:
+    """Numbers for `count` new contacts, rising."""
+    return await reserve_numbers(session, _contacts, count)
+
+
+async def insert_people(
+    session: AsyncSession, numbers: Sequence[int], columns: Mapping[str, Texts], *, now: datetime
+) -> set[int]:
+    """Create the contacts that share no key with one that exists; the numbers of those created.
+
+    `columns` are text, as `store.loading.as_text` writes it, of `prepared` values, row by row.
+    """
+    at = as_text(now)
+    defaults = {name: as_text(value) for name, value in prepared(BLANK).items() if name not in columns}
+    constants = {**defaults, "created_at": at, "updated_at": at}
+    return await insert_missing(session, _contacts, {"id": numbers, **columns}, constants)
+
+
+async def add_to_people(
+    session: AsyncSession,
+    labels: Mapping[str, str],
+    worn: Collection[tuple[str, int]],
+    said: Collection[tuple[int, str, str, str, str]],
+    *,
+    now: datetime,
+) -> None:
+    """Tags (key, contact) and statements (contact, channel, status, source, moment) of contacts just created.
+
+    `labels` are the words of the vocabulary, by key.
+    """
+    await add_tags(session, labels, ())
+    keys, wearers = zip(*sorted(worn), strict=True) if worn else ((), ())
+    await insert_new(session, _contact_tags, {"tag_key": keys, "contact_id": wearers}, {})
+    names = ("contact_id", "channel", "status", "source", "given_at")
+    columns = dict(zip(names, zip(*said, strict=True), strict=True)) if said else {"contact_id": ()}
+    await insert_new(session, _statements, columns, {"recorded_at": as_text(now)})
 
 
 async def release_keys(session: AsyncSession, changes: Mapping[str, Collection[int]]) -> None:

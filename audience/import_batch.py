@@ -1,0 +1,171 @@
+"""Many records of a file read at once, column by column: the fast way to what `RowReader` says of each.
+
+Cells that come again and again are remembered (`audience.import_memory`); addresses, which do not, have
+the strict expressions of `audience.addresses`. A line with anything unusual in it is read by `RowReader`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import compress
+from typing import Any, Final
+
+from audience.addresses import plain_email, plain_mobile
+from audience.import_columns import IGNORE, Column
+from audience.import_file import Block
+from audience.import_memory import UNUSUAL, FileMemory, Said, Worn, said_in, texts_of, worn_by
+from audience.import_rows import Note, RowReader
+from models.states import Channel
+from models.suppression import address_hashes
+from store.contacts import KEYS
+
+__all__ = ["Batch", "BatchReader"]
+
+IDENTIFIER_LENGTH: Final = 200
+_NOBODY: Final = (None, None, None)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a block of lines says, row by row.
+
+    `places` are the rows' places in the block. `columns` is what a new contact would be given, as
+    `store.loading.as_text` writes it. `noted` holds the notes of rows that have some, by place;
+    `rejected` those of lines that are no row. The next batch begins at `next_line`.
+    """
+
+    block: Block
+    places: list[int] = field(default_factory=list)
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    tags: Sequence[Worn] = ()
+    said: Sequence[Said] = ()
+    noted: dict[int, list[Note]] = field(default_factory=dict)
+    rejected: list[Note] = field(default_factory=list)
+    next_line: int = 0
+    bytes_read: int = 0
+
+    @property
+    def records(self) -> int:
+        """How many lines say something."""
+        return len(self.places) + len(self.rejected)
+
+
+class BatchReader:
+    """Reads blocks of one file, by its columns."""
+
+    def __init__(self, rows: RowReader, columns: Sequence[Column], *, region: str, now: datetime) -> None:
+        """`rows` reads one line; `region` reads local telephone numbers."""
+        self.rows = rows
+        self._width = len(columns)
+        self._french = region == "FR"
+        self._now = now
+        self._index = {column.field: column.index for column in columns if column.field != IGNORE}
+        self._memory = FileMemory(rows, columns, now)
+
+    def read(self, block: Block, start_line: int, bytes_read: int) -> Batch:
+        """What the block says, from `start_line` on. Never raises."""
+        unusual = {place for place, cells in enumerate(block.cells) if len(cells) != self._width}
+        unusual.update(block.problems)
+        if not block.plain:
+            unusual.update(p for p, cells in enumerate(block.cells) if any("\0" in cell for cell in cells))
+        blank = [""] * self._width
+        lines = [blank if place in unusual else cells for place, cells in enumerate(block.cells)]
+        batch = Batch(block, list(range(len(lines))), bytes_read=bytes_read)
+        if lines:
+            batch.next_line = block.last_lines[-1] + 1
+            self._read_columns(batch, list(zip(*lines, strict=True)), unusual)
+            self._read_unusual(batch, unusual, start_line)
+        return batch
+
+    def _read_columns(self, batch: Batch, cells: Sequence[Sequence[str]], unusual: set[int]) -> None:
+        """Every column by what is known; the places of lines that need more go to `unusual`."""
+        columns: dict[str, list[Any]] = {}
+        keys = self._read_keys(cells, columns, unusual)
+        for group in self._memory.contact:
+            _lay_out(group.outputs, group.read(cells), columns, unusual)
+        batch.tags = [()] * len(batch.places)
+        if self._memory.tags is not None:
+            batch.tags = self._memory.tags.read(cells)
+            unusual.update(place for place, worn in enumerate(batch.tags) if worn is UNUSUAL)
+        reached = ([key is not None for key in keys[name]] for name in ("email", "phone"))
+        names = (*self._memory.consents.outputs, "said")
+        _lay_out(names, self._memory.consents.read(cells, *reached), columns, unusual)
+        batch.said = columns.pop("said")
+        batch.columns = columns
+
+    def _read_keys(
+        self, cells: Sequence[Sequence[str]], columns: dict[str, list[Any]], unusual: set[int]
+    ) -> Mapping[str, Sequence[str | None]]:
+        readers: dict[str, Callable[[str], str | None]] = {
+            "external_id": _plain_identifier,
+            "email": plain_email,
+            "phone": plain_mobile if self._french else _never,
+        }
+        for name, read in readers.items():
+            if name in self._index:
+                found = cells[self._index[name]]
+                columns[name] = [(read(cell) or UNUSUAL) if cell else None for cell in found]
+        absent = [None] * len(cells[0])
+        for name in KEYS:
+            if column := columns.get(name):
+                missing = [place for place, key in enumerate(column) if key is UNUSUAL]
+                unusual.update(missing)
+                for place in missing:
+                    column[place] = None
+        keys = {name: columns.get(name, absent) for name in KEYS}
+        together = zip(*keys.values(), strict=True)
+        unusual.update(place for place, key in enumerate(together) if key == _NOBODY)
+        for name, channel in (("email", Channel.EMAIL), ("phone", Channel.SMS)):
+            if name in columns:
+                columns[f"{name}_hash"] = address_hashes(channel, columns[name])
+        if "email" in columns:
+            columns["email_domain"] = [email and email.partition("@")[2] for email in columns["email"]]
+        return keys
+
+    def _read_unusual(self, batch: Batch, unusual: set[int], start_line: int) -> None:
+        """The lines that need `RowReader`, one by one; what is no row, or read before, is left out."""
+        block = batch.block
+        gone = {place for place, line in enumerate(block.lines) if line < start_line}
+        tags, said, columns = list(batch.tags), list(batch.said), batch.columns
+        for place in sorted(unusual - gone):
+            record = block.record(place)
+            if not any(record.cells or [record.problem]):
+                gone.add(place)
+                continue
+            read = self.rows.read(record)
+            if isinstance(read, Note):
+                batch.rejected.append(read)
+                gone.add(place)
+                continue
+            found = texts_of(read)
+            for name, column in columns.items():
+                column[place] = found.get(name)
+            tags[place], said[place] = worn_by(read), said_in(read, self._now)
+            if read.notes:
+                batch.noted[place] = read.notes
+        if gone:
+            kept = [place not in gone for place in batch.places]
+            batch.places = list(compress(batch.places, kept))
+            batch.columns = {name: list(compress(column, kept)) for name, column in columns.items()}
+            tags, said = list(compress(tags, kept)), list(compress(said, kept))
+        batch.tags, batch.said = tags, said
+
+
+def _plain_identifier(cell: str) -> str | None:
+    return cell if cell.isprintable() and " " not in cell and len(cell) <= IDENTIFIER_LENGTH else None
+
+
+def _never(_cell: str) -> None:
+    return None
+
+
+def _lay_out(
+    names: Sequence[str], answers: list[Any], columns: dict[str, list[Any]], unusual: set[int]
+) -> None:
+    """Each part of the answers into the column it fills."""
+    missing = [place for place, answer in enumerate(answers) if answer is UNUSUAL]
+    unusual.update(missing)
+    for place in missing:
+        answers[place] = (None,) * len(names)
+    for part, name in enumerate(names):
+        columns[name] = [answer[part] for answer in answers]
