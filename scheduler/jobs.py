@@ -2,7 +2,8 @@
 
 `launch` freezes a campaign's audience, `drain` empties a lane, `poll_seeds` looks into the seed
 mailboxes, `warm` steps the warm-up plans whose day is over, `sweep` finds by the rows whatever is due and
-was not asked for, `housekeeping` clears away what nobody needs any more.
+was not asked for, `count` keeps the campaigns' counters up to date, `housekeeping` clears away what nobody
+needs any more.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ from scheduler.warming import complete_plans, step_plans
 from sender import Transport
 from store import Database, campaigns, deliveries, gauges, turns, workers
 from store.deliveries import Lane
+from store.tally_fold import advance
 from store.workers import HEARTBEAT
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class ConductorOptions:
     alone: bool = False
     role: str = "worker"
     housekeeping_every: timedelta = timedelta(hours=1)
+    count_every: timedelta = timedelta(seconds=5)
 
 
 class Conductor:
@@ -99,6 +102,8 @@ class Conductor:
         self._engine.every(options.sweep_every, "sweep")
         self._engine.job("warm", self._warm)
         self._engine.every(options.warm_every, "warm")
+        self._engine.job("count", self._count)
+        self._engine.every(options.count_every, "count")
         self._engine.job("housekeeping", self._tidy)
         self._engine.every(options.housekeeping_every, "housekeeping")
         if options.poll_seeds is not None:
@@ -191,6 +196,12 @@ class Conductor:
         async with self._rota.turn("poll_seeds") as mine:
             if mine and self._options.poll_seeds is not None:
                 await self._options.poll_seeds()
+
+    async def _count(self) -> None:
+        """Bring the counters of campaigns up to date; pages are right without it, and slower."""
+        async with self._rota.turn("count") as mine:
+            if mine:
+                await advance(self._database)
 
     async def _tidy(self) -> None:
         now = self._clock.now()

@@ -16,6 +16,7 @@ from rich.text import Text
 from service.commands import (
     bench,
     campaigns,
+    counts,
     identities,
     people,
     running,
@@ -50,6 +51,7 @@ COMMANDS = (
     sending,
     campaigns,
     seeds,
+    counts,
     bench,
 )
 

@@ -22,6 +22,7 @@ from store.tallies import BY_TRIGGER
 from store.tally_keys import Growth, Key, Timeline
 from store.tally_ledger import counters_of, timeline_of, together
 from store.tally_news import answers, grown, histories, singles, wordings
+from store.tally_triggers import recount
 
 EVENTS_A_ROUND = 20_000
 ROWS_A_STATEMENT = 500
@@ -55,6 +56,13 @@ async def advance(database: Database, *, shard: int = 0, most: int = EVENTS_A_RO
             await _store_timelines(session, shard, lines)
         passed += upto - low
     return passed
+
+
+async def recount_states(database: Database) -> None:
+    """Count where deliveries stand, and who was left out, anew, while nobody may change them."""
+    async with database.write() as session:
+        connection = await session.connection()
+        await connection.run_sync(recount)
 
 
 async def rebuild(database: Database) -> None:

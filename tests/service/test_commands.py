@@ -1,8 +1,10 @@
 """The commands of each noun, as a person types them one after the other."""
 
 import asyncio
+import contextlib
 import csv
 import io
+import sqlite3
 
 import pytest
 
@@ -251,3 +253,20 @@ async def test_a_test_message_is_sent_to_oneself_and_told_in_one_line(people: Ty
 def test_mail_that_says_nothing_about_ours_changes_nothing(ready: Tocsin, typed: Typed) -> None:
     out = typed.must("inbound", stdin="From: a@example.org\nSubject: Hello\n\nHow are you?\n")
     assert out == "This mail says nothing about a message of ours.\n"
+
+
+def test_counters_are_checked_and_counted_anew(ready: Tocsin, people: Typed) -> None:
+    people.must("segment", "add", "all", "everyone")
+    people.must("template", "add", "hello", "--starter", "newsletter")
+    people.must("identity", "add", "nat", "--name", "Les Amis", "--email", "contact@example.org")
+    people.must("campaign", "create", "Juin", "--template", "hello", "--segment", "all", "--from", "nat")
+    assert people.must("counts", "check") == "Every counter is right.\n"
+    with contextlib.closing(sqlite3.connect(ready.folder / "tocsin-data/tocsin.db")) as database, database:
+        spoilt = "INSERT INTO tally VALUES (1, 'state', 1, 'gmail', 'held', 0, 5, '')"
+        database.execute(spoilt)
+    wrong = people("counts", "check", "Juin")
+    assert wrong.code == 1
+    assert "Juin: state 1 gmail held: 5, and should be 0" in wrong.out
+    assert people.must("counts", "rebuild") == "Everything is counted anew.\n"
+    assert people.must("counts", "check", "1") == "Every counter is right.\n"
+    assert people("counts", "check", "Juillet").code == 1
