@@ -1,36 +1,58 @@
 """When what is due in a lane may leave: the limits it shares with others, asked and taken in the rows.
 
 The dispatcher asks for a permit before it claims, takes departure moments for what it has written, and
-tells what came of it; what all that means is decided here and nowhere else.
+tells what came of it; what all that means is decided here and nowhere else. A permit costs one short
+read, a reservation one short transaction, and what nothing limits costs none.
 """
 
-from collections.abc import Sequence
+import logging
+import random
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.clock import Clock
 from models.identity import Identity
-from models.states import BounceClass, Channel
-from models.values import Deferred, Outcome, Verdict
+from models.pace import BreakerState, PaceLimit
+from models.states import Channel
+from models.values import Outcome, Verdict
+from scheduler import brakes, throttle
 from scheduler.outages import Outages, Way
 from scheduler.pacing import (
+    MOST_A_BATCH,
+    Allowance,
     Limit,
     Pace,
+    Scopes,
+    Share,
+    allowance,
     batch_size,
     departures,
     from_microseconds,
-    limits_of,
-    provider_key,
+    scopes_of,
+    slowed,
     to_microseconds,
 )
-from store import Database
+from scheduler.throttle import Brake
+from store import Database, limits, slots, throttles, warmups
 from store import pace as pace_rows
 from store.claims import ClaimedDelivery
 from store.deliveries import Lane
 
-TOO_FAST = frozenset({BounceClass.RATE, BounceClass.BLOCK})
+log = logging.getLogger(__name__)
+
+LIFE = timedelta(seconds=10)
+"""How long limits that people set and a day's cap are taken for known."""
+LEASE = timedelta(seconds=60)
+"""How long a connection is held for a worker that is not heard of."""
+ASK_AGAIN = timedelta(seconds=12)
+"""When a lane that is shut is looked at again at the earliest: sooner, it would be claimed for nothing."""
+OTHERS_CONNECTED = "Other workers use the connections there are."
+OTHERS_PROBE = "One message is on its way to find out whether mail is taken again."
 
 Result = tuple[ClaimedDelivery, Outcome, Verdict | None]
 """One attempt, what was answered and how that is read; no verdict on what was taken or is uncertain."""
@@ -50,64 +72,254 @@ class Permit:
     connections: int | None
     limits: tuple[Limit, ...]
     reason: str = ""
+    shares: tuple[Share, ...] = ()
+    lane: str = ""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of a lane for a while: what it may do, and its brakes as they were last seen."""
+
+    scopes: Scopes
+    allowed: Allowance
+    stale_at: datetime
+    brakes: dict[str, Brake]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What one look at the rows says: when it opens, and why not now.
+
+    `shut`: by a breaker or a used-up share. `probing`: the keys of half-open breakers. `left`: what the
+    tightest share leaves.
+    """
+
+    opens_at: datetime
+    shut: bool
+    reason: str
+    probing: tuple[str, ...]
+    left: int
 
 
 class Pacer:
     """Keeps the lanes of one process to their limits."""
 
     def __init__(
-        self, database: Database, clock: Clock, *, pace: Pace, span: timedelta, outages: Outages
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        pace: Pace,
+        span: timedelta,
+        outages: Outages,
+        zone: str = "UTC",
     ) -> None:
-        """`span`: how far ahead a lane claims."""
+        """`span`: how far ahead a lane claims. `zone`: of the days of warm-up plans, and of times told."""
         self._database = database
         self._clock = clock
         self._pace = pace
         self._span = span
         self._outages = outages
+        self._zone = ZoneInfo(zone)
+        self._holder = secrets.token_hex(6)
+        self._known: dict[str, _Known] = {}
+        self._rows: tuple[datetime, list[PaceLimit]] | None = None
+        self._held: dict[str, tuple[int, int, datetime]] = {}
+        self._probes: dict[str, datetime] = {}
+        self._random = random.Random()  # noqa: S311 - spreads returns, keeps no secrets
 
     async def permit(self, lane: Lane, identity: Identity, channel: Channel, way: Way) -> Permit:
         """Whether something may leave now, how many at most and over how many connections."""
-        rate = identity.emails_per_second if channel is Channel.EMAIL else identity.sms_per_second
-        limits = limits_of(channel, lane.identity_id, lane.provider, rate, self._pace)
-        # The provider's row also where it sets no rate of its own, as for text messages: it may be shut.
-        keys = {limit.key for limit in limits} | {provider_key(lane.provider)}
-        if self._outages.knows(way):
-            keys.add(way.key)
+        assert way.channel is channel, "a way leads out of one channel"  # noqa: S101 - a caller's mistake
+        now = self._clock.now()
         async with self._database.read() as session:
-            arrivals = await pace_rows.arrivals(session, keys)
-        opens_at = from_microseconds(max(arrivals, default=0))
+            known = await self._lane(session, lane, identity, way, now)
+            sight = await self._look(session, known, way, now)
+        allowed = known.allowed
+        rates = slowed(allowed.limits, brakes.rates(known.brakes, self._bases(known)))
+        connections = brakes.connections(known.brakes, now)
+        opens_at = sight.opens_at
+        reason = sight.reason
+        if sight.shut:
+            opens_at = max(opens_at, now + ASK_AGAIN)
+        elif sight.probing or way.route:
+            obstacle, connections = await self._connect(known, sight.probing, connections, way, now)
+            if obstacle:
+                opens_at, reason = now + ASK_AGAIN, obstacle
+        batch = 1 if sight.probing else max(1, min(batch_size(rates, self._span), sight.left))
         return Permit(
-            opens_at=opens_at if opens_at > self._clock.now() else None,
-            batch=batch_size(limits, self._span),
-            connections=None,
-            limits=tuple(limits),
+            opens_at=opens_at if opens_at > now else None,
+            batch=batch,
+            connections=connections,
+            limits=rates,
+            reason=reason,
+            shares=allowed.shares,
+            lane=known.scopes.lane,
         )
 
     async def reserve(self, permit: Permit, count: int) -> list[datetime]:
-        """Departure moments, in order; fewer than `count` when a share is used up: the rest goes back."""
-        now_us = to_microseconds(self._clock.now())
+        """Departure moments, in order; fewer than `count` when a share is used up: the rest goes back.
+
+        None at all once the lane's breaker has opened since the permit was given.
+        """
+        now = self._clock.now()
+        if self._is_shut(permit.lane, now):
+            return []
+        if not permit.limits and not permit.shares:
+            return [now] * count
+        intervals = {limit.key: limit.interval_us for limit in permit.limits}
+        most = {share.key: (share.most, share.span) for share in permit.shares}
         async with self._database.write() as session:
-            first_slots = [
-                await pace_rows.reserve(
-                    session, key=limit.key, now_us=now_us, interval_us=limit.interval_us, slots=count
-                )
-                for limit in permit.limits
-            ]
-        return departures(first_slots, permit.limits, count)
+            count = await limits.take_share(session, most, count=count, now=now)
+            if not count:
+                return []
+            first = await pace_rows.take_slots(session, intervals, now_us=to_microseconds(now), slots=count)
+        if not permit.limits:
+            return [now] * count
+        return departures([first[limit.key] for limit in permit.limits], permit.limits, count)
 
     async def learn(
         self, session: AsyncSession, lane: Lane, identity: Identity, results: Sequence[Result], now: datetime
     ) -> None:
-        """Slow down where it was asked for; inside the transaction that records the results."""
-        del identity
-        for _, outcome, verdict in results:
-            if isinstance(outcome, Deferred) and verdict is not None and verdict.bounce_class in TOO_FAST:
-                await pace_rows.push_back(
-                    session,
-                    key=provider_key(lane.provider),
-                    until_us=to_microseconds(now + self._pace.rate_pause),
+        """Slow down, rest or recover as was answered; inside the transaction that records the results."""
+        if not results:
+            return
+        channel = results[0][0].channel
+        known = self._known.get(f"lane:{lane.identity_id}:{lane.provider}")
+        if known is None:
+            known = await self._lane(session, lane, identity, Way(channel), now)
+        for key in known.scopes.all:
+            self._probes.pop(key, None)
+        lesson = brakes.Lesson(
+            known.scopes,
+            self._bases(known),
+            known.allowed.connections,
+            known_keys=frozenset(known.brakes),
+            hurry=self._pace.hurry,
+            draw=self._random.random,
+        )
+        changed = await brakes.learn(session, lesson, results, now)
+        if changed is not None:
+            for other in self._known.values():
+                _replace(
+                    other.brakes, {key: brake for key, brake in changed.items() if key in other.scopes.all}
                 )
-                return
 
     async def close(self) -> None:
         """Let go of everything that is held."""
+        if self._held:
+            self._held.clear()
+            async with self._database.write() as session:
+                await slots.free(session, holder=self._holder)
+
+    async def _lane(
+        self, session: AsyncSession, lane: Lane, identity: Identity, way: Way, now: datetime
+    ) -> _Known:
+        channel = way.channel
+        domain = identity.dkim_domain or ""
+        scopes = scopes_of(channel, lane.identity_id, lane.provider, domain, way.key)
+        known = self._known.get(scopes.lane)
+        if known is not None and now < known.stale_at and known.scopes == scopes:
+            return known
+        if self._rows is None or now >= self._rows[0]:
+            self._rows = (now + LIFE, await limits.list_limits(session))
+            brakes.refresh_rules()
+        rate = identity.emails_per_second if channel is Channel.EMAIL else identity.sms_per_second
+        allowed = allowance(scopes, channel, rate, self._pace, self._rows[1])
+        cap = await warmups.cap_of(session, lane.identity_id, lane.provider)
+        if cap is not None:
+            allowed = self._with_cap(allowed, scopes, cap, now)
+        seen = {} if known is None else known.brakes
+        self._known[scopes.lane] = known = _Known(scopes, allowed, now + LIFE, seen)
+        return known
+
+    def _with_cap(self, allowed: Allowance, scopes: Scopes, cap: int, now: datetime) -> Allowance:
+        """A warm-up plan's cap is a share of a day of the calendar."""
+        today = now.astimezone(self._zone).date()
+        midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), tzinfo=self._zone)
+        share = Share(
+            f"{scopes.lane}:day:{today}", cap, timedelta(days=2), ends_at=midnight.astimezone(now.tzinfo)
+        )
+        return Allowance(
+            allowed.limits,
+            (*allowed.shares, share),
+            allowed.base,
+            allowed.connections,
+            allowed.messages_per_connection,
+        )
+
+    async def _look(self, session: AsyncSession, known: _Known, way: Way, now: datetime) -> _Sight:
+        """Read the brakes, the limits' rows and the shares of a lane; tells what stands in its way."""
+        allowed = known.allowed
+        found = await throttles.known(session, known.scopes.all)
+        known.brakes = {row.key: throttle.at(brakes.brake_of(row), now) for row in found}
+        keys = {limit.key for limit in allowed.limits} | set(known.brakes)
+        if self._outages.knows(way):
+            keys.add(way.key)
+        arrivals = await pace_rows.arrivals(session, keys) if keys else []
+        used = await limits.used(session, [share.key for share in allowed.shares])
+        shut_until, reason = brakes.obstacle(known.brakes, now, self._zone)
+        left = MOST_A_BATCH
+        for share in allowed.shares:
+            since, count = used.get(share.key, (now, 0))
+            rest = share.most - (count if now < since + share.span else 0)
+            left = min(left, rest)
+            over = share.ends_at or since + share.span
+            if rest <= 0 and (shut_until is None or over > shut_until):
+                shut_until = over
+                reason = f"The {share.most} messages that may leave are used up until {self._time(over)}."
+        probing = tuple(key for key, brake in known.brakes.items() if brake.state is BreakerState.HALF_OPEN)
+        opens_at = from_microseconds(max(arrivals, default=0))
+        return _Sight(max(opens_at, shut_until or opens_at), shut_until is not None, reason, probing, left)
+
+    async def _connect(
+        self, known: _Known, probing: Sequence[str], connections: int | None, way: Way, now: datetime
+    ) -> tuple[str, int | None]:
+        """Hold the places the lane needs: a half-open breaker's one, and connections of the provider's own.
+
+        What stands in the way ("": nothing), and how many connections it may open.
+        """
+        for key in probing:
+            if now < self._probes.get(key, now) or not await self._hold(f"probe:{key}", 1, now, anew=True):
+                return OTHERS_PROBE, connections
+        places = connections
+        if way.route:
+            most = min(known.allowed.connections, connections or known.allowed.connections)
+            places = await self._hold(known.scopes.provider, 1 if probing else most, now)
+            if not places:
+                return OTHERS_CONNECTED, connections
+        self._probes |= dict.fromkeys(probing, now + LEASE)
+        return "", places
+
+    async def _hold(self, key: str, most: int, now: datetime, *, anew: bool = False) -> int:
+        """Take or keep places; the rows are asked once a third of the lease is over, or for other numbers."""
+        held = self._held.get(key)
+        if held is not None and not anew and held[1] == most and held[0] and now < held[2] - LEASE * 2 / 3:
+            return held[0]
+        until = now + LEASE
+        async with self._database.write() as session:
+            count = await slots.hold(session, key=key, holder=self._holder, most=most, now=now, until=until)
+        self._held[key] = (count, most, until)
+        return count
+
+    def _bases(self, known: _Known) -> Mapping[str, float]:
+        """Messages a second without a brake, by scope: its own limit, or what the lane may do at most."""
+        own = {limit.key: 1_000_000 / limit.interval_us for limit in known.allowed.limits}
+        return {key: own.get(key, known.allowed.base) for key in known.scopes.all}
+
+    def _is_shut(self, lane: str, now: datetime) -> bool:
+        known = self._known.get(lane)
+        return known is not None and any(
+            throttle.at(brake, now).state is BreakerState.OPEN for brake in known.brakes.values()
+        )
+
+    def _time(self, moment: datetime) -> str:
+        return f"{moment.astimezone(self._zone):%d/%m %H:%M}"
+
+
+def _replace(seen: dict[str, Brake], changed: Mapping[str, Brake]) -> None:
+    for key, brake in changed.items():
+        if brake.is_free:
+            seen.pop(key, None)
+        else:
+            seen[key] = brake

@@ -53,6 +53,8 @@ RATES = {
 }
 """Just under what the sandbox's providers let through: the pace is what keeps them content."""
 LOOK_EVERY_S = 0.25
+HURRY = 900.0
+"""Rests are so many times shorter than a provider's own: a block of two hours lasts eight seconds."""
 LOOPBACK = "127.0.0.1"
 
 
@@ -174,7 +176,7 @@ def _in_a_hurry(options: ConductorOptions) -> ConductorOptions:
     """Retries in seconds instead of minutes, as the outside world lives faster too."""
     second = timedelta(seconds=1)
     retry = RetryPolicy(first=4 * second, ceiling=5 * second, give_up=12 * second)
-    pace = replace(options.dispatch.pace, rate_pause=2 * second)
+    pace = replace(options.dispatch.pace, hurry=HURRY)
     return replace(
         options,
         dispatch=replace(options.dispatch, retry=retry, pace=pace),

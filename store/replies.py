@@ -1,0 +1,102 @@
+"""What other mail systems answered, read back out of the evidence: for review, and for new rules."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.delivery import Delivery
+from models.event import Event
+from models.states import BounceClass, Channel, EventKind, Fault, Permanence
+
+ANSWERS = (EventKind.DEFERRED, EventKind.REFUSED, EventKind.EXPIRED)
+BATCH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One answer, how it was read then and what it led to."""
+
+    event_id: int
+    kind: EventKind
+    channel: Channel
+    provider: str
+    code: int | None
+    enhanced: str | None
+    text: str
+    rule: str
+    bounce_class: BounceClass | None
+    fault: Fault | None
+    permanence: Permanence | None
+    address: str
+    at: datetime
+
+
+async def share_of(
+    session: AsyncSession, campaign_id: int, provider: str, bounce_class: BounceClass
+) -> tuple[int, int]:
+    """How many of a campaign's messages a provider took, and how many it answered in that way.
+
+    Served by ix_event_campaign_kind.
+    """
+    fits = sa.case((col(Event.bounce_class) == bounce_class, 1), else_=0)
+    taken = sa.case((col(Event.kind) == EventKind.ACCEPTED, 1), else_=0)
+    wanted = select(func.coalesce(func.sum(taken), 0), func.coalesce(func.sum(fits), 0)).where(
+        col(Event.campaign_id) == campaign_id,
+        col(Event.kind).in_([EventKind.ACCEPTED, *ANSWERS]),
+        col(Event.provider) == provider,
+    )
+    accepted, answered = (await session.exec(wanted)).one()
+    return int(accepted), int(answered)
+
+
+async def answers(
+    session: AsyncSession, *, since: datetime, unread: bool = False, limit: int | None = None
+) -> AsyncIterator[Said]:
+    """What was answered since a moment, newest first; `unread`: only what no rule knew.
+
+    By keyset over the primary key: events are numbered in the order in which they were recorded.
+    """
+    wanted = (
+        select(Event, col(Delivery.channel), col(Delivery.address))
+        .join(Delivery, col(Delivery.id) == col(Event.delivery_id))
+        .where(col(Event.kind).in_(ANSWERS), col(Event.bounce_class).is_not(None), Event.rule != "relay")
+        .order_by(col(Event.id).desc())
+    )
+    if unread:
+        wanted = wanted.where(Event.rule == "", Event.text != "")
+    given = 0
+    before: int | None = None
+    while limit is None or given < limit:
+        page = wanted if before is None else wanted.where(col(Event.id) < before)
+        size = BATCH if limit is None else min(limit - given, BATCH)
+        rows = (await session.exec(page.limit(size))).all()
+        for event, channel, address in rows:
+            if event.recorded_at < since:
+                return
+            yield _said(event, channel, address)
+        session.expunge_all()
+        if len(rows) < size:
+            return
+        given, before = given + len(rows), rows[-1][0].id
+
+
+def _said(event: Event, channel: Channel, address: str) -> Said:
+    return Said(
+        event_id=event.id,
+        kind=event.kind,
+        channel=channel,
+        provider=event.provider,
+        code=event.code,
+        enhanced=event.enhanced,
+        text=event.text,
+        rule=event.rule,
+        bounce_class=event.bounce_class,
+        fault=event.fault,
+        permanence=event.permanence,
+        address=address,
+        at=event.recorded_at,
+    )

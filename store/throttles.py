@@ -1,0 +1,77 @@
+"""How scopes are slowed, one row each, shared by every worker; a scope that is free has none."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import Campaign
+from models.pace import BreakerState, Throttle
+from models.states import CampaignState
+from store.engine import insert_for
+
+NO_SYNC = {"synchronize_session": False}
+
+
+async def known(session: AsyncSession, keys: Collection[str]) -> list[Throttle]:
+    """The rows under these keys. Served by the primary key."""
+    return list((await session.exec(select(Throttle).where(col(Throttle.key).in_(sorted(keys))))).all())
+
+
+async def list_all(session: AsyncSession) -> list[Throttle]:
+    """Every scope that is slowed, those at rest first."""
+    at_rest = sa.case((col(Throttle.state) == BreakerState.OPEN, 0), else_=1)
+    return list((await session.exec(select(Throttle).order_by(at_rest, col(Throttle.key)))).all())
+
+
+async def hold(session: AsyncSession, keys: Collection[str], now: datetime) -> dict[str, Throttle]:
+    """The rows under these keys, made where there are none, and nobody else's until the transaction ends.
+
+    In the order of keys, so that two who hold several never wait for each other.
+    """
+    rows = [{"key": key, "changed_at": now, **_FREE} for key in sorted(keys)]
+    if not rows:
+        return {}
+    await session.exec(insert_for(session, Throttle).values(rows).on_conflict_do_nothing())
+    wanted = select(Throttle).where(col(Throttle.key).in_(sorted(keys))).order_by(col(Throttle.key))
+    found = await session.exec(wanted.with_for_update().execution_options(populate_existing=True))
+    return {row.key: row for row in found}
+
+
+async def remove(session: AsyncSession, keys: Collection[str]) -> None:
+    """Nothing is slowed under these keys any more. Served by the primary key."""
+    if keys:
+        gone = sa.delete(Throttle).where(col(Throttle.key).in_(sorted(keys)))
+        await session.exec(gone.execution_options(**NO_SYNC))
+
+
+async def put(session: AsyncSession, rows: Sequence[Throttle]) -> None:
+    """Write what was changed in rows that `hold` gave."""
+    for row in rows:
+        session.add(row)
+    await session.flush()
+
+
+async def hold_campaign(session: AsyncSession, campaign_id: int, problem: str, now: datetime) -> bool:
+    """Let a campaign that is sending wait for a person, and say why; False when it was not sending."""
+    change = (
+        sa.update(Campaign)
+        .where(col(Campaign.id) == campaign_id, col(Campaign.state) == CampaignState.SENDING)
+        .values(state=CampaignState.PAUSED, problem=problem, updated_at=now)
+        .execution_options(**NO_SYNC)
+    )
+    return (await session.exec(change)).rowcount == 1
+
+
+_FREE = {
+    "state": BreakerState.CLOSED,
+    "factor": 1.0,
+    "ceiling": 1.0,
+    "clean": 0,
+    "trips": 0,
+    "step_up": False,
+    "rule": "",
+    "reason": "",
+}
