@@ -115,7 +115,7 @@ async def test_a_temporary_refusal_is_tried_again_later_and_not_before(
     transport = ScriptedTransport(answers={"a@gmail.com": BUSY})
     dispatcher = a_dispatcher(database, transport, clock)
     await drain_all(database, dispatcher, clock.now())
-    clock.advance(timedelta(minutes=4))
+    clock.advance(timedelta(minutes=14))
     await drain_all(database, dispatcher, clock.now())
     assert len(transport.sent) == 1
     transport.answers.clear()
