@@ -4,10 +4,12 @@ A delivery is counted once in each counter, however often it had the same news: 
 of what its events say, so that they can be brought up to date by what is new in that union.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 from models.states import BounceClass, EventKind, Fault, Permanence
@@ -76,6 +78,12 @@ class Shape:
         return f"{self.kind.value}|{self.bounce_class}|{self.fault}|{self.code}|{self.enhanced}"
 
 
+@lru_cache(maxsize=20_000)
+def counters_for(shape: str, identity_id: int, provider: str) -> frozenset[Key]:
+    """Where a delivery of this lane with such an event is counted; there are few shapes of many events."""
+    return Shape.read(shape).counters(identity_id, provider)
+
+
 class Said(NamedTuple):
     """What was answered, read back from the word of a SAID counter."""
 
@@ -130,24 +138,22 @@ Growth = dict[int, dict[Key, Counted]]
 def grow_by_singles(growth: Growth, events: Iterable[Happened]) -> None:
     """Count deliveries that have one event only."""
     for event in events:
-        keys = Shape.read(event.shape).counters(event.identity_id, event.provider)
+        keys = counters_for(event.shape, event.identity_id, event.provider)
         _grow(growth, event, keys, event.deliveries)
 
 
-def grow_by_histories(growth: Growth, events: Iterable[Happened], *, counted: Callable[[int], bool]) -> None:
-    """Count deliveries by all their events; `counted` tells by their number which are counted already."""
+def grow_by_histories(growth: Growth, events: Iterable[Happened], *, counted: int) -> None:
+    """Count deliveries by all their events; those numbered up to `counted` are counted already."""
     known: dict[int, set[Key]] = {}
-    later: list[tuple[Happened, frozenset[Key]]] = []
-    for event in sorted(events, key=lambda each: each.event_id):
-        keys = Shape.read(event.shape).counters(event.identity_id, event.provider)
-        if counted(event.event_id):
-            known.setdefault(event.delivery_id, set()).update(keys)
-        else:
-            later.append((event, keys))
-    for event, keys in later:
+    for event in sorted(events, key=_EVENT_ID):
+        keys = counters_for(event.shape, event.identity_id, event.provider)
         seen = known.setdefault(event.delivery_id, set())
-        _grow(growth, event, keys - seen, 1)
+        if event.event_id > counted and not keys <= seen:
+            _grow(growth, event, keys - seen, 1)
         seen |= keys
+
+
+_EVENT_ID = attrgetter("event_id")
 
 
 def _grow(growth: Growth, event: Happened, keys: Iterable[Key], by: int) -> None:

@@ -154,22 +154,16 @@ def _or_empty(column: Any) -> sa.ColumnElement[str]:
 def grown(rows: Iterable[Any], *, low: int) -> Growth:
     """By how much the events among `rows` make the counters grow; those up to `low` are counted."""
     growth: Growth = {}
-    found: dict[str, list[Happened]] = {SINGLE: [], HISTORY: []}
-    for row in rows:
-        if row.part in found:
-            found[row.part].append(
-                Happened(
-                    row.campaign_id,
-                    row.identity_id,
-                    row.provider,
-                    row.word,
-                    row.event_id,
-                    row.delivery_id,
-                    row.count,
-                )
-            )
-    grow_by_singles(growth, found[SINGLE])
-    grow_by_histories(growth, found[HISTORY], counted=lambda event_id: event_id <= low)
+    alone: list[Happened] = []
+    histories: list[Happened] = []
+    # Unpacked at once: there may be a hundred thousand of them.
+    for part, campaign_id, identity_id, provider, word, count, event_id, delivery_id, _ in rows:
+        if part == SINGLE:
+            alone.append(Happened(campaign_id, identity_id, provider, word, event_id, delivery_id, count))
+        elif part == HISTORY:
+            histories.append(Happened(campaign_id, identity_id, provider, word, event_id, delivery_id))
+    grow_by_singles(growth, alone)
+    grow_by_histories(growth, histories, counted=low)
     return growth
 
 
