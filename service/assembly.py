@@ -24,11 +24,12 @@ from models.clock import Clock, SystemClock
 from models.keyring import Keyring
 from models.states import Channel
 from models.tokens import Tokens
-from scheduler import Conductor, ConductorOptions, DispatchOptions, Pace
+from scheduler import Conductor, ConductorOptions, DispatchOptions
 from sender import Transport
 from service.desk import require_migrated
 from service.hosts import name_to_open
 from service.listening import take_port
+from service.rhythm import frequency_policy, pace_of, usual_windows
 from service.secret_key import open_keyring
 from service.settings import Settings
 from service.transports import make_transports
@@ -129,11 +130,7 @@ def _make_parts(
     options = ConductorOptions(
         public_url=settings.public_url,
         dispatch=DispatchOptions(
-            pace=Pace(
-                emails_per_second=settings.emails_per_second,
-                sms_per_second=settings.sms_per_second,
-                providers=settings.provider_rates,
-            ),
+            pace=pace_of(settings),
             language=settings.language,
             zone=settings.zone,
         ),
@@ -199,6 +196,9 @@ def _web_app(parts: Parts, machine_span: timedelta) -> "FastAPI":
             language=settings.language,
             data_dir=settings.data_dir,
             machine_span=machine_span,
+            pace=pace_of(settings),
+            windows=usual_windows(settings),
+            frequency=frequency_policy(settings),
         )
     )
 

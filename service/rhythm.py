@@ -3,6 +3,7 @@
 from models.states import Channel
 from scheduler.calendar import UsualWindows, read_sending_windows
 from scheduler.frequency import FrequencyPolicy, read_windows
+from scheduler.pacing import Pace
 from service.settings import Settings
 
 
@@ -18,4 +19,13 @@ def usual_windows(settings: Settings) -> UsualWindows:
     return UsualWindows(
         email=read_sending_windows(settings.sending_windows_email),
         sms=read_sending_windows(settings.sending_windows_sms),
+    )
+
+
+def pace_of(settings: Settings) -> Pace:
+    """The rates set, messages a second."""
+    return Pace(
+        emails_per_second=settings.emails_per_second,
+        sms_per_second=settings.sms_per_second,
+        providers=settings.provider_rates,
     )

@@ -11,6 +11,7 @@ from web.i18n import N_
 NOTICES: Mapping[str, str] = MappingProxyType(
     {
         "campaign-created": N_("The campaign is kept as a draft."),
+        "campaign-changed": N_("The campaign is changed."),
         "campaign-scheduled": N_("The campaign is scheduled."),
         "campaign-draft": N_("The campaign is a draft again."),
         "campaign-paused": N_("The campaign is paused. What was already handed over goes on its way."),

@@ -341,6 +341,7 @@ def allowed(campaign: Campaign) -> dict[str, bool]:
         "pause": campaign_may_become(state, C.PAUSED),
         "resume": state is C.PAUSED,
         "cancel": campaign_may_become(state, C.CANCELLED) and state is not C.DRAFT,
+        "edit": state in conduct.EDITABLE,
         "discard": state is C.DRAFT,
         "release": state is C.SENDING or state is C.PAUSED,
         "report": campaign.launched_at is not None,

@@ -26,6 +26,7 @@ from web.access import Visit
 from web.borrowed import say_error
 from web.forms import Form
 from web.i18n import N_, Tongue
+from web.pages.campaign_options import Options, read_options
 from web.words import word_for
 
 PEOPLE_TO_CHOOSE_FROM = 8
@@ -50,6 +51,7 @@ class Choice:
     time: str = ""
     zone: str = ""
     contact: int | None = None
+    options: Options = field(default_factory=Options)
 
 
 def read_choice(form: Form, zone: str) -> Choice:
@@ -68,6 +70,7 @@ def read_choice(form: Form, zone: str) -> Choice:
         time=form.text("time", 8),
         zone=form.text("zone", 60) or zone,
         contact=form.number("contact"),
+        options=read_options(form),
     )
 
 
