@@ -2,8 +2,9 @@
 
 Not message by message, but from one change to the next: a queue is empty, a window opens or shuts, a day's
 share is used up, a provider's rest is over. Between two changes each lane flows at the rate that its limits
-leave it, shared as the dispatchers share them: lanes alike in a limit get the same, and what one cannot use
-the others get (max-min fairness); in a lane urgent campaigns go first and the others share evenly.
+leave it, shared as the dispatchers share them: lanes take turns at a limit, each with as much as it claims
+at a time, and what one cannot use the others get (weighted max-min fairness); in a lane urgent campaigns go
+first and the others share evenly.
 """
 
 import math
@@ -58,11 +59,15 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class LaneLimits:
-    """What a lane obeys: the keys of rates and of shares, and when it opens if it is shut."""
+    """What a lane obeys: the keys of rates and of shares, and when it opens if it is shut.
+
+    `weight`: how many messages it takes at a turn.
+    """
 
     rates: tuple[str, ...]
     shares: tuple[str, ...] = ()
     opens_at: datetime | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,7 @@ class _Flow:
             by_lane[tank.queue.lane].append(tank)
         flowing = [lane for lane in by_lane if self._is_open(lane)]
         flows: dict[int, float] = {}
-        for lane, rate in share_out({lane: self._lanes[lane].rates for lane in flowing}, self._rates).items():
+        for lane, rate in share_out({lane: self._lanes[lane] for lane in flowing}, self._rates).items():
             flows.update(_among_campaigns(by_lane[lane], rate))
         return flows
 
@@ -252,25 +257,24 @@ def _among_campaigns(tanks: Sequence[_Tank], rate: float) -> dict[int, float]:
     return {id(tank): rate / len(left) * tank.left / left[tank.queue.campaign_id] for tank in first}
 
 
-def share_out(lanes: Mapping[LaneKey, Sequence[str]], rates: Mapping[str, float]) -> dict[LaneKey, float]:
-    """Max-min fair rates of lanes that share limits: all rise alike until a limit is reached.
+def share_out(lanes: Mapping[LaneKey, LaneLimits], rates: Mapping[str, float]) -> dict[LaneKey, float]:
+    """Max-min fair rates of lanes that share limits: all rise by their weights until a limit is reached.
 
-    `lanes` tells the limits of each; a lane without one flows as fast as anything.
+    A lane without a limit flows as fast as anything.
     """
-    given = dict.fromkeys(lanes, 0.0)
-    rising = {lane for lane, keys in lanes.items() if keys}
-    given.update({lane: UNLIMITED for lane in lanes if lane not in rising})
-    left = {key: rates[key] for keys in lanes.values() for key in keys}
+    given = {lane: 0.0 if limits.rates else UNLIMITED for lane, limits in lanes.items()}
+    rising = {lane for lane, limits in lanes.items() if limits.rates}
+    left = {key: rates[key] for limits in lanes.values() for key in limits.rates}
     while rising:
-        users: dict[str, int] = defaultdict(int)
+        drawn: dict[str, float] = defaultdict(float)
         for lane in rising:
-            for key in lanes[lane]:
-                users[key] += 1
-        step = min(left[key] / count for key, count in users.items())
+            for key in lanes[lane].rates:
+                drawn[key] += lanes[lane].weight
+        step = min(left[key] / weight for key, weight in drawn.items())
         for lane in rising:
-            given[lane] += step
-        for key, count in users.items():
-            left[key] -= step * count
-        full = {key for key in users if left[key] <= rates[key] * NEGLIGIBLE}
-        rising = {lane for lane in rising if full.isdisjoint(lanes[lane])}
+            given[lane] += step * lanes[lane].weight
+        for key, weight in drawn.items():
+            left[key] -= step * weight
+        full = {key for key in drawn if left[key] <= rates[key] * NEGLIGIBLE}
+        rising = {lane for lane in rising if full.isdisjoint(lanes[lane].rates)}
     return given

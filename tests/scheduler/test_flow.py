@@ -108,10 +108,22 @@ def test_a_lane_without_a_limit_is_no_obstacle() -> None:
     assert course.finishes_at == pytest.approx(NOW, abs=timedelta(milliseconds=10))
 
 
+def test_lanes_take_turns_each_with_what_it_claims() -> None:
+    lanes = {
+        GMAIL: LaneLimits(("identity", "gmail"), weight=40),
+        ORANGE: LaneLimits(("identity", "orange"), weight=10),
+    }
+    assert share_out(lanes, RATES) == {GMAIL: pytest.approx(16), ORANGE: pytest.approx(4)}
+
+
 keys = st.sampled_from(["a", "b", "c", "d"])
 some_lanes = st.dictionaries(
     st.tuples(st.integers(1, 4), st.sampled_from(["gmail", "orange", "free"])),
-    st.lists(keys, min_size=1, max_size=3, unique=True),
+    st.builds(
+        LaneLimits,
+        st.lists(keys, min_size=1, max_size=3, unique=True).map(tuple),
+        weight=st.floats(1, 200),
+    ),
     min_size=1,
 )
 some_rates = st.fixed_dictionaries(dict.fromkeys("abcd", st.floats(0.1, 1000)))
@@ -119,17 +131,19 @@ some_rates = st.fixed_dictionaries(dict.fromkeys("abcd", st.floats(0.1, 1000)))
 
 @given(some_lanes, some_rates)
 def test_no_limit_is_exceeded_and_every_lane_is_stopped_by_one(
-    lanes: dict[LaneKey, list[str]], rates: dict[str, float]
+    lanes: dict[LaneKey, LaneLimits], rates: dict[str, float]
 ) -> None:
     given_rates = share_out(lanes, rates)
-    used = {key: sum(rate for lane, rate in given_rates.items() if key in lanes[lane]) for key in rates}
+    users = {key: [lane for lane, limits in lanes.items() if key in limits.rates] for key in rates}
+    used = {key: sum(given_rates[lane] for lane in users[key]) for key in rates}
     assert all(used[key] <= rates[key] * 1.001 for key in rates)
-    for lane, rate in given_rates.items():
-        # Some limit of the lane is full, and there nobody gets more than it does.
+    turns = {lane: rate / lanes[lane].weight for lane, rate in given_rates.items()}
+    for lane, limits in lanes.items():
+        # Some limit of the lane is full, and there nobody gets more turns than it does.
         assert any(
             used[key] >= rates[key] * 0.999
-            and all(given_rates[other] <= rate * 1.001 for other in lanes if key in lanes[other])
-            for key in lanes[lane]
+            and all(turns[other] <= turns[lane] * 1.001 for other in users[key])
+            for key in limits.rates
         )
 
 

@@ -1,0 +1,157 @@
+"""What lanes obey from now on, read from the rows the pacer reads: rates, brakes, shares, warm-up plans.
+
+A brake is taken to stay as it is until it opens: how fast a provider will trust again nobody knows.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.identity import Identity
+from models.pace import BreakerState, PaceLimit, Throttle, Warmup
+from models.providers import SMS
+from models.states import Channel
+from scheduler import brakes, throttle
+from scheduler.flow import LaneKey, LaneLimits, Share
+from scheduler.outages import Way
+from scheduler.pacing import (
+    Allowance,
+    Limit,
+    Pace,
+    Scopes,
+    allowance,
+    batch_size,
+    from_microseconds,
+    scopes_of,
+    slowed,
+)
+from scheduler.pacing import Share as Portion
+from scheduler.warming import day_of, start_of
+from scheduler.warmup import planned_cap
+from store import identities, limits, throttles, warmups
+from store import pace as pace_rows
+
+TURN = timedelta(seconds=2)
+"""How far ahead lanes claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Limits of lanes as `scheduler.flow` takes them, and the warm-up plans among them."""
+
+    lanes: dict[LaneKey, LaneLimits] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
+    shares: dict[str, Share] = field(default_factory=dict)
+    plans: dict[LaneKey, Warmup] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is read once for all lanes."""
+
+    set_limits: list[PaceLimit]
+    braked: Mapping[str, Throttle]
+    plans: Mapping[LaneKey, Warmup]
+
+
+async def look_ahead(
+    session: AsyncSession, wanted: Collection[LaneKey], pace: Pace, zone: str, now: datetime
+) -> Ahead:
+    """The limits of these lanes from `now` on. `zone`: of the days of warm-up plans."""
+    known = {identity.id: identity for identity in await identities.list_identities(session)}
+    rows = _Rows(
+        await limits.list_limits(session),
+        {row.key: row for row in await throttles.list_all(session)},
+        {
+            (plan.identity_id, plan.provider): plan
+            for plan in await warmups.list_plans(session)
+            if plan.state in warmups.CAPPING
+        },
+    )
+    ahead = Ahead()
+    today = day_of(now, zone)
+    for lane in sorted(wanted):
+        identity = known[lane[0]]
+        scopes, allowed = _allowed(identity, lane[1], pace, rows.set_limits)
+        todays = f"{scopes.lane}:day:{today}"
+        used = await limits.used(session, [*(share.key for share in allowed.shares), todays])
+        keys = [_add_portion(ahead, share, used, now) for share in allowed.shares]
+        plan = rows.plans.get(lane)
+        if plan is not None:
+            ahead.plans[lane] = plan
+            _, gone = used.get(todays, (now, 0))
+            ahead.shares[todays] = _plan_ahead(plan, gone, today, zone)
+            keys.append(todays)
+        opens_at = await _opens_at(session, scopes, allowed, rows, now)
+        held = _held(scopes, allowed, rows, now)
+        for limit in held:
+            per_second = 1_000_000 / limit.interval_us
+            ahead.rates[limit.key] = max(per_second, ahead.rates.get(limit.key, 0.0))
+        ahead.lanes[lane] = LaneLimits(
+            tuple(limit.key for limit in held), tuple(keys), opens_at, batch_size(held, TURN)
+        )
+    return ahead
+
+
+def _allowed(
+    identity: Identity, provider: str, pace: Pace, set_limits: list[PaceLimit]
+) -> tuple[Scopes, Allowance]:
+    channel = Channel.SMS if provider == SMS else Channel.EMAIL
+    rate = identity.emails_per_second if channel is Channel.EMAIL else identity.sms_per_second
+    scopes = scopes_of(channel, identity.id, provider, identity.dkim_domain or "", Way(channel).key)
+    return scopes, allowance(scopes, channel, rate, pace, set_limits)
+
+
+def _held(scopes: Scopes, allowed: Allowance, rows: _Rows, now: datetime) -> tuple[Limit, ...]:
+    """The rates of a lane, brakes included."""
+    own = {limit.key: 1_000_000 / limit.interval_us for limit in allowed.limits}
+    bases = {key: own.get(key, allowed.base) for key in scopes.all}
+    seen = {
+        key: throttle.at(brakes.brake_of(rows.braked[key]), now) for key in scopes.all if key in rows.braked
+    }
+    return slowed(allowed.limits, brakes.rates(seen, bases))
+
+
+async def _opens_at(
+    session: AsyncSession, scopes: Scopes, allowed: Allowance, rows: _Rows, now: datetime
+) -> datetime | None:
+    arrivals = await pace_rows.arrivals(session, [*(limit.key for limit in allowed.limits), scopes.relay])
+    moments = [from_microseconds(arrival) for arrival in arrivals]
+    for key in scopes.all:
+        row = rows.braked.get(key)
+        if row is not None and row.state is BreakerState.OPEN and row.opens_at is not None:
+            moments.append(row.opens_at)
+    latest = max(moments, default=now)
+    return latest if latest > now else None
+
+
+def _add_portion(
+    ahead: Ahead, portion: Portion, used: Mapping[str, tuple[datetime, int]], now: datetime
+) -> str:
+    """A limit an hour or a day, whose span began with the first message."""
+    since, count = used.get(portion.key, (now, 0))
+    if since + portion.span <= now:
+        since, count = now, 0
+
+    def amount(_: int) -> int:
+        return portion.most
+
+    def ends_at(period: int) -> datetime:
+        return since + (period + 1) * portion.span
+
+    ahead.shares[portion.key] = Share(count, amount, ends_at)
+    return portion.key
+
+
+def _plan_ahead(plan: Warmup, gone: int, today: date, zone: str) -> Share:
+    """A warm-up plan, as it goes if every day goes well. A plan not stepped yet today begins with its cap."""
+
+    def amount(day: int) -> int | None:
+        return planned_cap(plan.cap, plan.target, day)
+
+    def ends_at(day: int) -> datetime:
+        return start_of(today + timedelta(days=day + 1), zone)
+
+    return Share(gone, amount, ends_at)

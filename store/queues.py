@@ -1,0 +1,106 @@
+"""How much waits where: what forecasts are made of, in a few grouped questions."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlmodel import col, func
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.contact import Contact
+from models.delivery import Delivery
+from models.states import Channel, DeliveryState
+from store.audiences import Selection, reason_left_out
+
+WAITING: Final = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.DEFERRED)
+PREFIX: Final = 7
+"""Characters of a telephone number that tell the territory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What tells in which time zone people live: for groups of people, as `audience.territory` reads it."""
+
+    departement: str | None = None
+    postcode: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many messages of a campaign wait in a lane for people of one place; none before `due_at`."""
+
+    campaign_id: int
+    identity_id: int
+    provider: str
+    place: Place
+    count: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many people a campaign would write to who have much in common; `domain` "" for text messages."""
+
+    domain: str
+    departement: str | None
+    region: str | None
+    place: Place
+    count: int
+
+
+async def waiting(
+    session: AsyncSession, campaign_ids: Collection[int], now: datetime, *, by_place: bool
+) -> list[Waiting]:
+    """What waits of these campaigns, by lane; due now apart from due later. Without `by_place` no zones.
+
+    Served by ix_delivery_due, or by ix_delivery_campaign_state.
+    """
+    later = (col(Delivery.due_at) > now).label("later")
+    keys = (Delivery.campaign_id, Delivery.identity_id, Delivery.provider)
+    place = _place() if by_place else ()
+    each = sa.select(*(col(key) for key in keys), later, *place, col(Delivery.due_at).label("due_at"))
+    if by_place:
+        # A seed has no contact and lives where the installation does.
+        each = each.outerjoin(Contact, col(Contact.id) == col(Delivery.contact_id))
+    chosen = col(Delivery.campaign_id).in_(campaign_ids)
+    rows = each.where(chosen, col(Delivery.state).in_(WAITING)).subquery()
+    groups = [column for column in rows.c if column.name != "due_at"]
+    grouped = sa.select(func.count(), func.min(rows.c.due_at), *groups).group_by(*groups)
+    connection = await session.connection()
+    return [
+        Waiting(campaign, identity, provider, Place(*where), count, due_at if is_later else now)
+        for count, due_at, campaign, identity, provider, is_later, *where in await connection.execute(grouped)
+    ]
+
+
+async def crowds(
+    session: AsyncSession, selection: Selection, now: datetime, *, by_place: bool
+) -> list[Crowd]:
+    """Whom a campaign would write to if it began now. Without `by_place` everybody lives in one zone."""
+    place = _place() if by_place else ()
+    domain = col(Contact.email_domain) if selection.channel is Channel.EMAIL else sa.literal("")
+    people = (
+        sa.select(domain.label("domain"), col(Contact.departement), col(Contact.region), *place)
+        .select_from(Contact)
+        .where(selection.targeted, reason_left_out(selection, now).is_(None))
+        .subquery()
+    )
+    grouped = sa.select(func.count(), *people.c).group_by(*people.c)
+    connection = await session.connection()
+    return [
+        Crowd(domain or "", departement, region, Place(*where), count)
+        for count, domain, departement, region, *where in await connection.execute(grouped)
+    ]
+
+
+def _place() -> tuple[sa.ColumnElement[Any], ...]:
+    """Département, postcode and telephone, as coarse as the zone allows: few groups for many people."""
+    departement = col(Contact.departement)
+    unknown = departement.is_(None)
+    # Within a département only those of Polynesia differ; a telephone tells only what nothing else does.
+    postcode = sa.case((sa.or_(unknown, departement == "987"), col(Contact.postcode)))
+    phone = sa.case((unknown, func.substr(col(Contact.phone), 1, PREFIX)))
+    return departement.label("living"), postcode.label("postcode"), phone.label("phone")
