@@ -7,6 +7,7 @@ text are evidence for whoever classifies the refusal.
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from models.errors import SenderError
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain
@@ -22,11 +23,34 @@ SIGN_IN_CODES = frozenset({530, 534, 535, 538})
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ \t-])(.*))?\r*\Z", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.]*[0-9])[ \t:-]*")
 _ENHANCED_BRACKETED = re.compile(r"(?:#|[(\[]#?)([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.]*[0-9])")
+# One line that needs no cleaning and hides no second enhanced code, as nearly all final replies are.
+_SIMPLE = re.compile(
+    rb"[2-5][0-9]{2} (?:([245]\.[0-9]{1,3}\.[0-9]{1,3}) )?([A-Za-z](?:[!\"$-'*-Z^-~ ]*[!\"$-'*-Z^-~])?)\r?\Z"
+)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class BadReplyError(SenderError, ValueError):
     """What the server sent is no SMTP reply, or one without an end."""
+
+
+class RawReply(NamedTuple):
+    """A reply as it came: its last line's code, and its lines without their ends; reading it can wait."""
+
+    code: int
+    lines: list[bytes]
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the server did what it was asked (2xx)."""
+        return 200 <= self.code < 300
+
+    def read(self) -> Reply:
+        """The same as evidence."""
+        if len(self.lines) == 1 and (simple := _SIMPLE.match(self.lines[0])):
+            enhanced, text = simple.groups()
+            return Reply(self.code, None if enhanced is None else enhanced.decode(), text.decode())
+        return read_reply(self.lines)
 
 
 class ReplyReader:
@@ -37,25 +61,26 @@ class ReplyReader:
         self._lines: list[bytes] = []
         self._octets = 0
 
-    def feed(self, data: bytes) -> Iterator[Reply]:
+    def feed(self, data: bytes) -> Iterator[RawReply]:
         """The replies that `data` completes, in order.
 
         BadReplyError at the first line that is none, after the replies before it; and as soon as one
         reply takes more than MAX_REPLY_OCTETS.
         """
-        searched = len(self._rest)
-        self._rest += data
-        while (end := self._rest.find(b"\n", searched)) >= 0:
-            line = bytes(self._rest[:end])
-            del self._rest[: end + 1]
-            searched = 0
-            self._octets += len(line)
-            self._lines.append(line)
-            if self._octets > MAX_REPLY_OCTETS:
-                break
-            if is_last_line(line):
-                lines, self._lines, self._octets = self._lines, [], 0
-                yield read_reply(lines)
+        if b"\n" not in data:
+            self._rest += data
+        else:
+            *lines, rest = (bytes(self._rest) + data if self._rest else data).split(b"\n")
+            self._rest = bytearray(rest)
+            for line in lines:
+                self._octets += len(line)
+                self._lines.append(line)
+                if self._octets > MAX_REPLY_OCTETS:
+                    break
+                if is_last_line(line):
+                    reply = RawReply(int(line[:3]), self._lines)
+                    self._lines, self._octets = [], 0
+                    yield reply
         if self._octets + len(self._rest) > MAX_REPLY_OCTETS:
             raise BadReplyError("The server's reply does not end.")
 

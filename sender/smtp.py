@@ -6,7 +6,6 @@ run by `sender.smtp_session`, and connections are kept by `sender.smtp_pool`.
 
 import asyncio
 import logging
-import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +22,9 @@ from models.states import Channel
 from models.values import Deferred, EmailEnvelope, Envelope, Outcome, Refused, Reply
 from sender.replies import reply_from_text
 from sender.smtp_pool import SmtpPool
-from sender.smtp_session import QUIT_SECONDS, Patience, SmtpSession
+from sender.smtp_session import SmtpSession
+from sender.smtp_terms import QUIT_SECONDS, Patience
+from sender.smtp_text import find_problem
 from sender.smtp_trouble import explain_trouble
 from sender.transport import (
     CertificateError,
@@ -35,9 +36,6 @@ from sender.transport import (
 )
 
 _log = logging.getLogger(__name__)
-
-# No control characters and no angle brackets: nothing that ends the command or the path.
-_PATH = re.compile(r"[ !-;=?-~]*\Z")
 
 
 class Tls(StrEnum):
@@ -76,7 +74,9 @@ class SmtpOptions:
 
     `hello_name` is what EHLO says: this machine's own DNS name. On a route, the provider's own limits on
     connections and messages (`models.providers`) hold where they are stricter. `timeout` bounds the
-    connecting as a whole and each step after; `verdict_timeout` the wait for the reply to a message.
+    connecting as a whole and each step after; `verdict_timeout` the wait for the reply to a message;
+    `idle_timeout` how long a connection is kept for nothing: servers close theirs after anything from ten
+    seconds to five minutes, and it is better to be gone before.
     """
 
     relay: SmtpServer | None = None
@@ -86,6 +86,7 @@ class SmtpOptions:
     messages_per_connection: int = 100
     timeout: timedelta = timedelta(seconds=60)
     verdict_timeout: timedelta = timedelta(minutes=10)
+    idle_timeout: timedelta = timedelta(seconds=10)
 
 
 class SmtpTransport:
@@ -120,7 +121,7 @@ class SmtpTransport:
         if not isinstance(parcel.envelope, EmailEnvelope):
             raise TypeError("An SMTP transport takes e-mails only.")
         pool = self._routes.get(parcel.provider, self._relay)
-        if problem := find_problem(parcel.envelope):
+        if not parcel.envelope.proven and (problem := find_problem(parcel.envelope)):
             parcel.done(Refused(Reply(None, None, problem)))
         elif pool is None:
             parcel.done(Deferred(Reply(None, None, f"No mail server is set for {parcel.provider}.")))
@@ -182,7 +183,7 @@ class _Door:
             extensions=client.esmtp_extensions
             if self._pipelining
             else set(client.esmtp_extensions) - {"pipelining"},
-            patience=Patience(options.timeout, options.verdict_timeout),
+            patience=Patience(options.timeout, options.verdict_timeout, options.idle_timeout),
             on_stall=self._stop_pipelining,
         )
 
@@ -273,19 +274,3 @@ def _explain(server: SmtpServer, error: Exception) -> TransportError:
             )
         case _:
             return explain_trouble(server.name, server.host, error, implicit_tls=server.tls is Tls.IMPLICIT)
-
-
-def find_problem(envelope: EmailEnvelope) -> str | None:
-    """Why the envelope cannot be said in SMTP, or None: nothing in it may end a command or the message."""
-    for address in (envelope.return_path, envelope.recipient):
-        if not _PATH.match(address):
-            return "An address of the envelope holds characters that SMTP cannot carry."
-    if "@" not in envelope.recipient:
-        return "The envelope has no recipient."
-    data = envelope.data
-    if not data.isascii():
-        return "The message is not 7-bit."
-    breaks = data.count(b"\r\n")
-    if breaks != data.count(b"\n") or breaks != data.count(b"\r"):
-        return "The message has a line end that is not CRLF."
-    return None

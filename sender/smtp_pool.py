@@ -2,27 +2,29 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
-from typing import cast
 
-from models.values import Deferred, EmailEnvelope, Outcome
-from sender.parcels import ParcelQueue
+from models.values import Deferred
 from sender.smtp_session import SmtpSession
-from sender.transport import Parcel, TransportAuthenticationError, TransportError
-
-IDLE = timedelta(seconds=10)
-"""Servers close idle connections after anything from ten seconds to five minutes: be gone before."""
+from sender.transport import CLOSED, Parcel, TransportAuthenticationError, TransportError
 
 QUIET_SECONDS = 60.0
 """A server that cannot be used is worth one line a minute, not one a message."""
+
+CONTENT_SECONDS = 5.0
+"""How long the connections there are must do when the server takes no more of them."""
 
 _log = logging.getLogger(__name__)
 
 
 class SmtpPool:
-    """Carries the parcels it is offered in turn, on as many connections at a time as it is allowed."""
+    """Gives the parcels it is offered, in turn, to as many connections as it is allowed.
+
+    The first connection is made alone: nobody storms a server that is down. Once one stands, others follow
+    side by side as long as parcels wait.
+    """
 
     def __init__(
         self,
@@ -30,93 +32,172 @@ class SmtpPool:
         *,
         connections: int,
         messages: int,
-        idle: timedelta = IDLE,
     ) -> None:
         """`connect` opens a session or raises a TransportError; `messages` is the most for one connection."""
         self._connect = connect
+        self._configured = self._allowed = connections
         self._messages = messages
-        self._idle_seconds = idle.total_seconds()
-        self._queue = ParcelQueue(self._carry, workers=connections)
-        self._idle: dict[SmtpSession, asyncio.TimerHandle] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._waiting: deque[Parcel] = deque()
+        self._sessions: set[SmtpSession] = set()
+        # In the order they came to rest: the one used last is used next, so that those not needed grow old.
+        self._idle: dict[SmtpSession, None] = {}
+        self._leaving: set[SmtpSession] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._reached = False
+        self._content_until = 0.0
         self._quiet_until = 0.0
+        self._closed = False
+        self._empty = asyncio.Event()
 
     def offer(self, parcel: Parcel) -> None:
         """Queue a parcel for the next free connection."""
-        self._queue.offer(parcel)
+        if self._closed:
+            parcel.done(CLOSED)
+            return
+        self._waiting.append(parcel)
+        self._serve()
 
     def withdraw(self) -> None:
         """Give back what no connection carries yet."""
-        self._queue.withdraw()
+        waiting, self._waiting = self._waiting, deque()
+        for parcel in waiting:
+            parcel.done(None)
 
     def allow(self, connections: int | None) -> None:
-        """From now on at most so many connections; None: as many as it was made with."""
-        self._queue.allow(connections)
+        """From now on at most so many connections, and never more than it was made with; None: as many."""
+        self._allowed = (
+            self._configured if connections is None else max(1, min(connections, self._configured))
+        )
+        while self._idle and len(self._sessions) - len(self._leaving) > self._allowed:
+            self._dismiss(next(iter(self._idle)))
+        self._serve()
 
-    async def _carry(self, parcel: Parcel) -> Outcome:
-        """Send on a connection that is open, or on a new one; never twice what may have arrived once.
+    async def close(self) -> None:
+        """Wait for what is under way, then take leave of the server on every connection."""
+        self._closed = True
+        self.withdraw()
+        for session in list(self._idle):
+            self._dismiss(session)
+        while self._sessions or self._connecting:
+            self._empty.clear()
+            await self._empty.wait()
 
-        A kept connection may have been closed by the server meanwhile: then, and only if the server
-        answered nothing at all, the envelope goes out on another connection.
+    # --- what sessions ask (sender.smtp_terms.Desk) ----------------------------------------------
+
+    def next_for(self, session: SmtpSession) -> Parcel | None:
+        """See `Desk.next_for`."""
+        if not self._waiting or self._is_spent(session):
+            return None
+        return self._waiting.popleft()
+
+    def take_back(self, parcel: Parcel) -> None:
+        """See `Desk.take_back`."""
+        if self._closed:
+            parcel.done(None)
+        else:
+            self._waiting.appendleft(parcel)
+            self._serve()
+
+    def rest(self, session: SmtpSession) -> None:
+        """See `Desk.rest`."""
+        if self._closed or self._is_spent(session) or not session.is_usable:
+            self._dismiss(session)
+            self._serve()
+        else:
+            self._idle[session] = None
+
+    def expired(self, session: SmtpSession) -> None:
+        """See `Desk.expired`."""
+        self._dismiss(session)
+
+    def gone(self, session: SmtpSession) -> None:
+        """See `Desk.gone`."""
+        self._sessions.discard(session)
+        self._leaving.discard(session)
+        self._idle.pop(session, None)
+        self._serve()
+        self._tell_if_empty()
+
+    # --- connections ------------------------------------------------------------------------------
+
+    def _is_spent(self, session: SmtpSession) -> bool:
+        """Whether the connection has carried its share, or there are more than are allowed now."""
+        return session.taken >= self._messages or len(self._sessions) - len(self._leaving) > self._allowed
+
+    def _dismiss(self, session: SmtpSession) -> None:
+        self._idle.pop(session, None)
+        if session in self._sessions and session not in self._leaving:
+            self._leaving.add(session)
+            session.leave()
+
+    def _serve(self) -> None:
+        """Have idle connections carry what waits, and open new ones for the rest."""
+        while self._waiting and self._idle:
+            session, _ = self._idle.popitem()
+            session.go_on()
+        while self._waiting and not self._closed and self._may_connect():
+            task = asyncio.get_running_loop().create_task(self._open())
+            self._connecting.add(task)
+
+    def _may_connect(self) -> bool:
+        connecting = len(self._connecting)
+        if connecting and not self._reached:
+            return False
+        return (
+            connecting < len(self._waiting)
+            and connecting + len(self._sessions) < self._allowed
+            and (not self._sessions or asyncio.get_running_loop().time() >= self._content_until)
+        )
+
+    async def _open(self) -> None:
+        error: TransportError | None = None
+        session: SmtpSession | None = None
+        try:
+            session = await self._connect()
+        except TransportError as caught:
+            error = caught
+        except asyncio.CancelledError:
+            # Nobody is left to wait for.
+            self._closed = True
+            self.withdraw()
+            raise
+        except Exception as caught:  # noqa: BLE001 - whoever waits must be told
+            _log.exception("connection failed")
+            error = TransportError(f"The mail server cannot be used: {type(caught).__name__}.")
+        finally:
+            self._connecting.discard(asyncio.current_task())
+            self._reached = session is not None
+            if session is not None:
+                self._sessions.add(session)
+                session.serve(self)
+            elif error is not None:
+                self._explain(error)
+            self._serve()
+            self._tell_if_empty()
+
+    def _explain(self, error: TransportError) -> None:
+        """What a connection that cannot be had means: nothing while there are others, else an outcome.
+
+        Only the parcel it was for gets one; the others have been offered to nobody. A refused sign-in is
+        our own trouble, too.
         """
-        while True:
-            try:
-                session = self._take() or await self._connect()
-            except TransportError as error:
-                refusal = self._explain(error)
-                if refusal.unreached:
-                    self.withdraw()
-                return refusal
-            try:
-                outcome = await session.deliver(cast("EmailEnvelope", parcel.envelope), parcel.on_wire)
-            finally:
-                self._give_back(session)
-            if not session.was_stale:
-                return outcome
-
-    def _explain(self, error: TransportError) -> Deferred:
-        """What a connection that cannot be had means for a message; a refused sign-in is our own, too."""
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         if now >= self._quiet_until:
             self._quiet_until = now + QUIET_SECONDS
             _log.warning("mail server unavailable", extra={"problem": error.problem})
+        if len(self._sessions) > len(self._leaving):
+            self._content_until = now + CONTENT_SECONDS
+            loop.call_later(CONTENT_SECONDS, self._serve)
+            return
+        if not self._waiting:
+            return
         ours = error.reply.code is None or isinstance(error, TransportAuthenticationError)
         reply = replace(error.reply, text=error.problem) if ours else error.reply
-        return Deferred(reply, unreached=ours)
+        parcel = self._waiting.popleft()
+        self.withdraw()
+        parcel.done(Deferred(reply, unreached=ours))
 
-    async def close(self) -> None:
-        """Wait for the deliveries under way, then take leave of the server on every connection."""
-        await self._queue.close()
-        for session in list(self._idle):
-            self._leave(self._remove(session))
-        while self._leaving:
-            await asyncio.wait(self._leaving)
-
-    def _take(self) -> SmtpSession | None:
-        """The connection used last, so that those not needed grow old; None when there is none."""
-        while self._idle:
-            session = self._remove(next(reversed(self._idle)))
-            if session.is_usable:
-                return session
-            self._leave(session)
-        return None
-
-    def _give_back(self, session: SmtpSession) -> None:
-        if session.is_usable and session.transactions < self._messages:
-            loop = asyncio.get_running_loop()
-            self._idle[session] = loop.call_later(self._idle_seconds, self._expire, session)
-        else:
-            self._leave(session)
-
-    def _remove(self, session: SmtpSession) -> SmtpSession:
-        self._idle.pop(session).cancel()
-        return session
-
-    def _expire(self, session: SmtpSession) -> None:
-        del self._idle[session]
-        self._leave(session)
-
-    def _leave(self, session: SmtpSession) -> None:
-        task = asyncio.get_running_loop().create_task(session.quit())
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+    def _tell_if_empty(self) -> None:
+        if not self._sessions and not self._connecting:
+            self._empty.set()

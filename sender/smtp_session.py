@@ -1,56 +1,55 @@
-"""One SMTP connection after its greeting, TLS and sign-in: transactions, one after the other.
+"""One SMTP connection after its greeting, TLS and sign-in: parcels, one after the other.
 
 aiosmtplib opens the connection and then steps aside: it waits for each reply before it writes the next
 command (four round trips a message) and does not tell at which octet a line dropped, which decides
-whether a message may be sent again. Here MAIL, RCPT and DATA travel together where the server announces
-PIPELINING (RFC 2920), and the point of no return is the terminating dot: before it is written a lost line
-means `Deferred`, after it `Uncertain`.
+whether a message may be sent again. Here, where the server announces PIPELINING (RFC 2920), MAIL, RCPT and
+DATA travel together, and with the end of the message before: one round trip a message. The point of no
+return is the terminating dot. Before it is written a lost line means `Deferred`, after it `Uncertain`; of
+each connection one message at most is undecided at any moment.
+
+Written as a protocol that reacts to replies rather than as a coroutine that awaits them: a task, a timer
+and an event for each step cost more than sending 45 kB.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import timedelta
+from typing import cast
 
-from models.errors import SenderError
 from models.values import Deferred, EmailEnvelope, Outcome, Refused, Reply, Uncertain
+from sender import smtp_terms
 from sender.replies import (
     SERVICE_CLOSING,
     START_INPUT,
     BadReplyError,
+    RawReply,
     ReplyReader,
-    is_positive,
-    is_refusing,
     read_final,
     read_refusal,
 )
+from sender.smtp_terms import (
+    DATA,
+    MAIL,
+    NOTHING,
+    ONE_WRITE,
+    QUIT,
+    RCPT,
+    RESET,
+    ROOM,
+    VERDICT,
+    Desk,
+    LineError,
+    Offer,
+    Patience,
+)
+from sender.smtp_text import say_mail, say_rcpt, stuff_dots
+from sender.transport import Parcel
 
-QUIT_SECONDS = 2.0
+_TICKS = 4
+"""How often one patience is looked at: it may last a quarter longer."""
 
 _log = logging.getLogger(__name__)
-
-
-class LineError(SenderError, ConnectionError):
-    """The connection is lost, or the server is silent or does not speak SMTP any more."""
-
-    def __init__(self, problem: str, *, dropped: bool = False) -> None:
-        """`dropped`: the connection ended, rather than the time or our patience."""
-        super().__init__(problem)
-        self.dropped = dropped
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait: `step` for the reply to a command, `verdict` for a message to leave and its reply.
-
-    RFC 5321 section 4.5.3.2 asks for ten minutes for the latter: giving up earlier makes uncertain
-    what the server was about to accept.
-    """
-
-    step: timedelta
-    verdict: timedelta
 
 
 class SmtpSession(asyncio.Protocol):
@@ -69,221 +68,314 @@ class SmtpSession(asyncio.Protocol):
         `extensions`: EHLO keywords, lower case. `on_stall` is called when the server answered the first
         of several commands sent at once and then nothing: it may promise PIPELINING without knowing how.
         """
+        self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._patience = patience
+        self._step, self._verdict = patience.step.total_seconds(), patience.verdict.total_seconds()
+        self._idle = patience.idle.total_seconds()
         self._on_stall = on_stall
         self._pipelines = "pipelining" in extensions
         self._declares_size = "size" in extensions
+        self._desk: Desk | None = None
         self._reader = ReplyReader()
-        self._replies: deque[Reply] = deque()
-        self._failure: LineError | None = None
-        self._writable = True
-        self._news = asyncio.Event()
-        self._closed = asyncio.Event()
+        self._replies: deque[RawReply] = deque()
+        self._expected: deque[str] = deque()
+        self._offer: Offer | None = None
+        self._carried: Parcel | None = None
         self._committed = False
-        self._answered = 0
-        self.transactions = 0
-        self.was_stale = False
-        # So that "writable" means: the kernel has every octet of the body.
-        transport.set_write_buffer_limits(high=1, low=0)
+        self._writable = True
+        self._draining = False
+        self._failure: LineError | None = None
+        self._rubbish = False
+        self.taken = 0
+        self._wait(self._idle)
+        self._every = min(self._step, self._verdict, self._idle) / _TICKS
+        self._timer = self._loop.call_later(self._every, self._tick)
+        self._handlers: dict[str, Callable[[RawReply], None]] = {
+            MAIL: self._on_mail,
+            RCPT: self._on_rcpt,
+            DATA: self._on_data,
+            VERDICT: self._on_verdict,
+            RESET: self._on_reset,
+            NOTHING: self._on_nothing,
+            QUIT: self._on_quit,
+        }
+        transport.set_write_buffer_limits(high=ROOM)
         transport.set_protocol(self)
 
     @property
     def is_usable(self) -> bool:
-        """Whether another transaction may start: still open, and nothing said unasked (421 usually)."""
-        return self._failure is None and not self._replies and not self._transport.is_closing()
+        """Whether another parcel may start: still open, and nothing said unasked (421 usually)."""
+        return (
+            self._failure is None
+            and not self._replies
+            and not self._rubbish
+            and not self._transport.is_closing()
+        )
 
-    async def deliver(self, envelope: EmailEnvelope, on_wire: Callable[[], None]) -> Outcome:
-        """Run one transaction. Whatever goes wrong is an outcome; afterwards look at `is_usable`.
+    def serve(self, desk: Desk) -> None:
+        """Carry parcels from `desk` from now on, as long as there are any."""
+        self._desk = desk
+        self.go_on()
 
-        `on_wire` is called right before the dot.
-
-        `was_stale` then tells that a used connection turned out to be closed before the server heard
-        anything: the same envelope may be tried at once on another connection.
-        """
-        used = self.transactions > 0
-        self.transactions += 1
-        self._committed, self._answered = False, 0
-        self._on_wire = on_wire
-        try:
-            return await self._transact(envelope)
-        except LineError as error:
-            self.was_stale = used and error.dropped and self._answered == 0
-            self.abort()
-            reply = Reply(None, None, error.problem)
-            return Uncertain(reply) if self._committed else Deferred(reply)
-        except BaseException:
-            # Cancelled: nobody knows where the conversation stands.
-            self.abort()
-            raise
-
-    async def quit(self) -> None:
-        """Take leave (RFC 5321 section 4.1.1.10) and close; never waits for more than two seconds."""
-        try:
-            async with asyncio.timeout(QUIT_SECONDS):
-                if self.is_usable:
-                    self._transport.write(b"QUIT\r\n")
-                    await self._reply("QUIT", self._patience.step)
-                self._transport.close()
-                await self._closed.wait()
-        except (LineError, TimeoutError):
-            self.abort()
-            await asyncio.sleep(0)
+    def leave(self) -> None:
+        """Take leave (RFC 5321 section 4.1.1.10) and close; after two seconds without a word."""
+        self._timer.cancel()
+        self._timer = self._loop.call_later(smtp_terms.QUIT_SECONDS, self.abort)
+        if self.is_usable:
+            self._expected.append(QUIT)
+            self._transport.write(b"QUIT\r\n")
+        else:
+            self._transport.close()
 
     def abort(self) -> None:
         """Close without a word."""
         self._fail(LineError("The connection was given up."))
-        self._transport.abort()
 
-    async def _transact(self, envelope: EmailEnvelope) -> Outcome:
-        data = stuff_dots(envelope.data)
-        commands = self._commands(envelope, len(envelope.data))
-        refusal = await (self._offer_at_once(commands) if self._pipelines else self._offer_in_turn(commands))
-        if refusal is None:
-            return await self._hand_over(data)
-        if self.is_usable:
-            await self._reset()
-        return refusal
+    # --- what goes out ---------------------------------------------------------------------------
 
-    def _commands(self, envelope: EmailEnvelope, size: int) -> tuple[tuple[str, bytes], ...]:
-        declared = b" SIZE=%d" % size if self._declares_size else b""
-        return (
-            ("MAIL", b"MAIL FROM:<%b>%b\r\n" % (envelope.return_path.encode("ascii"), declared)),
-            ("RCPT", b"RCPT TO:<%b>\r\n" % envelope.recipient.encode("ascii")),
-            ("DATA", b"DATA\r\n"),
-        )
-
-    async def _offer_in_turn(self, commands: tuple[tuple[str, bytes], ...]) -> Deferred | Refused | None:
-        """Each command after the reply to the one before. None: the server waits for the body."""
-        for name, line in commands:
-            self._write(line)
-            reply = await self._reply(name, self._patience.step)
-            if not _goes_on(name, reply):
-                return self._refusal(reply)
-        return None
-
-    async def _offer_at_once(self, commands: tuple[tuple[str, bytes], ...]) -> Deferred | Refused | None:
-        """All commands in one write. None: the server waits for the body.
-
-        The first refusal counts; the replies after it only tell in which state the server is.
-        """
-        self._write(b"".join(line for _, line in commands))
-        refusal: Deferred | Refused | None = None
-        nobody = False
-        for name, _ in commands:
-            try:
-                reply = await self._reply(name, self._patience.step)
-            except LineError as error:
-                if not error.dropped and self._answered > 0:
-                    self._on_stall()
-                if refusal is None:
-                    raise
-                self.abort()
-                return refusal
-            if not _goes_on(name, reply):
-                latest = self._refusal(reply)
-                refusal = refusal or latest
-                if reply.code == SERVICE_CLOSING:
-                    return refusal
-                nobody = nobody or (name == "RCPT" and is_refusing(reply))
-            elif refusal is not None and name == "DATA":
-                await self._send_nothing(nobody=nobody)
-        return refusal
-
-    async def _send_nothing(self, *, nobody: bool) -> None:
-        """End a body the server asked for although it had refused the recipient (RFC 2920 section 3.1).
-
-        Unless the recipient is refused without a doubt: an empty message would be delivered.
-        """
-        if not nobody:
-            self.abort()
+    def go_on(self) -> None:
+        """Carry the next parcel, if the line is good for it and there is one; to be called when idle."""
+        desk = cast("Desk", self._desk)
+        if self._failure is not None:
             return
-        try:
-            self._write(b".\r\n")
-            await self._reply("the empty body", self._patience.step)
-        except LineError:
-            self.abort()
+        parcel = desk.next_for(self) if self.is_usable else None
+        if parcel is None:
+            self._wait(self._idle)
+            desk.rest(self)
+        else:
+            self._wait(self._step)
+            self._write(self._introduce(parcel, chained=False))
 
-    async def _hand_over(self, data: bytes) -> Outcome:
-        """Write the body, then the dot. An early reply means the server did not wait for the dot."""
-        self._write(data)
-        await self._drain()
-        if self._replies:
-            refusal = self._refusal(self._replies.popleft())
-            self.abort()
-            return refusal
-        self._write(b"")
-        try:
-            self._on_wire()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the dot has not left
-            self.abort()
-            return Deferred(Reply(None, None, str(error)), unreached=True)
-        self._committed = True
-        self._transport.write(b".\r\n")
-        reply = await self._reply("the message", self._patience.verdict)
-        if reply.code == SERVICE_CLOSING:
-            self.abort()
-        return read_final(reply)
+    def _introduce(self, parcel: Parcel, *, chained: bool) -> bytes:
+        """What offers a parcel to the server: all three commands at once, or the first of them."""
+        envelope = cast("EmailEnvelope", parcel.envelope)
+        self._offer = Offer(parcel, chained=chained, used=self.taken > 0)
+        self.taken += 1
+        mail = say_mail(envelope, declare_size=self._declares_size)
+        if not self._pipelines:
+            self._expected.append(MAIL)
+            return mail
+        self._expected += (MAIL, RCPT, DATA)
+        return b"%b%bDATA\r\n" % (mail, say_rcpt(envelope))
 
-    async def _reset(self) -> None:
-        """Forget the transaction that the server may still have open after a refusal."""
-        try:
-            self._write(b"RSET\r\n")
-            if not is_positive(await self._reply("RSET", self._patience.step)):
-                self.abort()
-        except LineError:
-            self.abort()
-
-    def _refusal(self, reply: Reply) -> Deferred | Refused:
-        if reply.code == SERVICE_CLOSING:
-            self.abort()
-        return read_refusal(reply)
+    def _wait(self, seconds: float) -> None:
+        self._deadline = self._loop.time() + seconds
 
     def _write(self, data: bytes) -> None:
-        if self._failure is not None:
-            raise LineError(self._failure.problem, dropped=self._failure.dropped)
         if self._transport.is_closing():
-            raise LineError("The server closed the connection.", dropped=True)
-        self._transport.write(data)
+            self._fail(LineError("The server closed the connection.", dropped=True))
+        else:
+            self._transport.write(data)
 
-    async def _reply(self, to: str, patience: timedelta) -> Reply:
-        """The next reply; what the server said before the line dropped is read first."""
-        try:
-            async with asyncio.timeout(patience.total_seconds()):
-                while not self._replies:
-                    if self._failure is not None:
-                        raise LineError(f"{self._failure.problem} ({to})", dropped=self._failure.dropped)
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError as error:
-            raise LineError(
-                f"The server did not answer {to} within {patience.total_seconds():g} s."
-            ) from error
-        self._answered += 1
-        return self._replies.popleft()
+    def _hand_over(self, offer: Offer) -> None:
+        """Write the body, then the dot. An early reply means the server did not wait for the dot."""
+        self._offer, self._carried = None, offer.parcel
+        if self._replies:
+            self._refuse_early()
+            return
+        envelope = cast("EmailEnvelope", offer.parcel.envelope)
+        data = envelope.data if envelope.proven else stuff_dots(envelope.data)
+        if len(data) <= ONE_WRITE:
+            self._end_with_dot(data)
+            return
+        # So that "writable" means: the kernel has every octet of the body.
+        self._transport.set_write_buffer_limits(high=1, low=0)
+        self._wait(self._verdict)
+        self._write(data)
+        self._draining = True
+        if self._writable:
+            self._end_with_dot(b"")
 
-    async def _drain(self) -> None:
-        """Wait until all is written, or there is no more point in it; LineError when time runs out."""
+    def _end_with_dot(self, data: bytes) -> None:
+        """Write the rest of a message, its dot, and what introduces the next one if there is one."""
+        if self._draining:
+            self._draining = False
+            self._transport.set_write_buffer_limits(high=ROOM)
+        if self._transport.is_closing():
+            self._fail(LineError("The server closed the connection.", dropped=True))
+        if self._failure is not None:
+            return
+        parcel = cast("Parcel", self._carried)
         try:
-            async with asyncio.timeout(self._patience.verdict.total_seconds()):
-                while not self._writable and self._failure is None and not self._replies:
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError as error:
-            raise LineError("The server stopped reading in the midst of the message.") from error
+            parcel.on_wire()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the dot has not left
+            self._carried = None
+            self._tell(parcel, Deferred(Reply(None, None, str(error)), unreached=True))
+            self.abort()
+            return
+        self._committed = True
+        self._expected.append(VERDICT)
+        self._wait(self._verdict)
+        following = cast("Desk", self._desk).next_for(self) if self._pipelines else None
+        introduction = b"" if following is None else self._introduce(following, chained=True)
+        self._transport.write(b"".join((data, b".\r\n", introduction)))
+
+    def _refuse_early(self) -> None:
+        parcel = cast("Parcel", self._carried)
+        self._carried = None
+        self._tell(parcel, read_refusal(self._replies.popleft().read()))
+        self.abort()
+
+    # --- what comes in ---------------------------------------------------------------------------
+
+    def _on_mail(self, reply: RawReply) -> None:
+        offer = cast("Offer", self._offer)
+        if reply.code == SERVICE_CLOSING and offer.used and offer.answered == 0:
+            # It takes leave of the connection, not of the message.
+            self._fail(LineError("The server closed the connection.", dropped=True))
+            return
+        self._on_introduced(offer, reply, RCPT)
+
+    def _on_rcpt(self, reply: RawReply) -> None:
+        offer = cast("Offer", self._offer)
+        offer.nobody = offer.nobody or reply.code >= 400
+        self._on_introduced(offer, reply, DATA)
+
+    def _on_introduced(self, offer: Offer, reply: RawReply, following: str) -> None:
+        offer.answered += 1
+        if not reply.is_positive:
+            self._note_refusal(offer, reply)
+        if self._pipelines or self._failure is not None:
+            return
+        if offer.refusal is not None:
+            self._end_refused()
+            return
+        self._expected.append(following)
+        envelope = cast("EmailEnvelope", offer.parcel.envelope)
+        self._write(b"DATA\r\n" if following == DATA else say_rcpt(envelope))
+
+    def _note_refusal(self, offer: Offer, reply: RawReply) -> None:
+        """The first refusal counts; those after it only tell in which state the server is."""
+        offer.refusal = offer.refusal or read_refusal(reply.read())
+        if reply.code == SERVICE_CLOSING:
+            self.abort()
+
+    def _on_data(self, reply: RawReply) -> None:
+        offer = cast("Offer", self._offer)
+        offer.answered += 1
+        if reply.code != START_INPUT:
+            self._note_refusal(offer, reply)
+            if self._failure is None and reply.code < 400:
+                # Out of step: what the server says next would be taken for something else.
+                self.abort()
+            elif self._failure is None:
+                self._end_refused()
+        elif offer.refusal is None:
+            self._hand_over(offer)
+        elif offer.nobody:
+            # A body was asked for although the recipient is refused (RFC 2920 section 3.1).
+            self._expected.append(NOTHING)
+            self._write(b".\r\n")
+        else:
+            # Whoever ended the body now would have an empty message delivered.
+            self.abort()
+
+    def _on_nothing(self, reply: RawReply) -> None:
+        if reply.code == SERVICE_CLOSING:
+            self.abort()
+        else:
+            self._end_refused()
+
+    def _end_refused(self) -> None:
+        """Have the server forget the transaction that it may still have open."""
+        self._expected.append(RESET)
+        self._write(b"RSET\r\n")
+
+    def _on_reset(self, reply: RawReply) -> None:
+        offer = cast("Offer", self._offer)
+        self._offer = None
+        self._tell(offer.parcel, cast("Deferred | Refused", offer.refusal))
+        if reply.is_positive:
+            self.go_on()
+        else:
+            self.abort()
+
+    def _on_verdict(self, reply: RawReply) -> None:
+        parcel = cast("Parcel", self._carried)
+        self._carried, self._committed = None, False
+        outcome = read_final(reply.read())
+        if reply.code == SERVICE_CLOSING:
+            self.abort()
+        self._tell(parcel, outcome)
+        if self._failure is None and self._offer is None:
+            self.go_on()
+
+    def _on_quit(self, _reply: RawReply) -> None:
+        self._transport.close()
+
+    def _tell(self, parcel: Parcel, outcome: Outcome) -> None:
+        try:
+            parcel.done(outcome)
+        except Exception:  # noqa: BLE001 - the other parcels must go on
+            _log.exception("outcome not taken")
+
+    # --- how it ends -----------------------------------------------------------------------------
 
     def _fail(self, failure: LineError) -> None:
-        self._failure = self._failure or failure
-        self._news.set()
+        """The line is no good any more: every parcel on it gets what can be said of it."""
+        if self._failure is not None:
+            return
+        self._failure = failure
+        self._timer.cancel()
+        self._transport.abort()
+        carried, offer, committed = self._carried, self._offer, self._committed
+        self._carried = self._offer = None
+        lost = Reply(None, None, failure.problem)
+        if offer is not None:
+            used = offer.used and (offer.chained or failure.dropped)
+            if offer.refusal is not None:
+                self._tell(offer.parcel, offer.refusal)
+            elif used and offer.answered == 0:
+                cast("Desk", self._desk).take_back(offer.parcel)
+            else:
+                self._tell(offer.parcel, Deferred(lost))
+        if carried is not None:
+            self._tell(carried, Uncertain(lost) if committed else Deferred(lost))
+        if self._desk is not None:
+            self._desk.gone(self)
+
+    def _tick(self) -> None:
+        """One timer a connection: how long it has waited, looked at from time to time."""
+        self._timer = self._loop.call_later(self._every, self._tick)
+        if self._loop.time() < self._deadline:
+            return
+        if self._draining:
+            self._fail(LineError("The server stopped reading in the midst of the message."))
+        elif self._expected:
+            self._give_up()
+        elif self._desk is not None:
+            self._desk.expired(self)
+
+    def _give_up(self) -> None:
+        awaited, offer = self._expected[0], self._offer
+        patience = self._verdict if awaited == VERDICT else self._step
+        if offer is not None and awaited != VERDICT and (offer.answered or offer.chained) and self._pipelines:
+            self._on_stall()
+        self._fail(LineError(f"The server did not answer {awaited} within {patience:g} s."))
 
     def data_received(self, data: bytes) -> None:
         """Read what came; called by the event loop, like the four below."""
         try:
             self._replies.extend(self._reader.feed(data))
         except BadReplyError as error:
+            # What was said before still counts.
+            self._rubbish = True
+            self._listen()
             self._fail(LineError(error.problem))
-            self._transport.abort()
-        self._news.set()
+            return
+        self._listen()
+
+    def _listen(self) -> None:
+        while self._replies and self._failure is None:
+            if self._expected:
+                self._handlers[self._expected.popleft()](self._replies.popleft())
+            elif self._draining:
+                self._refuse_early()
+            else:
+                # Nothing was asked: 421 usually. Not to be taken for the reply to what is asked next.
+                self.abort()
+        if self._expected:
+            self._wait(self._verdict if self._expected[0] == VERDICT else self._step)
 
     def eof_received(self) -> bool:
         """The server will say no more: SMTP knows no half-closed connections."""
@@ -294,7 +386,6 @@ class SmtpSession(asyncio.Protocol):
         """The end, whoever wanted it."""
         _log.debug("connection lost", extra={"error": str(exc or "")})
         self._fail(LineError("The connection was lost.", dropped=True))
-        self._closed.set()
 
     def pause_writing(self) -> None:
         """The kernel did not take all of it."""
@@ -303,17 +394,5 @@ class SmtpSession(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The kernel has taken all of it."""
         self._writable = True
-        self._news.set()
-
-
-def stuff_dots(data: bytes) -> bytes:
-    """The message as DATA carries it (RFC 5321 section 4.5.2), ending in CRLF, without the final dot."""
-    if b"\r\n." in data:
-        data = data.replace(b"\r\n.", b"\r\n..")
-    if data.startswith(b"."):
-        data = b"." + data
-    return data if data.endswith(b"\r\n") else data + b"\r\n"
-
-
-def _goes_on(command: str, reply: Reply) -> bool:
-    return reply.code == START_INPUT if command == "DATA" else is_positive(reply)
+        if self._draining:
+            self._end_with_dot(b"")

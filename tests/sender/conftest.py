@@ -107,7 +107,13 @@ async def transport() -> AsyncIterator[Connect]:
     async with AsyncExitStack() as stack:
 
         def make(
-            to: SmtpPeer, *, timeout: float = 5.0, connections: int = 5, messages: int = 100, **server: Any
+            to: SmtpPeer,
+            *,
+            timeout: float = 5.0,
+            idle: float = 10.0,
+            connections: int = 5,
+            messages: int = 100,
+            **server: Any,
         ) -> SmtpTransport:
             relay = SmtpServer(**{"host": "127.0.0.1", "port": to.port, "tls": Tls.NONE, **server})
             made = SmtpTransport(
@@ -118,6 +124,7 @@ async def transport() -> AsyncIterator[Connect]:
                     messages_per_connection=messages,
                     timeout=timedelta(seconds=timeout),
                     verdict_timeout=timedelta(seconds=timeout),
+                    idle_timeout=timedelta(seconds=idle),
                 )
             )
             stack.push_async_callback(made.close)

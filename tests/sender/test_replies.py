@@ -8,9 +8,11 @@ from models.values import Accepted, Deferred, Refused, Reply, Uncertain
 from sender.replies import (
     MAX_REPLY_OCTETS,
     BadReplyError,
+    RawReply,
     ReplyReader,
     read_final,
     read_refusal,
+    read_reply,
     reply_from_text,
 )
 
@@ -24,12 +26,20 @@ def spell(code: int, lines: list[str]) -> bytes:
     return b"".join(line.encode() + b"\r\n" for line in marked)
 
 
+def read_leniently(stream: bytes) -> list[RawReply]:
+    try:
+        return list(ReplyReader().feed(stream))
+    except BadReplyError:
+        return []
+
+
 @given(st.lists(replies, min_size=1, max_size=4), st.data())
 def test_replies_are_the_same_however_they_are_cut(
     spoken: list[tuple[int, list[str]]], data: st.DataObject
 ) -> None:
     stream = b"".join(spell(code, lines) for code, lines in spoken)
     whole = list(ReplyReader().feed(stream))
+    assert [reply.read() for reply in whole] == [read_reply(reply.lines) for reply in whole]
     reader, pieces, start = ReplyReader(), [], 0
     while start < len(stream):
         end = data.draw(st.integers(start + 1, len(stream)))
@@ -39,12 +49,18 @@ def test_replies_are_the_same_however_they_are_cut(
     assert [reply.code for reply in whole] == [code for code, _ in spoken]
 
 
+@given(st.from_regex(r"\A[2-5][0-9][0-9][ -~]{0,30}\r?\Z"))
+def test_a_reply_that_looks_simple_is_read_like_any_other(line: str) -> None:
+    for reply in read_leniently(f"{line}\n".encode()):
+        assert reply.read() == read_reply(reply.lines)
+
+
 @given(st.binary(max_size=300))
 def test_no_octets_break_the_reader(data: bytes) -> None:
     try:
         for reply in ReplyReader().feed(data):
-            assert "\0" not in reply.text
-            assert reply.code is not None
+            assert "\0" not in reply.read().text
+            assert reply.read().code == reply.code
             assert 200 <= reply.code <= 599
     except BadReplyError:
         pass
@@ -72,7 +88,7 @@ def test_no_octets_break_the_reader(data: bytes) -> None:
     ],
 )  # fmt: skip
 def test_real_replies_are_read_as_meant(stream: bytes, code: int, enhanced: str | None, text: str) -> None:
-    assert list(ReplyReader().feed(stream)) == [Reply(code, enhanced, text)]
+    assert [reply.read() for reply in ReplyReader().feed(stream)] == [Reply(code, enhanced, text)]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +109,7 @@ def test_a_reply_without_an_end_is_given_up(piece: bytes) -> None:
 
 def test_replies_before_rubbish_are_kept() -> None:
     stream = ReplyReader().feed(b"250 2.0.0 mine\r\nrubbish\r\n")
-    assert next(stream) == Reply(250, "2.0.0", "mine")
+    assert next(stream).read() == Reply(250, "2.0.0", "mine")
     with pytest.raises(BadReplyError):
         next(stream)
 

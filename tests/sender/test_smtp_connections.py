@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import SettingsError
 from models.values import Accepted, Deferred
-from sender import smtp_session
+from sender import smtp_terms
 from sender.mime import EmailBuilder
 from sender.smtp import SmtpOptions, SmtpServer, SmtpTransport, Tls
 from sender.transport import (
@@ -76,13 +76,9 @@ def test_a_transport_that_leads_nowhere_is_not_made() -> None:
         SmtpTransport(SmtpOptions())
 
 
-async def test_idle_connections_are_closed_politely(
-    peer: StartPeer, transport: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_idle_connections_are_closed_politely(peer: StartPeer, transport: Connect) -> None:
     server = await peer()
-    line = transport(server)
-    assert line._relay is not None
-    monkeypatch.setattr(line._relay, "_idle_seconds", 0.05)
+    line = transport(server, idle=0.05)
     assert isinstance(await line.send(a_letter(), provider="other"), Accepted)
     assert server.open == 1
     await server.heard("QUIT")
@@ -95,14 +91,16 @@ async def test_closing_waits_for_what_is_under_way_and_takes_nothing_new(
 ) -> None:
     server = await peer(seconds=0.2)
     line = transport(server, connections=1)
-    sending = [asyncio.create_task(line.send(a_letter(), provider="other")) for _ in range(2)]
+    sending = [asyncio.create_task(line.send(a_letter(), provider="other")) for _ in range(3)]
     await server.heard("DATA")
     await line.close()
     assert all(task.done() for task in sending)
-    first, second = await asyncio.gather(*sending)
+    # The second may have been introduced together with the end of the first.
+    first, second, third = await asyncio.gather(*sending)
     assert isinstance(first, Accepted)
-    assert isinstance(second, Deferred)
-    assert len(server.messages) == 1
+    assert isinstance(second, Accepted | Deferred)
+    assert isinstance(third, Deferred)
+    assert len(server.messages) == 1 + isinstance(second, Accepted)
     assert isinstance(await line.send(a_letter(), provider="other"), Deferred)
     await line.close()
 
@@ -208,7 +206,7 @@ async def test_a_check_succeeds_though_the_server_does_not_take_leave(
 async def test_closing_ends_though_the_server_does_not_take_leave(
     peer: StartPeer, transport: Connect, manner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smtp_session, "QUIT_SECONDS", 0.1)
+    monkeypatch.setattr(smtp_terms, "QUIT_SECONDS", 0.1)
     server = await peer(**{manner: "QUIT"})
     line = transport(server)
     assert isinstance(await line.send(a_letter(), provider="other"), Accepted)

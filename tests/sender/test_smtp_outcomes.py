@@ -345,7 +345,9 @@ async def test_every_outcome_agrees_with_what_the_server_took(peer: StartPeer, t
         outcome = await line.send(a_letter(recipient="last@inbox.test"), provider="other")
         assert server.commands.count(".") <= 3, way
         tries = sum(command.startswith("MAIL") for command in server.commands)
-        assert tries <= (4 if way == {"drop_at": "MAIL"} else 3), way
+        # Whoever takes leave of a used connection has not been asked about the message.
+        asked_again = way in ({"drop_at": "MAIL"}, {"replies": {"MAIL": "421 4.3.2 bye"}})
+        assert tries <= (4 if asked_again else 3), way
         taken = any(message.recipient == "last@inbox.test" for message in server.messages)
         if isinstance(outcome, Accepted):
             assert taken, way
