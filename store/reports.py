@@ -254,16 +254,19 @@ def _word(column: Any) -> sa.ColumnElement[str]:
 async def seed_placements(session: AsyncSession, campaign_id: int) -> list[SeedPlacement]:
     """The campaign's seed mails, dozens at most, each with where it was seen.
 
-    Served by uq_delivery_campaign_seed and ix_event_delivery_id.
+    Served by uq_delivery_seed and ix_event_delivery_id.
     """
     seen = [sa.func.max(sa.case((_EVENT.kind == kind, 1), else_=0)) for kind in PLACEMENTS]
+    # Found first, and not by IS NOT NULL: otherwise SQLite reads every delivery of the campaign.
+    one = sa.inspect(Delivery).local_table.alias("of_a_seed").c
+    of_seeds = sa.select(one.id).where(one.campaign_id == campaign_id, one.seed_id > 0)
     statement = (
         sa.select(_DELIVERY.identity_id, _DELIVERY.provider, _DELIVERY.state, *seen)
         .outerjoin(
             sa.inspect(Event).local_table,
             sa.and_(_EVENT.delivery_id == _DELIVERY.id, _EVENT.kind.in_(PLACEMENTS)),
         )
-        .where(_DELIVERY.campaign_id == campaign_id, _DELIVERY.seed_id.is_not(None))
+        .where(_DELIVERY.id.in_(of_seeds))
         .group_by(_DELIVERY.id, _DELIVERY.identity_id, _DELIVERY.provider, _DELIVERY.state)
     )
     rows = await _rows(session, statement)

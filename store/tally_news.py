@@ -190,9 +190,11 @@ async def answers(
     epoch = sa.extract("epoch", EVENT.c.at)
     # Without a rounding, which each database does its own way.
     second = (epoch - epoch % 1).label("second")
+    # Added nought: grouped by the column itself, SQLite would walk through the index of all campaigns.
+    campaign = (EVENT.c.campaign_id + 0).label("campaign_id")
     statement = (
         sa.select(
-            EVENT.c.campaign_id,
+            campaign,
             EVENT.c.kind,
             second,
             sa.func.count().label("count"),
@@ -200,7 +202,7 @@ async def answers(
             sa.func.max(EVENT.c.at).label("last"),
         )
         .where(*_between(EVENT, low, high, campaign_id), EVENT.c.kind.in_(OUTCOMES))
-        .group_by(EVENT.c.campaign_id, EVENT.c.kind, second)
+        .group_by(campaign, EVENT.c.kind, second)
     )
     found: dict[int, list[Any]] = {}
     for row in await rows_of(session, statement):
