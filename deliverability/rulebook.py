@@ -31,7 +31,9 @@ _RULE_KEYS = frozenset(
     {"id", "class", "fault", "permanence", "channel", "providers", "codes", "code_range", "enhanced"}
     | {"not_enhanced", "text", "temporary", "proven", "reactions"}
 )
-_REACTION_KEYS = frozenset({"do", "scope", "for", "after", "within", "share", "per_minute", "step_up"})
+_REACTION_KEYS = frozenset(
+    {"do", "scope", "for", "after", "within", "share", "per_minute", "step_up", "below"}
+)
 
 
 class RulesError(BadInputError):
@@ -70,7 +72,8 @@ class Reaction:
     """One thing that follows. `span` None: a growing time (SUSPEND), or until somebody acts.
 
     It happens at the `after`-th such reply `within` a time; `share`: and only when at least that part of
-    the campaign's messages to the provider met with it.
+    the campaign's messages to the provider met with it; `below`: and only when the pace is already
+    slowed to less than that part: slowing does not help.
     """
 
     deed: Deed
@@ -81,6 +84,7 @@ class Reaction:
     share: float = 0.0
     per_minute: float = 1.0
     step_up: bool = False
+    below: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +254,7 @@ def _reaction(row: dict[str, Any], where: str) -> Reaction:
             share=float(row.get("share", 0.0)),
             per_minute=float(row.get("per_minute", 1.0)),
             step_up=bool(row.get("step_up", False)),
+            below=float(row.get("below", 1.0)),
         )
     except KeyError as error:
         raise RulesError(f"{where}: a reaction without `do`.") from error

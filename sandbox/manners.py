@@ -54,7 +54,8 @@ class Manners:
     """One provider. None means: no such limit.
 
     `rate_per_second` counts messages per domain of the return path, with two seconds' worth of burst.
-    `greylist_seconds` is before the world's speed divides it. `reports_complaints` says whether a press
+    Who exceeds it is shut out for `block_seconds` where the world is strict; those and
+    `greylist_seconds` are before the world's speed divides them. `reports_complaints` says whether a press
     on the spam button comes back to the sender at all (RFC 5965).
     """
 
@@ -69,6 +70,7 @@ class Manners:
     messages_per_connection: int | None = None
     greylisted_share: float = 0.0
     greylist_seconds: float = 60.0
+    block_seconds: float = 0.0
     report_style: ReportStyle = ReportStyle.PLAIN
     reports_complaints: bool = False
     to_feedback_address: bool = False
@@ -109,6 +111,7 @@ GMAIL = Manners(
         bounce_soft="452 4.2.2 The recipient's inbox is out of storage space.",
     ),
     rate_per_second=50,
+    block_seconds=600,
     limited_at=LimitedAt.DATA,
     connections=20,
     messages_per_connection=100,
@@ -257,6 +260,7 @@ SFR = Manners(
         too_fast="450 4.7.1 SFR_IN_105 Too many messages from {peer}, try again later",
     ),
     rate_per_second=25,
+    block_seconds=7200,
     connections=2,
     greylisted_share=0.18,
     reports_complaints=True,

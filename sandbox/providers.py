@@ -4,13 +4,13 @@ import asyncio
 import re
 from collections.abc import Callable
 
+from sandbox.doorkeeper import Doorkeeper
 from sandbox.fates import Fate, draw, fate_of
 from sandbox.inspection import read_headers
 from sandbox.manners import LimitedAt, Manners, manners_of
 from sandbox.smtp_server import Answer, SmtpServer, Transaction
 from sandbox.witness import Letter, Witness
 
-BURST_SECONDS = 2.0
 _CODE = re.compile(r"(\d{3})(?:[ -](\d\.\d{1,3}\.\d{1,3})(?!\d))?")
 
 OnLetter = Callable[[Letter, Fate], None]
@@ -28,9 +28,10 @@ class Exchanger:
         seed: int,
         speed: float,
         easygoing: bool,
+        strict: bool,
         seed_addresses: frozenset[str],
     ) -> None:
-        """`easygoing` knows no limits of rate or connections and no greylisting.
+        """`easygoing` knows no limits of rate or connections and no greylisting; `strict` shuts people out.
 
         `seed_addresses` are mailboxes that exist whatever their name.
         """
@@ -39,24 +40,21 @@ class Exchanger:
         self._witness = witness
         self._on_letter = on_letter
         self._seed = seed
-        self._speed = speed
+        self._door = Doorkeeper(manners, speed=speed, strict=strict)
         self._easygoing = easygoing
         self._seed_addresses = seed_addresses
-        self._first_seen: dict[tuple[str, str], float] = {}
-        self._next_free: dict[str, float] = {}
         self._count = 0
 
     def greet(self, peer: str, open_connections: int) -> Answer:
         """Welcome, or the one connection too many."""
-        limit = self.manners.connections
-        if limit is not None and open_connections > limit and not self._easygoing:
+        if not self._easygoing and not self._door.admits_connection(open_connections):
             return self._refuse(self.manners.wording.too_many_connections, "", peer=peer)
         return Answer(self._say(self.manners.wording.banner, peer=peer))
 
     def start(self, transaction: Transaction, peer: str, taken_before: int) -> Answer:
         """A message begins, unless there were too many already."""
-        wording, limit = self.manners.wording, self.manners.messages_per_connection
-        if limit is not None and taken_before >= limit and not self._easygoing:
+        wording = self.manners.wording
+        if not self._easygoing and not self._door.admits_another(taken_before):
             return self._refuse(wording.too_many_messages, transaction.return_path, peer=peer)
         if self.manners.limited_at is LimitedAt.MAIL and self._is_too_fast(transaction.return_path):
             return self._refuse(wording.too_fast, transaction.return_path, peer=peer)
@@ -117,26 +115,17 @@ class Exchanger:
         return text.format(recipient=recipient, host=self.manners.host, peer=peer, queue_id=queue_id)
 
     def _must_wait(self, return_path: str, recipient: str) -> bool:
-        """Greylisting: known since long enough? Remembers the first attempt."""
-        if self._easygoing:
-            return False
+        """Greylisting: known since long enough?"""
         now = asyncio.get_running_loop().time()
-        key = (return_path.rpartition("@")[2].lower(), recipient.lower())
-        first = self._first_seen.setdefault(key, now)
-        return now - first < self.manners.greylist_seconds / self._speed
+        return not self._easygoing and self._door.must_wait(_domain(return_path), recipient.lower(), now)
 
     def _is_too_fast(self, return_path: str) -> bool:
-        """GCRA over the domain of the return path; a message within the limit uses its slot up."""
-        rate = self.manners.rate_per_second
-        if rate is None or self._easygoing:
-            return False
-        domain = return_path.rpartition("@")[2].lower()
         now = asyncio.get_running_loop().time()
-        next_free = max(self._next_free.get(domain, 0.0), now)
-        if next_free - now > BURST_SECONDS:
-            return True
-        self._next_free[domain] = next_free + 1 / rate
-        return False
+        return not self._easygoing and self._door.is_too_fast(_domain(return_path), now)
+
+
+def _domain(return_path: str) -> str:
+    return return_path.rpartition("@")[2].lower()
 
 
 def code_of(reply: str) -> str:

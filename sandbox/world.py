@@ -42,7 +42,8 @@ class WorldOptions:
     `inbound` is the service's mail server for reports, `web_base` its public URL; both may be given later
     with `World.point_at`. `fbl_address` is where Yahoo sends its feedback reports, by default `fbl@` and
     the domain of the return path; everybody else's go to the return path. `speed` divides every delay,
-    not the rates. `easygoing` knows no rates, no limits of connections and no greylisting. `dkim_keys`
+    not the rates. `easygoing` knows no rates, no limits of connections and no greylisting; in a `strict`
+    one who comes too fast is shut out for as long as the provider really does it. `dkim_keys`
     are TXT records by (selector, domain); without them signatures are not looked at. `disliked` says
     which senders land in spam where, see `placement.folder_for`. `keep_letters` keeps every message in
     `World.letters`.
@@ -57,6 +58,7 @@ class WorldOptions:
     seed: int = 0
     speed: float = 1.0
     easygoing: bool = False
+    strict: bool = False
     seeds_per_provider: int = 2
     disliked: Disliked | None = None
     dkim_keys: DkimKeys | None = None
@@ -183,6 +185,7 @@ class World:
             seed=self.options.seed,
             speed=self.options.speed,
             easygoing=self.options.easygoing,
+            strict=self.options.strict,
             seed_addresses=frozenset(self._mailboxes),
         )
 

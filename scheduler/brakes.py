@@ -1,8 +1,8 @@
 """Brakes as rows: answers of a batch change what every worker sees, in the transaction that records them."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from models.states import Channel
 from models.values import Outcome, Verdict
 from scheduler import reactions, throttle
 from scheduler.pacing import Scopes
-from scheduler.reactions import Answer, Demand
+from scheduler.reactions import Answer, Demand, Setting
 from scheduler.throttle import Brake
 from store import limits, replies, throttles
 from store.claims import ClaimedDelivery
@@ -27,58 +27,38 @@ log = logging.getLogger(__name__)
 _FIELDS = tuple(field.name for field in fields(Brake))
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """Whom the answers concern. `bases`: messages a second without a brake, by key.
-
-    `known_keys`: scopes that were slowed when last seen: only those can recover. `draw`: from 0 to 1.
-    """
-
-    scopes: Scopes
-    bases: Mapping[str, float]
-    connections: int
-    known_keys: frozenset[str]
-    hurry: float
-    draw: Callable[[], float]
-
-
 async def learn(
     session: AsyncSession,
-    lesson: Lesson,
+    scopes: Scopes,
+    setting: Setting,
     results: Sequence[tuple[ClaimedDelivery, Outcome, Verdict | None]],
     now: datetime,
-) -> dict[str, Brake] | None:
-    """Carry out what the answers call for; the brakes that changed, by key. None: nothing to be written.
+    *,
+    known: Collection[str],
+) -> dict[str, Brake]:
+    """Carry out what the answers call for; the brakes that changed, by key.
 
-    Counters first, then brakes, then campaigns, each in the order of keys: recorders never cross.
+    `known`: scopes that were slowed when last seen, the only ones that can recover. Counters first, then
+    brakes, then campaigns, each in the order of keys: recorders never cross.
     """
     book = rules_in_force()
     answers = [Answer(row.campaign_id, outcome, verdict) for row, outcome, verdict in results]
     clean = reactions.count_clean(answers, book)
-    called = await _due(session, reactions.demands(answers, book, lesson.scopes), now)
-    touched = {demand.key for demand in called if demand.reaction.deed is not Deed.HOLD_CAMPAIGN}
-    recovering = lesson.known_keys if clean else frozenset()
-    if not called and not recovering:
-        return None
-    held = await throttles.hold(session, touched | recovering, now)
+    called = await _due(session, reactions.demands(answers, book, scopes), now)
+    wanted = {demand.key for demand in called if demand.reaction.deed is not Deed.HOLD_CAMPAIGN}
+    wanted |= set(known if clean else ())
     changed: dict[str, Brake] = {}
-    for key, row in held.items():
-        brake = brake_of(row)
-        base = lesson.bases.get(key, 1.0)
-        for demand in called:
-            if demand.key == key:
-                brake = reactions.apply(
-                    demand, brake, now, base=base, jitter=lesson.draw(), hurry=lesson.hurry
-                )
-        if key not in touched:
-            brake = throttle.grow(brake, now, clean, base=base, connections=lesson.connections)
-        changed[key] = brake
-        _write(row, brake)
-    await throttles.put(session, [row for key, row in held.items() if not changed[key].is_free])
-    await throttles.remove(session, [key for key, brake in changed.items() if brake.is_free])
+    if wanted:
+        held = await throttles.hold(session, wanted, now)
+        before = {key: brake_of(row) for key, row in held.items()}
+        changed = reactions.answered(before, called, clean, now, setting=setting)
+        for key, row in held.items():
+            _write(row, changed[key])
+        await throttles.put(session, [row for key, row in held.items() if not changed[key].is_free])
+        await throttles.remove(session, [key for key, brake in changed.items() if brake.is_free])
     for demand in called:
         if demand.reaction.deed is Deed.HOLD_CAMPAIGN:
-            await _hold_campaign(session, demand, lesson.scopes, now)
+            await _hold_campaign(session, demand, scopes, now)
     _tell(called)
     return changed
 

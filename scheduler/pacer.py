@@ -37,6 +37,7 @@ from scheduler.pacing import (
     slowed,
     to_microseconds,
 )
+from scheduler.reactions import Setting
 from scheduler.throttle import Brake
 from store import Database, limits, slots, throttles, warmups
 from store import pace as pace_rows
@@ -190,20 +191,12 @@ class Pacer:
             known = await self._lane(session, lane, identity, Way(channel), now)
         for key in known.scopes.all:
             self._probes.pop(key, None)
-        lesson = brakes.Lesson(
-            known.scopes,
-            self._bases(known),
-            known.allowed.connections,
-            known_keys=frozenset(known.brakes),
-            hurry=self._pace.hurry,
-            draw=self._random.random,
+        setting = Setting(
+            self._bases(known), known.allowed.connections, self._pace.hurry, self._random.random
         )
-        changed = await brakes.learn(session, lesson, results, now)
-        if changed is not None:
-            for other in self._known.values():
-                _replace(
-                    other.brakes, {key: brake for key, brake in changed.items() if key in other.scopes.all}
-                )
+        changed = await brakes.learn(session, known.scopes, setting, results, now, known=known.brakes)
+        for other in self._known.values() if changed else ():
+            _replace(other.brakes, {key: changed[key] for key in other.scopes.all if key in changed})
 
     async def close(self) -> None:
         """Let go of everything that is held."""

@@ -4,7 +4,7 @@ One batch moves a brake once, however many of its messages were answered alike: 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -50,6 +50,19 @@ class Demand:
         return f"answers:{self.cause.rule or self.bounce_class.value}:{self.reaction.deed.value}:{about}"[
             :200
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What reactions are carried out upon: `bases` are messages a second without a brake, by key.
+
+    `connections` there are without a brake; `hurry` shortens every time; `draw`: from 0 to 1.
+    """
+
+    bases: Mapping[str, float]
+    connections: int
+    hurry: float
+    draw: Callable[[], float]
 
 
 def count_clean(answers: Sequence[Answer], book: RuleBook) -> int:
@@ -113,6 +126,8 @@ def apply(
             )
         case Deed.ONE_CONNECTION:
             return throttle.one_connection(brake, now, cause, span or throttle.LONGEST_REST / hurry)
+        case Deed.SUSPEND if brake.factor >= reaction.below and reaction.below < 1.0:
+            return brake
         case Deed.SUSPEND:
             return throttle.trip(
                 brake,
@@ -128,6 +143,31 @@ def apply(
             return brake
         case _:
             assert_never(reaction.deed)
+
+
+def answered(
+    held: Mapping[str, Brake],
+    called: Sequence[Demand],
+    clean: int,
+    now: datetime,
+    *,
+    setting: Setting,
+) -> dict[str, Brake]:
+    """The brakes of a lane after a batch: what is called for is done, the others recover by what is clean."""
+    changed: dict[str, Brake] = {}
+    for key, brake in held.items():
+        base = setting.bases.get(key, 1.0)
+        mine = [
+            demand
+            for demand in called
+            if demand.key == key and demand.reaction.deed is not Deed.HOLD_CAMPAIGN
+        ]
+        for demand in mine:
+            brake = apply(demand, brake, now, base=base, jitter=setting.draw(), hurry=setting.hurry)  # noqa: PLW2901
+        if not mine:
+            brake = throttle.grow(brake, now, clean, base=base, connections=setting.connections)  # noqa: PLW2901
+        changed[key] = brake
+    return changed
 
 
 def read_outcome(outcome: Outcome, verdict: Verdict | None, book: RuleBook) -> Outcome:

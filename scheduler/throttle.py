@@ -22,6 +22,9 @@ STEP: Final = 0.05
 CAREFUL: Final = 0.9
 """The part of what was found too much that is used without asking."""
 PROBING_STEP: Final = 0.02
+RESTART: Final = 0.1
+"""The part of its pace with which a scope comes back from a rest, to find out slowly what is allowed."""
+SLOW_STEP: Final = 0.02
 HOLD: Final = timedelta(minutes=10)
 HOLD_PER_REST: Final = 24
 """A rest of an hour is not risked again for a day."""
@@ -76,8 +79,8 @@ def at(brake: Brake, now: datetime) -> Brake:
     return brake
 
 
-def slow(brake: Brake, now: datetime, cause: Cause, *, base: float, rest: timedelta = timedelta(0)) -> Brake:
-    """Halve the pace. `base`: messages a second without a brake; `rest`: how long it was punished with."""
+def slow(brake: Brake, now: datetime, cause: Cause, *, base: float) -> Brake:
+    """Halve the pace. `base`: messages a second without a brake."""
     brake = at(brake, now)
     if brake.state is BreakerState.OPEN:
         return brake
@@ -87,7 +90,7 @@ def slow(brake: Brake, now: datetime, cause: Cause, *, base: float, rest: timede
         brake,
         ceiling=brake.factor,
         factor=max(brake.factor / 2, _floor(base)),
-        hold_until=now + max(HOLD, HOLD_PER_REST * rest),
+        hold_until=now + HOLD,
         clean=0,
         rule=cause.rule,
         reason=cause.reason,
@@ -152,9 +155,13 @@ def trip(
     if brake.state is BreakerState.OPEN:
         return brake
     if too_fast and brake.state is BreakerState.CLOSED:
-        if brake.changed_at != now:  # otherwise these very answers have halved it
-            brake = slow(replace(brake, changed_at=now - SETTLING), now, cause, base=base, rest=span)
-        brake = replace(brake, hold_until=now + max(HOLD, HOLD_PER_REST * span))
+        halved = brake.factor < 1.0 and brake.changed_at == now  # by these very answers
+        brake = replace(
+            brake,
+            ceiling=brake.ceiling if halved else brake.factor,
+            factor=max(RESTART * brake.factor, _floor(base)),
+            hold_until=now + max(HOLD, HOLD_PER_REST * span),
+        )
     return replace(
         brake,
         state=BreakerState.OPEN,
@@ -198,7 +205,7 @@ def _step(brake: Brake, now: datetime, connections: int) -> Brake:
         return brake
     target = 1.0 if brake.ceiling >= 1.0 and _may_probe(brake, now) else CAREFUL * brake.ceiling
     if brake.factor < target:
-        factor = min(target, brake.factor + STEP * brake.ceiling)
+        factor = min(target, brake.factor + (SLOW_STEP if _is_dear(brake) else STEP) * brake.ceiling)
         trips = 0 if factor == target else brake.trips
         return replace(brake, factor=factor, trips=trips)
     if not _may_probe(brake, now):
@@ -211,11 +218,16 @@ def _may_probe(brake: Brake, now: datetime) -> bool:
     return brake.hold_until is None or now >= brake.hold_until
 
 
+def _is_dear(brake: Brake) -> bool:
+    """Whether being too fast was punished: what is allowed is then neared in small steps."""
+    return brake.hold_until is not None and brake.hold_until - brake.changed_at > HOLD
+
+
 def _needed(brake: Brake, base: float) -> int:
     """Clean answers for a step: some seconds' worth while it recovers, a minute's while it finds out."""
     rate = base * brake.factor
     if brake.factor < CAREFUL * brake.ceiling or brake.factor >= 1.0:
-        return max(5, min(100, round(rate * 5)))
+        return max(5, round(rate * 30)) if _is_dear(brake) else max(5, min(100, round(rate * 5)))
     return max(20, round(rate * 60))
 
 
