@@ -4,15 +4,15 @@ Cells that come again and again are remembered (`audience.import_memory`); addre
 the strict expressions of `audience.addresses`. A line with anything unusual in it is read by `RowReader`.
 """
 
+import marshal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
-from itertools import compress
 from typing import Any, Final
 
 from audience.addresses import plain_email, plain_mobile
 from audience.import_columns import IGNORE, Column
-from audience.import_file import Block
+from audience.import_file import Block, Record
 from audience.import_memory import UNUSUAL, FileMemory, Said, Worn, said_in, texts_of, worn_by
 from audience.import_rows import Note, RowReader
 from models.states import Channel
@@ -29,16 +29,16 @@ _NOBODY: Final = (None, None, None)
 class Batch:
     """What a block of lines says, row by row.
 
-    `places` are the rows' places in the block. `columns` is what a new contact would be given, as
-    `store.loading.as_text` writes it. `noted` holds the notes of rows that have some, by place;
-    `rejected` those of lines that are no row. The next batch begins at `next_line`.
+    `lines` are where the rows begin, `cells` what they hold, put away (see `record`). `columns` is what a
+    new contact would be given, as `store.loading.as_text` writes it. `noted` holds the notes of rows that
+    have some, by row; `rejected` those of lines that are no row. The next batch begins at `next_line`.
     """
 
-    block: Block
-    places: list[int] = field(default_factory=list)
+    lines: list[int]
+    cells: list[bytes] = field(default_factory=list)
     columns: dict[str, list[Any]] = field(default_factory=dict)
-    tags: Sequence[Worn] = ()
-    said: Sequence[Said] = ()
+    tags: list[Worn] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
     noted: dict[int, list[Note]] = field(default_factory=dict)
     rejected: list[Note] = field(default_factory=list)
     next_line: int = 0
@@ -47,7 +47,26 @@ class Batch:
     @property
     def records(self) -> int:
         """How many lines say something."""
-        return len(self.places) + len(self.rejected)
+        return len(self.lines) + len(self.rejected)
+
+    def record(self, row: int) -> Record:
+        """One of the rows as it stands in the file."""
+        line = self.lines[row]
+        return Record(line, line, marshal.loads(self.cells[row]))  # noqa: S302 - written here
+
+    def pack(self) -> bytes:
+        """The batch as bytes for another process of the same program."""
+        noted = {row: [astuple(note) for note in notes] for row, notes in self.noted.items()}
+        rejected = [astuple(note) for note in self.rejected]
+        parts = (self.lines, self.cells, self.columns, self.tags, self.said, noted, rejected)
+        return marshal.dumps((*parts, self.next_line, self.bytes_read))
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Batch":
+        """What `pack` packed."""
+        lines, cells, columns, tags, said, noted, rejected, *end = marshal.loads(packed)  # noqa: S302 - ours
+        notes = {row: [Note(*note) for note in found] for row, found in noted.items()}
+        return cls(lines, cells, columns, tags, said, notes, [Note(*note) for note in rejected], *end)
 
 
 class BatchReader:
@@ -70,11 +89,11 @@ class BatchReader:
             unusual.update(p for p, cells in enumerate(block.cells) if any("\0" in cell for cell in cells))
         blank = [""] * self._width
         lines = [blank if place in unusual else cells for place, cells in enumerate(block.cells)]
-        batch = Batch(block, list(range(len(lines))), bytes_read=bytes_read)
+        batch = Batch(list(block.lines), bytes_read=bytes_read)
         if lines:
             batch.next_line = block.last_lines[-1] + 1
             self._read_columns(batch, list(zip(*lines, strict=True)), unusual)
-            self._read_unusual(batch, unusual, start_line)
+            self._read_unusual(batch, block, unusual, start_line)
         return batch
 
     def _read_columns(self, batch: Batch, cells: Sequence[Sequence[str]], unusual: set[int]) -> None:
@@ -83,7 +102,7 @@ class BatchReader:
         keys = self._read_keys(cells, columns, unusual)
         for group in self._memory.contact:
             _lay_out(group.outputs, group.read(cells), columns, unusual)
-        batch.tags = [()] * len(batch.places)
+        batch.tags = [()] * len(batch.lines)
         if self._memory.tags is not None:
             batch.tags = self._memory.tags.read(cells)
             unusual.update(place for place, worn in enumerate(batch.tags) if worn is UNUSUAL)
@@ -122,11 +141,10 @@ class BatchReader:
             columns["email_domain"] = [email and email.partition("@")[2] for email in columns["email"]]
         return keys
 
-    def _read_unusual(self, batch: Batch, unusual: set[int], start_line: int) -> None:
+    def _read_unusual(self, batch: Batch, block: Block, unusual: set[int], start_line: int) -> None:
         """The lines that need `RowReader`, one by one; what is no row, or read before, is left out."""
-        block = batch.block
         gone = {place for place, line in enumerate(block.lines) if line < start_line}
-        tags, said, columns = list(batch.tags), list(batch.said), batch.columns
+        noted: dict[int, list[Note]] = {}
         for place in sorted(unusual - gone):
             record = block.record(place)
             if not any(record.cells or [record.problem]):
@@ -138,17 +156,17 @@ class BatchReader:
                 gone.add(place)
                 continue
             found = texts_of(read)
-            for name, column in columns.items():
+            for name, column in batch.columns.items():
                 column[place] = found.get(name)
-            tags[place], said[place] = worn_by(read), said_in(read, self._now)
-            if read.notes:
-                batch.noted[place] = read.notes
+            batch.tags[place], batch.said[place] = worn_by(read), said_in(read, self._now)
+            noted[place] = read.notes
+        kept = [place for place in range(len(block.cells)) if place not in gone]
         if gone:
-            kept = [place not in gone for place in batch.places]
-            batch.places = list(compress(batch.places, kept))
-            batch.columns = {name: list(compress(column, kept)) for name, column in columns.items()}
-            tags, said = list(compress(tags, kept)), list(compress(said, kept))
-        batch.tags, batch.said = tags, said
+            batch.lines = [batch.lines[place] for place in kept]
+            batch.columns = {name: [col[place] for place in kept] for name, col in batch.columns.items()}
+            batch.tags, batch.said = [batch.tags[p] for p in kept], [batch.said[p] for p in kept]
+        batch.cells = [marshal.dumps(block.cells[place]) for place in kept]
+        batch.noted = {row: noted[place] for row, place in enumerate(kept) if noted.get(place)}
 
 
 def _plain_identifier(cell: str) -> str | None:

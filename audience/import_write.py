@@ -49,11 +49,10 @@ async def write_batch(
     others: they are inserted at one go. The rest, in order, are merged with whom they are about.
     `look_up` False: nothing is suppressed at all, so it need not be asked.
     """
-    numbers = await contacts.reserve(session, len(batch.places))
+    numbers = await contacts.reserve(session, len(batch.lines))
     alone = _alone(batch)
     created = await _insert_alone(session, batch, numbers, alone, now)
-    places = zip(batch.places, numbers, strict=True)
-    notes = [n for place, number in places if number in created for n in batch.noted.get(place, ())]
+    notes = [note for row, found in batch.noted.items() if numbers[row] in created for note in found]
     written = WrittenBatch(len(created), 0, 0, notes, set())
     entangled = [row for row, number in enumerate(numbers) if number not in created]
     for start in range(0, len(entangled), MERGED_AT_ONCE):
@@ -69,7 +68,7 @@ async def write_batch(
 
 def _alone(batch: Batch) -> list[bool]:
     """Whether each row shares no key with another row of the batch."""
-    alone = [True] * len(batch.places)
+    alone = [True] * len(batch.lines)
     for name in contacts.KEYS:
         column = [key for key in batch.columns.get(name, ()) if key is not None]
         if len(set(column)) == len(column):
@@ -101,7 +100,7 @@ async def _insert_alone(
 
 
 def _read(batch: Batch, reader: RowReader, rows: Sequence[int]) -> list[ImportedRow]:
-    found = (reader.read(batch.block.record(batch.places[row])) for row in rows)
+    found = (reader.read(batch.record(row)) for row in rows)
     return [row for row in found if isinstance(row, ImportedRow)]
 
 

@@ -3,7 +3,7 @@
 Batches of rows are merged with the contacts that share a key and written together with the checkpoint in
 one transaction. So a crash loses nothing: the same file imported again goes on after the last batch, and
 a whole file imported twice changes nothing the second time. Memory does not grow with the file. The next
-batch is read in a thread while the database writes the present one.
+batch is read (`audience.import_reading`) while the database writes the present one.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from audience.import_batch import Batch, BatchReader
+from audience.import_batch import Batch
 from audience.import_columns import Column, map_columns
-from audience.import_file import RecordReader, SourceFile, inspect_file
+from audience.import_file import SourceFile, inspect_file
 from audience.import_merge import UpdatePolicy
+from audience.import_reading import Reading, open_reading
 from audience.import_report import ImportReport
-from audience.import_rows import RowReader
 from audience.import_write import WrittenBatch, write_batch
 from models.clock import Clock
 from models.contact import ImportRun, ImportState
@@ -30,8 +30,6 @@ from store.suppressions import list_active
 
 __all__ = ["ImportOptions", "ImportResult", "OnProgress", "UpdatePolicy", "import_contacts"]
 
-ROWS_AT_FIRST: Final = 1000
-ROWS_A_BATCH: Final = 16_000
 ATTEMPTS: Final = 3
 
 OnProgress = Callable[[int, int, Checkpoint], None]
@@ -165,48 +163,39 @@ class _Importer:
         self._source = source
         self._options = options
         self._run_id = run.id
-        self._start_line = run.next_line
         self._report = report
         self._now = now
         self._suppressed: set[str] = set()
-        self._rows = RowReader(
-            columns,
-            source=options.source or source.path.name,
-            consents=options.consents,
+        self._reading = Reading(
+            source=source,
+            columns=columns,
+            said_where=options.source or source.path.name,
+            consents=dict(options.consents),
             region=options.region,
             now=now,
+            start_line=run.next_line,
         )
-        self._batches = BatchReader(self._rows, columns, region=options.region, now=now)
-        self._size = ROWS_AT_FIRST
+        self._rows = self._reading.row_reader()
 
     async def run(self, on_progress: OnProgress | None) -> None:
         """Read and write batch after batch; when it raises, what was written stays to be gone on with."""
         async with self._database.read() as session:
             look_up = bool(await list_active(session, self._now, limit=1))
-        reader = RecordReader(self._source)
+        batches = await open_reading(self._reading)
         try:
-            batch = await asyncio.to_thread(self._read_batch, reader)
+            batch = await batches.next()
             while batch is not None:
-                following = asyncio.create_task(asyncio.to_thread(self._read_batch, reader))
+                following = asyncio.create_task(batches.next())
                 try:
                     await self._write(batch, look_up=look_up)
                 finally:
-                    # The thread reads the file: it must be done before the file is closed.
+                    # It must be done with the file before the file is closed.
                     await asyncio.wait({following})
                 if on_progress is not None:
                     on_progress(min(batch.bytes_read, self._source.size), self._source.size, self.counts)
                 batch = following.result()
         finally:
-            reader.close()
-
-    def _read_batch(self, reader: RecordReader) -> Batch | None:
-        """The next lines that say something; None at the end of the file. The first batches are small."""
-        size, self._size = self._size, min(2 * self._size, ROWS_A_BATCH)
-        while block := reader.take(size):
-            batch = self._batches.read(block, self._start_line, reader.bytes_read)
-            if batch.records:
-                return batch
-        return None
+            await batches.close()
 
     async def _write(self, batch: Batch, *, look_up: bool) -> None:
         """One transaction: contacts, tags, proof of consent and the checkpoint.

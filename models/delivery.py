@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from models.columns import choice, foreign_key, moment, primary_key
+from models.columns import BigId, choice, foreign_key, moment, primary_key
 from models.states import Channel, DeliveryState
 
 
@@ -16,15 +16,23 @@ class Delivery(SQLModel, table=True):
     mailbox provider, or "sms"). `claim_token` fences: whoever records an outcome must still hold it; it
     begins with the number of the worker (`models.worker`) and stays on an uncertain delivery, so that the
     worker's journal can still tell what became of it. `exempt` ones count in no person's frequency cap.
-    `due_at` is when it may next leave, `not_after` when it must not leave any more.
+    `due_at` is when it may next leave, `not_after` when it must not leave any more. `contact_id` and
+    `identity_id` are numbers of rows that are there when it is made, unchecked: see `store.cascade`.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
         sa.UniqueConstraint("campaign_id", "contact_id", "channel", name="uq_delivery_campaign_contact"),
         # A seed gets the campaign once from each identity: placement is judged by identity and provider.
-        sa.UniqueConstraint(
-            "campaign_id", "seed_id", "channel", "identity_id", name="uq_delivery_campaign_seed"
+        sa.Index(
+            "uq_delivery_seed",
+            "campaign_id",
+            "seed_id",
+            "channel",
+            "identity_id",
+            unique=True,
+            postgresql_where=sa.text("seed_id IS NOT NULL"),
+            sqlite_where=sa.text("seed_id IS NOT NULL"),
         ),
         # Serves claims: what is due of one campaign in a lane, oldest first.
         sa.Index(
@@ -52,7 +60,13 @@ class Delivery(SQLModel, table=True):
             sqlite_where=sa.text("state IN ('queued', 'deferred', 'held') AND not_after IS NOT NULL"),
         ),
         sa.Index("ix_delivery_campaign_state", "campaign_id", "state"),
-        sa.Index("ix_delivery_provider_message_id", "provider_message_id"),
+        # Serves news of a message by the number its provider gave it.
+        sa.Index(
+            "ix_delivery_known_to_provider",
+            "provider_message_id",
+            postgresql_where=sa.text("provider_message_id IS NOT NULL"),
+            sqlite_where=sa.text("provider_message_id IS NOT NULL"),
+        ),
         sa.Index("ix_delivery_address", "address"),
         # Serves the caps on how often one person is written to, and a person's page.
         sa.Index("ix_delivery_contact_settled", "contact_id", "settled_at"),
@@ -60,10 +74,10 @@ class Delivery(SQLModel, table=True):
 
     id: int = primary_key()
     campaign_id: int = foreign_key("campaign.id", cascade=True)
-    contact_id: int | None = foreign_key("contact.id", nullable=True)
+    contact_id: int | None = Field(default=None, sa_type=BigId)
     seed_id: int | None = foreign_key("seed_mailbox.id", nullable=True)
     channel: Channel = choice(Channel)
-    identity_id: int = foreign_key("identity.id")
+    identity_id: int = Field(sa_type=BigId)
     provider: str = Field(max_length=60)
     address: str = Field(max_length=254)
     state: DeliveryState = choice(DeliveryState, default=DeliveryState.QUEUED)

@@ -77,10 +77,11 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True) -> AsyncEngine:
     options: dict[str, Any] = (
         {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True} if pooled else {"poolclass": NullPool}
     )
-    # UTC whatever the server is set to: moments are compared in SQL.
+    # UTC whatever the server is set to: moments are compared in SQL. Compiling a question (jit) takes
+    # longer than answering any of ours.
     return create_async_engine(
         url,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=UTC"},
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=UTC -c jit=off"},
         hide_parameters=True,  # errors are logged, addresses are not
         **options,
     )

@@ -72,7 +72,7 @@ async def awaited_mails(
 ) -> list[AwaitedMail]:
     """Mails that left for these seeds after `since` and were not found yet, oldest first.
 
-    Served by uq_delivery_campaign_seed for few campaigns, ix_event_delivery_id for what was found.
+    Served by uq_delivery_seed for few campaigns, ix_event_delivery_id for what was found.
     """
     found = (
         sa.select(sa.literal(1))

@@ -1,7 +1,7 @@
 """Alembic's entrance: runs the revisions on the URL that `store.Database` hands in."""
 
 import asyncio
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 from alembic import context
@@ -9,8 +9,8 @@ from alembic.autogenerate.api import AutogenContext
 from sqlmodel import SQLModel
 
 import store.tables  # noqa: F401 - registers every table
+from store import cascade, tally_triggers
 from store.engine import make_engine
-from store.tally_triggers import install
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
@@ -42,14 +42,20 @@ def run(connection: sa.Connection) -> None:
         compare_type=True,
     )
     with context.begin_transaction():
+        cascade.remove(connection)
         context.run_migrations()
-        install(connection)
+        cascade.install(connection)
+        tally_triggers.install(connection)
 
 
 async def main() -> None:
     """Open a connection of our own: Alembic is called from a thread, outside the service's loop."""
     engine = make_engine(context.config.attributes["url"], writes=True, pooled=False)
     async with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            # A table is changed by copying it: dropping the old one must not take along what refers to it.
+            raw = (await connection.get_raw_connection()).driver_connection
+            await cast("Any", raw).execute("PRAGMA foreign_keys=OFF")
         await connection.run_sync(run)
         await connection.commit()
     await engine.dispose()

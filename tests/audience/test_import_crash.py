@@ -44,9 +44,19 @@ async def _state(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     async with database.read() as session:
         connection = await session.connection()
         people = (await connection.execute(sa.select(*columns))).all()
-        tags = (await connection.execute(sa.select(who, col(ContactTag.tag_key)).join(ContactTag))).all()
+        tags = (
+            await connection.execute(
+                sa.select(who, col(ContactTag.tag_key)).join(
+                    ContactTag, col(ContactTag.contact_id) == col(Contact.id)
+                )
+            )
+        ).all()
         said = sa.select(who, *(col(getattr(ConsentRecord, name)) for name in SAID))
-        statements = (await connection.execute(said.join(ConsentRecord))).all()
+        statements = (
+            await connection.execute(
+                said.join(ConsentRecord, col(ConsentRecord.contact_id) == col(Contact.id))
+            )
+        ).all()
     return {
         name: sorted((tuple(row) for row in rows), key=repr)
         for name, rows in (("people", people), ("tags", tags), ("statements", statements))

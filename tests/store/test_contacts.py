@@ -1,12 +1,16 @@
 """Contacts in the database: what is derived at every write, keys, tags, pages."""
 
 import pytest
+import sqlalchemy as sa
+from sqlmodel import col, select
 
+from models.contact import ConsentRecord, Contact, ContactTag
 from models.errors import NotFoundError
 from models.segment_tree import Clause, Operator
 from models.states import Channel
 from models.suppression import address_hash
 from store import Database, contacts
+from store.loading import as_text
 from store.segment_sql import matching
 from tests.clocks import START
 
@@ -102,3 +106,21 @@ async def test_pages_and_batches_walk_through_everybody_once(database: Database)
             backward += [contact.id for contact in page]
     assert len(forward) == 12
     assert forward == sorted(forward) == backward[::-1]
+
+
+async def test_tags_and_proofs_go_with_the_person(database: Database) -> None:
+    async with database.write() as session:
+        gone, stays = await contacts.insert_contacts(
+            session, [{"email": "a@b.fr"}, {"email": "c@d.fr"}], now=START
+        )
+        said = [(number, "email", "granted", "", as_text(START) or "") for number in (gone, stays)]
+        worn = [("sante", gone), ("sante", stays)]
+        await contacts.add_to_people(session, {"sante": "Santé"}, worn, said, now=START)
+    async with database.write() as session:
+        await session.exec(sa.delete(Contact).where(col(Contact.id) == gone))
+    async with database.read() as session:
+        left = [
+            list((await session.exec(select(owner))).all())
+            for owner in (ContactTag.contact_id, ConsentRecord.contact_id)
+        ]
+    assert left == [[stays], [stays]]

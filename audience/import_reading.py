@@ -1,0 +1,162 @@
+"""A large file of contacts read in a process of its own: `python -m audience.import_reading`.
+
+To read a line takes as long as to write it down, and threads of one process take turns. So the lines are
+read beside the process that writes, on the machine's other core: what they say arrives in batches through
+a pipe, a batch ahead. The reader ends with the process that asked, since its pipe breaks.
+"""
+
+import asyncio
+import os
+import pickle
+import struct
+import sys
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from audience.import_batch import Batch, BatchReader
+from audience.import_columns import Column
+from audience.import_file import RecordReader, SourceFile
+from audience.import_rows import RowReader
+from models.errors import TocsinError
+from models.states import Channel, ConsentStatus
+
+__all__ = ["Reading", "open_reading"]
+
+ROWS_AT_FIRST: Final = 1000
+ROWS_A_BATCH: Final = 16_000
+WORTH_A_PROCESS: Final = 8_000_000
+_LENGTH: Final = struct.Struct("<Q")
+_BUFFER: Final = 1 << 20
+
+
+class ReadingError(TocsinError):
+    """The process that reads a file is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file is read, and from which line on."""
+
+    source: SourceFile
+    columns: tuple[Column, ...]
+    said_where: str
+    consents: dict[Channel, ConsentStatus]
+    region: str
+    now: datetime
+    start_line: int
+
+    def row_reader(self) -> RowReader:
+        """What reads one line."""
+        return RowReader(
+            self.columns, source=self.said_where, consents=self.consents, region=self.region, now=self.now
+        )
+
+    def batches(self) -> Generator[Batch]:
+        """What the file says; the first batches are small, for who waits to see something."""
+        reader = RecordReader(self.source)
+        batches = BatchReader(self.row_reader(), self.columns, region=self.region, now=self.now)
+        size = ROWS_AT_FIRST
+        try:
+            while block := reader.take(size):
+                batch = batches.read(block, self.start_line, reader.bytes_read)
+                if batch.records:
+                    size = min(2 * size, ROWS_A_BATCH)
+                    yield batch
+        finally:
+            reader.close()
+
+
+class Batches(Protocol):
+    """Where batches come from: the next one, None after the last."""
+
+    async def next(self) -> Batch | None: ...
+
+    async def close(self) -> None: ...
+
+
+async def open_reading(reading: Reading) -> Batches:
+    """Begin to read: a large file in a process of its own, a small one in a thread."""
+    if reading.source.size < WORTH_A_PROCESS:
+        return ReadingThread(reading)
+    return await ReadingProcess.start(reading)
+
+
+class ReadingThread:
+    """Batches read in a thread, one when it is asked for."""
+
+    def __init__(self, reading: Reading) -> None:
+        """Nothing is read yet."""
+        self._batches = reading.batches()
+
+    async def next(self) -> Batch | None:
+        """The next batch, None after the last."""
+        return await asyncio.to_thread(next, self._batches, None)
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        self._batches.close()
+
+
+class ReadingProcess:
+    """The process that reads, seen from the one that asked."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """Use `start`."""
+        self._process = process
+
+    @classmethod
+    async def start(cls, reading: Reading) -> "ReadingProcess":
+        """Begin to read."""
+        process = await asyncio.create_subprocess_exec(
+            *[sys.executable, "-m", "audience.import_reading"],
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=_BUFFER,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        if process.stdin is not None:
+            process.stdin.write(pickle.dumps(reading))
+            process.stdin.close()
+        return cls(process)
+
+    async def next(self) -> Batch | None:
+        """The next batch, None after the last; ReadingError when the process broke down."""
+        stream = self._process.stdout
+        if stream is None:
+            return None
+        try:
+            [length] = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
+            packed = await stream.readexactly(length)
+        except asyncio.IncompleteReadError as error:
+            raise ReadingError(
+                "The process that reads the file broke down.", "Import the file again: it goes on."
+            ) from error
+        return Batch.unpack(packed) if packed else None
+
+    async def close(self) -> None:
+        """End the process, wherever it is."""
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+
+
+def main() -> None:
+    """Read what is asked on standard input, and answer on standard output."""
+    reading: Reading = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
+    answer = sys.stdout.buffer
+    try:
+        for batch in reading.batches():
+            packed = batch.pack()
+            answer.write(_LENGTH.pack(len(packed)))
+            answer.write(packed)
+            answer.flush()
+        answer.write(_LENGTH.pack(0))
+        answer.flush()
+    except BrokenPipeError:
+        os._exit(1)  # whoever asked is gone
+
+
+if __name__ == "__main__":
+    main()
