@@ -2,7 +2,7 @@
 
 From what waits in every lane (its own messages and those of the campaigns under way), the limits and brakes
 as they are now, warm-up plans, sending windows and deadlines. Not foreseen: answers that slow a lane down
-later, campaigns that are only scheduled, and who will have reached the limit on frequency by then.
+later, and campaigns that are only scheduled.
 """
 
 from collections import Counter, defaultdict
@@ -13,22 +13,22 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from audience.territory import zone_of
 from models.campaign import AudienceRole, Campaign
 from models.contact import Contact
 from models.identity import Identity
 from models.providers import OTHER, SMS, provider_of
 from models.states import CampaignState, Channel, IdentityRule
-from scheduler.calendar import SendingWindows, UsualWindows
+from scheduler.calendar import SendingWindows
 from scheduler.flow import Course, LaneKey, Queue, simulate
 from scheduler.lanes_ahead import Ahead, look_ahead
 from scheduler.pacing import Pace
 from scheduler.preview import selection_of
+from scheduler.rhythm import Rhythm
 from scheduler.senders import can_send, choose_identity
 from scheduler.warming import day_of
 from scheduler.warmup import planned_cap, warm_on
 from store import campaigns, mail_domains, queues
-from store.queues import Crowd, Place
+from store.queues import Crowd
 
 UNDER_WAY: Final = (CampaignState.SENDING, CampaignState.LAUNCHING)
 SEARCH_TO: Final = timedelta(minutes=5)
@@ -37,11 +37,15 @@ SEARCH_TO: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class ForecastOptions:
-    """What of the settings matters: rates, the installation's zone and windows."""
+    """What of the settings matters."""
 
     pace: Pace = field(default_factory=Pace)
-    zone: str = "UTC"
-    windows: UsualWindows = field(default_factory=UsualWindows)
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+    @property
+    def zone(self) -> str:
+        """The installation's."""
+        return self.rhythm.zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +223,7 @@ async def _waiting(
     rows = await queues.waiting(session, list(by_number), now, by_place=by_place)
     merged: Counter[tuple[int, LaneKey, str, datetime]] = Counter()
     for row in rows:
-        zone = _zone(row.place, options)
+        zone = options.rhythm.zone_of(row.place)
         merged[row.campaign_id, (row.identity_id, row.provider), zone, row.due_at] += row.count
     return [
         _queue(by_number[number], lane, count, options, zone=zone, begins_at=due_at)
@@ -249,12 +253,15 @@ async def _expected(
         now=now,
     )
     by_place = not _windows(campaign, options).always
-    found = await queues.crowds(session, selection, now, by_place=by_place)
+    caps = options.rhythm.caps(campaign.channel, campaign.purpose, starts_at)
+    found = await queues.crowds(
+        session, selection, now, by_place=by_place, caps=caps, campaign_id=campaign.id
+    )
     providers = await _providers(session, {crowd.domain for crowd in found}, campaign.channel)
     merged: Counter[tuple[LaneKey, str]] = Counter()
     for crowd in found:
         for identity_id, count in _senders_of(campaign, senders, crowd).items():
-            merged[(identity_id, providers[crowd.domain]), _zone(crowd.place, options)] += count
+            merged[(identity_id, providers[crowd.domain]), options.rhythm.zone_of(crowd.place)] += count
     return [
         _queue(campaign, lane, count, options, zone=zone, begins_at=starts_at)
         for (lane, zone), count in sorted(merged.items())
@@ -306,11 +313,7 @@ def _queue(
 
 
 def _windows(campaign: Campaign, options: ForecastOptions) -> SendingWindows:
-    return options.windows.windows_of(campaign.windows, campaign.channel)
-
-
-def _zone(place: Place, options: ForecastOptions) -> str:
-    return zone_of(place.departement, place.postcode, place.phone, default=options.zone)
+    return options.rhythm.windows.windows_of(campaign.windows, campaign.channel)
 
 
 def _cold(

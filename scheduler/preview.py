@@ -9,14 +9,16 @@ from typing import assert_never
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from audience.segments import parse_segment
-from models.contact import Contact
 from models.identity import Identity
 from models.segment_tree import Node
-from models.states import Channel, LeftOutReason, LegalBasis
+from models.states import Channel, LeftOutReason, LegalBasis, Purpose
 from models.values import EmailMessage
+from scheduler.calendar import AS_INSTALLED, SendingWindows
 from scheduler.content import NOBODY, Content, compile_version, people, values_for
-from store import audiences, identities, segments, templates
+from scheduler.rhythm import Rhythm
+from store import audiences, identities, queues, segments, templates
 from store.audiences import Selection
+from store.people import Person
 from templates import CompiledEmail, CompiledSms
 
 __all__ = ["AudiencePreview", "EmailPreview", "SmsPreview", "preview_audience", "preview_message"]
@@ -28,11 +30,20 @@ STAND_IN = Identity(key="preview", name=NOBODY, organisation=NOBODY, postal_addr
 
 @dataclass(frozen=True, slots=True)
 class AudiencePreview:
-    """How many a choice of segments targets, how many are left out and why, how many get a message."""
+    """How many a choice of segments targets, how many are left out and why, how many get a message.
+
+    Of these, `outside_hours` have their window shut at the start and get theirs at the next opening.
+    """
 
     targeted: int
     left_out: Mapping[LeftOutReason, int]
     deliveries: int
+    outside_hours: int = 0
+
+    @property
+    def capped(self) -> int:
+        """How many are left out because they have been written to often enough."""
+        return self.left_out.get(LeftOutReason.CAPPED, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +90,35 @@ async def preview_audience(
     channel: Channel,
     basis: LegalBasis,
     now: datetime,
+    rhythm: Rhythm | None = None,
+    purpose: Purpose = Purpose.CAMPAIGN,
+    windows: SendingWindows = AS_INSTALLED,
+    campaign_id: int = 0,
 ) -> AudiencePreview:
-    """What a launch at this moment would do, but for the choice of identities."""
+    """What a launch at `now` would do, but for the choice of identities.
+
+    `rhythm`: of the installation, None where nothing limits how often and when. `windows`: of the campaign.
+    `campaign_id`: whose own deliveries count in nobody's limit.
+    """
     selection = await selection_of(
         session, include=include, exclude=exclude, channel=channel, basis=basis, now=now
     )
     counts = await audiences.count_by_reason(session, selection, now)
     left_out = {reason: count for reason, count in counts.items() if reason is not None}
-    return AudiencePreview(sum(counts.values()), left_out, counts.get(None, 0))
+    receiving, outside = counts.get(None, 0), 0
+    if rhythm is not None:
+        caps = rhythm.caps(channel, purpose, now)
+        if caps:
+            capped = await queues.count_capped(session, selection, now, caps=caps, campaign_id=campaign_id)
+            receiving -= capped
+            left_out |= {LeftOutReason.CAPPED: capped} if capped else {}
+        hours = windows or rhythm.windows.windows_of((), channel)
+        if not hours.always:
+            crowds = await queues.crowds(
+                session, selection, now, by_place=True, caps=caps, campaign_id=campaign_id
+            )
+            outside = rhythm.outside_hours(crowds, hours, now)
+    return AudiencePreview(sum(counts.values()), left_out, receiving, outside)
 
 
 async def preview_message(
@@ -123,7 +155,7 @@ async def preview_message(
             assert_never(content.compiled)
 
 
-async def _person(session: AsyncSession, contact_id: int | None) -> tuple[Contact | None, list[str]]:
+async def _person(session: AsyncSession, contact_id: int | None) -> tuple[Person | None, list[str]]:
     if contact_id is None:
         return None, []
     return (await people(session, [contact_id])).get(contact_id, (None, []))

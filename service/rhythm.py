@@ -2,8 +2,10 @@
 
 from models.states import Channel
 from scheduler.calendar import UsualWindows, read_sending_windows
+from scheduler.forecast import ForecastOptions
 from scheduler.frequency import FrequencyPolicy, read_windows
 from scheduler.pacing import Pace
+from scheduler.rhythm import Rhythm
 from service.settings import Settings
 
 
@@ -29,3 +31,18 @@ def pace_of(settings: Settings) -> Pace:
         sms_per_second=settings.sms_per_second,
         providers=settings.provider_rates,
     )
+
+
+def rhythm_of(settings: Settings) -> Rhythm:
+    """Both, and the zone of people of whom nothing is known."""
+    return Rhythm(frequency_policy(settings), usual_windows(settings), settings.zone)
+
+
+def forecast_options(settings: Settings) -> ForecastOptions:
+    """What forecasts are made with."""
+    pace = Pace(
+        emails_per_second=settings.emails_per_second,
+        sms_per_second=settings.sms_per_second,
+        providers=settings.provider_rates,
+    )
+    return ForecastOptions(pace, rhythm_of(settings))

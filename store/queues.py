@@ -1,6 +1,6 @@
 """How much waits where: what forecasts are made of, in a few grouped questions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +13,7 @@ from models.contact import Contact
 from models.delivery import Delivery
 from models.states import Channel, DeliveryState
 from store.audiences import Selection, reason_left_out
+from store.touches import Cap, too_many
 
 WAITING: Final = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.DEFERRED)
 PREFIX: Final = 7
@@ -77,23 +78,49 @@ async def waiting(
 
 
 async def crowds(
-    session: AsyncSession, selection: Selection, now: datetime, *, by_place: bool
+    session: AsyncSession,
+    selection: Selection,
+    now: datetime,
+    *,
+    by_place: bool,
+    caps: Sequence[Cap] = (),
+    campaign_id: int = 0,
 ) -> list[Crowd]:
-    """Whom a campaign would write to if it began now. Without `by_place` everybody lives in one zone."""
+    """Whom a campaign would write to if it began now. Without `by_place` everybody lives in one zone.
+
+    Who has reached one of `caps` is not among them (`store.touches`).
+    """
     place = _place() if by_place else ()
     domain = col(Contact.email_domain) if selection.channel is Channel.EMAIL else sa.literal("")
-    people = (
-        sa.select(domain.label("domain"), col(Contact.departement), col(Contact.region), *place)
-        .select_from(Contact)
-        .where(selection.targeted, reason_left_out(selection, now).is_(None))
-        .subquery()
-    )
+    chosen = sa.select(domain.label("domain"), col(Contact.departement), col(Contact.region), *place)
+    chosen = chosen.select_from(Contact).where(*_receives(selection, now))
+    if caps:
+        chosen = chosen.where(col(Contact.id).not_in(_capped(selection, now, caps, campaign_id)))
+    people = chosen.subquery()
     grouped = sa.select(func.count(), *people.c).group_by(*people.c)
     connection = await session.connection()
     return [
         Crowd(domain or "", departement, region, Place(*where), count)
         for count, domain, departement, region, *where in await connection.execute(grouped)
     ]
+
+
+async def count_capped(
+    session: AsyncSession, selection: Selection, now: datetime, *, caps: Sequence[Cap], campaign_id: int = 0
+) -> int:
+    """How many who would get the campaign if it began now have reached one of `caps`."""
+    capped = _capped(selection, now, caps, campaign_id).subquery()
+    connection = await session.connection()
+    return (await connection.execute(sa.select(func.count()).select_from(capped))).scalar_one()
+
+
+def _receives(selection: Selection, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return selection.targeted, reason_left_out(selection, now).is_(None)
+
+
+def _capped(selection: Selection, now: datetime, caps: Sequence[Cap], campaign_id: int) -> sa.Select[int]:
+    people = sa.select(col(Contact.id)).where(*_receives(selection, now))
+    return too_many(people, caps, campaign_id=campaign_id, now=now)
 
 
 def _place() -> tuple[sa.ColumnElement[Any], ...]:

@@ -8,6 +8,7 @@ the moment at which it is due. Exempt messages (receipts, passwords) count nowhe
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 
@@ -21,10 +22,21 @@ from models.delivery import Delivery
 from models.states import CampaignState, Channel, DeliveryState
 from store.engine import is_among, planned_afresh
 
-__all__ = ["Touches", "busy_people", "expected", "recent"]
+__all__ = ["Cap", "Touches", "busy_people", "expected", "recent", "too_many"]
 
 Touches = dict[int, list[tuple[Channel, datetime]]]
 """By contact number: the channel and the moment of each message, in no order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """So many messages between two moments are too many; of one channel, or of both together (None)."""
+
+    since: datetime
+    until: datetime
+    most: int
+    channel: Channel | None = None
+
 
 LEFT: Final = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
 TO_COME: Final = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.DEFERRED)
@@ -119,6 +131,33 @@ async def busy_people(
     connection = await session.connection()
     async with planned_afresh(session):
         return list((await connection.scalars(question)).all())
+
+
+def too_many(
+    people: sa.Select[int], caps: Sequence[Cap], *, campaign_id: int, now: datetime
+) -> sa.Select[int]:
+    """The numbers of those of `people` (a question for numbers) who have reached one of `caps`.
+
+    Counted as in `expected`, in the database. Served by ix_delivery_contact_settled.
+    """
+    moment = _moment(now)
+    reached = [
+        sa.func.sum(sa.case((_within(cap, moment), 1), else_=0)) >= sa.literal(cap.most, sa.Integer)
+        for cap in caps
+    ]
+    contact_id = _contact_id()
+    return (
+        sa.select(contact_id)
+        .where(contact_id.in_(people))
+        .where(_counts(min((cap.since for cap in caps), default=now), campaign_id))
+        .group_by(contact_id)
+        .having(sa.or_(sa.false(), *reached))
+    )
+
+
+def _within(cap: Cap, moment: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
+    within = sa.and_(moment > cap.since, moment < cap.until)
+    return within if cap.channel is None else sa.and_(within, col(Delivery.channel) == cap.channel)
 
 
 def _contact_id() -> sa.ColumnElement[int]:

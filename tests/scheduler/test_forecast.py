@@ -19,6 +19,7 @@ from scheduler.forecast import Forecast, ForecastOptions, forecast
 from scheduler.outages import Outages, Way
 from scheduler.pacer import Pacer
 from scheduler.pacing import Pace
+from scheduler.rhythm import Rhythm
 from store import Database, campaigns, limits, warmups
 from store.deliveries import Lane
 from tests.clocks import START, ManualClock
@@ -27,7 +28,7 @@ from tests.scheduler.desks import launched
 
 PARIS = "Europe/Paris"
 PACE = Pace(emails_per_second=2.0, providers={"gmail": 2.0, "orange": 0.5, "free": 0.25})
-OPTIONS = ForecastOptions(PACE, PARIS)
+OPTIONS = ForecastOptions(PACE, Rhythm(zone=PARIS))
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 
@@ -221,7 +222,8 @@ async def test_windows_are_those_of_the_recipients(database: Database) -> None:
         identity = await an_identity(session, emails_per_second=None)
         campaign = await a_campaign(session, senders=[identity], with_seeds=False)
     # Ten in the morning in Paris, six in Cayenne.
-    options = replace(OPTIONS, windows=UsualWindows(email=read_sending_windows("daily 08:00-20:00")))
+    windows = UsualWindows(email=read_sending_windows("daily 08:00-20:00"))
+    options = ForecastOptions(PACE, Rhythm(windows=windows, zone=PARIS))
     told = await foretold(database, campaign, options=options)
     by_provider = {part.provider: part.finishes_at for part in told.providers}
     assert by_provider["gmail"] == pytest.approx(START + 5 * SECOND, abs=SECOND)

@@ -1,0 +1,38 @@
+"""The installation's rhythm in one value: how often a person is written to, at which hours, in which zone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from audience.territory import zone_of
+from models.states import Channel, Purpose
+from scheduler.calendar import SendingWindows, UsualWindows, opens
+from scheduler.frequency import FrequencyPolicy
+from store.queues import Crowd, Place
+from store.touches import Cap
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """What holds for campaigns that say nothing of their own; `zone`: of whom nothing is known."""
+
+    frequency: FrequencyPolicy = field(default_factory=FrequencyPolicy)
+    windows: UsualWindows = field(default_factory=UsualWindows)
+    zone: str = "UTC"
+
+    def caps(self, channel: Channel, purpose: Purpose, at: datetime) -> list[Cap]:
+        """What would be too many messages for one person at that moment, in the form the store counts."""
+        if purpose is Purpose.TRANSACTIONAL:
+            return []
+        return [
+            Cap(at - window.span, at + window.span, window.most, window.channel)
+            for window in self.frequency.windows_for(channel)
+        ]
+
+    def zone_of(self, place: Place) -> str:
+        """The time zone of people there."""
+        return zone_of(place.departement, place.postcode, place.phone, default=self.zone)
+
+    def outside_hours(self, crowds: Iterable[Crowd], windows: SendingWindows, at: datetime) -> int:
+        """How many people's windows are shut at that moment."""
+        return sum(crowd.count for crowd in crowds if opens(windows, self.zone_of(crowd.place), at) != at)
