@@ -1,7 +1,8 @@
 """Which mailbox provider each domain's mail goes to, so that limits are kept per provider and not per name.
 
 Found by mail exchangers, once a domain for all workers (`store.mail_domains`), never inside a
-transaction. Without a resolver nothing is asked: what was found earlier and the table of providers decide.
+transaction. Without a resolver (`use_resolver`, where the parts are put together) nothing is asked: what
+was found earlier and the table of providers decide.
 """
 
 import asyncio
@@ -23,6 +24,17 @@ BUDGET = timedelta(seconds=60)
 ASKED_A_ROUND = 1000
 
 
+class _InForce:
+    """Whom this process asks."""
+
+    resolver: AsksTheDns | None = None
+
+
+def use_resolver(resolver: AsksTheDns | None) -> None:
+    """Ask this resolver from now on; None: nobody."""
+    _InForce.resolver = resolver
+
+
 async def providers_for(
     database: Database,
     domains: Collection[str],
@@ -33,8 +45,10 @@ async def providers_for(
 ) -> dict[str, str]:
     """The provider's key for each of `domains` (the part after the @, any case).
 
-    Open no transaction around it: it may wait for name servers, `budget` at most.
+    `resolver`: another than the one in use. Open no transaction around it: it may wait for name servers,
+    `budget` at most.
     """
+    resolver = resolver or _InForce.resolver
     found = {domain: provider_of(domain) for domain in domains}
     wanted = {domain.lower() for domain, provider in found.items() if provider == OTHER}
     wanted = {domain for domain in wanted if can_be_asked(domain)}

@@ -155,6 +155,7 @@ def _settings(rehearsal: Rehearsal, world: World, secret: str) -> Settings:
         emails_per_second=150,
         sms_per_second=100,
         provider_rates=RATES,
+        dns_servers="off",
         log_level="error",
         **kept,
     )

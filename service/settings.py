@@ -144,6 +144,11 @@ class Settings(BaseSettings):
         " Providers that are not named keep Tocsin's own cautious rate.",
     )
     sms_per_second: Rate = Field(default=10, description="Most SMS a second from one identity.")
+    dns_servers: Annotated[str, AfterValidator(checks.name_servers)] = Field(
+        default="",
+        description="Name servers asked which provider receives a domain's mail, addresses separated by"
+        " commas, with a port as in 192.0.2.1:5353; off asks nobody. Without it, those of the machine.",
+    )
 
     frequency: Annotated[str, AfterValidator(checks.frequency)] = Field(
         default="1/24h 3/7d 8/30d",
@@ -168,6 +173,24 @@ class Settings(BaseSettings):
     language: Literal["fr", "en"] = Field(default="fr", description="Language of the public pages: fr or en.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least serious kind of log line written: debug, info, warning or error."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="Form of log lines: text for people, json (one object a line) for machines.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address on which a process without pages answers who watches over it.",
+    )
+    metrics_port: Port | None = Field(
+        default=None,
+        description="Port on which a process without pages answers /healthz, /readyz and /metrics. Without"
+        " it, it does not; a process with pages answers them beside the pages.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="Secret that opens /metrics (Authorization: Bearer …). Without it, only this machine sees"
+        " them.",
     )
     debug: bool = Field(
         default=False, description="Show the traceback of an error; for reports to developers."
@@ -205,7 +228,9 @@ class GivenSettings(Settings):
         return (init_settings,)
 
 
-SECRET_FIELDS = frozenset({"database_url", "secret_key", "smtp_url", "smtp_routes", "twilio_auth_token"})
+SECRET_FIELDS = frozenset(
+    {"database_url", "secret_key", "smtp_url", "smtp_routes", "twilio_auth_token", "metrics_token"}
+)
 """Settings whose value is never shown as it is."""
 
 

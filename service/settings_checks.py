@@ -5,6 +5,7 @@ The sentence begins with the setting and its value: `TOCSIN_ZONE: 'Paris' is not
 
 import json
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -46,6 +47,25 @@ def secret_key(value: SecretStr) -> SecretStr:
             f"has {length} characters and needs {MINIMUM_SECRET_LENGTH};"
             " `openssl rand -base64 48` makes a good one, or leave it out and Tocsin makes one"
         )
+    return value
+
+
+def name_servers(value: str) -> str:
+    """Addresses of name servers, with one port for all, or `off`."""
+    if value.strip().lower() == "off":
+        return value
+    ports = set()
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        host, found, port = part.rpartition(":")
+        if not found or ":" in host:
+            host, port = part, "53"
+        try:
+            ip_address(host)
+            ports.add(int(port))
+        except ValueError:
+            raise ValueError("is not a name server; write 192.0.2.1, or 192.0.2.1:5353, or off") from None
+    if len(ports) > 1:
+        raise ValueError("names several ports; all name servers are asked on one")
     return value
 
 
