@@ -39,3 +39,7 @@ class Engine(Protocol):
     async def run(self) -> None:
         """Work until cancelled; jobs under way are then given time to end."""
         ...
+
+    async def close(self) -> None:
+        """Let go of whatever is open; for those who only asked, and never ran."""
+        ...

@@ -141,7 +141,7 @@ class ClusterEngine:
         return await self._forget(key)
 
     def every(self, span: timedelta, name: str) -> None:
-        """Run `name` once each `span` over all processes; a whole number of seconds, minutes or hours."""
+        """Run `name` once each `span` over all processes; whole seconds, minutes or hours, rounded down."""
         self._app.periodic(cron=_cron(span), periodic_id=name, queueing_lock=f"every:{name}")(
             self._app.tasks[name]
         )
@@ -255,15 +255,17 @@ async def _carry_out(name: str, work: Awaitable[None], args: dict[str, int | str
 
 
 def _cron(span: timedelta) -> str:
-    """`span` as cron with seconds last: it has to divide a minute, an hour or a day."""
-    seconds = max(1, round(span.total_seconds()))
-    if 60 % seconds == 0 and seconds < 60:
-        return f"* * * * * */{seconds}"
-    if 3600 % seconds == 0 and seconds % 60 == 0 and seconds < 3600:
-        return f"*/{seconds // 60} * * * *"
-    if 86_400 % seconds == 0 and seconds % 3600 == 0:
-        return f"0 */{seconds // 3600} * * *" if seconds < 86_400 else "0 0 * * *"
-    raise ValueError(f"{span} divides neither a minute nor an hour nor a day")
+    """`span` as cron with seconds last, rounded down to what divides a minute, an hour or a day."""
+    seconds = max(1, int(span.total_seconds()))
+    if seconds < 60:
+        return f"* * * * * */{_divisor(60, seconds)}"
+    if seconds < 3600:
+        return f"*/{_divisor(60, seconds // 60)} * * * *"
+    return f"0 */{_divisor(24, seconds // 3600)} * * *"
+
+
+def _divisor(whole: int, most: int) -> int:
+    return max(number for number in range(1, whole + 1) if whole % number == 0 and number <= most)
 
 
 def _words(error: BaseException) -> str:

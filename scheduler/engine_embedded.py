@@ -90,6 +90,9 @@ class EmbeddedEngine:
             if self._running:
                 await asyncio.wait(self._running, timeout=LAST_WORDS.total_seconds())
 
+    async def close(self) -> None:
+        """Nothing is open: wishes are kept in memory."""
+
     async def _start(self, name: str, args: dict[str, int | str]) -> None:
         if self._stopping:
             return

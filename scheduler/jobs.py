@@ -138,6 +138,10 @@ class Conductor:
             # What was changed is in the rows, where the next sweep finds it.
             log.warning("nobody woken", extra={"problem": error.problem})
 
+    async def close(self) -> None:
+        """Let go of what is open; for a process that only woke others, and never ran."""
+        await self._engine.close()
+
     async def _keep_beating(self) -> None:
         """Be heard of, and tell what was met; an outage of the database is waited out."""
         while True:

@@ -25,16 +25,20 @@ from models.keyring import Keyring
 from models.states import Channel
 from models.tokens import Tokens
 from scheduler import Conductor, ConductorOptions, DispatchOptions
+from scheduler.engine import Engine
+from scheduler.engine_embedded import EmbeddedEngine
 from sender import Transport
 from service.desk import require_migrated
 from service.hosts import name_to_open
 from service.listening import take_port
-from service.rhythm import frequency_policy, pace_of, usual_windows
+from service.pacing import follow_settings
+from service.rhythm import forecast_options, pace_of
 from service.secret_key import open_keyring
 from service.settings import Settings
 from service.transports import make_transports
+from service.vitals import Pulse, make_vitals
 from store import Database
-from web import WebContext, create_app
+from web import Vitals, WebContext, create_app, create_health_app
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -48,7 +52,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What runs: `web_port` and `inbound_port` are None where nothing listens.
+    """What runs: `web_port`, `inbound_port` and `metrics_port` are None where nothing listens.
 
     `setup_code` makes the first administrator, on the pages.
     """
@@ -63,6 +67,7 @@ class Parts:
     setup_code: str
     web_port: int | None = None
     inbound_port: int | None = None
+    metrics_port: int | None = None
 
 
 class _WebServer(uvicorn.Server):
@@ -78,40 +83,53 @@ async def assemble(
     settings: Settings,
     *,
     with_web: bool = True,
+    with_worker: bool = True,
     clock: Clock | None = None,
     tune: Callable[[ConductorOptions], ConductorOptions] | None = None,
     machine_span: timedelta = MACHINE_SPAN,
 ) -> AsyncIterator[Parts]:
     """Everything started; on the way out everything is stopped, what is on the wire being finished first.
 
-    `tune` may change how the conductor works and `machine_span` how fast a person may click, for a
-    rehearsal. StoreError without a usable database,
-    ConflictError for a second service or a busy port. A part that fails while running ends the block with
-    its error, in an ExceptionGroup.
+    `with_web`: pages, links, hooks and the listener for bounces; `with_worker`: sending. `tune` may change
+    how the conductor works and `machine_span` how fast a person may click, for a rehearsal. StoreError
+    without a usable database, ConflictError for a second service on SQLite or a busy port. A part that
+    fails while running ends the block with its error, in an ExceptionGroup.
     """
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url.get_secret_value())
         stack.push_async_callback(database.close)
         await require_migrated(database)
-        await database.lock_service()
-        door = _take_door(settings, stack) if with_web else None
-        if door is not None:
+        if with_worker:
+            await database.lock_service()
+        door = _take_door(settings, stack, with_web=with_web)
+        if with_web and door is not None:
             settings = _with_port(settings, door)
-        parts = _make_parts(settings, database, clock or SystemClock(), tune)
+        parts = _make_parts(
+            settings, database, clock or SystemClock(), tune, role="serve" if with_web else "worker"
+        )
+        stack.push_async_callback(parts.conductor.close)
         for transport in parts.transports.values():
             stack.push_async_callback(transport.close)
         # The group is left before the transports close: senders end first, then their lines.
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        conducting = group.create_task(parts.conductor.run(), name="conductor")
-        stack.push_async_callback(_end, conducting)
-        if settings.inbound_port is not None:
+        if with_worker:
+            conducting = group.create_task(parts.conductor.run(), name="conductor")
+            stack.push_async_callback(_end, conducting)
+        if with_web and settings.inbound_port is not None:
             parts = replace(parts, inbound_port=await _start_inbound(parts, stack))
+        pulse = Pulse(database)
         if door is not None:
-            server = _WebServer(_web_config(settings, _web_app(parts, machine_span)))
+            vitals = make_vitals(settings, pulse, parts.clock)
+            app = _web_app(parts, machine_span, vitals) if with_web else create_health_app(vitals)
+            server = _WebServer(_web_config(settings, app))
             serving = group.create_task(server.serve(sockets=[door]), name="web")
             stack.push_async_callback(_end_web, server, serving)
-            parts = replace(parts, web_port=door.getsockname()[1])
-        yield parts
+            port = door.getsockname()[1]
+            parts = replace(parts, web_port=port) if with_web else replace(parts, metrics_port=port)
+        try:
+            yield parts
+        finally:
+            pulse.stopping = True
 
 
 def _make_parts(
@@ -119,10 +137,13 @@ def _make_parts(
     database: Database,
     clock: Clock,
     tune: Callable[[ConductorOptions], ConductorOptions] | None,
+    *,
+    role: str,
 ) -> Parts:
     keyring = open_keyring(settings)
     tokens = Tokens(keyring)
     transports = make_transports(settings)
+    follow_settings(settings)
 
     async def look_into_seeds() -> None:
         await poll_seeds(database, keyring, clock)
@@ -136,6 +157,7 @@ def _make_parts(
         ),
         poll_seeds=look_into_seeds,
         alone=settings.uses_sqlite,
+        role=role,
     )
     conductor = Conductor(
         database,
@@ -144,8 +166,18 @@ def _make_parts(
         tokens=tokens,
         keyring=keyring,
         options=options if tune is None else tune(options),
+        engine=_make_engine(settings, clock),
     )
     return Parts(settings, database, clock, keyring, tokens, transports, conductor, _setup_code())
+
+
+def _make_engine(settings: Settings, clock: Clock) -> Engine:
+    """What carries the jobs: within this process on SQLite, over all of them on PostgreSQL."""
+    if settings.uses_sqlite:
+        return EmbeddedEngine(clock)
+    from scheduler.engine_cluster import ClusterEngine
+
+    return ClusterEngine(settings.database_url.get_secret_value(), clock)
 
 
 def _setup_code() -> str:
@@ -154,8 +186,14 @@ def _setup_code() -> str:
     return f"{digits[:4]}-{digits[4:]}"
 
 
-def _take_door(settings: Settings, stack: AsyncExitStack) -> socket.socket:
-    door = take_port(settings.bind_host, settings.bind_port, setting="TOCSIN_BIND_PORT")
+def _take_door(settings: Settings, stack: AsyncExitStack, *, with_web: bool) -> socket.socket | None:
+    """Where the pages listen, or without them whoever answers for this process; None when nobody does."""
+    if with_web:
+        door = take_port(settings.bind_host, settings.bind_port, setting="TOCSIN_BIND_PORT")
+    elif settings.metrics_port is not None:
+        door = take_port(settings.metrics_host, settings.metrics_port, setting="TOCSIN_METRICS_PORT")
+    else:
+        return None
     stack.callback(door.close)
     return door
 
@@ -178,7 +216,7 @@ async def _start_inbound(parts: Parts, stack: AsyncExitStack) -> int:
     return inbound.port
 
 
-def _web_app(parts: Parts, machine_span: timedelta) -> "FastAPI":
+def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI":
     settings = parts.settings
     token = settings.twilio_auth_token
     return create_app(
@@ -196,9 +234,8 @@ def _web_app(parts: Parts, machine_span: timedelta) -> "FastAPI":
             language=settings.language,
             data_dir=settings.data_dir,
             machine_span=machine_span,
-            pace=pace_of(settings),
-            windows=usual_windows(settings),
-            frequency=frequency_policy(settings),
+            vitals=vitals,
+            outlook=forecast_options(settings),
         )
     )
 

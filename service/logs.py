@@ -3,12 +3,16 @@
 Fields are what code passes as `extra`; a message that never changes can be counted and searched for.
 """
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
-QUIET = ("apscheduler", "alembic", "aiosqlite", "httpx", "httpcore", "mail.log", "uvicorn.error", "asyncio")
+QUIET = (
+    *("apscheduler", "procrastinate", "alembic", "aiosqlite", "httpx", "httpcore", "mail.log"),
+    *("uvicorn.error", "asyncio"),
+)
 """Libraries whose everyday news is not news to us: heard from warnings up."""
 
 
@@ -17,15 +21,21 @@ class FieldFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line; the traceback, where there is one, below it."""
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = (
-            f"{moment.replace('+00:00', 'Z')} {record.levelname.lower()} {record.name}: {record.getMessage()}"
-        )
-        fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-        line += "".join(f" {name}={_written(value)}" for name, value in fields.items())
+        line = f"{_moment(record)} {record.levelname.lower()} {record.name}: {record.getMessage()}"
+        line += "".join(f" {name}={_written(value)}" for name, value in _fields(record).items())
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
+
+
+def _moment(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    return moment.replace("+00:00", "Z")
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    """What was passed as `extra`."""
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
 
 
 def _written(value: object) -> str:
@@ -36,10 +46,31 @@ def _written(value: object) -> str:
     return '"' + text.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
 
 
-def set_up_logs(level: str) -> None:
-    """Send every log line of `level` (a word, as in the settings) and worse to standard error."""
+class JsonFormatter(logging.Formatter):
+    """The same as one JSON object a line: time, level, logger, message, its fields, the traceback as text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever is in it."""
+        entry: dict[str, object] = {
+            "time": _moment(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        # A field never takes the place of what every line has.
+        entry |= {name: value for name, value in _fields(record).items() if name not in entry}
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+def set_up_logs(level: str, form: str = "text") -> None:
+    """Send every log line of `level` (a word, as in the settings) and worse to standard error.
+
+    `form`: text or json.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(FieldFormatter())
+    handler.setFormatter(JsonFormatter() if form == "json" else FieldFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
         for name in QUIET:

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import Campaign
+from models.campaign import Campaign, CampaignLane
 from models.delivery import Delivery
+from models.identity import Identity
 from models.states import CampaignState, DeliveryState
+from models.tally import Account, Tally
 
 _WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 _HELD = (DeliveryState.CLAIMED, DeliveryState.SENDING)
@@ -20,16 +22,12 @@ _HELD = (DeliveryState.CLAIMED, DeliveryState.SENDING)
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many deliveries of one lane stand in one state.
-
-    `oldest_due`: the oldest moment at which one of them was due, of campaigns that are sending; else None.
-    """
+    """How many deliveries of one lane stand in one state."""
 
     identity_id: int
     provider: str
-    state: DeliveryState
+    state: str
     deliveries: int
-    oldest_due: datetime | None
 
 
 def _spelt(states: tuple[DeliveryState, ...]) -> sa.ColumnElement[bool]:
@@ -63,16 +61,61 @@ async def due_in(session: AsyncSession, lane: tuple[int, str], *, now: datetime,
 
 
 async def depths(session: AsyncSession) -> list[Depth]:
-    """What waits or is under way, by lane and state. Served by ix_delivery_due and ix_delivery_leased."""
-    found = []
-    oldest = sa.func.min(sa.case((_of_sending_campaigns(), col(Delivery.due_at))))
+    """How many deliveries of each lane stand in each state, of all campaigns together, seeds left aside.
+
+    From the counters: claimed ones and those on the wire count as queued.
+    """
+    lane_and_state = (col(Tally.identity_id), col(Tally.provider), col(Tally.word))
+    wanted = (
+        sa.select(*lane_and_state, sa.func.sum(Tally.count))
+        .where(col(Tally.account) == Account.STATE)
+        .group_by(*lane_and_state)
+    )
+    rows = (await (await session.connection()).execute(wanted)).all()
+    return [
+        Depth(identity_id, provider, word, int(count))
+        for identity_id, provider, word, count in rows
+        if provider and count
+    ]
+
+
+async def in_flight(session: AsyncSession) -> list[Depth]:
+    """Deliveries workers hold at present, by lane and state. Served by ix_delivery_leased."""
     lane_and_state = (col(Delivery.identity_id), col(Delivery.provider), col(Delivery.state))
-    for states in (_WAITING, _HELD):
-        wanted = (
-            sa.select(*lane_and_state, sa.func.count(), oldest)
-            .where(_spelt(states))
-            .group_by(*lane_and_state)
+    wanted = sa.select(*lane_and_state, sa.func.count()).where(_spelt(_HELD)).group_by(*lane_and_state)
+    rows = (await (await session.connection()).execute(wanted)).all()
+    return [Depth(identity_id, provider, state.value, count) for identity_id, provider, state, count in rows]
+
+
+async def oldest_due(session: AsyncSession) -> dict[tuple[int, str], datetime]:
+    """By lane (identity, provider), since when its oldest delivery of a sending campaign is due, or will be.
+
+    One look into ix_delivery_due a campaign and lane.
+    """
+    first = (
+        select(sa.func.min(Delivery.due_at))
+        .where(
+            Delivery.identity_id == CampaignLane.identity_id,
+            Delivery.provider == CampaignLane.provider,
+            Delivery.campaign_id == CampaignLane.campaign_id,
+            _spelt(_WAITING),
         )
-        rows = await (await session.connection()).execute(wanted)
-        found += [Depth(*row) for row in rows.all()]
+        .scalar_subquery()
+        .label("first")
+    )
+    wanted = (
+        sa.select(col(CampaignLane.identity_id), col(CampaignLane.provider), first)
+        .join(Campaign, col(Campaign.id) == col(CampaignLane.campaign_id))
+        .where(col(Campaign.state) == CampaignState.SENDING)
+    )
+    found: dict[tuple[int, str], datetime] = {}
+    for identity_id, provider, moment in (await (await session.connection()).execute(wanted)).all():
+        if moment is not None:
+            lane = (identity_id, provider)
+            found[lane] = min(found.get(lane, moment), moment)
     return found
+
+
+async def keys_of_identities(session: AsyncSession) -> dict[int, str]:
+    """What each identity is called."""
+    return dict((await session.exec(select(Identity.id, Identity.key))).all())

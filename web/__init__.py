@@ -8,6 +8,7 @@ service may call.
 
 from web.app import create_app
 from web.context import WebContext
+from web.health import Vitals, create_health_app
 from web.passwords import hash_password
 
-__all__ = ["WebContext", "create_app", "hash_password"]
+__all__ = ["Vitals", "WebContext", "create_app", "create_health_app", "hash_password"]

@@ -27,6 +27,7 @@ def create_app(context: WebContext) -> FastAPI:
     # No generated API pages: they load scripts from elsewhere, and there is no API to describe.
     app = FastAPI(title="Tocsin", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.front_door = make_front_door(context)
+    app.state.vitals = context.vitals
     app.add_middleware(Protection, https=context.secure)
     for router in (*PUBLIC, *PAGES):
         app.include_router(router)

@@ -10,11 +10,10 @@ from models.clock import Clock
 from models.keyring import Keyring
 from models.states import Channel
 from models.tokens import Tokens
-from scheduler.calendar import UsualWindows
-from scheduler.frequency import FrequencyPolicy
-from scheduler.pacing import Pace
+from scheduler.forecast import ForecastOptions
 from sender import Transport
 from store import Database
+from web.health import Vitals
 
 
 async def _nobody_to_wake() -> None:
@@ -31,8 +30,8 @@ class WebContext:
     the Twilio hooks answer 404. `transports` carry test messages; a channel without one has none. A click
     sooner than `machine_span` after its message arrived counts as a machine's; zero trusts every moment,
     as a rehearsal at many times the natural speed has to. `zone` (IANA) and `language` are the settings'
-    defaults; `pace`, `windows` and `frequency` are those of the sending. Uploaded files and the reports on
-    them are kept under `data_dir`.
+    defaults; `outlook` is what forecasts are made with: rates, usual hours, limits on frequency. `vitals`: how this process
+    says how it is. Uploaded files and the reports on them are kept under `data_dir`.
     """
 
     database: Database
@@ -47,9 +46,8 @@ class WebContext:
     machine_span: timedelta = timedelta(seconds=2)
     zone: str = "Europe/Paris"
     language: str = "fr"
-    pace: Pace = field(default_factory=Pace)
-    windows: UsualWindows = field(default_factory=UsualWindows)
-    frequency: FrequencyPolicy = field(default_factory=FrequencyPolicy)
+    vitals: Vitals = field(default_factory=Vitals)
+    outlook: ForecastOptions = field(default_factory=ForecastOptions)
     data_dir: Path = field(default_factory=lambda: Path(gettempdir()))
 
     @property

@@ -9,6 +9,7 @@ import typer
 from models.errors import BadInputError, ConflictError
 from service.commands import examples
 from service.desk import Desk, read_settings, work
+from service.loops import run
 from service.secret_key import make_data_dir
 from service.terminal import say
 
@@ -22,6 +23,9 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to serve on, instead of TOCSIN_BIND_PORT.", min=0, max=65535)
     ] = None,
+    without_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Serve the pages and send nothing: workers do.")
+    ] = False,
 ) -> None:
     """Run Tocsin: web pages, sending, and the listener for bounces.
 
@@ -33,11 +37,14 @@ def serve(
     given = {"bind_host": host, "bind_port": port}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
     make_data_dir(settings)
-    asyncio.run(run_service(settings, with_web=True))
+    run(run_service(settings, with_web=True, with_worker=not without_worker))
 
 
 def worker() -> None:
-    """Run the sending alone, without pages (PostgreSQL only)."""
+    """Run the sending alone, without pages (PostgreSQL only).
+
+    Any number of them, on any number of machines, share the work of one database.
+    """
     from service.running import run_service
 
     settings = read_settings()
@@ -47,7 +54,34 @@ def worker() -> None:
             "On SQLite, `tocsin serve` does the sending itself.",
         )
     make_data_dir(settings)
-    asyncio.run(run_service(settings, with_web=False))
+    run(run_service(settings, with_web=False))
+
+
+def workers() -> None:
+    """List the sending processes, and when each was last heard of."""
+    say(work(_list_workers))
+
+
+async def _list_workers(desk: Desk) -> str:
+    from datetime import timedelta
+
+    from store.workers import SILENCE, list_workers
+
+    now = desk.clock.now()
+    async with desk.database.read() as session:
+        found = await list_workers(session, since=now - timedelta(days=1))
+    lines = []
+    for worker in found:
+        silent = (now - worker.seen_at).total_seconds()
+        if worker.stopped_at is not None:
+            state = f"ended {worker.stopped_at:%Y-%m-%d %H:%M} UTC"
+        elif silent > SILENCE.total_seconds():
+            state = f"silent for {silent:.0f} s: its work goes to the others"
+        else:
+            state = f"heard of {max(0.0, silent):.0f} s ago"
+        place = f"{worker.host}, process {worker.pid}"
+        lines.append(f"{worker.id}  {worker.role:<6}  {place}, version {worker.version or '?'}: {state}")
+    return "\n".join(lines) or "No process has sent from this database lately."
 
 
 def demo(
@@ -114,8 +148,12 @@ def register(app: typer.Typer) -> None:
     """Put these commands on the root."""
     panel = "Run"
     app.command(rich_help_panel=panel, epilog=examples("tocsin demo", "tocsin demo --exit"))(demo)
-    app.command(rich_help_panel=panel, epilog=examples("tocsin serve", "tocsin serve --port 8080"))(serve)
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples("tocsin serve", "tocsin serve --port 8080", "tocsin serve --no-worker"),
+    )(serve)
     app.command(rich_help_panel=panel, epilog=examples("tocsin worker"))(worker)
+    app.command(rich_help_panel=panel, epilog=examples("tocsin workers"))(workers)
     app.command(
         rich_help_panel=panel,
         epilog=examples(

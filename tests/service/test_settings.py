@@ -74,6 +74,7 @@ def test_no_secret_is_shown_anywhere(typed: Typed, monkeypatch: pytest.MonkeyPat
         "TOCSIN_SMTP_URL": "smtps://user:hunter2@relay.example",
         "TOCSIN_SMTP_ROUTES": '{"orange": "smtps://user:hunter2@relay2.example"}',
         "TOCSIN_TWILIO_AUTH_TOKEN": "hunter2",
+        "TOCSIN_METRICS_TOKEN": "hunter2",
     }
     assert set(secrets) == {variable(name) for name in SECRET_FIELDS}
     shown = typed.must("settings", **secrets)

@@ -26,7 +26,7 @@ from web.public import ROUTERS as PUBLIC_ROUTERS
 ANYONE, READER, EDITOR, ADMIN = "anyone", "reader", "editor", "admin"
 TABLE: dict[str, dict[str, str]] = {
     ANYONE: {
-        "GET": """/static/{name} /favicon.ico /robots.txt /healthz /setup /sign-in
+        "GET": """/static/{name} /favicon.ico /robots.txt /healthz /readyz /metrics /setup /sign-in
             /u/{token} /c/{token}/{index}""",
         "POST": """/setup /sign-in /sign-out /language /u/{token} /u/{token}/undo
             /hooks/twilio/status /hooks/twilio/inbound""",

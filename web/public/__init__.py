@@ -4,8 +4,9 @@ What comes in: signed tokens and signed hooks. What goes out: small pages withou
 `web.app` may call.
 """
 
+from web import health
 from web.public import clicks, files, leaving, twilio
 
-ROUTERS = (files.router, leaving.router, clicks.router, twilio.router)
+ROUTERS = (files.router, health.router, leaving.router, clicks.router, twilio.router)
 
 __all__ = ["ROUTERS"]

@@ -1,4 +1,4 @@
-"""The few files of the pages, from memory, and the answer to "are you there?"."""
+"""The few files of the pages, from memory."""
 
 from functools import cache
 from mimetypes import guess_type
@@ -8,9 +8,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from models.errors import StoreError
-from store import users
-from web.door import front_door
 from web.view import STATIC, static_versions
 
 router = APIRouter()
@@ -48,14 +45,3 @@ async def favicon() -> Response:
 async def robots() -> Response:
     """Nothing here is for search engines."""
     return PlainTextResponse("User-agent: *\nDisallow: /\n")
-
-
-@router.api_route("/healthz", methods=["GET", "HEAD"])
-async def health(request: Request) -> Response:
-    """200 when the database answers, 503 when it does not."""
-    try:
-        async with front_door(request).context.database.read() as session:
-            await users.any_user(session)
-    except StoreError:
-        return PlainTextResponse("database unreachable\n", status_code=503)
-    return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})

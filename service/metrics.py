@@ -1,0 +1,176 @@
+"""Figures in the form Prometheus reads: how much waits where and since when, what is slowed, who works.
+
+All of it is asked of the database at each scrape, so that every process tells the same and none has to be
+the one that knows; only the figures of the process itself differ. No address and no name of a person is in
+them, but they tell volumes.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from models.clock import Clock
+from models.errors import StoreError
+from models.pace import BreakerState, Throttle
+from models.worker import Worker
+from store import Database, gauges, throttles, workers
+from store.gauges import Depth
+from store.workers import SILENCE
+
+LISTED = SILENCE * 30
+"""A worker that fell silent is still shown for so long: its absence has to be seen by somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was found at one look. `names`: of identities, by number. `round_trip_s`: of one question."""
+
+    now: datetime
+    names: dict[int, str]
+    depths: list[Depth]
+    in_flight: list[Depth]
+    oldest_due: dict[tuple[int, str], datetime]
+    slowed: list[Throttle]
+    crew: list[Worker]
+    round_trip_s: float
+
+
+async def look(database: Database, clock: Clock) -> Figures:
+    """Ask the database; StoreError when it is away."""
+    now = clock.now()
+    async with database.read() as session:
+        begun = time.perf_counter()
+        names = await gauges.keys_of_identities(session)
+        round_trip_s = time.perf_counter() - begun
+        return Figures(
+            now,
+            names,
+            await gauges.depths(session),
+            await gauges.in_flight(session),
+            await gauges.oldest_due(session),
+            await throttles.list_all(session),
+            await workers.list_workers(session, since=now - LISTED),
+            round_trip_s,
+        )
+
+
+async def figures(database: Database, clock: Clock, data_dir: Path) -> bytes:
+    """Everything there is to tell; with the database away, that it is."""
+    try:
+        found: Figures | None = await look(database, clock)
+    except StoreError:
+        found = None
+    registry = CollectorRegistry()
+    for own in (ProcessCollector, PlatformCollector, GCCollector):
+        own(registry=registry)
+    registry.register(_Found(found, _journal_bytes(data_dir)))
+    return generate_latest(registry)
+
+
+def _journal_bytes(data_dir: Path) -> int:
+    total = 0
+    for file in (data_dir / "journal").glob("*"):
+        try:
+            total += file.stat().st_size
+        except OSError:  # adopted in this moment
+            continue
+    return total
+
+
+class _Found(Collector):
+    """One look, as metric families."""
+
+    def __init__(self, found: Figures | None, journal_bytes: int) -> None:
+        self._found = found
+        self._journal_bytes = journal_bytes
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The families, in the order in which one looks at them."""
+        found = self._found
+        yield _one("tocsin_database_up", "1 when the database answers.", float(found is not None))
+        yield _one("tocsin_journal_bytes", "Size of this machine's journals of what is on the wire.",
+                   self._journal_bytes)  # fmt: skip
+        if found is not None:
+            yield _one(
+                "tocsin_database_round_trip_seconds", "How long one question took.", found.round_trip_s
+            )
+            yield from _queues(found)
+            yield from _slowed(found)
+            yield from _crew(found)
+
+
+def _one(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _queues(found: Figures) -> Iterator[GaugeMetricFamily]:
+    def name(identity_id: int) -> str:
+        return found.names.get(identity_id, str(identity_id))
+
+    standing = GaugeMetricFamily(
+        "tocsin_deliveries",
+        "Deliveries of all campaigns by lane and state; claimed and sending ones count as queued.",
+        labels=["identity", "provider", "state"],
+    )
+    for depth in found.depths:
+        standing.add_metric([name(depth.identity_id), depth.provider, depth.state], depth.deliveries)
+    yield standing
+    held = GaugeMetricFamily(
+        "tocsin_deliveries_in_flight",
+        "Deliveries workers hold, claimed or on the wire.",
+        labels=["identity", "provider", "state"],
+    )
+    for depth in found.in_flight:
+        held.add_metric([name(depth.identity_id), depth.provider, depth.state], depth.deliveries)
+    yield held
+    late = GaugeMetricFamily(
+        "tocsin_oldest_due_seconds",
+        "For how long the oldest delivery of a lane has been due; 0 when none is due yet.",
+        labels=["identity", "provider"],
+    )
+    for (identity_id, provider), since in found.oldest_due.items():
+        late.add_metric([name(identity_id), provider], max(0.0, (found.now - since).total_seconds()))
+    yield late
+
+
+def _slowed(found: Figures) -> Iterator[GaugeMetricFamily]:
+    factor = GaugeMetricFamily(
+        "tocsin_throttle_factor", "Share of its rate a scope is held to.", labels=["scope"]
+    )
+    shut = GaugeMetricFamily(
+        "tocsin_throttle_shut", "1 while a scope rests and nothing leaves.", labels=["scope"]
+    )
+    rest = GaugeMetricFamily(
+        "tocsin_throttle_rest_seconds", "How long a scope rests still.", labels=["scope"]
+    )
+    for row in found.slowed:
+        factor.add_metric([row.key], row.factor)
+        shut.add_metric([row.key], float(row.state is BreakerState.OPEN))
+        left = 0.0 if row.opens_at is None else (row.opens_at - found.now).total_seconds()
+        rest.add_metric([row.key], max(0.0, left))
+    yield from (factor, shut, rest)
+
+
+def _crew(found: Figures) -> Iterator[GaugeMetricFamily]:
+    there = [worker for worker in found.crew if worker.stopped_at is None]
+    alive = [worker for worker in there if found.now - worker.seen_at <= SILENCE]
+    counted = GaugeMetricFamily("tocsin_workers", "Sending processes, heard of or silent.", labels=["state"])
+    counted.add_metric(["alive"], len(alive))
+    counted.add_metric(["silent"], len(there) - len(alive))
+    yield counted
+    silence = GaugeMetricFamily(
+        "tocsin_worker_silence_seconds",
+        "For how long a sending process has not been heard of.",
+        labels=["worker", "host", "role"],
+    )
+    for worker in there:
+        since = max(0.0, (found.now - worker.seen_at).total_seconds())
+        silence.add_metric([worker.id, worker.host, worker.role], since)
+    yield silence

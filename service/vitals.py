@@ -1,0 +1,45 @@
+"""How a running process is: whether it can work at present, and its figures."""
+
+import asyncio
+from dataclasses import dataclass
+
+from models.clock import Clock
+from models.errors import StoreError
+from service.settings import Settings
+from store import Database
+from web import Vitals
+
+PATIENCE_S = 5.0
+UNREACHABLE = "database unreachable"
+
+
+@dataclass
+class Pulse:
+    """What readiness is made of; `stopping` is set once the process is told to end."""
+
+    database: Database
+    stopping: bool = False
+
+    async def trouble(self) -> str:
+        """Why this process cannot work at present; empty when it can."""
+        if self.stopping:
+            return "stopping"
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                pending = await self.database.pending_migration()
+        except (StoreError, TimeoutError):
+            return UNREACHABLE
+        return "database of another version" if pending is not None else ""
+
+
+def make_vitals(settings: Settings, pulse: Pulse, clock: Clock) -> Vitals:
+    """What `web` shows to those who watch over this process."""
+
+    async def tell() -> bytes:
+        # Loaded when first asked for: most installations are never scraped.
+        from service.metrics import figures
+
+        return await figures(pulse.database, clock, settings.data_dir)
+
+    token = settings.metrics_token
+    return Vitals(pulse.trouble, tell, "" if token is None else token.get_secret_value())
