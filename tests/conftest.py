@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.servers.postfix",
     "tests.servers.perl_dkim",
     "tests.servers.sink",
+    "tests.servers.workers",
 ]
 
 # No deadline: the first example pays for imports, and machines that test are shared.

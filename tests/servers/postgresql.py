@@ -74,10 +74,13 @@ class PostgresqlServer:
         self.port = port
         self._await_connections(self._process)
 
-    def stop(self) -> None:
-        """Stop at once, connections or not, as a machine that loses its power would."""
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """Stop at once, connections or not, as a machine that loses its power would.
+
+        With SIGINT it writes down first what it has promised to keep.
+        """
         if self._process is not None:
-            stop_server(self._process, signal.SIGQUIT)
+            stop_server(self._process, how)
             self._process = None
 
     def remove(self) -> None:

@@ -1,0 +1,110 @@
+"""The clock: summer time begins and ends, somebody sets it, a worker sleeps beyond its lease."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from models.states import DeliveryState
+from scheduler.campaigns import schedule, unschedule
+from store import Database
+from tests.crash.scene import Scene
+from tests.servers.workers import CountingSink, Nursery
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize(
+    ("clock_from", "local_time", "starts_at"),
+    [
+        # 02:30 does not exist on that day: it is the same span after midnight, 03:30 on the wall.
+        ("2026-03-29T01:25:00+00:00", "2026-03-29T02:30:00", "2026-03-29T01:30:00+00:00"),
+        # 02:30 comes twice on that day: the first of the two.
+        ("2026-10-25T00:25:00+00:00", "2026-10-25T02:30:00", "2026-10-25T00:30:00+00:00"),
+    ],
+    ids=["an hour skipped", "an hour twice"],
+)
+async def test_a_campaign_in_the_hour_of_the_change_starts_once(
+    a_scene: Callable[..., Scene], clock_from: str, local_time: str, starts_at: str
+) -> None:
+    scene = a_scene(people=50)
+    await scene.set_up()
+    now = datetime.fromisoformat(clock_from)
+    async with scene.database.write() as session:
+        await unschedule(session, scene.campaign_id, now)
+        await schedule(session, scene.campaign_id, datetime.fromisoformat(local_time), "Europe/Paris", now)
+    # An hour and ten minutes in half a minute: past the second 02:30 as well.
+    worker = scene.start(clock_from=clock_from, clock_speed=140)
+    await scene.finished(worker)
+    launched_at = (await scene.campaign()).launched_at
+    assert launched_at is not None
+    assert launched_at >= datetime.fromisoformat(starts_at)
+    await asyncio.sleep(5)
+    await scene.check_end()
+
+
+@pytest.mark.parametrize("jump_s", [3600, -120], ids=["an hour forward", "two minutes back"])
+async def test_a_clock_that_is_set_while_a_campaign_runs_loses_and_doubles_nothing(
+    a_scene: Callable[..., Scene], jump_s: int
+) -> None:
+    scene = a_scene(people=900, emails_per_second=10)
+    await scene.set_up()
+    worker = scene.start(clock_speed=20)
+    await scene.arrived(200, worker)
+    clock = scene.folder / "data/clock"
+    clock.write_text(str(jump_s))
+    await scene.finished(worker)
+    await scene.check_end()
+    assert (await scene.states())[DeliveryState.UNCERTAIN] == 0
+
+
+async def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_anothers_claim(
+    postgresql_url: str, tmp_path: Path, counting_sink: CountingSink, nursery: Nursery
+) -> None:
+    database = Database(postgresql_url)
+    await database.migrate()
+    scene = Scene(
+        database,
+        postgresql_url,
+        tmp_path,
+        counting_sink,
+        nursery,
+        people=1500,
+        emails_per_second=300,
+        lease_s=2,
+    )
+    await scene.set_up()
+    sleeper = scene.start(data_dir="one machine")
+    await scene.arrived(200, sleeper)
+    sleeper.signal(signal.SIGSTOP)
+    other = scene.start(data_dir="another machine")
+    await scene.arrived(700, other)
+    sleeper.signal(signal.SIGCONT)
+    await scene.finished(other)
+    # What the sleeper had on the wire it knew of when it woke.
+    scene.kills = 1
+    await scene.check_end()
+    assert sleeper.is_running
+    await database.close()
+
+
+async def test_a_service_that_slept_goes_on_where_it_was(
+    sqlite_url: str, tmp_path: Path, counting_sink: CountingSink, nursery: Nursery
+) -> None:
+    database = Database(sqlite_url)
+    await database.migrate()
+    scene = Scene(
+        database, sqlite_url, tmp_path, counting_sink, nursery, people=600, emails_per_second=300, lease_s=1
+    )
+    await scene.set_up()
+    worker = scene.start()
+    await scene.arrived(150, worker)
+    worker.signal(signal.SIGSTOP)
+    await asyncio.sleep(3)
+    worker.signal(signal.SIGCONT)
+    await scene.finished(worker)
+    await scene.check_end()
+    await database.close()

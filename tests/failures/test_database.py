@@ -1,0 +1,42 @@
+"""The database goes away in the midst of a campaign, and comes back."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from store import Database
+from tests.crash.scene import Scene
+from tests.servers.postgresql import start_postgresql
+from tests.servers.workers import CountingSink, Nursery
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize(("speed", "away_s"), [(1, 6), (20, 4)], ids=["6 s", "80 s by the clock"])
+async def test_postgresql_away_for_a_while_costs_no_message(
+    tmp_path: Path, counting_sink: CountingSink, nursery: Nursery, speed: float, away_s: float
+) -> None:
+    server = await asyncio.to_thread(start_postgresql)
+    try:
+        url = server.url(await asyncio.to_thread(server.create_database))
+        database = Database(url)
+        await database.migrate()
+        # At 150 a second, whatever the clock says.
+        scene = Scene(
+            database, url, tmp_path, counting_sink, nursery, people=900, emails_per_second=150 / speed
+        )
+        await scene.set_up()
+        worker = scene.start(clock_speed=speed)
+        await scene.arrived(200, worker)
+        await asyncio.to_thread(server.stop, signal.SIGINT)
+        await asyncio.sleep(away_s)
+        assert worker.is_running, scene.told()
+        await asyncio.to_thread(server.start)
+        await scene.finished(worker)
+        # Not one of them uncertain: the answers were kept until they could be written down.
+        await scene.check_end()
+        await database.close()
+    finally:
+        await asyncio.to_thread(server.remove)
