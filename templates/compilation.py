@@ -15,12 +15,14 @@ from models.values import EmailMessage
 from templates.language import fields_of, parse
 from templates.links import CLICK_FIELD, UNSUBSCRIBE_FIELD, number_links, target_fields
 from templates.mjml import to_html
-from templates.parts import HtmlPart, TextPart, compile_html, compile_text
-from templates.personalise import Slots, clean, line_sandbox, write_html
+from templates.parts import Fields, HtmlPart, TextPart, compile_html, compile_text
+from templates.personalise import line_sandbox
 from templates.plaintext import to_text
 from templates.segments import Segments, compile_segments, cut
+from templates.slots import Slots
 from templates.source import MARK, Protected, normalise, protect
-from templates.transfer import encode_html, encode_text, quote_value
+from templates.spelling import Column, spell
+from templates.transfer import encode_html, encode_text
 
 TEMPLATE_LENGTH = 400_000
 LINE_LENGTH = 1000
@@ -79,14 +81,11 @@ class CompiledEmail:
         but for pathological values. Raises MissingValueError when `missing(values)` names any field.
         """
         filled = self._slots.ready(values)
-        given = filled | {CLICK_FIELD: clean(click_base), UNSUBSCRIBE_FIELD: clean(unsubscribe_url)}
-        subject = "".join(self._subject.fill(given, given))
-        html, html_proven = self._html.render(
-            {name: write_html(given[name]) for name in self._html.slots}, given
-        )
-        text, text_proven = self._text.render(
-            {name: quote_value(given[name]) for name in self._text.slots}, given
-        )
+        filled[CLICK_FIELD] = spell(click_base)
+        filled[UNSUBSCRIBE_FIELD] = spell(unsubscribe_url)
+        subject = "".join(self._subject.fill(filled))
+        html, html_proven = self._html.render(filled)
+        text, text_proven = self._text.render(filled)
         message = EmailMessage(subject=_BLANKS.sub(" ", subject).strip(" "), text=text, html=html)
         return message.vouched() if html_proven and text_proven else message
 
@@ -112,18 +111,18 @@ def compile_email(
         raise TemplateError(f"{CLICK_FIELD} is a reserved name.", "Write the address of the link itself.")
     numbered, links = number_links(html)
     _check_targets(links, slots.fields | _GIVEN)
-    # A field with an empty fallback may be empty, which only code can be trusted with.
-    plain = (slots.fields | _GIVEN | {CLICK_FIELD}) - {
-        name for name, text in slots.fallbacks.items() if not text
-    }
+    known = slots.fields | _GIVEN | {CLICK_FIELD}
+    fields = Fields(known, known - {name for name, given in slots.fallbacks.items() if not given.clean})
     marked = protect(subject)
     return CompiledEmail(
         links=links,
         fields=slots.fields,
         _slots=slots,
-        _subject=compile_segments(line_sandbox(), cut(marked, marked.text, plain)),
-        _html=compile_html(html, encode_html(numbered), plain),
-        _text=compile_text(html, encode_text(to_text(numbered, _COLONS.get(language, ": "))), plain),
+        _subject=compile_segments(
+            line_sandbox(), cut(marked, marked.text, fields.never_empty), Column.CLEAN, fields.all
+        ),
+        _html=compile_html(html, encode_html(numbered), fields),
+        _text=compile_text(html, encode_text(to_text(numbered, _COLONS.get(language, ": "))), fields),
     )
 
 

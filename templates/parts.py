@@ -6,19 +6,28 @@ what code puts out is looked at each time. Whatever is not proven this way is me
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
+from templates.blocks import Values
 from templates.personalise import html_sandbox, text_sandbox
 from templates.segments import Kind, Piece, Segments, compile_segments, cut, give_blanks_to_code
 from templates.source import Protected
+from templates.spelling import Column
 from templates.transfer import LINE_OCTETS, EncodedHtml, longest_line, rewrap
 
 _BLANKS = re.compile(" +")
 _BLANK_LINES = re.compile(r"\r\n\r\n\r\n(?:\r\n)*")
 _CRLF = "\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The merge fields of a message; some have an empty fallback, and so may be empty where they stand."""
+
+    all: frozenset[str]
+    never_empty: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +38,9 @@ class HtmlPart:
     _proven: bool
     _loops: frozenset[int]
 
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """The fields whose values `render` wants encoded."""
-        return tuple(name for name, _ in self._segments.slots)
-
-    def render(self, encoded: Mapping[str, str], values: Mapping[str, Any]) -> tuple[bytes, bool]:
+    def render(self, values: Values) -> tuple[bytes, bool]:
         """The part for one person, and whether it is proven (`EmailMessage.proven`)."""
-        pieces = self._segments.fill(encoded, values)
+        pieces = self._segments.fill(values)
         proven = self._proven
         for place in self._segments.code_places:
             if "  " in pieces[place]:
@@ -48,11 +52,11 @@ class HtmlPart:
         return (html if proven else _mend(html)).encode("ascii"), proven
 
 
-def compile_html(source: Protected, encoded: EncodedHtml, plain: Collection[str]) -> HtmlPart:
-    """The part from protected HTML in its transfer encoding; `plain` are fields that are never empty."""
-    pieces = give_blanks_to_code([*cut(source, encoded.text, plain), Piece(Kind.TEXT, _CRLF)])
+def compile_html(source: Protected, encoded: EncodedHtml, fields: Fields) -> HtmlPart:
+    """The part from protected HTML in its transfer encoding."""
+    pieces = give_blanks_to_code([*cut(source, encoded.text, fields.never_empty), Piece(Kind.TEXT, _CRLF)])
     return HtmlPart(
-        _segments=compile_segments(html_sandbox(), pieces),
+        _segments=compile_segments(html_sandbox(), pieces, Column.HTML, fields.all),
         _proven=encoded.short and _is_straight(pieces),
         _loops=frozenset(place for place, piece in enumerate(pieces) if piece.repeats),
     )
@@ -115,14 +119,9 @@ class TextPart:
     _segments: Segments
     _proven: bool
 
-    @property
-    def slots(self) -> tuple[str, ...]:
-        """The fields whose values `render` wants encoded."""
-        return tuple(name for name, _ in self._segments.slots)
-
-    def render(self, encoded: Mapping[str, str], values: Mapping[str, Any]) -> tuple[bytes, bool]:
+    def render(self, values: Values) -> tuple[bytes, bool]:
         """The part for one person, and whether it is proven (`EmailMessage.proven`)."""
-        pieces = self._segments.fill(encoded, values)
+        pieces = self._segments.fill(values)
         proven = self._proven and all(
             _is_a_line_of_its_own(pieces[place]) for place in self._segments.code_places
         )
@@ -140,11 +139,11 @@ def _one_blank_line(found: re.Match[str]) -> str:
     return _CRLF * 2
 
 
-def compile_text(source: Protected, encoded: str, plain: Collection[str]) -> TextPart:
-    """The part from protected text in quoted-printable; `plain` are fields that are never empty."""
-    pieces = cut(source, encoded, plain)
+def compile_text(source: Protected, encoded: str, fields: Fields) -> TextPart:
+    """The part from protected text in quoted-printable."""
+    pieces = cut(source, encoded, fields.never_empty)
     return TextPart(
-        _segments=compile_segments(text_sandbox(), pieces),
+        _segments=compile_segments(text_sandbox(), pieces, Column.TEXT, fields.all),
         _proven=all(_stands_alone(pieces)),
     )
 

@@ -7,14 +7,15 @@ outputs divided by NUL, which neither a template nor a value may hold.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from models.errors import TemplateError
+from templates.blocks import Block, Values, compile_block
 from templates.language import Part, Sandbox, compile_part, fields_of, parse
 from templates.source import CONTROL, PRINT, Protected
+from templates.spelling import Column
 
 _DIVIDER = "\0"
 _SPLIT_MARKS = re.compile(rf"([{PRINT}{CONTROL}]\d+\ue001)")
@@ -103,51 +104,72 @@ def give_blanks_to_code(pieces: Sequence[Piece]) -> list[Piece]:
 class Segments:
     """One compiled part; may be rendered from any number of threads.
 
-    `slots` are field names with the places where their values go; `code_places` those of the code's outputs,
-    in order.
+    `code_places` are the places of the code's outputs among the pieces, in order.
     """
 
     code_places: tuple[int, ...]
-    slots: tuple[tuple[str, tuple[int, ...]], ...]
+    _column: Column
     _skeleton: tuple[str, ...]
+    _slots: tuple[tuple[str, tuple[int, ...]], ...]
+    _blocks: tuple[tuple[int, Block], ...]
     _code: Part | None
-    _code_fields: frozenset[str]
+    _left_places: tuple[int, ...]
+    _left_fields: frozenset[str]
 
-    def fill(self, encoded: Mapping[str, str], values: Mapping[str, Any]) -> list[str]:
-        """What to join for one person: `encoded` goes into slots, code reads `values`."""
+    def fill(self, values: Values) -> list[str]:
+        """What to join for one person."""
+        column = self._column
         pieces = list(self._skeleton)
-        for name, places in self.slots:
-            value = encoded[name]
+        for name, places in self._slots:
+            value = values[name][column]
             for place in places:
                 pieces[place] = value
+        for place, block in self._blocks:
+            pieces[place] = block(values)
         if self._code is not None:
-            outputs = self._code.render(
-                {name: values[name] for name in self._code_fields if name in values}
-            ).split(_DIVIDER)
-            if len(outputs) != len(self.code_places):
-                raise TemplateError("The template writes a character that no message may carry.")
-            for place, output in zip(self.code_places, outputs, strict=True):
-                pieces[place] = output
+            self._run_code(self._code, pieces, values)
         return pieces
 
+    def _run_code(self, code: Part, pieces: list[str], values: Values) -> None:
+        """What is left to Jinja."""
+        shown = {name: values[name].clean for name in self._left_fields if name in values}
+        outputs = code.render(shown).split(_DIVIDER)
+        if len(outputs) != len(self._left_places):
+            raise TemplateError("The template writes a character that no message may carry.")
+        for place, output in zip(self._left_places, outputs, strict=True):
+            pieces[place] = output
 
-def compile_segments(environment: Sandbox, pieces: Sequence[Piece]) -> Segments:
-    """The part made of `pieces`; SourceError for what the language refuses."""
+
+def compile_segments(
+    environment: Sandbox, pieces: Sequence[Piece], column: Column, fields: Collection[str]
+) -> Segments:
+    """The part made of `pieces`, its values spelled as in `column`; `fields` are those it may name.
+
+    SourceError for what the language refuses.
+    """
     slots: dict[str, list[int]] = {}
-    codes: dict[int, str] = {}
+    blocks: dict[int, Block] = {}
+    left: dict[int, str] = {}
     for place, piece in enumerate(pieces):
         match piece.kind:
             case Kind.SLOT:
                 slots.setdefault(piece.text, []).append(place)
             case Kind.CODE:
-                codes[place] = piece.text
+                block = compile_block(parse(environment, piece.text).body, column, fields)
+                if block is None:
+                    left[place] = piece.text
+                else:
+                    blocks[place] = block
             case Kind.TEXT:
                 pass
-    source = _DIVIDER.join(codes.values())
+    source = _DIVIDER.join(left.values())
     return Segments(
-        code_places=tuple(codes),
-        slots=tuple((name, tuple(places)) for name, places in slots.items()),
+        code_places=tuple(sorted([*blocks, *left])),
+        _column=column,
         _skeleton=tuple(piece.text if piece.kind is Kind.TEXT else "" for piece in pieces),
-        _code=compile_part(environment, source) if codes else None,
-        _code_fields=fields_of(environment, parse(environment, source)),
+        _slots=tuple((name, tuple(places)) for name, places in slots.items()),
+        _blocks=tuple(blocks.items()),
+        _code=compile_part(environment, source) if left else None,
+        _left_places=tuple(left),
+        _left_fields=fields_of(environment, parse(environment, source)),
     )

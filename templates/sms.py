@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from models.values import SmsMessage
 from templates.language import Part, compile_part
-from templates.personalise import Slots, line_sandbox
+from templates.personalise import line_sandbox
+from templates.slots import Slots
 from templates.source import normalise
 
 BODY_LENGTH = 4000
@@ -115,7 +116,8 @@ class CompiledSms:
 
     def render(self, values: Mapping[str, str]) -> SmsMessage:
         """One person's message; raises MissingValueError when `missing(values)` names any field."""
-        text = tidy(self._body.render(self._slots.ready(values)))
+        filled = {name: spelled.clean for name, spelled in self._slots.ready(values).items()}
+        text = tidy(self._body.render(filled))
         return SmsMessage(text=text, segments=measure(text).segments)
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from models.errors import TemplateError
-from templates.personalise import MissingValueError
+from templates.slots import MissingValueError
 from templates.source import SourceError
 from tests.templates.letters import (
     CLICK_BASE,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from models.errors import TemplateError
 from templates.language import MAX_RANGE, compile_part
-from templates.personalise import Slots, line_sandbox
+from templates.personalise import line_sandbox
+from templates.slots import Slots
 
 
 def render(source: str, **values: object) -> str:

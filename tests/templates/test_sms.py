@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from models.errors import TemplateError
 from models.values import SmsMessage
 from templates import compile_sms
-from templates.personalise import MissingValueError
+from templates.slots import MissingValueError
 from templates.sms import measure, offending, to_gsm
 
 GSM = "@£$¥èéùìòÇ\nØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCXYZÄÖÑÜ§¿abcxyzäöñüà"
