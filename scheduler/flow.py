@@ -20,7 +20,7 @@ LaneKey = tuple[int, str]
 """An identity's number and a provider."""
 
 HORIZON: Final = timedelta(days=60)
-"""What is not over by then is not foretold."""
+"""What is not over by then, counted from the last beginning, is not foretold."""
 UNLIMITED: Final = 1e6
 """Messages a second of a lane that nothing holds back."""
 NEGLIGIBLE: Final = 1e-6
@@ -129,7 +129,6 @@ class _Flow:
         self._lanes = lanes
         self._rates = rates
         self._at = 0.0
-        self._end = HORIZON.total_seconds()
         self.tanks = [
             _Tank(
                 queue,
@@ -139,6 +138,7 @@ class _Flow:
             )
             for queue in queues
         ]
+        self._end = max((tank.begins for tank in self.tanks), default=0.0) + HORIZON.total_seconds()
         self._meters = {key: _Meter(share) for key, share in shares.items()}
         for meter in self._meters.values():
             self._renew(meter, used=meter.share.used)

@@ -28,6 +28,7 @@ from service.commands import (
     templates,
     unwrap_help,
     users,
+    warmup,
 )
 from service.problems import Problem, explain, wants_traceback
 
@@ -48,6 +49,7 @@ COMMANDS = (
     suppressions,
     templates,
     identities,
+    warmup,
     sending,
     campaigns,
     seeds,

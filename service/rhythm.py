@@ -40,9 +40,4 @@ def rhythm_of(settings: Settings) -> Rhythm:
 
 def forecast_options(settings: Settings) -> ForecastOptions:
     """What forecasts are made with."""
-    pace = Pace(
-        emails_per_second=settings.emails_per_second,
-        sms_per_second=settings.sms_per_second,
-        providers=settings.provider_rates,
-    )
-    return ForecastOptions(pace, rhythm_of(settings))
+    return ForecastOptions(pace_of(settings), rhythm_of(settings))

@@ -13,10 +13,10 @@ from models.identity import Identity
 from models.segment import Segment
 from models.states import IdentityRule, LegalBasis
 from models.template import TemplateVersion
-from service.terminal import words
 
 if TYPE_CHECKING:
     from scheduler.campaigns import NewCampaign
+    from scheduler.rhythm import Rhythm
 
 NOW = "now"
 
@@ -53,9 +53,12 @@ async def resolve(session: AsyncSession, wish: Wish, zone: str) -> "NewCampaign"
     )
 
 
-async def tell_reach(session: AsyncSession, wanted: "NewCampaign", now: datetime) -> str:
+async def tell_reach(
+    session: AsyncSession, wanted: "NewCampaign", rhythm: "Rhythm", now: datetime, *, campaign_id: int = 0
+) -> str:
     """One sentence saying how many it would reach at this moment, and who is left out for what."""
     from scheduler.preview import preview_audience
+    from service.forecast_view import reach_sentence
     from store.templates import get_version, template_of
 
     template = await template_of(session, await get_version(session, wanted.template_version_id))
@@ -66,10 +69,12 @@ async def tell_reach(session: AsyncSession, wanted: "NewCampaign", now: datetime
         channel=template.channel,
         basis=wanted.basis,
         now=now,
+        rhythm=rhythm,
+        purpose=wanted.purpose,
+        windows=wanted.windows,
+        campaign_id=campaign_id,
     )
-    left_out = ", ".join(f"{count:,} {words(reason)}" for reason, count in preview.left_out.items() if count)
-    reach = f"{preview.targeted:,} targeted, {preview.deliveries:,} would get it"
-    return f"{reach}; left out: {left_out}." if left_out else f"{reach}."
+    return reach_sentence(preview)
 
 
 def moment_of(text: str, zone: str, now: datetime) -> tuple[datetime, str]:

@@ -10,7 +10,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import Campaign
 from models.states import DeliveryState, IdentityRule, LeftOutReason, LegalBasis
-from service.commands import examples, noun
+from service.commands import campaign_plans, examples, noun
+from service.commands.campaign_options import (
+    For,
+    Hours,
+    Late,
+    LateAfter,
+    Manners,
+    Until,
+    Urgent,
+    manners_of,
+)
 from service.desk import Desk, work
 from service.terminal import plural, print_table, say, words
 from service.trying import try_out
@@ -74,21 +84,29 @@ def create(
     rule: Rule = IdentityRule.ONE,
     basis: Basis = LegalBasis.CONSENT,
     seeds: Seeds = True,
+    urgent: Urgent = None,
+    until: Until = None,
+    late: Late = None,
+    late_after: LateAfter = None,
+    hours: Hours = None,
+    purpose: For = None,
 ) -> None:
     """Make a campaign as a draft, and show how many it would reach and who is left out.
 
     Nothing is sent.
     """
     wish = Wish(name, template, tuple(segment), tuple(exclude or ()), tuple(sender), rule, basis, seeds)
+    manners = Manners(urgent, until, late, late_after, hours, purpose)
 
     async def make(desk: Desk) -> tuple[Campaign, str]:
         from scheduler import campaigns
+        from service.rhythm import rhythm_of
 
-        now = desk.clock.now()
+        now, zone = desk.clock.now(), desk.settings.zone
         async with desk.database.write() as session:
-            wanted = await resolve(session, wish, desk.settings.zone)
-            campaign = await campaigns.create_campaign(session, wanted, now)
-            return campaign, await tell_reach(session, wanted, now)
+            wanted = manners.apply(await resolve(session, wish, zone), zone, now)
+            campaign = await campaigns.create_campaign(session, wanted, now, may_exempt=True)
+            return campaign, await tell_reach(session, wanted, rhythm_of(desk.settings), now)
 
     campaign, reach = work(make)
     say(reach)
@@ -130,7 +148,8 @@ def show(campaign: Which) -> None:
     say(f"{found.name} (campaign {found.id}, {found.channel.value}) is {found.state.value}.")
     if found.problem:
         say(f"! {found.problem}")
-    print_table(["", ""], [*parts, ("Starts", _starts(found) or "not scheduled")], empty="")
+    starts = ("Starts", _starts(found) or "not scheduled")
+    print_table(["", ""], [*parts, starts, *manners_of(found)], empty="")
     rows = [(words(state), f"{count:,}") for state, count in states.items() if count]
     print_table(["Messages", "#"], rows, empty="No message has been made yet.")
     if left_out:
@@ -187,11 +206,22 @@ def test(
         "tocsin campaign schedule 3 --at now", "tocsin campaign schedule 3 --at '2026-12-01 18:30'"
     ),
 )
-def schedule(campaign: Which, at: At, zone: Zone = None) -> None:
+def schedule(
+    *,
+    campaign: Which,
+    at: At,
+    zone: Zone = None,
+    urgent: Urgent = None,
+    until: Until = None,
+    late: Late = None,
+    late_after: LateAfter = None,
+    hours: Hours = None,
+) -> None:
     """Say when a draft starts. The service (`tocsin serve`) does the rest.
 
     A time the clocks skip is an hour later; a time that comes twice is the first of the two.
     """
+    manners = Manners(urgent, until, late, late_after, hours)
 
     async def set_time(desk: Desk) -> Campaign:
         from scheduler import campaigns
@@ -200,6 +230,9 @@ def schedule(campaign: Which, at: At, zone: Zone = None) -> None:
         local_time, zone_name = moment_of(at, zone or desk.settings.zone, now)
         async with desk.database.write() as session:
             found = await wanted_campaign(session, campaign)
+            if manners != Manners():
+                wanted = manners.apply(await campaigns.parts_of(session, found), zone_name, now)
+                await campaigns.update_campaign(session, found.id, wanted, now)
             return await campaigns.schedule(session, found.id, local_time, zone_name, now)
 
     found = work(set_time)
@@ -280,4 +313,5 @@ def watch(campaign: Which) -> None:
 
 def register(app: typer.Typer) -> None:
     """Put the group on the root."""
+    campaign_plans.register(group)
     app.add_typer(group, name="campaign", rich_help_panel="Campaigns")

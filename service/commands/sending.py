@@ -11,6 +11,7 @@ from models.campaign import Campaign
 from models.errors import BadInputError
 from models.states import IdentityRule, LegalBasis
 from service.commands import examples
+from service.commands.campaign_options import For, Hours, Late, LateAfter, Manners, Until, Urgent
 from service.commands.campaigns import (
     At,
     Basis,
@@ -44,6 +45,12 @@ def send(
     rule: Rule = IdentityRule.ONE,
     basis: Basis = LegalBasis.CONSENT,
     seeds: Seeds = True,
+    urgent: Urgent = None,
+    until: Until = None,
+    late: Late = None,
+    late_after: LateAfter = None,
+    hours: Hours = None,
+    purpose: For = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")] = False,
 ) -> None:
     """Make a campaign and schedule it, in one step.
@@ -52,26 +59,31 @@ def send(
     `tocsin serve`.
     """
     wish = Wish(name, template, tuple(segment), tuple(exclude or ()), tuple(sender), rule, basis, seeds)
+    manners = Manners(urgent, until, late, late_after, hours, purpose)
 
     def sent(desk: Desk) -> Awaitable[Campaign]:
-        return _make_and_schedule(desk, wish, at, zone or desk.settings.zone, yes=yes)
+        return _make_and_schedule(desk, wish, manners, at, zone or desk.settings.zone, yes=yes)
 
     campaign = work(sent)
     say(f"Campaign {campaign.id} is scheduled: `tocsin campaign watch {campaign.id}` follows it.")
 
 
-async def _make_and_schedule(desk: Desk, wish: Wish, at: str, zone: str, *, yes: bool) -> Campaign:
+async def _make_and_schedule(
+    desk: Desk, wish: Wish, manners: Manners, at: str, zone: str, *, yes: bool
+) -> Campaign:
     from scheduler import campaigns
+    from service.rhythm import rhythm_of
 
+    now = desk.clock.now()
     async with desk.database.read() as session:
-        wanted = await resolve(session, wish, desk.settings.zone)
-        say(await tell_reach(session, wanted, desk.clock.now()))
+        wanted = manners.apply(await resolve(session, wish, desk.settings.zone), zone, now)
+        say(await tell_reach(session, wanted, rhythm_of(desk.settings), now))
     # Asked with no transaction open: a person may take their time, and the service goes on meanwhile.
     await asyncio.to_thread(_ask, yes=yes)
     now = desk.clock.now()
     local_time, zone_name = moment_of(at, zone, now)
     async with desk.database.write() as session:
-        campaign = await campaigns.create_campaign(session, wanted, now)
+        campaign = await campaigns.create_campaign(session, wanted, now, may_exempt=True)
         return await campaigns.schedule(session, campaign.id, local_time, zone_name, now)
 
 

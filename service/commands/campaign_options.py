@@ -1,0 +1,103 @@
+"""Options that several commands about campaigns share, and what they change."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from models.campaign import Campaign
+from models.states import LatePolicy, Purpose
+from service.wishes import moment_of
+
+if TYPE_CHECKING:
+    from scheduler.campaigns import NewCampaign
+
+NONE = "none"
+
+Urgent = Annotated[
+    bool | None, typer.Option("--urgent/--not-urgent", help="Before all other campaigns, in every lane.")
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        help="Deadline: nothing leaves after it. A time as '2026-12-01 20:00', or none.",
+        metavar="TIME",
+    ),
+]
+Late = Annotated[
+    LatePolicy | None,
+    typer.Option("--late", help="When the start comes too late: send it all the same, skip it, or ask."),
+]
+LateAfter = Annotated[
+    int | None,
+    typer.Option("--late-after", help="How late is too late; 60 unless told.", metavar="MINUTES"),
+]
+Hours = Annotated[
+    str | None,
+    typer.Option(
+        "--hours",
+        help="When messages may arrive, on the recipients' clocks: 'mon-fri 09:00-20:00, sat 10:00-18:00',"
+        " or always; '' for the hours of the settings.",
+        metavar="HOURS",
+    ),
+]
+For = Annotated[
+    Purpose | None,
+    typer.Option(
+        "--purpose",
+        help="campaign, or transactional (receipts, answers): past the limits on how often a person is"
+        " written to.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """When and how a campaign may leave, as it was typed; None: as it is."""
+
+    urgent: bool | None = None
+    until: str | None = None
+    late: LatePolicy | None = None
+    late_after: int | None = None
+    hours: str | None = None
+    purpose: Purpose | None = None
+
+    def apply(self, wanted: "NewCampaign", zone: str, now: datetime) -> "NewCampaign":
+        """The campaign with what was typed; times are of `zone`. BadInputError."""
+        from scheduler.calendar import read_sending_windows
+        from scheduler.campaigns import instant
+
+        if self.urgent is not None:
+            wanted = replace(wanted, urgent=self.urgent)
+        if self.until is not None:
+            deadline = None if self.until == NONE else instant(*moment_of(self.until, zone, now))
+            wanted = replace(wanted, not_after=deadline)
+        if self.late is not None:
+            wanted = replace(wanted, late_policy=self.late)
+        if self.late_after is not None:
+            wanted = replace(wanted, late_minutes=self.late_after)
+        if self.hours is not None:
+            wanted = replace(wanted, windows=read_sending_windows(self.hours))
+        return wanted if self.purpose is None else replace(wanted, purpose=self.purpose)
+
+
+def manners_of(campaign: Campaign) -> list[tuple[str, str]]:
+    """What of a campaign's manners is not as usual, in words."""
+    from scheduler.calendar import windows_from_rows, write_sending_windows
+
+    told = []
+    if campaign.not_after is not None:
+        until = campaign.not_after.astimezone(ZoneInfo(campaign.zone))
+        told.append(("Deadline", f"{until:%Y-%m-%d %H:%M} {campaign.zone}"))
+    if campaign.windows:
+        told.append(("Hours", write_sending_windows(windows_from_rows(campaign.windows))))
+    if campaign.urgent:
+        told.append(("Urgent", "before all others"))
+    if campaign.purpose is not Purpose.CAMPAIGN:
+        told.append(("Purpose", campaign.purpose.value))
+    if campaign.late_policy is not LatePolicy.SEND:
+        told.append(("If late", f"{campaign.late_policy.value}, from {campaign.late_minutes} min on"))
+    return told

@@ -1,0 +1,84 @@
+"""A forecast and a preview in sentences, for the terminal."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from models.providers import provider_name
+from service.terminal import plural, print_table, say, words
+
+if TYPE_CHECKING:
+    from scheduler.forecast import Forecast, ProviderForecast
+    from scheduler.preview import AudiencePreview
+
+
+def tell_forecast(name: str, found: "Forecast", zone: str) -> None:
+    """When it is over, who would be too late, what to do about it; then provider by provider."""
+    for sentence in sentences(name, found, zone):
+        say(sentence)
+    rows = [
+        (provider_name(part.provider), f"{part.messages:,}", _end(part, zone), _missed(part))
+        for part in found.providers
+    ]
+    if rows:
+        print_table(["Provider", "#Messages", "Finished", "#Too late"], rows, empty="")
+
+
+def sentences(name: str, found: "Forecast", zone: str) -> list[str]:
+    """What matters first."""
+    if not found.messages:
+        return [f"{name}: nothing is left to send."]
+    waits = plural(found.messages, "message")
+    if found.missed:
+        ends = f"{name}: {waits}, of which {found.missed:,} would miss the deadline"
+        told = [f"{ends}, {_moment(found.not_after or found.made_at, zone)}: {_by_provider(found)}."]
+        told += [_instead(found, zone)]
+    elif found.finishes_at is None:
+        told = [f"{name}: {waits}, and no end within two months at this pace."]
+    else:
+        told = [f"{name}: {waits}, finished {_moment(found.finishes_at, zone)}."]
+        if found.latest_start is not None:
+            told.append(f"To make the deadline it must start before {_moment(found.latest_start, zone)}.")
+    told += [
+        f"{cold.identity_key} will not be warm at {provider_name(cold.provider)} by then: {cold.cap:,} of"
+        f" {cold.messages:,} may leave on the first day, all of them from {cold.warm_on:%d %B %Y} on."
+        for cold in found.cold
+    ]
+    return [sentence for sentence in told if sentence]
+
+
+def _by_provider(found: "Forecast") -> str:
+    return ", ".join(
+        f"{part.missed:,} for {provider_name(part.provider)}" for part in found.providers if part.missed
+    )
+
+
+def _instead(found: "Forecast", zone: str) -> str:
+    if found.latest_start is not None:
+        return f"Start before {_moment(found.latest_start, zone)} to make it."
+    return "Even a start now would be too late for them." if found.starts_at > found.made_at else ""
+
+
+def _end(part: "ProviderForecast", zone: str) -> str:
+    if part.finishes_at is None:
+        return "no end in sight"
+    return _moment(part.finishes_at, zone) if part.missed < part.messages else "–"
+
+
+def _missed(part: "ProviderForecast") -> str:
+    return f"{part.missed:,}" if part.missed else ""
+
+
+def _moment(moment: datetime, zone: str) -> str:
+    """As people say it: the day of the week as well."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local:%A %d %B} at {local:%H:%M}"
+
+
+def reach_sentence(preview: "AudiencePreview") -> str:
+    """One sentence saying how many it would reach, and who is left out for what."""
+    left_out = [f"{count:,} {words(reason)}" for reason, count in preview.left_out.items() if count]
+    reach = f"{preview.targeted:,} targeted, {preview.deliveries:,} would get it"
+    if preview.outside_hours:
+        reach += f" ({preview.outside_hours:,} outside their hours at first)"
+    return f"{reach}; left out: {', '.join(left_out)}." if left_out else f"{reach}."

@@ -1,0 +1,90 @@
+"""Campaigns with deadlines and hours, drafts changed, forecasts and warm-up plans, as a person types them."""
+
+import pytest
+
+from tests.service.conftest import Tocsin, Typed
+
+PEOPLE = "Prénom;Courriel;Téléphone;Code postal\n" + "".join(
+    f"P{number};p{number}@{'orange.fr' if number % 2 else 'gmail.com'};+3361234{number:04};69001\n"
+    for number in range(60)
+)
+
+
+@pytest.fixture
+def drafted(ready: Tocsin, typed: Typed) -> Typed:
+    """Sixty people, half of them at Orange, and a draft to all of them."""
+    (ready.folder / "people.csv").write_text(PEOPLE, encoding="utf-8")
+    typed("import", "people.csv", "--consent", "email", "--consent", "sms", "--source", "form")
+    typed.must("segment", "add", "all", "everyone")
+    typed.must("template", "add", "hello", "--starter", "newsletter")
+    typed.must("identity", "add", "nat", "--name", "Les Amis", "--email", "contact@example.org")
+    typed.must("campaign", "create", "Lettre", "--template", "hello", "--segment", "all", "--from", "nat")
+    return typed
+
+
+def test_a_campaign_is_made_with_its_manners(drafted: Typed) -> None:
+    made = drafted.must(
+        *("campaign", "create", "Ce soir", "--template", "hello", "--segment", "all", "--from", "nat"),
+        *("--urgent", "--until", "2040-03-01 20:00", "--late", "skip", "--late-after", "10"),
+        *("--hours", "mon-fri 09:00-20:00", "--purpose", "transactional"),
+    )
+    assert "60 targeted, 60 would get it" in made
+    shown = drafted.must("campaign", "show", "Ce soir")
+    for told in ("2040-03-01 20:00", "mon-fri 09:00-20:00", "Urgent", "skip", "10 min", "transactional"):
+        assert told in shown
+    wrong = drafted("campaign", "edit", "Ce soir", "--hours", "lundi")
+    assert (wrong.code, "mon-fri 09:00-20:00" in wrong.told) == (2, True)
+    wrong = drafted("campaign", "edit", "Ce soir", "--until", "2001-01-01 00:00")
+    assert (wrong.code, "has passed already" in wrong.told) == (2, True)
+
+
+def test_a_draft_is_changed_and_a_scheduled_campaign_is_not(drafted: Typed) -> None:
+    drafted.must("segment", "add", "nobody", "commune:Nulle")
+    changed = drafted.must("campaign", "edit", "Lettre", "--name", "Courrier", "--segment", "nobody")
+    assert changed == "Courrier is changed: 0 targeted, 0 would get it.\n"
+    drafted.must(
+        *("campaign", "edit", "1", "--segment", "all", "--exclude", "nobody", "--template", "hello"),
+        *("--from", "nat", "--no-seeds", "--until", "2040-03-01 20:00"),
+    )
+    late = drafted("campaign", "schedule", "1", "--at", "2040-03-02 18:30")
+    assert (late.code, "over before it begins" in late.told) == (2, True)
+    drafted.must("campaign", "schedule", "1", "--at", "2040-03-02 18:30", "--until", "none", "--urgent")
+    refused = drafted("campaign", "edit", "1", "--not-urgent")
+    assert (refused.code, "is scheduled: it cannot be changed" in refused.told) == (1, True)
+
+
+def test_whom_it_would_reach_and_when_it_would_be_over(drafted: Typed) -> None:
+    assert drafted.must("campaign", "preview", "Lettre") == "Lettre: 60 targeted, 60 would get it.\n"
+    told = drafted.must("campaign", "forecast", "Lettre")
+    assert "Lettre: 60 messages, finished " in told
+    assert "Orange" in told
+    assert "Gmail" in told
+    hours = {"TOCSIN_SENDING_WINDOWS_EMAIL": "sun 03:00-03:01"}
+    slow = drafted.must(
+        "campaign", "forecast", "1", "--at", "2040-03-01 18:30", TOCSIN_EMAILS_PER_SECOND="0.01", **hours
+    )
+    assert "no end within two months" in slow
+    drafted.must("campaign", "edit", "1", "--until", "2040-03-01 20:00")
+    late = drafted.must(
+        "campaign", "forecast", "1", "--at", "2040-03-01 19:59", TOCSIN_EMAILS_PER_SECOND="0.1"
+    )
+    assert "60 messages, of which 54 would miss the deadline, Thursday 01 March at 20:00" in late
+    assert "Start before Thursday 01 March at 19:" in late
+
+
+def test_an_identity_warms_up_by_plans_that_people_can_change(drafted: Typed) -> None:
+    assert "Nobody warms up" in drafted.must("warmup", "list")
+    begun = drafted.must("warmup", "start", "nat")
+    assert "nat warms up at 2 providers." in begun
+    assert "warming" in drafted.must("identity", "list")
+    told = drafted.must("campaign", "forecast", "1")
+    assert "nat will not be warm at Orange by then: 20 of 30 may leave on the first day" in told
+    assert "nat at Orange: 25 today, on the way to 30." in drafted.must(
+        "warmup", "set", "nat", "orange", "--cap", "25"
+    )
+    unknown = drafted("warmup", "set", "nat", "free", "--cap", "25")
+    assert (unknown.code, "warmup list" in unknown.told) == (1, True)
+    assert "nat: 1 plan ended." in drafted.must("warmup", "stop", "nat", "--provider", "orange")
+    assert "stopped" in drafted.must("warmup", "list", "nat")
+    assert "nat: 1 plan ended." in drafted.must("warmup", "stop", "nat")
+    assert "warming" not in drafted.must("identity", "list")
