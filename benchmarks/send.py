@@ -138,8 +138,8 @@ async def _workers(plan: SendPlan, folder: Path, url: str, port: int) -> AsyncIt
     }
     command = tocsin("worker") if plan.database_url else python("benchmarks.worker")
     async with AsyncExitStack() as stack:
-        started = running(command, folder=folder, environment=environment)
-        yield [(await stack.enter_async_context(started))[0] for _ in range(plan.processes)]
+        started = [running(command, folder=folder, environment=environment) for _ in range(plan.processes)]
+        yield [(await stack.enter_async_context(one))[0] for one in started]
 
 
 async def _run(bench: Bench, group: str, numbers: range, rsa: RsaYardstick) -> Run:

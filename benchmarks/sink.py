@@ -154,7 +154,7 @@ class Sink:
             if line.in_data:
                 at = buffer.find(END_OF_DATA, position, end)
                 if line.kept is not None:
-                    line.kept.append(bytes(buffer[max(position, fresh) : end if at < 0 else at]))
+                    line.kept.append(bytes(buffer[max(position, fresh) : _end(at, end)]))
                 if at < 0:
                     line.carry = bytes(buffer[max(position, end - len(END_OF_DATA) + 1) : end])
                     self._octets += end - max(position, fresh)
@@ -211,8 +211,9 @@ class Sink:
         self._messages += 1
         self._records.write(f"{line.recipient} {line.sender}\n".encode())
         if line.kept is not None:
-            content = b"".join(line.kept).replace(b"\r\n..", b"\r\n.") + b"\r\n"
-            (self._folder / f"{self._messages}.eml").write_bytes(content)
+            # As it stood between the end of the command's line and the final dot, unstuffed.
+            content = b"".join((b"\r\n", *line.kept))[: -len(b".\r\n")].replace(b"\r\n..", b"\r\n.")
+            (self._folder / f"{self._messages}.eml").write_bytes(content[2:])
             line.kept = None
         line.in_data, line.recipient = False, ""
 
@@ -235,6 +236,11 @@ class Sink:
         self._most_lines = len(self._lines)
         self._cpu_s = time.process_time()
         return OK
+
+
+def _end(at: int, end: int) -> int:
+    """Where a message's octets end in the buffer: behind its terminator, or with the chunk."""
+    return end if at < 0 else at + len(END_OF_DATA)
 
 
 def _address(text: bytes) -> str:

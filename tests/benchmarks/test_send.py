@@ -1,0 +1,52 @@
+"""`tocsin bench send` measures a run from beginning to end; no figure is judged here."""
+
+import pytest
+
+from benchmarks import SendPlan
+from benchmarks.figures import goals, lines
+from benchmarks.plan import Signing
+from benchmarks.send import bench_send
+from models.errors import BadInputError
+from tests.servers.postgresql import PostgresqlServer
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+
+async def test_a_run_on_sqlite_counts_every_message_and_verifies_both_signatures() -> None:
+    told: list[str] = []
+    plan = SendPlan(run_recipients=60, runs=2, warm_up=20, ed25519=True, growth=True)
+    figures = await bench_send(plan, told.append)
+    assert [run.messages for run in figures.runs] == [60, 60, 600]
+    assert figures.signatures.keys == 2
+    assert figures.signatures.by_dkimpy > 0
+    assert figures.plain is not None
+    assert figures.plain > 0
+    shown = dict(lines(figures))
+    assert shown["every message once"] == "yes, 720 counted at the sink"
+    assert {goal.name for goal in goals(figures)} >= {"signed, processes: 1", "beside the plain way"}
+
+
+async def test_a_run_on_postgresql_with_two_processes_and_tls_over_a_longer_wire(
+    postgresql: PostgresqlServer,
+) -> None:
+    plan = SendPlan(
+        run_recipients=60,
+        runs=1,
+        warm_up=20,
+        database_url=postgresql.url("postgres"),
+        processes=2,
+        signing=Signing.RELAY,
+        tls=True,
+        round_trip_ms=5,
+    )
+    figures = await bench_send(plan, lambda _: None)
+    assert [run.messages for run in figures.runs] == [60]
+    assert len(figures.costs) == 2
+    assert figures.signatures.keys == 0
+    # Promises are about the plain loopback alone: this one is told beside them.
+    assert {goal.name for goal in goals(figures)} <= {"peak memory a process"}
+
+
+def test_several_processes_need_postgresql() -> None:
+    with pytest.raises(BadInputError, match="PostgreSQL"):
+        SendPlan(processes=2)
