@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import LeftOut
+from models.campaign import CampaignLane, LeftOut
 from models.contact import Contact
 from models.delivery import Delivery
 from models.segment_tree import Node
@@ -109,6 +109,14 @@ async def freeze(session: AsyncSession, deliveries: Sequence[Delivery], left_out
     if deliveries:
         rows = [delivery.model_dump(exclude={"id"}) for delivery in deliveries]
         await session.exec(insert_for(session, Delivery).on_conflict_do_nothing(), params=rows)
+        lanes = {(row.campaign_id, row.identity_id, row.provider) for row in deliveries}
+        await session.exec(
+            insert_for(session, CampaignLane).on_conflict_do_nothing(),
+            params=[
+                {"campaign_id": campaign_id, "identity_id": identity_id, "provider": provider}
+                for campaign_id, identity_id, provider in sorted(lanes)
+            ],
+        )
     if left_out:
         reasons = [row.model_dump() for row in left_out]
         await session.exec(insert_for(session, LeftOut).on_conflict_do_nothing(), params=reasons)
