@@ -16,6 +16,7 @@ from models.delivery import Delivery
 from models.states import DeliveryState, LeftOutReason
 from models.tally import Account, Tally, TallyMark
 from store.engine import is_among, planned_afresh
+from store.reports import counted_as
 from store.tally_keys import Key
 from store.tally_ledger import (
     ON_THE_WAY,
@@ -176,14 +177,15 @@ def _counters(condition: sa.ColumnElement[bool], *accounts: Account) -> Part:
 
 
 def _under_way(condition: sa.ColumnElement[bool]) -> Part:
-    lane = (_DELIVERY.campaign_id, _DELIVERY.identity_id, _DELIVERY.provider)
+    provider = counted_as(_DELIVERY.provider)
+    lane = (_DELIVERY.campaign_id, _DELIVERY.identity_id, provider)
     return (
         sa.select(
             *row_of(
                 UNDER_WAY,
                 campaign_id=_DELIVERY.campaign_id,
                 identity_id=_DELIVERY.identity_id,
-                provider=_DELIVERY.provider,
+                provider=provider,
                 word=plain(_DELIVERY.state),
                 count=sa.func.count(),
             )

@@ -11,6 +11,7 @@ from models.event import Event
 from models.states import EventKind
 from models.tally import Account
 from store.engine import is_among
+from store.reports import counted_as
 from store.tally_keys import (
     BEGINNING,
     MICROSECONDS,
@@ -33,21 +34,21 @@ Part = sa.Select[*tuple[Any, ...]]
 def singles(*, low: int, high: int | None = None, campaign_id: int | None = None) -> Part:
     """Events after `low`, up to `high`, of deliveries without another event, put together by their shape."""
     event = EVENT.alias("event")
-    shape = _shape(event)
+    shape, provider = _shape(event), counted_as(event.c.provider)
     return (
         sa.select(
             *row_of(
                 SINGLE,
                 campaign_id=event.c.campaign_id,
                 identity_id=event.c.identity_id,
-                provider=event.c.provider,
+                provider=provider,
                 word=shape,
                 count=sa.func.count(),
                 event_id=sa.func.min(event.c.id),
             )
         )
         .where(*_between(event, low, high, campaign_id), ~_has_other(event, high))
-        .group_by(event.c.campaign_id, event.c.identity_id, event.c.provider, shape)
+        .group_by(event.c.campaign_id, event.c.identity_id, provider, shape)
     )
 
 
@@ -62,7 +63,7 @@ def histories(*, low: int, high: int | None = None, campaign_id: int | None = No
             HISTORY,
             campaign_id=event.c.campaign_id,
             identity_id=event.c.identity_id,
-            provider=event.c.provider,
+            provider=counted_as(event.c.provider),
             word=_shape(event),
             count=1,
             event_id=event.c.id,

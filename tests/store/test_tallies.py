@@ -28,7 +28,7 @@ from store.tally_keys import STEPS_SECONDS, step_for
 from tests.clocks import START
 from tests.deliverability.rows import a_contact, a_delivery, a_launched_campaign, a_seed, an_identity
 
-PROVIDERS = ("gmail", "orange", "free")
+PROVIDERS = ("gmail", "mx:mairie.example", "mx:asso.example")
 DELIVERIES = 5
 KINDS = [kind for kind in EventKind if kind is not EventKind.UNKNOWN]
 
