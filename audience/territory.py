@@ -8,9 +8,8 @@ commune to them, since large towns are divided.
 
 import re
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
-from models.contact import Contact
 from models.errors import BadInputError
 from models.identity import TerritoryKind
 from models.text import fold
@@ -18,6 +17,7 @@ from models.text import fold
 __all__ = [
     "DEPARTEMENTS",
     "REGIONS",
+    "Placed",
     "departement_of",
     "read_circonscription",
     "read_departement",
@@ -215,7 +215,35 @@ def read_polling_station(text: str) -> str:
     return " ".join(text.upper().split())
 
 
-def speaks_for(territory: TerritoryKind, value: str, contact: Contact) -> bool:
+class Placed(Protocol):
+    """Where somebody lives, as far as it is known; a contact, or as much of one."""
+
+    @property
+    def commune_key(self) -> str | None:
+        """The commune, folded."""
+
+    @property
+    def canton_key(self) -> str | None:
+        """The canton, folded."""
+
+    @property
+    def polling_station(self) -> str | None:
+        """In capitals."""
+
+    @property
+    def circonscription(self) -> str | None:
+        """As in 13-04."""
+
+    @property
+    def departement(self) -> str | None:
+        """The INSEE code."""
+
+    @property
+    def region(self) -> str | None:
+        """The INSEE code."""
+
+
+def speaks_for(territory: TerritoryKind, value: str, contact: Placed) -> bool:
     """Whether an identity of that territory may speak to this person; never when the person's is unknown.
 
     `value` is in comparable form, as `Identity.territory_value` holds it.

@@ -1,37 +1,42 @@
 """A segment becomes deliveries: checked first, then frozen in batches, safe to repeat at any point.
 
 Each batch is one transaction in the order of contact numbers, so an interrupted launch goes on after
-the last contact it wrote and nobody is judged twice.
+the last contact it wrote and nobody is judged twice. Batches are plain rows from end to end: a million
+people are frozen in the memory of one batch.
 """
 
+import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from audience.segments import parse_segment
-from models.campaign import AudienceRole, Campaign, LeftOut
-from models.contact import Contact
-from models.delivery import Delivery
+from models.campaign import AudienceRole, Campaign
+from models.clock import Clock, SystemClock
 from models.errors import StoreError, TocsinError
 from models.identity import Identity
-from models.providers import SMS, provider_of
 from models.seed import SeedMailbox
 from models.segment_tree import Node
-from models.states import CampaignState, Channel, DeliveryState, LeftOutReason
-from scheduler.content import Content, content_of, values_for
-from scheduler.senders import choose_identity
-from store import Database, audiences, campaigns, contacts, seeds
+from models.states import CampaignState, Channel
+from scheduler.completeness import Lacking, fields_to_look_at, who_lacks
+from scheduler.content import ANY_TIME, Content, content_of
+from scheduler.destinations import providers_for
+from scheduler.judging import Batch, Judge, put_seed, warming
+from scheduler.rhythm import Rhythm
+from scheduler.senders import Chooser, can_send
+from store import Database, audiences, campaigns, freezing, seeds, templates, touches
 from store.audiences import Selection
+from store.freezing import Frozen
 
-BATCH = 1000
-NAMED_AT_MOST = 5
-LISTED_AT_MOST = 200
+BATCH = 20_000
+SYSTEM_CLOCK = SystemClock()
+AT_ANY_RHYTHM = Rhythm(windows=ANY_TIME)
 
 
 @dataclass(slots=True)
 class Launch:
-    """One launch under way: what it needs at every batch."""
+    """One launch under way: what it needs at every batch. `lookout` are the fields that may not be blank."""
 
     campaign: Campaign
     selection: Selection
@@ -40,10 +45,20 @@ class Launch:
     seeds: Sequence[SeedMailbox]
     targeted: int
     at: datetime
+    judge: Judge
+    lookout: frozenset[str] | None
     draw: random.Random = field(default_factory=random.Random)
 
 
-async def launch(database: Database, campaign_id: int, now: datetime, *, language: str) -> None:
+async def launch(
+    database: Database,
+    campaign_id: int,
+    now: datetime,
+    *,
+    language: str,
+    rhythm: Rhythm = AT_ANY_RHYTHM,
+    clock: Clock = SYSTEM_CLOCK,
+) -> None:
     """Check a campaign whose moment has come and freeze its audience: it sends, or is blocked and says why.
 
     Also goes on with a launch that was interrupted. Does nothing for a campaign in any other state, or
@@ -58,23 +73,25 @@ async def launch(database: Database, campaign_id: int, now: datetime, *, languag
     if campaign.state is not CampaignState.LAUNCHING:
         return
     try:
-        plan = await _prepare(database, campaign_id, language)
+        plan = await _prepare(database, campaign_id, language, rhythm)
         frozen_already = await _frozen_up_to(database, campaign_id)
         # Once the first batch is written the check has been passed: a repeat must not undo it.
-        problem = None if frozen_already else await _missing_values(database, plan)
+        lacking = Lacking() if frozen_already else await _check(database, plan)
+        if not lacking:
+            plan.judge.providers = await _providers(database, plan, clock)
     except StoreError:
         raise  # nothing is wrong with the campaign: the sweep asks again
     except TocsinError as error:
         await _block(database, campaign_id, str(error), [], now)
         return
-    if problem is not None:
-        await _block(database, campaign_id, *problem, now)
+    if lacking:
+        await _block(database, campaign_id, lacking.in_words(), list(lacking.people), now)
         return
     if await _freeze_all(database, plan, frozen_already):
         await _begin_sending(database, plan, now)
 
 
-async def _prepare(database: Database, campaign_id: int, language: str) -> Launch:
+async def _prepare(database: Database, campaign_id: int, language: str, rhythm: Rhythm) -> Launch:
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
         at = campaign.launched_at or campaign.updated_at
@@ -89,15 +106,22 @@ async def _prepare(database: Database, campaign_id: int, language: str) -> Launc
             now=at,
         )
         counts = await audiences.count_by_reason(session, selection, at)
+        identities = await campaigns.identities_of(session, campaign_id)
+        chooser = Chooser(campaign.identity_rule, identities, campaign.channel)
+        content = await content_of(session, campaign_id, language=language, windows=rhythm.windows)
+        version = await templates.get_version(session, campaign.template_version_id)
+        able = [identity for identity in identities if can_send(identity, campaign.channel)]
         wants_seeds = campaign.with_seeds and campaign.channel is Channel.EMAIL
         return Launch(
             campaign=campaign,
             selection=selection,
-            identities=await campaigns.identities_of(session, campaign_id),
-            content=await content_of(session, campaign_id, language=language),
+            identities=identities,
+            content=content,
             seeds=await seeds.list_active_seeds(session) if wants_seeds else [],
             targeted=sum(counts.values()),
             at=at,
+            judge=Judge(campaign, chooser, rhythm, content.windows, {}, at),
+            lookout=fields_to_look_at(content, version, able),
         )
 
 
@@ -106,125 +130,94 @@ async def _frozen_up_to(database: Database, campaign_id: int) -> int:
         return await audiences.frozen_up_to(session, campaign_id)
 
 
-async def _batches(
-    database: Database, plan: Launch, after_id: int
-) -> AsyncIterator[list[tuple[Contact, LeftOutReason | None]]]:
-    while True:
-        async with database.read() as session:
-            batch = await audiences.audience_batch(
-                session, plan.selection, plan.at, after_id=after_id, limit=BATCH
-            )
-        if not batch:
-            return
-        yield batch
-        after_id = batch[-1][0].id
-
-
-async def _missing_values(database: Database, plan: Launch) -> tuple[str, list[int]] | None:
-    """What the message would lack for whom, in words and contact numbers; None when everybody's is whole."""
-    lacking: dict[int, str] = {}
-    fields: set[str] = set()
-    count = 0
-    async for batch in _batches(database, plan, 0):
-        receiving = [contact for contact, reason in batch if reason is None]
-        async with database.read() as session:
-            tags = await contacts.tags_of(session, [contact.id for contact in receiving])
-        for contact in receiving:
-            missing = _lacks(plan, contact, tags.get(contact.id, []))
-            if not missing:
-                continue
-            count += 1
-            fields.update(missing)
-            if len(lacking) < LISTED_AT_MOST:
-                lacking[contact.id] = f"{contact.email or contact.phone} ({', '.join(missing)})"
-    if not lacking:
-        return None
-    more = f" and {count - NAMED_AT_MOST} more" if count > NAMED_AT_MOST else ""
-    problem = (
-        f"{count} {'person lacks' if count == 1 else 'people lack'} a value the message needs: "
-        f"{', '.join(sorted(fields))}. Nothing was queued. Give the template a fallback, complete the "
-        f"contacts or exclude them. Concerned: {'; '.join(list(lacking.values())[:NAMED_AT_MOST])}{more}."
+async def _check(database: Database, plan: Launch) -> Lacking:
+    """What the message would lack for whom."""
+    return await who_lacks(
+        database,
+        plan.selection,
+        chooser=plan.judge.chooser,
+        content=plan.content,
+        fields=plan.lookout,
+        at=plan.at,
     )
-    return problem, list(lacking)
 
 
-def _lacks(plan: Launch, contact: Contact, tags: Sequence[str]) -> tuple[str, ...]:
+async def _providers(database: Database, plan: Launch, clock: Clock) -> dict[str, str]:
+    """Where the mail of everybody and of every seed goes, by domain."""
+    if plan.campaign.channel is not Channel.EMAIL:
+        return {}
+    async with database.read() as session:
+        domains = set(await freezing.domains_reached(session, plan.selection, plan.at))
+    domains |= {_domain_of(seed.address) for seed in plan.seeds}
+    return await providers_for(database, domains, clock)
+
+
+def _domain_of(address: str) -> str:
+    return address.rpartition("@")[2]
+
+
+async def _read(database: Database, plan: Launch, after_id: int) -> Batch:
+    """The next people, and what must be known of them."""
     campaign = plan.campaign
-    identity = choose_identity(campaign.identity_rule, plan.identities, contact, campaign.channel)
-    if identity is None:
-        return ()
-    return plan.content.compiled.missing(values_for(contact, tags, identity, plan.content))
+    async with database.read() as session:
+        targets = await freezing.read_targets(
+            session, plan.selection, plan.at, after_id=after_id, limit=BATCH
+        )
+        if not targets:
+            return Batch((), {}, {})
+        known: touches.Touches = {}
+        caps = plan.judge.rhythm.caps(campaign.channel, campaign.purpose, plan.at)
+        if caps:
+            busy = await touches.busy_people(
+                session,
+                caps,
+                after_id=after_id,
+                up_to_id=targets[-1].id,
+                campaign_id=campaign.id,
+                now=plan.at,
+            )
+            since = min(cap.since for cap in caps)
+            known = await touches.expected(session, busy, since=since, campaign_id=campaign.id, now=plan.at)
+        engaged_at = (
+            await freezing.last_engaged(session, after_id=after_id, up_to_id=targets[-1].id)
+            if warming(plan.identities)
+            else {}
+        )
+    return Batch(targets, known, engaged_at)
 
 
 async def _freeze_all(database: Database, plan: Launch, after_id: int) -> bool:
     """Write every batch; False when the campaign was paused or cancelled meanwhile."""
-    campaign_id = plan.campaign.id
-    seed_rows = [_seed_delivery(plan, seed, identity) for identity in plan.identities for seed in plan.seeds]
+    waiting = [(seed, identity) for identity in plan.identities for seed in plan.seeds]
     remaining = max(1, -(-plan.targeted // BATCH))
-    async for batch in _batches(database, plan, after_id):
-        rows, left_out = _judge(plan, batch)
+    batch = await _read(database, plan, after_id)
+    while batch.targets:
+        frozen = await asyncio.to_thread(plan.judge.judge, batch)
         # Seeds travel at random places among the people, as one of them.
-        for _ in range(sum(plan.draw.random() * remaining < 1 for _ in seed_rows)):
-            rows.insert(plan.draw.randint(0, len(rows)), seed_rows.pop())
+        for _ in range(sum(plan.draw.random() * remaining < 1 for _ in waiting)):
+            _put(plan, frozen, *waiting.pop())
         remaining = max(1, remaining - 1)
         async with database.write() as session:
-            if (await campaigns.get_campaign(session, campaign_id)).state is not CampaignState.LAUNCHING:
+            if not await freezing.freeze(session, plan.campaign, frozen):
                 return False
-            await audiences.freeze(session, rows, left_out)
+        batch = await _read(database, plan, batch.targets[-1].id)
+    last = Frozen()
+    for seed, identity in waiting:
+        _put(plan, last, seed, identity)
     async with database.write() as session:
-        await audiences.freeze(session, seed_rows, [])
-    return True
+        return await freezing.freeze(session, plan.campaign, last)
 
 
-def _judge(
-    plan: Launch, batch: Sequence[tuple[Contact, LeftOutReason | None]]
-) -> tuple[list[Delivery], list[LeftOut]]:
-    rows: list[Delivery] = []
-    left_out: list[LeftOut] = []
-    campaign = plan.campaign
-    for contact, known_reason in batch:
-        identity = None
-        reason = known_reason
-        if reason is None:
-            identity = choose_identity(campaign.identity_rule, plan.identities, contact, campaign.channel)
-            reason = LeftOutReason.NO_IDENTITY if identity is None else None
-        if identity is None:
-            left_out.append(
-                LeftOut(
-                    campaign_id=campaign.id, contact_id=contact.id, reason=reason or LeftOutReason.NO_IDENTITY
-                )
-            )
-            continue
-        address = (contact.email if campaign.channel is Channel.EMAIL else contact.phone) or ""
-        rows.append(_delivery(plan, identity, address, contact_id=contact.id))
-    return rows, left_out
-
-
-def _delivery(
-    plan: Launch,
-    identity: Identity,
-    address: str,
-    *,
-    contact_id: int | None = None,
-    seed_id: int | None = None,
-) -> Delivery:
-    email = plan.campaign.channel is Channel.EMAIL
-    return Delivery(
-        campaign_id=plan.campaign.id,
-        contact_id=contact_id,
-        seed_id=seed_id,
-        channel=plan.campaign.channel,
-        identity_id=identity.id,
-        provider=provider_of(address) if email else SMS,
-        address=address,
-        state=DeliveryState.QUEUED,
-        due_at=plan.at,
-        not_after=plan.campaign.not_after,
+def _put(plan: Launch, frozen: Frozen, seed: SeedMailbox, identity: Identity) -> None:
+    put_seed(
+        frozen,
+        plan.draw.randint(0, len(frozen.contact_ids)),
+        seed_id=seed.id,
+        identity=identity,
+        provider=plan.judge.provider_of(_domain_of(seed.address)),
+        address=seed.address,
+        at=plan.at,
     )
-
-
-def _seed_delivery(plan: Launch, seed: SeedMailbox, identity: Identity) -> Delivery:
-    return _delivery(plan, identity, seed.address, seed_id=seed.id)
 
 
 async def _begin_sending(database: Database, plan: Launch, now: datetime) -> None:

@@ -6,14 +6,15 @@ ask for one consistent sender for each kind of mail.
 
 import hashlib
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final, Protocol, assert_never
 
-from audience.territory import speaks_for
-from models.contact import Contact
+from audience.territory import Placed, speaks_for
 from models.identity import Identity, TerritoryKind
 from models.states import Channel, IdentityRule, IdentityState
 
 SIZE_ORDER = {kind: place for place, kind in enumerate(TerritoryKind)}
+PLACE: Final = ("commune_key", "canton_key", "polling_station", "circonscription", "departement", "region")
+PLACES_REMEMBERED: Final = 65_536
 NOT_SENDING = frozenset({IdentityState.SUSPENDED, IdentityState.RETIRED})
 
 
@@ -30,43 +31,68 @@ def can_send(identity: Identity, channel: Channel) -> bool:
             assert_never(channel)
 
 
-def choose_identity(
-    rule: IdentityRule, identities: Sequence[Identity], contact: Contact, channel: Channel
-) -> Identity | None:
-    """The identity that writes to `contact`, None when none of them may.
+class Addressee(Placed, Protocol):
+    """What the choice of a sender needs to know of a person."""
 
-    ONE: the first. TERRITORY: the one of the smallest territory that holds the contact, a national one
-    failing that. ROTATE: shared out evenly; adding an identity moves only the people it takes over.
+    @property
+    def id(self) -> int:
+        """The contact's number."""
+
+
+class Chooser:
+    """Chooses the sender of one person after another, for one campaign.
+
+    ONE: the first identity. TERRITORY: the one of the smallest territory that holds the person, a national
+    one failing that. ROTATE: shared out evenly; adding an identity moves only the people it takes over.
     """
-    able = [identity for identity in identities if can_send(identity, channel)]
-    if not able:
-        return None
-    match rule:
-        case IdentityRule.ONE:
-            return able[0]
-        case IdentityRule.TERRITORY:
-            return _smallest_around(able, contact)
-        case IdentityRule.ROTATE:
-            return max(able, key=lambda identity: _weight(identity, contact))
-        case _:
-            assert_never(rule)
+
+    def __init__(self, rule: IdentityRule, identities: Sequence[Identity], channel: Channel) -> None:
+        """`identities` in the order of the campaign; those that cannot send are left out."""
+        self._rule = rule
+        self._able = [identity for identity in identities if can_send(identity, channel)]
+        self._around: dict[tuple[str | None, ...], list[Identity]] = {}
+
+    def choose(self, person: Addressee) -> Identity | None:
+        """The identity that writes to this person, None when none of them may."""
+        match self._rule:
+            case IdentityRule.ONE:
+                return self._able[0] if self._able else None
+            case IdentityRule.TERRITORY:
+                return _heaviest(self._smallest_around(person), person)
+            case IdentityRule.ROTATE:
+                return _heaviest(self._able, person)
+            case _:
+                assert_never(self._rule)
+
+    def _smallest_around(self, person: Addressee) -> list[Identity]:
+        """The identities of the smallest territory around the person; found once for a place."""
+        place = tuple(getattr(person, name) for name in PLACE)
+        found = self._around.get(place)
+        if found is None:
+            around = [one for one in self._able if speaks_for(one.territory, one.territory_value, person)]
+            smallest = min((SIZE_ORDER[one.territory] for one in around), default=None)
+            found = [one for one in around if SIZE_ORDER[one.territory] == smallest]
+            if len(self._around) >= PLACES_REMEMBERED:
+                self._around.clear()
+            self._around[place] = found
+        return found
 
 
-def _smallest_around(identities: Sequence[Identity], contact: Contact) -> Identity | None:
-    around = [
-        identity
-        for identity in identities
-        if speaks_for(identity.territory, identity.territory_value, contact)
-    ]
-    # Two identities of the same territory share its people as a rotation would.
-    return min(
-        around,
-        key=lambda identity: (SIZE_ORDER[identity.territory], -_weight(identity, contact)),
-        default=None,
-    )
+def choose_identity(
+    rule: IdentityRule, identities: Sequence[Identity], contact: Addressee, channel: Channel
+) -> Identity | None:
+    """The identity that writes to `contact`, None when none of them may; see `Chooser`."""
+    return Chooser(rule, identities, channel).choose(contact)
 
 
-def _weight(identity: Identity, contact: Contact) -> int:
+def _heaviest(identities: Sequence[Identity], person: Addressee) -> Identity | None:
+    """The one that wins the person; two of the same territory share its people as a rotation would."""
+    if len(identities) < 2:
+        return identities[0] if identities else None
+    return max(identities, key=lambda identity: _weight(identity, person.id))
+
+
+def _weight(identity: Identity, contact_id: int) -> int:
     # Rendezvous hashing: each pair has its own fixed weight, the heaviest identity wins the person.
-    digest = hashlib.blake2b(f"{identity.key}/{contact.id}".encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(f"{identity.key}/{contact_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big")

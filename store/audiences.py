@@ -12,13 +12,12 @@ import sqlalchemy as sa
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import CampaignLane, LeftOut
+from models.campaign import LeftOut
 from models.contact import Contact
 from models.delivery import Delivery
 from models.segment_tree import Node
 from models.states import Channel, ConsentStatus, LeftOutReason, LegalBasis
 from store import suppressions
-from store.engine import insert_for
 from store.segment_sql import matching
 
 
@@ -102,24 +101,6 @@ async def frozen_up_to(session: AsyncSession, campaign_id: int) -> int:
     last_left_out = select(func.max(LeftOut.contact_id)).where(LeftOut.campaign_id == campaign_id)
     numbers = [(await session.exec(query)).one() for query in (last_delivery, last_left_out)]
     return max(number or 0 for number in numbers)
-
-
-async def freeze(session: AsyncSession, deliveries: Sequence[Delivery], left_out: Sequence[LeftOut]) -> None:
-    """Write one batch of a frozen audience; rows already there stay as they are."""
-    if deliveries:
-        rows = [delivery.model_dump(exclude={"id"}) for delivery in deliveries]
-        await session.exec(insert_for(session, Delivery).on_conflict_do_nothing(), params=rows)
-        lanes = {(row.campaign_id, row.identity_id, row.provider) for row in deliveries}
-        await session.exec(
-            insert_for(session, CampaignLane).on_conflict_do_nothing(),
-            params=[
-                {"campaign_id": campaign_id, "identity_id": identity_id, "provider": provider}
-                for campaign_id, identity_id, provider in sorted(lanes)
-            ],
-        )
-    if left_out:
-        reasons = [row.model_dump() for row in left_out]
-        await session.exec(insert_for(session, LeftOut).on_conflict_do_nothing(), params=reasons)
 
 
 async def count_frozen(session: AsyncSession, campaign_id: int) -> tuple[int, int]:

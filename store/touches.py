@@ -101,7 +101,7 @@ async def expected(
 
 async def busy_people(
     session: AsyncSession,
-    caps: Sequence[tuple[datetime, int]],
+    caps: Sequence[Cap],
     *,
     after_id: int,
     up_to_id: int,
@@ -110,26 +110,15 @@ async def busy_people(
 ) -> list[int]:
     """Who, of the contacts numbered above `after_id` up to `up_to_id`, has reached one of `caps`.
 
-    Each cap is a moment and how many messages are too many after it, counted as in `expected`. Served by
-    ix_delivery_contact_settled.
+    Counted as in `expected`. Served by ix_delivery_contact_settled.
     """
     if not caps:
         return []
-    moment = _moment(now)
-    reached = (
-        sa.func.sum(sa.case((moment > since, 1), else_=0)) >= sa.literal(most, sa.Integer)
-        for since, most in caps
-    )
     contact_id = _contact_id()
-    question = (
-        sa.select(contact_id)
-        .where(contact_id > after_id, contact_id <= up_to_id)
-        .where(_counts(min(since for since, _ in caps), campaign_id))
-        .group_by(contact_id)
-        .having(sa.or_(*reached))
-    )
+    numbered = sa.and_(contact_id > after_id, contact_id <= up_to_id)
     connection = await session.connection()
     async with planned_afresh(session):
+        question = _reached(numbered, caps, campaign_id=campaign_id, now=now)
         return list((await connection.scalars(question)).all())
 
 
@@ -140,6 +129,12 @@ def too_many(
 
     Counted as in `expected`, in the database. Served by ix_delivery_contact_settled.
     """
+    return _reached(_contact_id().in_(people), caps, campaign_id=campaign_id, now=now)
+
+
+def _reached(
+    whom: sa.ColumnElement[bool], caps: Sequence[Cap], *, campaign_id: int, now: datetime
+) -> sa.Select[int]:
     moment = _moment(now)
     reached = [
         sa.func.sum(sa.case((_within(cap, moment), 1), else_=0)) >= sa.literal(cap.most, sa.Integer)
@@ -148,7 +143,7 @@ def too_many(
     contact_id = _contact_id()
     return (
         sa.select(contact_id)
-        .where(contact_id.in_(people))
+        .where(whom)
         .where(_counts(min((cap.since for cap in caps), default=now), campaign_id))
         .group_by(contact_id)
         .having(sa.or_(sa.false(), *reached))

@@ -24,7 +24,7 @@ from models.template import TemplateVersion
 from scheduler import expansion
 from scheduler.campaigns import pause, resume, schedule, unschedule
 from scheduler.expansion import launch
-from store import Database, audiences, campaigns, suppressions
+from store import Database, audiences, campaigns, freezing, suppressions
 from tests.clocks import START
 from tests.factories import a_campaign, a_contact, a_seed, a_segment, a_template, an_identity
 
@@ -208,17 +208,17 @@ async def test_an_interrupted_launch_goes_on_and_nobody_is_doubled_or_lost(
         campaign = await a_campaign(session)
     campaign_id = await scheduled(database, campaign)
     written = 0
-    real = audiences.freeze
+    real = freezing.freeze
 
-    async def interrupted(*args: Any) -> None:
+    async def interrupted(*args: Any) -> bool:
         nonlocal written
         if written == batches_before:
             raise KeyboardInterrupt
         written += 1
-        await real(*args)
+        return bool(await real(*args))
 
     with monkeypatch.context() as patch:
-        patch.setattr(audiences, "freeze", interrupted)
+        patch.setattr(freezing, "freeze", interrupted)
         with pytest.raises(KeyboardInterrupt):
             await launch(database, campaign_id, START, language="fr")
     await launch(database, campaign_id, START + timedelta(minutes=5), language="fr")
@@ -325,14 +325,16 @@ async def test_a_pause_in_the_midst_of_a_launch_stops_it_and_resuming_goes_on(
             await a_contact(session)
         campaign = await a_campaign(session)
     campaign_id = await scheduled(database, campaign)
-    real = audiences.freeze
+    real = freezing.freeze
 
-    async def pause_after(session: Any, *args: Any) -> None:
-        await real(session, *args)
-        await pause(session, campaign_id, START)
+    async def pause_after(session: Any, *args: Any) -> bool:
+        written = bool(await real(session, *args))
+        if written:
+            await pause(session, campaign_id, START)
+        return written
 
     with monkeypatch.context() as patch:
-        patch.setattr(audiences, "freeze", pause_after)
+        patch.setattr(freezing, "freeze", pause_after)
         await launch(database, campaign_id, START, language="fr")
     assert len(await deliveries_of(database, campaign_id)) == 4
     async with database.write() as session:

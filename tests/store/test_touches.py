@@ -105,7 +105,7 @@ async def test_busy_people_are_those_who_reached_one_of_the_caps(database: Datab
         await _send(session, first, twice, settled_at=START - 3 * DAY)
         await _send(session, second, twice, settled_at=START - 4 * DAY)
         await _send(session, first, late, settled_at=START - DAY / 2)
-    caps = [(START - DAY, 1), (WEEK_AGO, 2)]
+    caps = [touches.Cap(START - DAY, START + DAY, 1), touches.Cap(WEEK_AGO, START + 7 * DAY, 2)]
 
     async def busy(after_id: int, up_to_id: int) -> list[int]:
         async with database.read() as session:

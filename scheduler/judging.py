@@ -1,0 +1,105 @@
+"""Who of a batch gets a delivery, from whom, when; who does not, and why. Pure."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from models.campaign import Campaign
+from models.identity import Identity
+from models.providers import OTHER, SMS
+from models.states import Channel, IdentityState, LeftOutReason
+from scheduler.calendar import SendingWindows, opens
+from scheduler.frequency import next_eligible
+from scheduler.rhythm import Rhythm
+from scheduler.senders import Chooser
+from scheduler.warmup import engagement_band
+from store.freezing import Frozen, Target
+from store.queues import Place
+from store.touches import Touches
+
+BAND: Final = timedelta(milliseconds=1)
+"""How much later the next band of engagement is due: enough to come after, too little to be waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Targeted people, with what was found about them: busy ones' messages, last signs of life."""
+
+    targets: Sequence[Target]
+    touches: Touches
+    engaged_at: Mapping[int, datetime]
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges the people of one campaign as of the moment of its launch."""
+
+    campaign: Campaign
+    chooser: Chooser
+    rhythm: Rhythm
+    windows: SendingWindows
+    providers: Mapping[str, str]
+    at: datetime
+    _opens_at: dict[Place, datetime] = field(default_factory=dict)
+
+    def judge(self, batch: Batch) -> Frozen:
+        """The batch as it is written down."""
+        frozen = Frozen()
+        always = not self.windows or self.windows.always
+        for person in batch.targets:
+            reason = LeftOutReason(person.reason) if person.reason is not None else None
+            again = self._capped_until(person, batch.touches) if reason is None else None
+            if again is not None:
+                reason = LeftOutReason.CAPPED
+            identity = self.chooser.choose(person) if reason is None else None
+            if identity is None:
+                frozen.left_out.append((person.id, reason or LeftOutReason.NO_IDENTITY, again))
+                continue
+            due_at = self.at if always else self._open(person)
+            if identity.state is IdentityState.WARMING:
+                due_at += BAND * engagement_band(batch.engaged_at.get(person.id), self.at)
+            frozen.contact_ids.append(person.id)
+            frozen.identity_ids.append(identity.id)
+            frozen.providers.append(self.provider_of(person.domain))
+            frozen.addresses.append(person.address or "")
+            frozen.due_at.append(due_at)
+        frozen.seed_ids = [None] * len(frozen.contact_ids)
+        return frozen
+
+    def provider_of(self, domain: str | None) -> str:
+        """Where mail for a domain goes; text messages all go one way."""
+        if self.campaign.channel is Channel.SMS:
+            return SMS
+        return self.providers.get(domain or "", OTHER)
+
+    def _capped_until(self, person: Target, touches: Touches) -> datetime | None:
+        known = touches.get(person.id)
+        if not known:
+            return None
+        return next_eligible(known, self.campaign.channel, self.at, self.rhythm.frequency)
+
+    def _open(self, person: Target) -> datetime:
+        place = Place(person.departement, person.postcode, (person.phone or "")[:7] or None)
+        found = self._opens_at.get(place)
+        if found is None:
+            found = opens(self.windows, self.rhythm.zone_of(place), self.at)
+            self._opens_at[place] = found
+        return found
+
+
+def put_seed(
+    frozen: Frozen, place: int, *, seed_id: int, identity: Identity, provider: str, address: str, at: datetime
+) -> None:
+    """A seed among the people, as one of them."""
+    frozen.contact_ids.insert(place, None)
+    frozen.seed_ids.insert(place, seed_id)
+    frozen.identity_ids.insert(place, identity.id)
+    frozen.providers.insert(place, provider)
+    frozen.addresses.insert(place, address)
+    frozen.due_at.insert(place, at)
+
+
+def warming(identities: Collection[Identity]) -> bool:
+    """Whether one of them is getting known, so that the most engaged people go first."""
+    return any(identity.state is IdentityState.WARMING for identity in identities)
