@@ -8,6 +8,7 @@ from typing import Final
 from audience.territory import DEPARTEMENTS, REGIONS
 from models.contact import Contact
 from models.text import fold
+from store.people import Person
 
 __all__ = ["FIELDS", "FIELD_BY_NAME", "KnownField", "contact_values"]
 
@@ -106,7 +107,7 @@ FIELD_BY_NAME: Final = MappingProxyType({field.name: field for field in FIELDS})
 _MERGED: Final = tuple(field.name for field in FIELDS if field.merge)
 
 
-def contact_values(contact: Contact, tags: Sequence[str]) -> dict[str, str]:
+def contact_values(contact: Contact | Person, tags: Sequence[str]) -> dict[str, str]:
     """What a message to this person may say: merge fields and free attributes by name, empty ones left out.
 
     Département and région by name, not by code. A free attribute never hides a field of the same name.

@@ -17,6 +17,7 @@ from models.states import BounceClass, Channel, EventKind, Fault, Permanence, Su
 from models.suppression import address_hash
 from models.values import Verdict
 from store import events, suppressions
+from store.claims import ClaimedDelivery
 from store.suppressions import NewSuppression
 
 INACTIVE_FOR = timedelta(days=7)
@@ -49,7 +50,12 @@ def reason_for(verdict: Verdict) -> SuppressionReason | None:
 
 
 async def act_on_verdict(
-    session: AsyncSession, delivery: Delivery, verdict: Verdict, *, event_id: int | None, now: datetime
+    session: AsyncSession,
+    delivery: Delivery | ClaimedDelivery,
+    verdict: Verdict,
+    *,
+    event_id: int | None,
+    now: datetime,
 ) -> bool:
     """Suppress the address of `delivery` if the refusal, or what was refused before, earns it.
 
@@ -171,7 +177,9 @@ def _listed(words: list[str]) -> NewSuppression | None:
     return NewSuppression(Channel(channel), fingerprint, SuppressionReason(reason))
 
 
-async def _is_inactive_for_long(session: AsyncSession, delivery: Delivery, verdict: Verdict) -> bool:
+async def _is_inactive_for_long(
+    session: AsyncSession, delivery: Delivery | ClaimedDelivery, verdict: Verdict
+) -> bool:
     """Whether the mailbox was found closed at two moments far enough apart, in whatever order we heard."""
     closed = verdict.bounce_class is BounceClass.INACTIVE and verdict.permanence is Permanence.HARD
     if not closed or verdict.fault is not Fault.RECIPIENT or delivery.contact_id is None:

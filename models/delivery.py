@@ -59,6 +59,13 @@ class Delivery(SQLModel, table=True):
             postgresql_where=sa.text("state IN ('queued', 'deferred', 'held') AND not_after IS NOT NULL"),
             sqlite_where=sa.text("state IN ('queued', 'deferred', 'held') AND not_after IS NOT NULL"),
         ),
+        # Serves a journal that comes back: what is uncertain since its worker held it.
+        sa.Index(
+            "ix_delivery_uncertain",
+            "claim_token",
+            postgresql_where=sa.text("state = 'uncertain'"),
+            sqlite_where=sa.text("state = 'uncertain'"),
+        ),
         sa.Index("ix_delivery_campaign_state", "campaign_id", "state"),
         # Serves news of a message by the number its provider gave it.
         sa.Index(

@@ -1,12 +1,12 @@
 """The evidence: what happened, append-only, each piece once."""
 
 from datetime import datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.columns import choice, document, foreign_key, moment, primary_key
-from models.delivery import Delivery
 from models.states import BounceClass, EventKind, Fault, Permanence
 from models.values import Reply, Verdict
 
@@ -49,8 +49,25 @@ class Event(SQLModel, table=True):
     recorded_at: datetime = moment()
 
 
+class Subject(Protocol):
+    """What an event repeats of the delivery it is about."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102 - as in models.delivery
+    @property
+    def campaign_id(self) -> int: ...  # noqa: D102
+    @property
+    def identity_id(self) -> int: ...  # noqa: D102
+    @property
+    def contact_id(self) -> int | None: ...  # noqa: D102
+    @property
+    def seed_id(self) -> int | None: ...  # noqa: D102
+    @property
+    def provider(self) -> str: ...  # noqa: D102
+
+
 def event_about(
-    delivery: Delivery,
+    delivery: Subject,
     kind: EventKind,
     *,
     source: str,

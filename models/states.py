@@ -93,7 +93,9 @@ CAMPAIGN_TRANSITIONS: MappingProxyType[CampaignState, frozenset[CampaignState]] 
         C.PAUSED: frozenset({C.SENDING, C.SCHEDULED, C.LAUNCHING, C.CANCELLED}),
         C.BLOCKED: frozenset({C.DRAFT, C.SCHEDULED, C.CANCELLED}),
         C.INCOMPLETE: frozenset({C.FINISHED, C.SENDING}),
-        C.FINISHED: frozenset(),
+        # To SENDING when a person has uncertain messages sent again, or a journal that came back proves that
+        # one never left; to INCOMPLETE when its sums, counted again, do not come out.
+        C.FINISHED: frozenset({C.SENDING, C.INCOMPLETE}),
         C.CANCELLED: frozenset(),
     }
 )

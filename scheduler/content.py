@@ -10,23 +10,32 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from audience.fields import contact_values
 from models.contact import Contact
 from models.identity import Identity
-from models.states import Channel
+from models.states import Channel, Purpose
 from models.template import TemplateVersion
 from models.tokens import TokenPurpose, Tokens
+from scheduler.calendar import AT_ANY_TIME, SendingWindows, UsualWindows
 from store import campaigns, contacts
 from store import templates as template_rows
+from store.people import Person, read_people
 from templates import CompiledEmail, CompiledSms, compile_email, compile_sms
 
+ANY_TIME = UsualWindows(email=AT_ANY_TIME, sms=AT_ANY_TIME)
 NOBODY = "—"
 """Stands in a seed's message where a person's first name would be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a campaign says, ready to be personalised."""
+    """What a campaign says, ready to be personalised, and at which hours it may arrive."""
 
     campaign_name: str
     compiled: CompiledEmail | CompiledSms
+    windows: SendingWindows = AT_ANY_TIME
+
+    @property
+    def tagged(self) -> bool:
+        """Whether it names people's tags."""
+        return "tags" in self.compiled.fields
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -53,17 +62,25 @@ def compile_version(
             assert_never(channel)
 
 
-async def content_of(session: AsyncSession, campaign_id: int, *, language: str) -> Content:
-    """The compiled content of a campaign; TemplateError when it cannot be compiled."""
+async def content_of(
+    session: AsyncSession, campaign_id: int, *, language: str, windows: UsualWindows | None = None
+) -> Content:
+    """The compiled content of a campaign; TemplateError when it cannot be compiled.
+
+    `windows`: the hours of campaigns that have none of their own; None: any time.
+    """
     campaign = await campaigns.get_campaign(session, campaign_id)
     version = await template_rows.get_version(session, campaign.template_version_id)
     # Tens of milliseconds of pure arithmetic: not on the loop that others send from.
     compiled = await asyncio.to_thread(compile_version, version, campaign.channel, language=language)
-    return Content(campaign.name, compiled)
+    usual = windows or ANY_TIME
+    # A receipt or a password is awaited: only hours that were set for it hold it back.
+    own = usual if campaign.purpose is Purpose.CAMPAIGN else ANY_TIME
+    return Content(campaign.name, compiled, own.windows_of(campaign.windows, campaign.channel))
 
 
 def values_for(
-    contact: Contact | None, tags: Sequence[str], identity: Identity, content: Content
+    contact: Contact | Person | None, tags: Sequence[str], identity: Identity, content: Content
 ) -> dict[str, str]:
     """The merge fields of one person, the sender's and the campaign's.
 
@@ -114,8 +131,10 @@ class Addresses:
         return f"b+{self.tokens.make(TokenPurpose.BOUNCE, delivery_id)}@{domain}"
 
 
-async def people(session: AsyncSession, contact_ids: Sequence[int]) -> dict[int, tuple[Contact, list[str]]]:
-    """Contacts by number, each with the labels of its tags; those that are gone are missing."""
-    tags = await contacts.tags_of(session, contact_ids)
-    found = await contacts.get_contacts(session, contact_ids)
-    return {contact.id: (contact, tags.get(contact.id, [])) for contact in found}
+async def people(
+    session: AsyncSession, contact_ids: Sequence[int], *, tagged: bool = True
+) -> dict[int, tuple[Person, list[str]]]:
+    """Contacts by number, each with the labels of its tags if they are wanted; who is gone is missing."""
+    tags = await contacts.tags_of(session, contact_ids) if tagged else {}
+    found = await read_people(session, contact_ids)
+    return {number: (person, tags.get(number, [])) for number, person in found.items()}

@@ -1,61 +1,67 @@
-"""The life of one delivery, hop by hop: claimed, paced, written, let through, sent, recorded.
+"""The life of deliveries, chunk by chunk: claimed, written, let through, paced, sent, recorded.
 
-Nothing is open in the database while a server is spoken to. The last question before the wire (is the
-campaign still sending, the address still allowed?) and the mark "sending" are one transaction: what was
-committed before it asked is honoured, a crash finds the group marked or not. On PostgreSQL a pause or an
-unsubscription committed in the milliseconds between the question and the mark comes too late for that
-group, as it would for a message already on the wire.
+Nothing is open in the database while a server is spoken to, and the steps of one chunk overlap those of
+the next: while one is on its way another is written and the one before is recorded. The last question
+before the wire is in `scheduler.clearance`, what a crash leaves behind in `scheduler.adoption`.
 """
 
 import asyncio
 import logging
 import secrets
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-
-from sqlmodel.ext.asyncio.session import AsyncSession
+from pathlib import Path
 
 from models.clock import Clock
-from models.contact import Contact
-from models.delivery import Delivery
 from models.errors import StoreError, TocsinError
 from models.keyring import Keyring
 from models.providers import SMS
 from models.states import Channel
-from models.suppression import address_hash
-from models.values import Envelope
-from scheduler import gates
-from scheduler.content import Addresses, Content, content_of, people
-from scheduler.gates import Stop
-from scheduler.handover import Departure, Handover
-from scheduler.outages import Outages
+from scheduler.adoption import adopt_journals
+from scheduler.calendar import UsualWindows
+from scheduler.clearance import Clearance
+from scheduler.content import ANY_TIME, Addresses
+from scheduler.frequency import FrequencyPolicy
+from scheduler.handover import Handover, Load
+from scheduler.outages import Outages, Way
 from scheduler.pacer import Pacer, Permit
 from scheduler.pacing import Pace
-from scheduler.post import Desk, open_desk, write_envelope
+from scheduler.post import Desk, open_desk
 from scheduler.presence import draw_worker_id
 from scheduler.recording import Recorder
 from scheduler.retry import RetryPolicy
+from scheduler.room import Room
 from scheduler.senders import NOT_SENDING
+from scheduler.workshop import Workshop
 from sender import Transport
-from store import Database, deliveries, identities, suppressions
+from store import Database, claims, identities
+from store.claims import ClaimedDelivery
 from store.deliveries import Lane
+from store.installation import installation_key
+from store.journal import Journal
 
 log = logging.getLogger(__name__)
 
-CONTENTS_KEPT = 32
-"""Compiled campaigns kept at hand; one more, and the one used longest ago is compiled anew when needed."""
+CHUNK = 200
+"""Deliveries claimed at a time at most; a pause takes effect within one."""
+CHUNKS_UNDER_WAY = 3
+"""Chunks of one lane at once: one is written, one on its way, one recorded."""
+SLOW_BELOW = 100
+"""A lane that may send fewer messages in its span has one chunk under way at a time."""
+ROOM = 1000
+"""Messages of all lanes in the making and on their way."""
+HEAD_START = timedelta(seconds=1)
+"""How long before a lane opens its next chunk is claimed and written."""
 DESK_LIFE = timedelta(seconds=10)
 """How long an identity's rate, state and keys are taken for known."""
+HELP_BELOW_US = 2_000
+"""A lane that may send at most one message in so many microseconds is one worker's work."""
+TOKEN_BYTES = 10
 NO_TRANSPORT = {
     Channel.EMAIL: "This installation sends no e-mail. Set TOCSIN_SMTP_URL and start again.",
     Channel.SMS: "This installation sends no text messages. Set TOCSIN_TWILIO_ACCOUNT_SID and start again.",
 }
-HELP_BELOW_US = 2_000
-"""A lane that may send at most one message in so many microseconds is one worker's work."""
-ON_THE_WIRE = 8
-"""Messages of one lane handed over at a time: the most that a crash can leave uncertain in a lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +69,64 @@ class DispatchOptions:
     """How this installation sends.
 
     `batch_span` is how far ahead a lane claims; a lane that opens later than `patience` is left alone.
-    `zone`: of the times that people are told.
+    `zone`: of the times that people are told, and of people of whom nothing else is known. `journals`: the
+    folder of what is on the wire, shared by the workers of one machine; None keeps none, and a crash then
+    leaves everything uncertain that was marked. `threads` write and sign messages. `chunk`: how many
+    deliveries are claimed at a time at most.
     """
 
     pace: Pace = field(default_factory=Pace)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    lease: timedelta = timedelta(minutes=5)
+    lease: timedelta = timedelta(minutes=1)
     batch_span: timedelta = timedelta(seconds=2)
     patience: timedelta = timedelta(seconds=10)
     language: str = "fr"
     zone: str = "UTC"
+    frequency: FrequencyPolicy = field(default_factory=FrequencyPolicy)
+    windows: UsualWindows = ANY_TIME
+    journals: Path | None = None
+    threads: int = 2
+    chunk: int = CHUNK
+
+
+@dataclass(slots=True)
+class Drain:
+    """A lane being emptied: what is under way, and whether going on makes sense.
+
+    The gates are asked for one chunk after the other (`turn`: of the last one), once half of the one before
+    (`ahead`) has left: what was let through and has not left yet is what a pause comes too late for.
+    """
+
+    lane: Lane
+    channel: Channel
+    way: Way
+    turn: asyncio.Event | None = None
+    ahead: Load | None = None
+    under_way: set[asyncio.Task[bool]] = field(default_factory=set)
+    stuck: bool = False
+    failure: BaseException | None = None
+
+    async def settle_down(self, most: int) -> None:
+        """Wait until at most so many chunks are under way."""
+        while len(self.under_way) > most:
+            done, self.under_way = await asyncio.wait(self.under_way, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                self.failure = self.failure or task.exception()
+                # Nothing of it left: trying on would turn in circles, the sweep asks again.
+                self.stuck |= self.failure is not None or not task.result()
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Deliveries of one lane, claimed under one token, and the limits they share."""
+class Chunk:
+    """Deliveries claimed under one token; `before`: the chunk ahead has `passed` the gates."""
 
-    token: str
+    drain: Drain
     desk: Desk
     permit: Permit
-    rows: Sequence[Delivery]
+    token: str
+    rows: Sequence[ClaimedDelivery]
+    before: asyncio.Event | None
+    passed: asyncio.Event
 
 
 class Dispatcher:
@@ -103,23 +147,38 @@ class Dispatcher:
 
         `worker_id`, 12 hexadecimal digits, begins every claim token; without one, one is drawn.
         """
-        self._worker_id = worker_id or draw_worker_id()
         self._database = database
         self._clock = clock
         self._transports = transports
-        self._addresses = addresses
         self._keyring = keyring
         self._options = options
+        self._worker_id = worker_id or draw_worker_id()
         self._outages = Outages(options.zone)
         self._pacer = Pacer(
             database, clock, pace=options.pace, span=options.batch_span, outages=self._outages
         )
-        self._recorder = Recorder(options.retry)
+        self._recorder = Recorder(options.retry, self._pacer)
         self._handover = Handover(
-            database, clock, transports, self._recorder, options.lease, self._outages, self._pacer
+            database,
+            clock,
+            transports,
+            self._recorder,
+            options.lease,
+            self._outages,
+            stopping=lambda: self._stopping,
         )
-        self._contents: OrderedDict[int, Content | Stop] = OrderedDict()
+        self._clearance = Clearance(database, clock, options.lease, options.frequency, options.zone)
+        self._workshop = Workshop(
+            database,
+            addresses,
+            language=options.language,
+            windows=options.windows,
+            threads=options.threads,
+        )
+        self._room = Room(ROOM)
+        self._opening = asyncio.Lock()
         self._stopping = False
+        self._turn = 0
         self._obstacles: dict[tuple[int, Channel], str] = {}
 
     @property
@@ -131,8 +190,26 @@ class Dispatcher:
         return told
 
     def stop(self) -> None:
-        """Send nothing new: batches under way are handed back after what is on the wire is recorded."""
+        """Send nothing new: what is not on the wire yet is handed back, what is on it is recorded."""
         self._stopping = True
+        for transport in self._transports.values():
+            transport.withdraw()
+
+    async def close(self) -> None:
+        """Let go of the threads and of the journal, once no lane is being drained."""
+        self._workshop.close()
+        await self._pacer.close()
+        if self._handover.journal is not None:
+            self._handover.journal.close()
+            self._handover.journal = None
+
+    async def take_over(self) -> int:
+        """Put the ledger right after workers of this machine that are gone; how many there were."""
+        if self._options.journals is None or not self._options.journals.is_dir():
+            return 0
+        return await adopt_journals(
+            self._database, self._clock, folder=self._options.journals, recorder=self._recorder
+        )
 
     async def drain(self, lane: Lane, *, helping: bool = False) -> None:
         """Send everything that is due in a lane; what stands in the way is told in `obstacles`.
@@ -140,29 +217,61 @@ class Dispatcher:
         `helping`: another worker is at it already; stay only where one worker's strength is what limits it.
         """
         channel = Channel.SMS if lane.provider == SMS else Channel.EMAIL
-        desk: Desk | None = None
-        stale_at = self._clock.now()
-        while not self._stopping:
+        desk = await self._desk(lane, channel)
+        if desk is None:
+            return
+        drain = Drain(lane, channel, self._handover.way(channel, lane.provider))
+        try:
+            await self._keep_draining(drain, desk, helping=helping)
+            await drain.settle_down(0)
+        except asyncio.CancelledError:
+            for task in drain.under_way:
+                task.cancel()
+            await asyncio.gather(*drain.under_way, return_exceptions=True)
+            raise
+        if drain.failure is not None:
+            raise drain.failure
+
+    async def _keep_draining(self, drain: Drain, desk: Desk | None, *, helping: bool) -> None:
+        stale_at = self._clock.now() + DESK_LIFE
+        while not self._stopping and not drain.stuck:
             # An identity may be suspended, or slowed, while a long lane is emptied.
-            if desk is None or self._clock.now() >= stale_at:
-                desk = await self._desk(lane, channel)
+            if self._clock.now() >= stale_at:
+                desk = await self._desk(drain.lane, drain.channel)
                 stale_at = self._clock.now() + DESK_LIFE
-            if desk is None:
+            if desk is None or self._is_shut(drain):
                 return
-            way = self._handover.way(channel, lane.provider)
-            if self._outages.is_shut(way, self._clock.now()):
-                self._outages.concern(way, lane.identity_id)
-                return
-            permit = await self._pacer.permit(lane, desk.identity, channel, way)
+            permit = await self._pacer.permit(drain.lane, desk.identity, drain.channel, drain.way)
             if helping and any(limit.interval_us > HELP_BELOW_US for limit in permit.limits):
                 return
+            wait = (permit.opens_at or self._clock.now()) - self._clock.now()
             # A provider that asked for a rest gets it: nothing is claimed, the sweep asks again.
-            if permit.opens_at and permit.opens_at > self._clock.now() + self._options.patience:
+            if wait > self._options.patience:
                 return
-            batch = await self._claim(lane, desk, permit)
-            if batch is None:
+            if wait > HEAD_START:
+                await self._clock.sleep(wait - HEAD_START)
+                continue
+            self._transports[drain.channel].allow(drain.lane.provider, permit.connections)
+            if await self._begin_chunk(drain, desk, permit):
+                # A slow lane waits for what it is answered: a provider that asks for a rest gets it at once.
+                slow = permit.batch < min(self._options.chunk, SLOW_BELOW)
+                await drain.settle_down(0 if slow else CHUNKS_UNDER_WAY - 1)
+            elif drain.under_way:
+                # What is under way may come back to the queue, or leave room for more.
+                await drain.settle_down(len(drain.under_way) - 1)
+            else:
                 return
-            await self._send_batch(batch)
+
+    def _is_shut(self, drain: Drain) -> bool:
+        """Whether nothing can leave now, whatever the message."""
+        if self._outages.is_shut(drain.way, self._clock.now()):
+            self._outages.concern(drain.way, drain.lane.identity_id)
+            return True
+        journal, place = self._handover.journal, (drain.lane.identity_id, drain.channel)
+        if journal is not None and journal.problem and not journal.probe():
+            self._obstacles[place] = journal.problem
+            return True
+        return False
 
     async def _desk(self, lane: Lane, channel: Channel) -> Desk | None:
         """The desk that sends in a lane, None when it cannot at present: what is due waits."""
@@ -171,6 +280,7 @@ class Dispatcher:
             self._obstacles[place] = NO_TRANSPORT[channel]
             return None
         try:
+            await self._open_journal()
             async with self._database.read() as session:
                 identity = await identities.get_identity(session, lane.identity_id)
                 keys = await identities.keys_of(session, lane.identity_id)
@@ -186,150 +296,91 @@ class Dispatcher:
         self._obstacles.pop(place, None)
         return desk
 
-    async def _claim(self, lane: Lane, desk: Desk, permit: Permit) -> Batch | None:
-        token = self._worker_id + secrets.token_hex(10)
-        async with self._database.write() as session:
-            rows = await deliveries.claim_due(
-                session,
-                lane=lane,
-                token=token,
-                now=self._clock.now(),
-                lease=self._options.lease,
-                limit=permit.batch,
-            )
-        return Batch(token, desk, permit, rows) if rows else None
+    async def _open_journal(self) -> None:
+        """Begin this worker's journal, where journals are kept; JournalError when that cannot be done."""
+        folder = self._options.journals
+        async with self._opening:
+            if folder is None or self._handover.journal is not None:
+                return
+            async with self._database.write() as session:
+                key = await installation_key(session, self._clock.now())
+            self._handover.journal = await asyncio.to_thread(Journal, folder, self._worker_id, key)
 
-    async def _send_batch(self, batch: Batch) -> None:
-        sent_up_to = 0
-        way = self._handover.way(batch.rows[0].channel, batch.rows[0].provider)
-        try:
-            for start in range(0, len(batch.rows), ON_THE_WIRE):
-                if self._stopping or self._outages.is_shut(way, self._clock.now()):
-                    break
-                await self._send_some(batch, batch.rows[start : start + ON_THE_WIRE])
-                sent_up_to = start + ON_THE_WIRE
-        finally:
-            rest = [row.id for row in batch.rows[sent_up_to:]]
-            if rest:
-                await self._hand_back(rest, batch.token)
-
-    async def _send_some(self, batch: Batch, rows: Sequence[Delivery]) -> None:
-        contacts, contents = await self._materials(rows)
-        envelopes, unwritten = await self._write(batch.desk, rows, contacts, contents)
-        # Slots are taken once the messages are written, so that they leave evenly and not in a bunch.
-        leave_at = await self._pacer.reserve(batch.permit, len(rows))
-        await self._clock.sleep(leave_at[0] - self._clock.now())
-        cleared = await self._clear(batch.token, rows, contacts, unwritten)
-        going = [row for row in rows if row.id in cleared]
-        # Late together: a slow database must not turn even steps into a bunch.
-        lag = max(timedelta(0), self._clock.now() - leave_at[0])
-        await self._handover.carry(
-            [
-                Departure(row, envelopes[row.id], moment + lag)
-                for row, moment in zip(going, leave_at, strict=False)
-            ],
-            token=batch.token,
-            identity=batch.desk.identity,
-        )
-
-    async def _materials(
-        self, rows: Sequence[Delivery]
-    ) -> tuple[dict[int, tuple[Contact, list[str]]], dict[int, Content | Stop]]:
-        """Who the deliveries go to, and what their campaigns say."""
-        async with self._database.read() as session:
-            contents = {
-                number: await self._content(session, number) for number in {row.campaign_id for row in rows}
-            }
-            contacts = await people(session, [row.contact_id for row in rows if row.contact_id is not None])
-        return contacts, contents
-
-    async def _content(self, session: AsyncSession, campaign_id: int) -> Content | Stop:
-        known = self._contents.pop(campaign_id, None)
-        if not isinstance(known, Content):
-            try:
-                known = await content_of(session, campaign_id, language=self._options.language)
-            except TocsinError as error:
-                known = gates.hold(str(error))
-        self._contents[campaign_id] = known
-        if len(self._contents) > CONTENTS_KEPT:
-            self._contents.popitem(last=False)
-        return known
-
-    async def _write(
-        self,
-        desk: Desk,
-        rows: Sequence[Delivery],
-        contacts: Mapping[int, tuple[Contact, list[str]]],
-        contents: Mapping[int, Content | Stop],
-    ) -> tuple[dict[int, Envelope], dict[int, Stop]]:
-        """Envelopes by delivery number, and those that could not be written with the reason."""
-        now = self._clock.now()
-
-        def write_all() -> tuple[dict[int, Envelope], dict[int, Stop]]:
-            envelopes: dict[int, Envelope] = {}
-            unwritten: dict[int, Stop] = {}
-            for row in rows:
-                person = contacts.get(row.contact_id) if row.contact_id is not None else None
-                if person is None and row.contact_id is not None:
-                    continue  # gone: the gate says so
-                content = contents[row.campaign_id]
-                if isinstance(content, Stop):
-                    unwritten[row.id] = content
-                    continue
-                try:
-                    envelopes[row.id] = write_envelope(
-                        desk, row, content=content, person=person, addresses=self._addresses, now=now
-                    )
-                except TocsinError as error:
-                    unwritten[row.id] = gates.hold(str(error))
-                except Exception as error:  # one message must not hold up its lane for ever
-                    log.exception("message not written", extra={"delivery_id": row.id})
-                    unwritten[row.id] = gates.hold(f"the message cannot be written: {type(error).__name__}")
-            return envelopes, unwritten
-
-        return await asyncio.to_thread(write_all)
-
-    async def _clear(
-        self,
-        token: str,
-        rows: Sequence[Delivery],
-        contacts: Mapping[int, tuple[Contact, list[str]]],
-        unwritten: Mapping[int, Stop],
-    ) -> set[int]:
-        """Ask every gate and mark the rest as sending, in one transaction; the numbers that may go."""
-        now = self._clock.now()
-        channel = rows[0].channel
-        prints = {row.id: address_hash(channel, row.address) for row in rows}
-        async with self._database.write() as session:
-            suppressed = await suppressions.suppressed_hashes(session, channel, list(prints.values()), now)
-            # Read again inside the transaction: a consent may have been withdrawn since.
-            fresh = await people(session, [row.contact_id for row in rows if row.contact_id is not None])
-            may_go: list[int] = []
-            for row in rows:
-                contact = fresh[row.contact_id][0] if row.contact_id in fresh else None
-                stop = (
-                    gates.stop_if_too_late(row, now)
-                    or gates.stop_if_suppressed(prints[row.id], suppressed if row.seed_id is None else ())
-                    or gates.stop_if_gone(row, contact if row.contact_id in contacts else None)
-                    or gates.stop_if_withdrawn(contact, channel)
-                    or unwritten.get(row.id)
-                )
-                if stop is None:
-                    may_go.append(row.id)
-                else:
-                    await self._recorder.stop(session, row, stop, token=token, now=now)
-            cleared = await deliveries.mark_sending(
-                session, may_go, token=token, now=now, lease=self._options.lease
-            )
-            # Not cleared: the campaign was paused or cancelled. They go back as they were.
-            if left := set(may_go) - cleared:
-                await deliveries.hand_back(session, left, token=token)
-            return cleared
-
-    async def _hand_back(self, ids: Sequence[int], token: str) -> None:
+    async def _begin_chunk(self, drain: Drain, desk: Desk, permit: Permit) -> bool:
+        """Claim the lane's next chunk and set it on its way; False when nothing is due."""
+        # While our own way out is being tried again, one message is enough to find out.
+        most = 1 if self._outages.knows(drain.way) else min(permit.batch, self._options.chunk)
+        places = await self._room.take(most)
+        token = self._worker_id + secrets.token_hex(TOKEN_BYTES)
+        rows: Sequence[ClaimedDelivery] = ()
+        self._turn += 1
         try:
             async with self._database.write() as session:
-                await deliveries.hand_back(session, ids, token=token)
+                rows = await claims.claim_due(
+                    session,
+                    lane=drain.lane,
+                    token=token,
+                    now=self._clock.now(),
+                    lease=self._options.lease,
+                    limit=places,
+                    turn=self._turn,
+                )
+        finally:
+            self._room.give(places - len(rows))
+        if rows:
+            before, drain.turn = drain.turn, asyncio.Event()
+            chunk = Chunk(drain, desk, permit, token, rows, before, drain.turn)
+            drain.under_way.add(asyncio.create_task(self._send_chunk(chunk)))
+        return bool(rows)
+
+    async def _send_chunk(self, chunk: Chunk) -> bool:
+        """Everything between the claim and the record; whether it came to anything."""
+        try:
+            try:
+                load = await self._prepare(chunk)
+            except BaseException:
+                await self._hand_back([row.id for row in chunk.rows], chunk.token)
+                raise
+            return load is None or await self._handover.carry(load)
+        finally:
+            self._room.give(len(chunk.rows))
+
+    async def _prepare(self, chunk: Chunk) -> Load | None:
+        """The messages of a chunk that may leave, with their moments; None when there are none."""
+        drain, rows = chunk.drain, chunk.rows
+        try:
+            contents, envelopes, unwritten = await self._workshop.write(chunk.desk, rows, self._clock.now())
+            if chunk.before is not None:
+                await chunk.before.wait()
+            if drain.ahead is not None:
+                await drain.ahead.half_ended.wait()
+            cleared = await self._clearance.clear(chunk.token, rows, contents=contents, unwritten=unwritten)
+            if not cleared:
+                return None
+            marked_at = self._clock.now()
+            leave_at = await self._pacer.reserve(chunk.permit, len(cleared))
+            # Shut in the meantime: who would wait too long goes back into the queue.
+            latest = marked_at + self._options.patience
+            drain.ahead = Load(
+                token=chunk.token,
+                identity=chunk.desk.identity,
+                way=drain.way,
+                rows=cleared,
+                envelopes={row.id: envelopes[row.id] for row in cleared},
+                leave_at=[moment for moment in leave_at if moment <= latest],
+                marked_at=marked_at,
+                leased_until=marked_at + self._options.lease,
+            )
+            return drain.ahead
+        finally:
+            chunk.passed.set()
+
+    async def _hand_back(self, ids: Sequence[int], token: str) -> None:
+        """Give back a chunk of which nothing was offered to anybody."""
+        try:
+            async with self._database.write() as session:
+                await claims.hand_back(session, ids, token=token)
+                await claims.take_off(session, ids, token=token)
         except StoreError:
             # Their lease runs out and the sweep takes them back.
             log.warning("deliveries left to their lease", extra={"deliveries": len(ids)})

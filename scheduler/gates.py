@@ -1,15 +1,20 @@
 """What keeps a delivery from leaving, asked last thing before it would.
 
-Each guard is a sentence, each no has a reason.
+Each guard is a sentence, each no has a reason; asked in the order in which they stand here.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from models.contact import Contact
 from models.delivery import Delivery
 from models.states import Channel, ConsentStatus, DeliveryState, EventKind
+from scheduler.calendar import SendingWindows, opens
+from scheduler.frequency import FrequencyPolicy, next_eligible
+from store.claims import ClaimedDelivery
+from store.people import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,42 +26,82 @@ class Stop:
     reason: str
 
 
-def stop_if_too_late(delivery: Delivery, now: datetime) -> Stop | None:
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """A delivery whose hours have not come: when they do."""
+
+    due_at: datetime
+
+
+TOO_LATE = Stop(DeliveryState.EXPIRED, EventKind.EXPIRED, "its time had passed")
+CLOSED_TO_THE_END = Stop(
+    DeliveryState.EXPIRED, EventKind.EXPIRED, "its sending hours come again only after its time has passed"
+)
+SUPPRESSED = Stop(
+    DeliveryState.SUPPRESSED, EventKind.SUPPRESSED, "the address was suppressed after the launch"
+)
+WITHDRAWN = Stop(DeliveryState.SUPPRESSED, EventKind.SUPPRESSED, "consent was withdrawn after the launch")
+GONE = Stop(DeliveryState.CANCELLED, EventKind.CANCELLED, "the contact or its address is gone")
+
+
+def stop_if_too_late(delivery: ClaimedDelivery, now: datetime) -> Stop | None:
     """Past `not_after` nothing leaves, retries included."""
-    if delivery.not_after is not None and delivery.not_after <= now:
-        return Stop(DeliveryState.EXPIRED, EventKind.EXPIRED, "its time had passed")
-    return None
+    return TOO_LATE if delivery.not_after is not None and delivery.not_after <= now else None
 
 
 def stop_if_suppressed(fingerprint: str, suppressed: Collection[str]) -> Stop | None:
     """An address suppressed since the launch is not written to, though it was queued."""
-    if fingerprint in suppressed:
-        return Stop(
-            DeliveryState.SUPPRESSED, EventKind.SUPPRESSED, "the address was suppressed after the launch"
-        )
-    return None
+    return SUPPRESSED if fingerprint in suppressed else None
 
 
-def stop_if_withdrawn(contact: Contact | None, channel: Channel) -> Stop | None:
-    """Who took back their consent since the launch is not written to."""
-    if contact is None:
-        return None
-    consent = contact.email_consent if channel is Channel.EMAIL else contact.sms_consent
-    if consent is ConsentStatus.WITHDRAWN:
-        return Stop(DeliveryState.SUPPRESSED, EventKind.SUPPRESSED, "consent was withdrawn after the launch")
-    return None
-
-
-def stop_if_gone(delivery: Delivery, contact: Contact | None) -> Stop | None:
+def stop_if_gone(delivery: ClaimedDelivery | Delivery, contact: Contact | Standing | None) -> Stop | None:
     """A person erased since the launch, or whose address changed, is not written to at the old one."""
     if delivery.seed_id is not None:
         return None
     address = None
     if contact is not None:
         address = contact.email if delivery.channel is Channel.EMAIL else contact.phone
-    if address != delivery.address:
-        return Stop(DeliveryState.CANCELLED, EventKind.CANCELLED, "the contact or its address is gone")
-    return None
+    return GONE if address != delivery.address else None
+
+
+def stop_if_withdrawn(contact: Contact | Standing | None, channel: Channel) -> Stop | None:
+    """Who took back their consent since the launch is not written to."""
+    if contact is None:
+        return None
+    consent = contact.email_consent if channel is Channel.EMAIL else contact.sms_consent
+    return WITHDRAWN if consent is ConsentStatus.WITHDRAWN else None
+
+
+def stop_outside_hours(
+    delivery: ClaimedDelivery, windows: SendingWindows, zone: str, now: datetime
+) -> Stop | PutOff | None:
+    """Nothing arrives outside the hours of its window, on the recipient's clock."""
+    opens_at = opens(windows, zone, now)
+    if opens_at <= now:
+        return None
+    if delivery.not_after is not None and opens_at >= delivery.not_after:
+        return CLOSED_TO_THE_END
+    return PutOff(opens_at)
+
+
+def stop_if_capped(
+    delivery: ClaimedDelivery,
+    touches: Iterable[tuple[Channel, datetime]],
+    policy: FrequencyPolicy,
+    *,
+    zone: str,
+    now: datetime,
+) -> Stop | None:
+    """Who has had enough messages lately gets no further one; the reason names when the next may come."""
+    again = next_eligible(list(touches), delivery.channel, now, policy)
+    if again is None:
+        return None
+    local = again.astimezone(ZoneInfo(zone))
+    return Stop(
+        DeliveryState.CAPPED,
+        EventKind.CAPPED,
+        f"the person has had enough messages lately; the next may leave from {local:%Y-%m-%d %H:%M}",
+    )
 
 
 def hold(reason: str) -> Stop:

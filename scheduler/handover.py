@@ -1,54 +1,101 @@
 """From the mark "sending" to the record: every message that may be on the wire gets its outcome.
 
-A transport answers with outcomes; one that raises, or is cut short, leaves an uncertain message, and the
-others of its group are recorded as they went. While a server takes its time the lease is renewed: the
-sweep takes a delivery for abandoned only when this process is gone.
+Messages are offered to the transport at their moments. The journal is told right before each could be
+taken, and of each answer. What is answered is recorded together, at the latest a second later, however
+long the database is away: outcomes are held here until it is back. While a server takes its time the lease
+is renewed; once it has run out all the same (the database was away, the machine asleep) nothing of it goes
+on the wire any more, since somebody may have been told that it did not.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from models.clock import Clock
-from models.delivery import Delivery
-from models.errors import StoreError
+from models.errors import StoreError, TocsinError
 from models.identity import Identity
 from models.states import Channel
 from models.values import Deferred, Envelope, Outcome, Reply, Uncertain
 from scheduler.outages import Outages, Way
-from scheduler.pacer import Pacer
 from scheduler.pacing import to_microseconds
-from scheduler.recording import Recorder
-from sender import Transport
-from store import Database, deliveries, pace
+from scheduler.recording import Ending, OvertakenError, Recorder
+from sender import Parcel, Transport
+from store import Database, claims, pace
 from store.claims import ClaimedDelivery
-from store.deliveries import Lane
+from store.journal import Journal
 
 log = logging.getLogger(__name__)
 
-NEVER_LEFT = Deferred(Reply(None, None, "the service stopped before it left"))
 CUT_SHORT = Uncertain(Reply(None, None, "the service stopped before the answer came"))
 FIRST_WAIT = timedelta(milliseconds=200)
 LONGEST_WAIT = timedelta(seconds=5)
+RECORD_EVERY_S = 1.0
+"""How long an outcome waits at most for the others of its chunk."""
+NAP = timedelta(milliseconds=500)
+ASK_AGAIN = timedelta(seconds=2)
+"""How long after the gates a message may still leave without its campaign being asked again."""
 
 
-Result = tuple[Delivery, Outcome | None]
+class GivenUpError(TocsinError):
+    """The message does not leave: its worker stops, or holds it no longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """A delivery marked as sending, its message and when that leaves."""
+@dataclass(slots=True)
+class Load:
+    """Deliveries of one lane that were marked together, with their messages and moments of departure."""
 
-    row: Delivery
-    envelope: Envelope
-    leave_at: datetime
+    token: str
+    identity: Identity
+    way: Way
+    rows: Sequence[ClaimedDelivery]
+    envelopes: dict[int, Envelope]
+    leave_at: Sequence[datetime]
+    marked_at: datetime
+    leased_until: datetime
+    given_up: bool = False
+    under_way: dict[int, "Flight"] = field(default_factory=dict)
+    ended: list[Ending] = field(default_factory=list)
+    half_ended: asyncio.Event = field(default_factory=asyncio.Event)
+    all_ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def end(self, row: ClaimedDelivery, outcome: Outcome | None) -> None:
+        """Note an outcome, to be recorded."""
+        self.under_way.pop(row.id, None)
+        self.ended.append((row, outcome))
+        if len(self.under_way) <= len(self.rows) // 2:
+            self.half_ended.set()
+            if not self.under_way:
+                self.all_ended.set()
 
 
-@dataclass(frozen=True, slots=True)
+class Flight:
+    """One message between its offer and its outcome; its methods are the transport's to call."""
+
+    __slots__ = ("_handover", "_load", "held", "left", "row")
+
+    def __init__(self, handover: "Handover", load: Load, row: ClaimedDelivery) -> None:
+        """`left`: it may be with the other side; `held`: it was kept from going there."""
+        self._handover = handover
+        self._load = load
+        self.row = row
+        self.left = False
+        self.held = False
+
+    def on_wire(self) -> None:
+        """The last moment at which it can be kept; raises to keep it."""
+        self.held = True
+        self._handover.let_go(self._load, self.row)
+        self.held = False
+        self.left = True
+
+    def done(self, outcome: Outcome | None) -> None:
+        """What came of it."""
+        self._handover.arrive(self._load, self, outcome)
+
+
+@dataclass(slots=True)
 class Handover:
     """Hands messages to their transports and writes down what became of each."""
 
@@ -58,116 +105,188 @@ class Handover:
     recorder: Recorder
     lease: timedelta
     outages: Outages
-    pacer: Pacer
+    stopping: Callable[[], bool]
+    journal: Journal | None = None
 
     def way(self, channel: Channel, provider: str) -> Way:
         """The way out that messages of a channel to a provider take."""
         return Way(channel, self.transports[channel].route(provider))
 
-    async def carry(self, departures: Sequence[Departure], *, token: str, identity: Identity) -> None:
-        """Send the messages side by side; comes back when each has its outcome in the ledger."""
-        tasks = {asyncio.create_task(self._send(departure)): departure.row for departure in departures}
+    async def carry(self, load: Load) -> bool:
+        """Send the messages; comes back when each has its outcome in the ledger. False: none has left."""
+        load.under_way = {row.id: Flight(self, load, row) for row in load.rows}
+        offering = asyncio.create_task(self._offer_all(load))
+        moved = False
         try:
-            while tasks:
-                # What is answered is recorded no later than a third of a lease after it was sent.
-                done, under_way = await asyncio.wait(tasks, timeout=self.lease.total_seconds() / 3)
-                await self._record(token, identity, [(tasks.pop(task), task.result()) for task in done])
-                await self._renew(token, [tasks[task].id for task in under_way])
+            while load.under_way or load.ended:
+                moved |= await self._record_ended(load)
+                await self._keep(load)
+                await _wait(load.all_ended, min(RECORD_EVERY_S, self.lease.total_seconds() / 3))
+        except asyncio.CancelledError:
+            await self._cut_short(load)
+            raise
         finally:
-            # Empty unless this was cancelled.
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            ended = [(row, CUT_SHORT if task.cancelled() else task.result()) for task, row in tasks.items()]
-            await self._record(token, identity, ended)
+            offering.cancel()
+            await asyncio.gather(offering, return_exceptions=True)
+        return moved
 
-    async def _send(self, departure: Departure) -> Outcome | None:
-        """The outcome; None when it was not offered, because our own way out is shut."""
-        row = departure.row
-        try:
-            await self.clock.sleep(departure.leave_at - self.clock.now())
-        except asyncio.CancelledError:
-            return NEVER_LEFT
-        way = self.way(row.channel, row.provider)
-        if not self.outages.enter(way, self.clock.now()):
-            return None
-        try:
-            outcome = await self.transports[row.channel].send(departure.envelope, provider=row.provider)
-        except asyncio.CancelledError:
-            return CUT_SHORT
-        except Exception as error:  # whatever it is, the message may have left
-            log.exception("transport failed", extra={"delivery_id": row.id})
-            return Uncertain(Reply(None, None, f"the transport failed: {type(error).__name__}"))
+    def let_go(self, load: Load, row: ClaimedDelivery) -> None:
+        """Allow a message on the wire, in the journal first; raises when it must stay."""
+        if load.given_up or self.clock.now() >= load.leased_until:
+            raise GivenUpError("The message was given up before it left.")
+        if self.journal is not None:
+            self.journal.on_wire(row.id, load.token)
+
+    def arrive(self, load: Load, flight: Flight, outcome: Outcome | None) -> None:
+        """Take note of what came of one message."""
+        row, now = flight.row, self.clock.now()
+        if flight.held:
+            outcome = None  # kept here: it says nothing of the way out
+        if outcome is None:
+            self.outages.give_up(load.way)
         else:
-            self.outages.learn(way, outcome, row.identity_id, self.clock.now())
-            return outcome
-        finally:
-            self.outages.give_up(way)
+            self.outages.learn(load.way, outcome, row.identity_id, now)
+            if self.journal is not None:
+                self.journal.answered(row.id, load.token, outcome, now)
+        load.end(row, outcome)
 
-    async def _renew(self, token: str, ids: Sequence[int]) -> None:
-        if not ids:
+    async def _offer_all(self, load: Load) -> None:
+        """Offer each message at its moment; what is not offered ends as never having left."""
+        transport = self.transports[load.way.channel]
+        try:
+            for row, leave_at in zip(load.rows, load.leave_at, strict=False):
+                flight = load.under_way.get(row.id)
+                if flight is None:
+                    continue  # ended while others waited for their moment
+                if not await self._may_leave(load, row, leave_at):
+                    load.end(row, None)
+                    continue
+                parcel = Parcel(load.envelopes.pop(row.id), row.provider, flight.on_wire, flight.done)
+                transport.offer(parcel)
+        except Exception:
+            log.exception("messages not offered", extra={"claim": load.token})
+        finally:
+            for row_id in load.envelopes.keys() & load.under_way.keys():
+                load.end(load.under_way[row_id].row, None)
+
+    async def _may_leave(self, load: Load, row: ClaimedDelivery, leave_at: datetime) -> bool:
+        while (wait := leave_at - self.clock.now()) > timedelta(0) and not self._given_up(load):
+            await self.clock.sleep(min(wait, NAP))
+        if self._given_up(load) or not self.outages.enter(load.way, self.clock.now()):
+            return False
+        if self.clock.now() - load.marked_at < ASK_AGAIN:
+            return True
+        load.marked_at = self.clock.now()
+        async with self.database.read() as session:
+            sending = await claims.still_sending(session, {each.campaign_id for each in load.rows})
+        for other in [flight.row for flight in load.under_way.values()]:
+            if other.campaign_id not in sending and other.id in load.envelopes and other is not row:
+                del load.envelopes[other.id]
+                load.end(other, None)
+        return row.campaign_id in sending
+
+    def _given_up(self, load: Load) -> bool:
+        return load.given_up or self.stopping() or self.clock.now() >= load.leased_until
+
+    async def _keep(self, load: Load) -> None:
+        """Renew the lease of what is under way, in good time."""
+        if not load.under_way or load.leased_until - self.clock.now() > self.lease * 2 / 3:
             return
+        until = self.clock.now() + self.lease
         try:
             async with self.database.write() as session:
-                until = self.clock.now() + self.lease
-                await deliveries.extend_lease(session, ids, token=token, until=until)
+                await claims.extend_lease(session, list(load.under_way), token=load.token, until=until)
+            load.leased_until = until
         except StoreError:
-            log.warning("lease not renewed", extra={"deliveries": len(ids)})
+            log.warning("lease not renewed", extra={"deliveries": len(load.under_way)})
 
-    async def _record(self, token: str, identity: Identity, results: Sequence[Result]) -> None:
-        """Write the outcomes, however long the database is away: they are held here until it is back."""
+    async def _cut_short(self, load: Load) -> None:
+        """The process ends: what may have left is uncertain, the rest goes later."""
+        load.given_up = True
+        for flight in list(load.under_way.values()):
+            load.end(flight.row, CUT_SHORT if flight.left else None)
+        await self._record_ended(load)
+
+    async def _record_ended(self, load: Load) -> bool:
+        """Write the outcomes there are; whether any of them was an answer."""
+        endings, load.ended = load.ended, []
+        if not endings:
+            return False
+        recorded = endings
         try:
-            await self._write(token, identity, results)
-        except Exception:
+            await self._write(load, endings)
+        except Exception as error:
             # One that cannot be written must not take the others along; its lease makes it uncertain.
-            log.exception("outcomes not recorded together", extra={"outcomes": len(results)})
-            for result in results:
-                try:
-                    await self._write(token, identity, [result])
-                except Exception:
-                    log.exception("outcome not recorded", extra={"delivery_id": result[0].id})
+            if not isinstance(error, OvertakenError):
+                log.exception("outcomes not recorded together", extra={"outcomes": len(endings)})
+            recorded = [ending for ending in endings if await self._write_alone(load, ending)]
+        if self.journal is not None:
+            # What was cut short may be answered yet: the journal goes on knowing of it.
+            self.journal.recorded([row.id for row, outcome in recorded if outcome is not CUT_SHORT])
+        return any(outcome is not None for _, outcome in endings)
 
-    async def _write(self, token: str, identity: Identity, results: Sequence[Result]) -> None:
+    async def _write(self, load: Load, endings: Sequence[Ending]) -> None:
+        async def write(now: datetime) -> None:
+            async with self.database.write() as session:
+                reopened = frozenset(self.outages.reopened)
+                for way in reopened:
+                    await pace.open_up(session, key=way.key, now_us=to_microseconds(now))
+                unreached = any(isinstance(end, Deferred) and end.unreached for _, end in endings)
+                reopens_at = self.outages.reopens_at(load.way) if unreached else None
+                if reopens_at is not None:
+                    await pace.push_back(session, key=load.way.key, until_us=to_microseconds(reopens_at))
+                await self.recorder.record(
+                    session,
+                    endings,
+                    token=load.token,
+                    identity=load.identity,
+                    now=now,
+                    reopens_at=reopens_at,
+                )
+            self.outages.reopened -= reopened
+
+        await self._insist(write, len(endings))
+
+    async def _write_alone(self, load: Load, ending: Ending) -> bool:
+        row, outcome = ending
+
+        async def write(now: datetime) -> None:
+            async with self.database.write() as session:
+                if outcome is None:
+                    await claims.take_off(session, [row.id], token=load.token)
+                elif not await self.recorder.record_one(
+                    session, row, outcome, token=load.token, identity=load.identity, now=now
+                ):
+                    log.warning("outcome of a delivery that is another's", extra={"delivery_id": row.id})
+
+        try:
+            await self._insist(write, 1)
+        except Exception:
+            log.exception("outcome not recorded", extra={"delivery_id": row.id})
+            return False
+        return True
+
+    async def _insist(self, write: Callable[[datetime], Awaitable[None]], count: int) -> None:
+        """Do it until the database lets it be done."""
         wait = FIRST_WAIT
-        while results:
-            now = self.clock.now()
+        while True:
             try:
-                async with self.database.write() as session:
-                    reopened = frozenset(self.outages.reopened)
-                    for way in reopened:
-                        await pace.open_up(session, key=way.key, now_us=to_microseconds(now))
-                    untried = [row.id for row, outcome in results if outcome is None]
-                    await deliveries.take_off(session, untried, token=token)
-                    for row, outcome in results:
-                        if outcome is not None:
-                            await self._write_one(session, row, outcome, token=token, now=now)
-                            await self._learn(session, identity, row, outcome, now)
+                await write(self.clock.now())
+            except OvertakenError:
+                raise
             except StoreError:
-                log.warning("outcomes wait for the database", extra={"outcomes": len(results)})
+                log.warning("outcomes wait for the database", extra={"outcomes": count})
                 await self.clock.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
             else:
-                self.outages.reopened -= reopened
                 return
 
-    async def _write_one(
-        self, session: AsyncSession, row: Delivery, outcome: Outcome, *, token: str, now: datetime
-    ) -> None:
-        reopens_at = None
-        if isinstance(outcome, Deferred) and outcome.unreached:
-            way = self.way(row.channel, row.provider)
-            reopens_at = self.outages.reopens_at(way)
-            if reopens_at is not None:
-                await pace.push_back(session, key=way.key, until_us=to_microseconds(reopens_at))
-        if not await self.recorder.outcome(
-            session, row, outcome, token=token, now=now, reopens_at=reopens_at
-        ):
-            log.warning("outcome came after the lease", extra={"delivery_id": row.id})
 
-    async def _learn(
-        self, session: AsyncSession, identity: Identity, row: Delivery, outcome: Outcome, now: datetime
-    ) -> None:
-        verdict = self.recorder.verdict(row, outcome)
-        lane = Lane(row.identity_id, row.provider)
-        result = (ClaimedDelivery.of(row), outcome, verdict)
-        await self.pacer.learn(session, lane, identity, [result], now)
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    if event.is_set():
+        return
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

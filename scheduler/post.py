@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from models.contact import Contact
-from models.delivery import Delivery
 from models.errors import BadInputError
 from models.identity import DkimKey, EmailSender, Identity, SigningKey
 from models.keyring import Keyring
@@ -14,6 +13,8 @@ from models.states import Channel
 from models.values import Envelope, SmsEnvelope
 from scheduler.content import Addresses, Content, values_for
 from sender import EmailBuilder
+from store.claims import ClaimedDelivery
+from store.people import Person
 from templates import CompiledEmail, CompiledSms
 
 LONGEST_VALIDITY = timedelta(seconds=36_000)  # Twilio's ValidityPeriod
@@ -50,10 +51,10 @@ def open_desk(identity: Identity, keys: list[DkimKey], keyring: Keyring, channel
 
 def write_envelope(
     desk: Desk,
-    delivery: Delivery,
+    delivery: ClaimedDelivery,
     *,
     content: Content,
-    person: tuple[Contact, list[str]] | None,
+    person: tuple[Contact | Person, list[str]] | None,
     addresses: Addresses,
     now: datetime,
 ) -> Envelope:
@@ -78,7 +79,7 @@ def write_envelope(
 
 def _email(
     desk: Desk,
-    delivery: Delivery,
+    delivery: ClaimedDelivery,
     compiled: CompiledEmail,
     values: Mapping[str, str],
     *,
@@ -114,7 +115,7 @@ def _email(
     )
 
 
-def _validity(delivery: Delivery, now: datetime) -> timedelta | None:
+def _validity(delivery: ClaimedDelivery, now: datetime) -> timedelta | None:
     if delivery.not_after is None:
         return None
     return min(LONGEST_VALIDITY, max(timedelta(seconds=1), delivery.not_after - now))

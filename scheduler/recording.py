@@ -1,4 +1,7 @@
-"""What became of a delivery, written in one commit: its state, the event, perhaps a suppression."""
+"""What became of deliveries, written in one commit: states, events, perhaps suppressions, what was learnt.
+
+What was taken goes in two statements for all; what was refused or put off is looked at one by one.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +14,27 @@ from deliverability.classify import classify_reply
 from deliverability.feedback import settle_from_evidence
 from deliverability.suppression import act_on_verdict
 from models.delivery import Delivery
-from models.event import Event, event_about
+from models.errors import StoreError
+from models.event import event_about
+from models.identity import Identity
 from models.states import BounceClass, DeliveryState, EventKind, Fault, Permanence
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain, Verdict
-from scheduler.gates import Stop
+from scheduler.pacer import Pacer, Result
 from scheduler.retry import RetryPolicy, next_attempt
-from store import deliveries, events
+from scheduler.uncertain import reopen, tell_resolved
+from store import claims, events, outcomes
+from store.claims import ClaimedDelivery
+from store.deliveries import Lane
+from store.outcomes import SOURCE, Taken
 
-SOURCE = "dispatch"
 OUR_OWN_WAY_OUT = Verdict(BounceClass.TRANSIENT, Fault.RELAY, Permanence.SOFT, "relay")
 """The provider said nothing: it was never asked."""
+Ending = tuple[ClaimedDelivery, Outcome | None]
+"""A delivery marked as sending and what came of it; None: it certainly never left."""
+
+
+class OvertakenError(StoreError):
+    """Some of these deliveries are not this worker's any more: they are recorded one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,102 +42,136 @@ class Recorder:
     """Writes outcomes by this installation's policies."""
 
     retry: RetryPolicy
+    pacer: Pacer
 
-    async def outcome(
+    async def record(
         self,
         session: AsyncSession,
-        delivery: Delivery,
+        endings: Sequence[Ending],
+        *,
+        token: str,
+        identity: Identity,
+        now: datetime,
+        reopens_at: datetime | None = None,
+    ) -> None:
+        """Record what became of deliveries of one lane, claimed together.
+
+        `reopens_at`: when our own way out is tried again, for outcomes that never got past it.
+        OvertakenError when one that was taken is not ours any more: the caller rolls back.
+        """
+        untried = [row.id for row, outcome in endings if outcome is None]
+        if untried:
+            await claims.take_off(session, untried, token=token)
+        taken = [_taken(row, outcome) for row, outcome in endings if isinstance(outcome, Accepted)]
+        if taken and not await outcomes.record_taken(session, taken, token=token, now=now):
+            raise OvertakenError("Some deliveries are held by another worker now.")
+        results: list[Result] = []
+        for row, outcome in endings:
+            if outcome is None:
+                continue
+            verdict = self.verdict(row, outcome)
+            results.append((row, outcome, verdict))
+            if not isinstance(outcome, Accepted):
+                await self._one(session, row, outcome, verdict, token=token, now=now, reopens_at=reopens_at)
+        await self._learn(session, results, identity, now)
+
+    async def record_one(
+        self,
+        session: AsyncSession,
+        row: ClaimedDelivery,
         outcome: Outcome,
         *,
         token: str,
+        identity: Identity | None,
         now: datetime,
         reopens_at: datetime | None = None,
     ) -> bool:
-        """Record the answer to one attempt; False when the claim was lost meanwhile.
+        """Record one outcome, late or not; False when the delivery is not ours any more.
 
-        `delivery` is the row as it was claimed: this attempt is number `delivery.attempts + 1`.
-        `reopens_at`: when our own way out is tried again, for an outcome that never got past it.
+        Without an `identity` nothing is learnt of the pace: it is old news.
         """
-        attempt = delivery.attempts + 1
-        verdict = self.verdict(delivery, outcome)
-        state, kind, due_at = self._consequence(delivery, outcome, attempt, now, reopens_at)
-        provider_message_id = outcome.provider_message_id if isinstance(outcome, Accepted) else None
-        settled = await deliveries.settle(
-            session,
-            delivery.id,
-            token=token,
-            origin=DeliveryState.SENDING,
-            to=state,
-            now=now,
-            reason=outcome.reply.text,
-            due_at=due_at,
-            provider_message_id=provider_message_id,
-        )
-        if not settled:
+        verdict = self.verdict(row, outcome)
+        if not await self._one(session, row, outcome, verdict, token=token, now=now, reopens_at=reopens_at):
             return False
+        if identity is not None:
+            await self._learn(session, [(row, outcome, verdict)], identity, now)
+        return True
+
+    async def _learn(
+        self, session: AsyncSession, results: Sequence[Result], identity: Identity, now: datetime
+    ) -> None:
+        if results:
+            first = results[0][0]
+            lane = Lane(first.identity_id, first.provider)
+            await self.pacer.learn(session, lane, identity, results, now)
+
+    async def _one(
+        self,
+        session: AsyncSession,
+        row: ClaimedDelivery,
+        outcome: Outcome,
+        verdict: Verdict | None,
+        *,
+        token: str,
+        now: datetime,
+        reopens_at: datetime | None,
+    ) -> bool:
+        """`row` is the delivery as it was claimed: this attempt is number `row.attempts + 1`."""
+        attempt = row.attempts + 1
+        state, kind, due_at = self._consequence(row, outcome, attempt, now, reopens_at)
+        for origin in (DeliveryState.SENDING, DeliveryState.UNCERTAIN):
+            if await outcomes.settle(
+                session,
+                row.id,
+                token=token,
+                origin=origin,
+                to=state,
+                now=now,
+                reason=outcome.reply.text,
+                due_at=due_at,
+                provider_message_id=outcome.provider_message_id if isinstance(outcome, Accepted) else None,
+            ):
+                break
+        else:
+            return False
+        late = origin is DeliveryState.UNCERTAIN
+        if late and state is DeliveryState.UNCERTAIN:
+            return True  # it was told already
         event = event_about(
-            delivery,
+            row,
             kind,
             source=SOURCE,
-            source_id=f"{delivery.id}/{attempt}",
+            source_id=f"{row.id}/{attempt}" + ("/late" if late else ""),
             at=now,
             now=now,
             reply=outcome.reply,
             verdict=verdict,
         )
         await events.append(session, event)
-        await self._react(session, delivery, event, verdict, now)
+        if late:
+            await tell_resolved(session, row, {"by": "late answer", "to": state.value}, attempt, now)
+            if state is DeliveryState.DEFERRED:
+                await reopen(session, row.campaign_id, now)
+        if verdict is not None and kind is EventKind.REFUSED:
+            await act_on_verdict(session, row, verdict, event_id=event.id, now=now)
         return True
 
-    async def stop(
-        self, session: AsyncSession, delivery: Delivery, stop: Stop, *, token: str, now: datetime
-    ) -> None:
-        """Record that a claimed delivery does not leave, and why."""
-        settled = await deliveries.settle(
-            session,
-            delivery.id,
-            token=token,
-            origin=DeliveryState.CLAIMED,
-            to=stop.state,
-            now=now,
-            reason=stop.reason,
-        )
-        if settled:
-            await events.append(
-                session,
-                event_about(
-                    delivery,
-                    stop.kind,
-                    source=SOURCE,
-                    # The claim names this time: what a person released may be held again.
-                    source_id=f"{delivery.id}/{stop.kind.value}/{token}",
-                    at=now,
-                    now=now,
-                    reply=Reply(None, None, stop.reason),
-                ),
-            )
-
-    def verdict(self, delivery: Delivery, outcome: Outcome) -> Verdict | None:
+    def verdict(self, row: ClaimedDelivery, outcome: Outcome) -> Verdict | None:
         """How an answer is read; None for what was taken or is uncertain."""
         match outcome:
-            case Deferred(unreached=True):
-                return OUR_OWN_WAY_OUT
-            case Deferred(reply=reply):
-                return classify_reply(
-                    reply, provider=delivery.provider, channel=delivery.channel, permanent=False
-                )
-            case Refused(reply=reply):
-                return classify_reply(
-                    reply, provider=delivery.provider, channel=delivery.channel, permanent=True
-                )
             case Accepted() | Uncertain():
                 return None
+            case Deferred(unreached=True):
+                return OUR_OWN_WAY_OUT
+            case Deferred(reply=reply) | Refused(reply=reply):
+                permanent = isinstance(outcome, Refused)
+                return classify_reply(reply, provider=row.provider, channel=row.channel, permanent=permanent)
             case _:
                 assert_never(outcome)
 
     def _consequence(
         self,
-        delivery: Delivery,
+        row: ClaimedDelivery,
         outcome: Outcome,
         attempt: int,
         now: datetime,
@@ -137,30 +185,22 @@ class Recorder:
             case Uncertain():
                 return DeliveryState.UNCERTAIN, EventKind.UNCERTAIN, None
             case Deferred():
-                again = next_attempt(outcome, attempt, delivery.first_attempt_at or now, now, self.retry)
+                again = next_attempt(outcome, attempt, row.first_attempt_at or now, now, self.retry)
                 if again is not None and outcome.unreached and reopens_at is not None:
                     again = reopens_at  # it is not the message that has to wait its turn longer
-                if again is None or (delivery.not_after is not None and again >= delivery.not_after):
+                if again is None or (row.not_after is not None and again >= row.not_after):
                     return DeliveryState.EXPIRED, EventKind.EXPIRED, None
                 return DeliveryState.DEFERRED, EventKind.DEFERRED, again
             case _:
                 assert_never(outcome)
 
-    async def _react(
-        self,
-        session: AsyncSession,
-        delivery: Delivery,
-        event: Event,
-        verdict: Verdict | None,
-        now: datetime,
-    ) -> None:
-        if verdict is None:
-            return
-        if event.kind is EventKind.REFUSED:
-            await act_on_verdict(session, delivery, verdict, event_id=event.id, now=now)
+
+def _taken(row: ClaimedDelivery, outcome: Accepted) -> Taken:
+    reply = outcome.reply
+    return Taken(row.id, reply.code, reply.enhanced, reply.text, outcome.provider_message_id)
 
 
-async def record_lapsed(session: AsyncSession, abandoned: Sequence[Delivery], now: datetime) -> None:
+async def record_abandoned(session: AsyncSession, abandoned: Sequence[Delivery], now: datetime) -> None:
     """The events of deliveries whose worker vanished with them on the wire.
 
     News that overtook us (a bounce, a status from the operator) settles a delivery at once: it left.

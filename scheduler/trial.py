@@ -19,7 +19,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from audience.addresses import read_email, read_phone
 from models.campaign import AudienceRole, Campaign
 from models.clock import Clock
-from models.contact import Contact
 from models.errors import ConflictError
 from models.identity import DkimKey, Identity
 from models.keyring import Keyring
@@ -36,6 +35,7 @@ from scheduler.senders import can_send
 from sender import Transport
 from store import Database, audiences, campaigns, identities, suppressions, users
 from store import templates as template_rows
+from store.people import Person
 from templates import CompiledEmail, CompiledSms, render_target
 from templates.transfer import LINE_OCTETS, longest_line, rewrap
 
@@ -51,7 +51,7 @@ class _Parts:
     version: TemplateVersion
     identity: Identity
     keys: list[DkimKey]
-    person: tuple[Contact | None, list[str]]
+    person: tuple[Person | None, list[str]]
 
 
 async def send_trial(
@@ -122,7 +122,7 @@ async def _gather(session: AsyncSession, campaign: Campaign, clock: Clock) -> _P
 
 async def _somebody(
     session: AsyncSession, campaign: Campaign, clock: Clock
-) -> tuple[Contact | None, list[str]]:
+) -> tuple[Person | None, list[str]]:
     """The first of the audience who would get the message; nobody when there is none."""
     parts = await campaigns.segments_of(session, campaign.id)
     numbers = {role: [segment.id for segment, its_role in parts if its_role is role] for role in AudienceRole}

@@ -4,26 +4,53 @@ Each step is a transaction of its own and small: nobody who sends waits for the 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import Campaign
 from models.clock import Clock
 from models.event import event_about
-from models.states import WAITING, CampaignState, Channel, DeliveryState, EventKind
+from models.states import FINAL, WAITING, CampaignState, Channel, DeliveryState, EventKind
 from scheduler.campaigns import close_cancelled
-from scheduler.recording import record_lapsed
-from store import Database, campaigns, deliveries, events
+from scheduler.recording import record_abandoned
+from store import Database, campaigns, claims, deliveries, events
 
 log = logging.getLogger(__name__)
 
 
-async def take_back(database: Database, clock: Clock) -> bool:
-    """End or requeue what nobody holds any more; True when there is more of it."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That nobody was lost: who was frozen at the launch, and where each of them stands, seeds aside."""
+
+    frozen: int
+    by_state: Mapping[DeliveryState, int]
+
+    @property
+    def ended(self) -> int:
+        """How many have an end."""
+        return sum(count for state, count in self.by_state.items() if state in FINAL)
+
+    @property
+    def equal(self) -> bool:
+        """Whether every one of the frozen has an end, and nobody else has."""
+        return self.frozen == self.ended == sum(self.by_state.values())
+
+
+async def take_back(database: Database, clock: Clock, *, gone: Collection[str] = ()) -> bool:
+    """End or requeue what nobody holds any more; True when there is more of it.
+
+    `gone`: workers known to have ended, whose leases need not run out. Journals come first
+    (`scheduler.adoption`): they know more.
+    """
     now = clock.now()
     async with database.write() as session:
-        await deliveries.requeue_lapsed(session, now)
-        abandoned = await deliveries.abandon_lapsed(session, now)
-        await record_lapsed(session, abandoned, now)
+        if gone:
+            await deliveries.end_leases(session, now, workers=gone)
+        await claims.requeue_lapsed(session, now)
+        abandoned = await claims.abandon_lapsed(session, now)
+        await record_abandoned(session, abandoned, now)
     if abandoned:
         log.warning("deliveries left uncertain by a worker that ended", extra={"deliveries": len(abandoned)})
     async with database.write() as session:
@@ -47,24 +74,63 @@ async def finish_if_done(database: Database, campaign_id: int, clock: Clock) -> 
     async with database.read() as session:
         if await campaigns.has_waiting(session, campaign_id, tuple(WAITING)):
             return
+        proof = await _prove(session, campaign_id)
     now = clock.now()
     async with database.write() as session:
         if await campaigns.has_waiting(session, campaign_id, tuple(WAITING)):
             return
-        campaign = await campaigns.get_campaign(session, campaign_id)
-        final = sum((await campaigns.progress(session, campaign_id)).values())
-        complete = final == campaign.frozen
-        ending = CampaignState.FINISHED if complete else CampaignState.INCOMPLETE
+        ending = CampaignState.FINISHED if proof.equal else CampaignState.INCOMPLETE
         # Paused or cancelled by a person in this very moment: theirs is the word.
         if not await campaigns.move(session, campaign_id, origin=CampaignState.SENDING, to=ending, now=now):
             return
+        campaign = await campaigns.get_campaign(session, campaign_id)
         campaign.finished_at = now
-        campaign.problem = (
-            ""
-            if complete
-            else f"{campaign.frozen} deliveries were frozen, {final} have an end: some are missing."
-        )
+        campaign.problem = _what_is_missing(proof)
+        campaign.reconciled_at = now if proof.equal else None
         session.add(campaign)
+
+
+async def reconcile(database: Database, campaign_id: int, clock: Clock) -> Proof:
+    """Prove a campaign's sums by counting its rows; one that had ended is finished or incomplete by it."""
+    async with database.read() as session:
+        proof = await _prove(session, campaign_id)
+    now = clock.now()
+    right, wrong = CampaignState.FINISHED, CampaignState.INCOMPLETE
+    origin, to = (wrong, right) if proof.equal else (right, wrong)
+    async with database.write() as session:
+        await campaigns.move(session, campaign_id, origin=origin, to=to, now=now)
+        campaign = await campaigns.get_campaign(session, campaign_id)
+        await session.refresh(campaign)
+        if campaign.state in {right, wrong}:
+            campaign.problem = _what_is_missing(proof)
+            campaign.reconciled_at = now if proof.equal else None
+            session.add(campaign)
+    return proof
+
+
+async def reconcile_ended(database: Database, clock: Clock) -> int:
+    """Prove every campaign that has ended and is not proved; how many came out right."""
+    async with database.read() as session:
+        ended = await campaigns.list_in_state(session, CampaignState.FINISHED, CampaignState.INCOMPLETE)
+    open_ones = [campaign.id for campaign in ended if campaign.reconciled_at is None]
+    proofs = [await reconcile(database, campaign_id, clock) for campaign_id in open_ones]
+    return sum(proof.equal for proof in proofs)
+
+
+async def _prove(session: AsyncSession, campaign_id: int) -> Proof:
+    campaign = await campaigns.get_campaign(session, campaign_id)
+    return Proof(campaign.frozen, await campaigns.count_states(session, campaign_id))
+
+
+def _what_is_missing(proof: Proof) -> str:
+    if proof.equal:
+        return ""
+    waiting = sum(proof.by_state.values()) - proof.ended
+    return (
+        f"{proof.frozen} deliveries were frozen, {proof.ended} have an end"
+        + (f" and {waiting} still wait" if waiting else "")
+        + ": rows are missing or too many. It is counted again every hour, and ends once the sums are right."
+    )
 
 
 async def tell_problems(

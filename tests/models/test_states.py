@@ -47,9 +47,10 @@ def test_every_waiting_state_can_come_to_an_end() -> None:
         assert reached & FINAL
 
 
-def test_a_campaign_that_ended_cannot_be_started_again() -> None:
-    for ended in (CampaignState.FINISHED, CampaignState.CANCELLED):
-        assert not any(campaign_may_become(ended, following) for following in CampaignState)
+def test_a_campaign_that_ended_goes_on_only_with_what_was_uncertain() -> None:
+    assert not any(campaign_may_become(CampaignState.CANCELLED, following) for following in CampaignState)
+    following = {state for state in CampaignState if campaign_may_become(CampaignState.FINISHED, state)}
+    assert following == {CampaignState.SENDING, CampaignState.INCOMPLETE}
 
 
 def test_a_paused_campaign_can_always_be_cancelled() -> None:

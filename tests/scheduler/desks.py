@@ -1,20 +1,27 @@
 """A transport that answers as told and remembers, and a dispatcher around it."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import cast
 
 from models.clock import Clock
+from models.errors import TocsinError
 from models.states import Channel
 from models.tokens import Tokens
-from models.values import Accepted, EmailEnvelope, Envelope, Outcome, Reply
+from models.values import Accepted, Deferred, EmailEnvelope, Envelope, Outcome, Reply, Uncertain
 from scheduler.campaigns import schedule
 from scheduler.content import Addresses
 from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.expansion import launch
+from scheduler.frequency import FrequencyPolicy
 from scheduler.pacing import Pace
 from scheduler.retry import RetryPolicy
+from sender import Parcel
+from sender.transport import send_one
 from store import Database, deliveries
 from tests.clocks import START
 from tests.factories import KEYRING
@@ -25,15 +32,22 @@ FAST = Pace(emails_per_second=1000, sms_per_second=1000, providers={"gmail": 100
 
 @dataclass
 class ScriptedTransport:
-    """Answers `answers[recipient]`, or takes the message; `before` runs before each answer."""
+    """Answers `answers[recipient]`, or takes the message; `before` runs before each answer.
+
+    Over `connections` at a time. Where our own way out is shut, what waits is given back.
+    """
 
     channel: Channel = Channel.EMAIL
     answers: dict[str, Outcome] = field(default_factory=dict)
     before: Callable[[str], Awaitable[None]] | None = None
     clock: Clock | None = None
     routes: frozenset[str] = frozenset()
+    connections: int = 8
     sent: list[Envelope] = field(default_factory=list)
     moments: list[datetime] = field(default_factory=list)
+    allowed: dict[str, int | None] = field(default_factory=dict)
+    waiting: deque[Parcel] = field(default_factory=deque)
+    busy: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def recipients(self) -> list[str]:
@@ -44,15 +58,62 @@ class ScriptedTransport:
         """The provider's own way, if it is one of `routes`."""
         return provider if provider in self.routes else ""
 
+    def offer(self, parcel: Parcel) -> None:
+        """Queue it for a free connection."""
+        assert parcel.provider
+        self.waiting.append(parcel)
+        if len(self.busy) < self.connections:
+            connection = asyncio.get_running_loop().create_task(self._work())
+            self.busy.add(connection)
+
+    def withdraw(self) -> None:
+        """Give back what waits."""
+        while self.waiting:
+            self.waiting.popleft().done(None)
+
+    def allow(self, provider: str, connections: int | None) -> None:
+        """Remember it."""
+        self.allowed[provider] = connections
+
     async def send(self, envelope: Envelope, *, provider: str) -> Outcome:
+        """One message, awaited."""
+        return await send_one(self, envelope, provider)
+
+    async def _work(self) -> None:
+        try:
+            while self.waiting:
+                parcel = self.waiting.popleft()
+                outcome = await self._carry(parcel)
+                if isinstance(outcome, Deferred) and outcome.unreached:
+                    self.withdraw()
+                parcel.done(outcome)
+        finally:
+            # At once, not when the task is over: a parcel offered in between must find its connection.
+            self.busy.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _carry(self, parcel: Parcel) -> Outcome:
         """Remember and answer."""
-        assert provider
-        if self.before is not None:
-            await self.before(envelope.recipient)
-        self.sent.append(envelope)
+        recipient = parcel.envelope.recipient
+        answer = self.answers.get(recipient, TAKEN)
+        if isinstance(answer, Deferred) and answer.unreached:
+            self._remember(parcel)
+            return answer
+        try:
+            parcel.on_wire()
+        except TocsinError as error:
+            return Deferred(Reply(None, None, str(error)), unreached=True)
+        try:
+            if self.before is not None:
+                await self.before(recipient)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message may have left
+            return Uncertain(Reply(None, None, f"the transport failed: {type(error).__name__}"))
+        self._remember(parcel)
+        return self.answers.get(recipient, TAKEN)
+
+    def _remember(self, parcel: Parcel) -> None:
+        self.sent.append(parcel.envelope)
         if self.clock is not None:
             self.moments.append(self.clock.now())
-        return self.answers.get(envelope.recipient, TAKEN)
 
     async def check(self) -> str:
         """It is always there."""
@@ -76,6 +137,10 @@ def a_dispatcher(
     pace: Pace = FAST,
     lease: timedelta = timedelta(minutes=5),
     span: timedelta = timedelta(seconds=2),
+    chunk: int = 200,
+    journals: Path | None = None,
+    frequency: FrequencyPolicy | None = None,
+    worker_id: str = "",
 ) -> Dispatcher:
     """A dispatcher with one transport."""
     return Dispatcher(
@@ -84,7 +149,16 @@ def a_dispatcher(
         transports={transport.channel: transport},
         addresses=Addresses(Tokens(KEYRING), "https://tocsin.exemple.fr"),
         keyring=KEYRING,
-        options=DispatchOptions(pace=pace, retry=RetryPolicy(), lease=lease, batch_span=span),
+        options=DispatchOptions(
+            pace=pace,
+            retry=RetryPolicy(),
+            lease=lease,
+            batch_span=span,
+            chunk=chunk,
+            journals=journals,
+            frequency=frequency or FrequencyPolicy(),
+        ),
+        worker_id=worker_id,
     )
 
 

@@ -184,8 +184,8 @@ async def test_who_withdraws_while_others_are_being_sent_is_not_written_to(
             contact.email_consent = ConsentStatus.WITHDRAWN
             session.add(contact)
 
-    transport = ScriptedTransport(before=withdraw_the_last)
-    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    transport = ScriptedTransport(before=withdraw_the_last, connections=1)
+    await drain_all(database, a_dispatcher(database, transport, clock, chunk=8), clock.now())
     assert sorted(transport.recipients) == addresses[:-1]
 
 
@@ -200,8 +200,8 @@ async def test_a_pause_lets_nothing_more_leave_and_loses_nothing(
             async with database.write() as session:
                 await pause(session, campaign_id, clock.now())
 
-    transport = ScriptedTransport(before=pause_at_once)
-    dispatcher = a_dispatcher(database, transport, clock)
+    transport = ScriptedTransport(before=pause_at_once, connections=1)
+    dispatcher = a_dispatcher(database, transport, clock, chunk=8)
     await drain_all(database, dispatcher, clock.now())
     paused_at = len(transport.sent)
     assert paused_at <= 8
@@ -225,8 +225,8 @@ async def test_a_cancelled_campaign_leaves_sent_and_unsent_cleanly_apart(
             async with database.write() as session:
                 await cancel(session, campaign_id, clock.now())
 
-    transport = ScriptedTransport(before=cancel_at_once)
-    dispatcher = a_dispatcher(database, transport, clock)
+    transport = ScriptedTransport(before=cancel_at_once, connections=1)
+    dispatcher = a_dispatcher(database, transport, clock, chunk=8)
     await drain_all(database, dispatcher, clock.now())
     async with database.write() as session:
         await close_cancelled(session, clock.now())

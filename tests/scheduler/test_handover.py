@@ -17,13 +17,14 @@ from models.keyring import Keyring
 from models.states import Channel, DeliveryState, EventKind, IdentityState
 from models.template import TemplateVersion
 from models.values import Accepted, Deferred, Refused, Reply
-from scheduler import dispatch
+from scheduler import dispatch, workshop
 from scheduler.campaigns import release
 from scheduler.pacing import Pace
 from scheduler.post import write_envelope
 from scheduler.recording import Recorder
+from scheduler.uncertain import Decision, resolve_uncertain
 from scheduler.upkeep import take_back, tell_problems
-from store import Database, campaigns, deliveries
+from store import Database, campaigns, outcomes
 from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact, a_template, an_identity
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
@@ -154,14 +155,18 @@ async def test_an_outcome_that_cannot_be_recorded_takes_no_other_along(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await a_running_campaign(database, "a@gmail.com", "b@gmail.com", "c@gmail.com")
-    real = Recorder.outcome
+    real = Recorder.record_one
 
     async def stumble(self: Recorder, session: object, row: Delivery, *args: object, **how: object) -> bool:
         if row.address == "b@gmail.com":
             raise ZeroDivisionError
         return await real(self, session, row, *args, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Recorder, "outcome", stumble)
+    async def not_together(*args: object, **how: object) -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Recorder, "record_one", stumble)
+    monkeypatch.setattr(outcomes, "record_taken", not_together)
     await drain_all(database, a_dispatcher(database, ScriptedTransport(), clock), clock.now())
     found = await states(database)
     assert (found["a@gmail.com"], found["b@gmail.com"], found["c@gmail.com"]) == (
@@ -178,14 +183,14 @@ async def test_outcomes_are_held_until_the_database_is_back(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await a_running_campaign(database, "a@gmail.com")
-    real, refusals = deliveries.settle, iter(range(3))
+    real, refusals = outcomes.record_taken, iter(range(3))
 
     async def away(*args: object, **how: object) -> bool:
         if next(refusals, None) is not None:
             raise sa.exc.OperationalError("UPDATE", {}, Exception("gone"))
         return await real(*args, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(deliveries, "settle", away)
+    monkeypatch.setattr(outcomes, "record_taken", away)
     await drain_all(database, a_dispatcher(database, ScriptedTransport(), clock), clock.now())
     assert (await states(database), await kinds(database)) == (
         {"a@gmail.com": S.ACCEPTED},
@@ -193,8 +198,8 @@ async def test_outcomes_are_held_until_the_database_is_back(
     )
 
 
-async def test_a_worker_that_slept_past_its_lease_changes_nothing_any_more(
-    database: Database, clock: ManualClock, caplog: pytest.LogCaptureFixture
+async def test_a_worker_that_slept_past_its_lease_still_tells_the_truth(
+    database: Database, clock: ManualClock
 ) -> None:
     await a_running_campaign(database, "a@gmail.com")
 
@@ -202,15 +207,32 @@ async def test_a_worker_that_slept_past_its_lease_changes_nothing_any_more(
         assert recipient
         clock.advance(timedelta(minutes=6))
         await take_back(database, clock)
+        assert await states(database) == {"a@gmail.com": S.UNCERTAIN}
 
+    transport = ScriptedTransport(before=sleep_long)
+    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    assert await states(database) == {"a@gmail.com": S.ACCEPTED}
+    assert await kinds(database) == [EventKind.UNCERTAIN, EventKind.ACCEPTED, EventKind.RESOLVED]
+
+
+async def test_a_worker_that_slept_past_its_lease_sends_nothing_more_and_undoes_no_decision(
+    database: Database, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    campaign_id = await a_running_campaign(database, "a@gmail.com", "b@gmail.com")
+
+    async def sleep_long(recipient: str) -> None:
+        assert recipient == "a@gmail.com"
+        clock.advance(timedelta(minutes=6))
+        await take_back(database, clock)
+        async with database.write() as session:
+            assert await resolve_uncertain(session, campaign_id, Decision.NOT_SENT, "Ana", clock.now()) == 2
+
+    transport = ScriptedTransport(before=sleep_long, connections=1)
     with caplog.at_level(logging.WARNING):
-        transport = ScriptedTransport(before=sleep_long)
         await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
-    assert (await states(database), await kinds(database)) == (
-        {"a@gmail.com": S.UNCERTAIN},
-        [EventKind.UNCERTAIN],
-    )
-    assert "outcome came after the lease" in caplog.messages
+    assert transport.recipients == ["a@gmail.com"]
+    assert await states(database) == {"a@gmail.com": S.REFUSED, "b@gmail.com": S.REFUSED}
+    assert "outcome of a delivery that is another's" in caplog.messages
     assert "a@gmail.com" not in caplog.text
 
 
@@ -224,7 +246,7 @@ async def test_a_message_that_cannot_be_written_does_not_hold_up_its_lane(
             raise ZeroDivisionError
         return write_envelope(desk, row, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(dispatch, "write_envelope", stumble)
+    monkeypatch.setattr(workshop, "write_envelope", stumble)
     await drain_all(database, a_dispatcher(database, ScriptedTransport(), clock), clock.now())
     assert await states(database) == {"a@gmail.com": S.HELD, "b@gmail.com": S.ACCEPTED}
 
@@ -310,7 +332,7 @@ async def test_an_sms_provider_that_asks_for_a_rest_gets_it(database: Database, 
 async def test_compiled_campaigns_are_kept_in_bounds(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "CONTENTS_KEPT", 1)
+    monkeypatch.setattr(workshop, "CONTENTS_KEPT", 1)
     async with database.write() as session:
         await a_contact(session, email="a@gmail.com")
         version, sender = await a_template(session), await an_identity(session)
@@ -321,7 +343,7 @@ async def test_compiled_campaigns_are_kept_in_bounds(
     dispatcher = a_dispatcher(database, transport, clock)
     await drain_all(database, dispatcher, clock.now())
     assert len(transport.sent) == 3
-    assert len(dispatcher._contents) == 1
+    assert len(dispatcher._workshop._contents) == 1
 
 
 async def test_errors_of_the_database_name_no_address(database: Database) -> None:

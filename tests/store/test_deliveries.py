@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import Campaign
+from models.campaign import Campaign, CampaignLane
 from models.delivery import Delivery
 from models.states import CampaignState, Channel, DeliveryState
-from store import Database, deliveries
+from store import Database, claims, deliveries
 from store.deliveries import Lane
 from store.engine import insert_for
 from tests.clocks import START
@@ -23,12 +23,15 @@ LANE = Lane(1, "gmail")
 QUESTIONS: dict[str, tuple[str, Question]] = {
     "claim": (
         "ix_delivery_due",
-        lambda session: deliveries.claim_due(
+        lambda session: claims.claim_due(
             session, lane=LANE, token="t", now=NOW, lease=timedelta(minutes=5), limit=40
         ),
     ),
-    "requeue": ("ix_delivery_leased", lambda session: deliveries.requeue_lapsed(session, NOW)),
-    "abandon": ("ix_delivery_leased", lambda session: deliveries.abandon_lapsed(session, NOW)),
+    "lanes": ("ix_delivery_due", lambda session: deliveries.due_lanes(session, NOW)),
+    "left behind": ("ix_delivery_leased", lambda session: claims.left_behind(session, "0" * 12)),
+    "left uncertain": ("ix_delivery_uncertain", lambda session: claims.left_behind(session, "0" * 12)),
+    "requeue": ("ix_delivery_leased", lambda session: claims.requeue_lapsed(session, NOW)),
+    "abandon": ("ix_delivery_leased", lambda session: claims.abandon_lapsed(session, NOW)),
     "expire": (
         "ix_delivery_not_after",
         lambda session: deliveries.close_waiting(
@@ -63,6 +66,10 @@ async def a_full_ledger(session: AsyncSession) -> None:
         for number in range(4000)
     ]
     await session.exec(insert_for(session, Delivery), params=rows)
+    lanes = [
+        {"campaign_id": campaign.id, "identity_id": sender.id, "provider": row["provider"]} for row in rows
+    ]
+    await session.exec(insert_for(session, CampaignLane).on_conflict_do_nothing(), params=lanes)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -82,16 +89,19 @@ async def test_each_question_of_the_sweep_and_of_a_lane_is_served_by_its_index(
             lambda _connection, _cursor, statement, values, *_: asked.append((statement, values)),
         )
         await ask(session)
-        statement, values = asked[-1]
         explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
-        plan = [str(row[-1]) for row in await connection.exec_driver_sql(explain + statement, values)]
+        plan = [
+            str(row[-1])
+            for statement, values in list(asked)
+            for row in await connection.exec_driver_sql(explain + statement, values)
+        ]
     assert any(index in line for line in plan), plan
 
 
 async def test_a_claim_takes_the_oldest_of_its_lane_and_no_more_than_asked(database: Database) -> None:
     async with database.write() as session:
         await a_full_ledger(session)
-        rows = await deliveries.claim_due(
+        rows = await claims.claim_due(
             session, lane=LANE, token="t", now=NOW, lease=timedelta(minutes=5), limit=7
         )
     assert len(rows) == 7

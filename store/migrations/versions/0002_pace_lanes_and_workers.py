@@ -230,14 +230,21 @@ def upgrade() -> None:
             sqlite_where=sa.text("provider_message_id IS NOT NULL"),
         )
         batch_op.create_index(
+            "ix_delivery_uncertain",
+            ["claim_token"],
+            unique=False,
+            postgresql_where=sa.text("state = 'uncertain'"),
+            sqlite_where=sa.text("state = 'uncertain'"),
+        )
+        batch_op.create_index(
             "uq_delivery_seed",
             ["campaign_id", "seed_id", "channel", "identity_id"],
             unique=True,
             postgresql_where=sa.text("seed_id IS NOT NULL"),
             sqlite_where=sa.text("seed_id IS NOT NULL"),
         )
-        batch_op.drop_constraint(batch_op.f("fk_delivery_identity_id_identity"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_delivery_contact_id_contact"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_delivery_identity_id_identity"), type_="foreignkey")
 
     with op.batch_alter_table("left_out", schema=None) as batch_op:
         batch_op.add_column(sa.Column("next_at", columns.UtcDateTime(), nullable=True))
@@ -269,15 +276,20 @@ def downgrade() -> None:
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_foreign_key(
-            batch_op.f("fk_delivery_contact_id_contact"), "contact", ["contact_id"], ["id"]
+            batch_op.f("fk_delivery_identity_id_identity"), "identity", ["identity_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_delivery_identity_id_identity"), "identity", ["identity_id"], ["id"]
+            batch_op.f("fk_delivery_contact_id_contact"), "contact", ["contact_id"], ["id"]
         )
         batch_op.drop_index(
             "uq_delivery_seed",
             postgresql_where=sa.text("seed_id IS NOT NULL"),
             sqlite_where=sa.text("seed_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_delivery_uncertain",
+            postgresql_where=sa.text("state = 'uncertain'"),
+            sqlite_where=sa.text("state = 'uncertain'"),
         )
         batch_op.drop_index(
             "ix_delivery_known_to_provider",

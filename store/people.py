@@ -1,0 +1,76 @@
+"""What messages and the gates before them need to know of people, read in bulk."""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple, cast
+
+import sqlalchemy as sa
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.contact import Contact
+from models.states import ConsentStatus
+from store.bulk import Question, Spelling, numbers
+
+_C = cast("Any", Contact).__table__.c
+
+
+class Person(NamedTuple):
+    """One contact as a message needs it; the columns are those of `models.contact.Contact`."""
+
+    id: int
+    email: str | None
+    phone: str | None
+    civility: str | None
+    first_name: str | None
+    last_name: str | None
+    level: str | None
+    commune: str | None
+    postcode: str | None
+    departement: str | None
+    region: str | None
+    canton: str | None
+    circonscription: str | None
+    polling_station: str | None
+    attributes: dict[str, str]
+
+
+class Standing(NamedTuple):
+    """Where a person stands at the last moment: addresses, consents, and what tells their time zone."""
+
+    id: int
+    email: str | None
+    phone: str | None
+    email_consent: ConsentStatus
+    sms_consent: ConsentStatus
+    departement: str | None
+    postcode: str | None
+
+
+def _chosen(spelling: Spelling, fields: tuple[str, ...]) -> sa.Select[Any]:
+    wanted = sa.select(*(_C[name] for name in fields)).where(spelling.among(_C.id, "ids"))
+    return wanted.order_by(_C.id)
+
+
+def _standing(spelling: Spelling) -> sa.Select[Any]:
+    wanted = _chosen(spelling, Standing._fields)
+    # In the order of their numbers, so that two who lock many never wait for one another in a ring.
+    return wanted if spelling.sqlite else wanted.with_for_update(key_share=True)
+
+
+_PEOPLE = Question(lambda spelling: _chosen(spelling, Person._fields))
+_STANDING = Question(_standing)
+
+
+async def read_people(session: AsyncSession, contact_ids: Collection[int]) -> dict[int, Person]:
+    """Contacts by number; those that are gone are missing. Served by the primary key."""
+    rows = await _PEOPLE.ask(session, ids=numbers(session, contact_ids)) if contact_ids else ()
+    return {row[0]: Person._make(row) for row in rows}
+
+
+async def hold_still(session: AsyncSession, contact_ids: Collection[int]) -> dict[int, Standing]:
+    """Where people stand; nobody changes it until this transaction ends, nor asks the same of them.
+
+    On PostgreSQL their rows are locked, on SQLite a writing transaction keeps the others out. Served by
+    the primary key.
+    """
+    rows = await _STANDING.ask(session, ids=numbers(session, contact_ids)) if contact_ids else ()
+    return {row[0]: Standing._make(row) for row in rows}
