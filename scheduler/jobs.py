@@ -26,6 +26,7 @@ from scheduler.expansion import launch
 from scheduler.late import may_start
 from scheduler.obstacles import Obstacles, merge
 from scheduler.presence import Presence, Told, draw_worker_id
+from scheduler.rhythm import Rhythm
 from scheduler.rota import Rota
 from scheduler.upkeep import finish_if_done, take_back, tell_problems
 from scheduler.warming import complete_plans, step_plans
@@ -180,7 +181,15 @@ class Conductor:
             if not await may_start(self._database, campaign, now):
                 return  # too late for it: skipped, or somebody is asked
             await complete_plans(self._database, self._clock, zone=self._options.dispatch.zone)
-            await launch(self._database, campaign_id, now, language=self._options.dispatch.language)
+            options = self._options.dispatch
+            await launch(
+                self._database,
+                campaign_id,
+                now,
+                language=options.language,
+                rhythm=Rhythm(options.frequency, options.windows, options.zone),
+                clock=self._clock,
+            )
         await self._engine.defer("sweep", key="sweep:now")
 
     async def _drain(self, identity_id: int, provider: str, slot: int = 0) -> None:
