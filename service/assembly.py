@@ -32,7 +32,7 @@ from service.desk import require_migrated
 from service.hosts import name_to_open
 from service.listening import take_port
 from service.pacing import follow_settings
-from service.rhythm import forecast_options, pace_of
+from service.rhythm import forecast_options, frequency_policy, pace_of, usual_windows
 from service.secret_key import open_keyring
 from service.settings import Settings
 from service.transports import make_transports
@@ -154,6 +154,9 @@ def _make_parts(
             pace=pace_of(settings),
             language=settings.language,
             zone=settings.zone,
+            frequency=frequency_policy(settings),
+            windows=usual_windows(settings),
+            journals=settings.data_dir / "journal",
         ),
         poll_seeds=look_into_seeds,
         alone=settings.uses_sqlite,
