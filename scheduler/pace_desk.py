@@ -1,0 +1,152 @@
+"""The pace as people see and set it: what is slowed and why, which limits hold, and how to undo either."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.errors import BadInputError, NotFoundError
+from models.pace import BreakerState, LimitScope, Measure, PaceLimit
+from models.providers import OTHER, OWN_EXCHANGERS, PROVIDER_BY_KEY, PROVIDERS, SMS, provider_name
+from models.states import Channel
+from scheduler import brakes, throttle
+from scheduler.pacing import Pace, provider_rate
+from store import limits, throttles
+
+SHAPES = {
+    LimitScope.RELAY: "a channel: email or sms",
+    LimitScope.IDENTITY: "an identity's number: 3",
+    LimitScope.PROVIDER: "a provider: orange",
+    LimitScope.LANE: "an identity's number and a provider: 3:orange",
+    LimitScope.DOMAIN: "a signing domain and a provider: exemple.fr:orange",
+}
+_ONE_PROVIDER = frozenset({Measure.CONNECTIONS, Measure.MESSAGES_PER_CONNECTION})
+
+
+@dataclass(frozen=True, slots=True)
+class Slowed:
+    """A scope that is slowed or rests. `key` undoes it (`reset`), `told` says it in words for people."""
+
+    key: str
+    name: str
+    state: BreakerState
+    told: str
+    opens_at: datetime | None
+    factor: float
+    connections: int | None
+    rule: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a provider gets at most before anything is slowed: messages a second over all identities."""
+
+    provider: str
+    name: str
+    per_second: float
+    connections: int
+    messages_per_connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything about the pace: what is slowed, what somebody set, and the usual figures by provider."""
+
+    slowed: Sequence[Slowed]
+    limits: Sequence[PaceLimit]
+    usual: Sequence[Usual]
+
+
+async def overview(session: AsyncSession, *, pace: Pace, now: datetime, zone: str) -> Overview:
+    """What holds now. Served by the primary keys of small tables."""
+    place = ZoneInfo(zone)
+    slowed = []
+    for row in await throttles.list_all(session):
+        brake = throttle.at(brakes.brake_of(row), now)
+        if not brake.is_free:
+            told = brakes.describe(row.key, brake, now, place)
+            slowed.append(
+                Slowed(
+                    row.key,
+                    brakes.name_of(row.key),
+                    brake.state,
+                    told,
+                    brake.opens_at,
+                    brake.factor,
+                    brake.connections,
+                    brake.rule,
+                    brake.changed_at,
+                )
+            )
+    usual = [
+        Usual(one.key, one.name, provider_rate(one.key, pace), one.connections, one.messages_per_connection)
+        for one in PROVIDERS
+    ]
+    return Overview(slowed, await limits.list_limits(session), usual)
+
+
+async def set_limit(
+    session: AsyncSession,
+    scope: LimitScope,
+    subject: str,
+    measure: Measure,
+    *,
+    amount: float,
+    now: datetime,
+    note: str = "",
+) -> None:
+    """Set a limit over the defaults; BadInputError when it could never hold. Workers see it within 10 s."""
+    subject = read_subject(scope, subject)
+    if measure in _ONE_PROVIDER and scope is not LimitScope.PROVIDER:
+        raise BadInputError(f"{measure} is set for a provider.", "Name it: provider orange.")
+    if amount <= 0 or (measure not in {Measure.PER_SECOND, Measure.PER_MINUTE} and amount < 1):
+        raise BadInputError(f"{amount:g} is no limit.", "Give a number above 0, or pause the campaign.")
+    await limits.set_limit(
+        session, scope=scope, subject=subject, measure=measure, amount=amount, now=now, note=note
+    )
+
+
+async def unset_limit(session: AsyncSession, scope: LimitScope, subject: str, measure: Measure) -> None:
+    """Go back to the default; NotFoundError when nobody had set it."""
+    await limits.unset_limit(session, scope=scope, subject=read_subject(scope, subject), measure=measure)
+
+
+async def reset(session: AsyncSession, key: str) -> str:
+    """Let a scope go at full pace again, whatever was answered; its name. NotFoundError when it is free."""
+    if not await throttles.known(session, [key]):
+        raise NotFoundError(f"Nothing slows {key}.", "See `tocsin pace list`.")
+    await throttles.remove(session, [key])
+    return brakes.name_of(key)
+
+
+def read_subject(scope: LimitScope, subject: str) -> str:
+    """A limit's subject in its normal form; BadInputError says which form it has."""
+    parts = subject.strip().lower().split(":")
+    match scope:
+        case LimitScope.RELAY:
+            fits = parts[0] in set(Channel) and len(parts) <= 2
+        case LimitScope.IDENTITY:
+            fits = len(parts) == 1 and parts[0].isdigit()
+        case LimitScope.PROVIDER:
+            fits = _is_provider(":".join(parts))
+        case LimitScope.LANE:
+            fits = parts[0].isdigit() and _is_provider(":".join(parts[1:]))
+        case LimitScope.DOMAIN:
+            fits = "." in parts[0] and _is_provider(":".join(parts[1:]))
+    if not fits:
+        raise BadInputError(f"{subject!r} is not {SHAPES[scope]}.", "Providers: `tocsin pace list --all`.")
+    return ":".join(parts)
+
+
+def name_of_limit(row: PaceLimit) -> str:
+    """Whom a limit is about, in words."""
+    if row.scope is LimitScope.PROVIDER:
+        return provider_name(row.subject)
+    return brakes.name_of(f"{row.scope.value}:{row.subject}")
+
+
+def _is_provider(key: str) -> bool:
+    return key in PROVIDER_BY_KEY or key in {OTHER, SMS} or key.startswith(OWN_EXCHANGERS)

@@ -1,0 +1,69 @@
+"""`tocsin pace`, as it is typed."""
+
+import sqlite3
+
+import pytest
+
+from tests.service.conftest import Tocsin, Typed
+
+
+@pytest.fixture
+def pace(ready: Tocsin, typed: Typed) -> Typed:
+    """The command, on a database that is ready."""
+    assert ready
+    return typed
+
+
+def test_a_limit_is_set_seen_and_taken_away(pace: Typed) -> None:
+    assert "Nobody set a limit" in pace.must("pace", "list")
+    pace.must("pace", "set", "provider", "orange", "per_second", "2", "--note", "asked us to")
+    pace.must("pace", "set", "lane", "3:gmail", "per_day", "2000")
+    out = pace.must("pace", "list")
+    assert "asked us to" in out
+    assert "3:gmail" in out
+    pace.must("pace", "unset", "lane", "3:gmail", "per_day")
+    assert "3:gmail" not in pace.must("pace", "list")
+    assert "Bouygues" in pace.must("pace", "list", "--all")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("provider", "oranje", "per_second", "2"), "'oranje' is not a provider: orange."),
+        (("lane", "gmail", "per_day", "2"), "'gmail' is not an identity's number and a provider: 3:orange."),
+        (("domain", "gmail", "per_day", "2"), "is not a signing domain and a provider"),
+        (("relay", "fax", "per_day", "2"), "is not a channel"),
+        (("identity", "national", "per_day", "2"), "is not an identity's number"),
+        (("identity", "3", "connections", "2"), "connections is set for a provider."),
+        (("provider", "orange", "per_hour", "0"), "0 is no limit."),
+    ],
+)
+def test_a_limit_that_could_never_hold_is_refused(pace: Typed, arguments: tuple[str, ...], told: str) -> None:
+    ran = pace("pace", "set", *arguments)
+    assert ran.code != 0
+    assert told in " ".join(ran.err.split())
+
+
+def test_what_is_slowed_is_told_with_the_answer_and_can_be_undone(ready: Tocsin, pace: Typed) -> None:
+    with sqlite3.connect(ready.folder / "tocsin-data" / "tocsin.db") as database:
+        database.execute(
+            "INSERT INTO throttle (key, state, factor, ceiling, clean, trips, step_up, rule, reason, opens_at,"
+            " changed_at) VALUES ('provider:gmail', 'open', 0.5, 1.0, 0, 1, 1, 'gmail-unusual-rate',"
+            " 'unusual rate', '2999-01-01 00:00:00', '2026-01-01 00:00:00')"
+        )
+    out = " ".join(pace.must("pace", "list").split())
+    assert "Gmail: nothing leaves until 01/01" in out
+    assert "It answered: unusual rate" in out
+    assert "tocsin pace reset provider:gmail" in out
+    assert "Gmail: at full pace again." in pace.must("pace", "reset", "provider:gmail")
+    assert "Nothing is slowed" in pace.must("pace", "list")
+    assert pace("pace", "reset", "provider:gmail").code != 0
+
+
+def test_answers_are_reviewed_and_read_again_by_other_rules(ready: Tocsin, pace: Typed) -> None:
+    assert "known to a rule" in pace.must("pace", "review")
+    rules = ready.folder / "new.toml"
+    rules.write_text('[[rules]]\nid = "x"\ntext = "x"\nclass = "rate"\nfault = "provider"\n')
+    assert "0 answers read again" in pace.must("pace", "replay", "--rules", str(rules))
+    rules.write_text("[[rules]]\nid = 'x'\n")
+    assert "rule 1 (x): class is missing." in pace("pace", "replay", "--rules", str(rules)).err
