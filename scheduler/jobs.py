@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from models.clock import Clock
-from models.errors import StoreError
+from models.errors import StoreError, TocsinError
 from models.keyring import Keyring
 from models.providers import SMS
 from models.states import CampaignState, Channel
@@ -60,6 +60,7 @@ class ConductorOptions:
     poll_seeds: Callable[[], Awaitable[None]] | None = None
     alone: bool = False
     role: str = "worker"
+    take_over_every: timedelta = timedelta(seconds=1)
     housekeeping_every: timedelta = timedelta(hours=1)
     count_every: timedelta = timedelta(seconds=5)
 
@@ -117,8 +118,12 @@ class Conductor:
             async with self._database.write() as session:
                 await deliveries.end_leases(session, self._clock.now())
         await self._presence.beat()
+        await self._dispatcher.take_over()
         await self._refill()
-        beating = asyncio.create_task(self._keep_beating(), name="heartbeat")
+        tending = [
+            asyncio.create_task(self._keep_beating(), name="heartbeat"),
+            asyncio.create_task(self._keep_taking_over(), name="journals"),
+        ]
         working = asyncio.create_task(self._engine.run(), name="engine")
         try:
             await asyncio.shield(working)
@@ -127,7 +132,10 @@ class Conductor:
             self._dispatcher.stop()
             working.cancel()
             await asyncio.wait([working])
-            beating.cancel()
+            for task in tending:
+                task.cancel()
+            await asyncio.wait(tending)
+            await self._dispatcher.close()
             await self._presence.sign_off()
 
     async def wake(self) -> None:
@@ -152,6 +160,15 @@ class Conductor:
                 await self._rota.tidy()
             except StoreError as error:
                 log.warning("heartbeat not written", extra={"problem": error.problem})
+
+    async def _keep_taking_over(self) -> None:
+        """Put right what workers of this machine left behind: only here can their journals be read."""
+        while True:
+            await asyncio.sleep(self._options.take_over_every.total_seconds())
+            try:
+                await self._dispatcher.take_over()
+            except TocsinError as error:
+                log.warning("journals not adopted yet", extra={"problem": error.problem})
 
     def _told(self) -> list[Told]:
         return self._obstacles.told(self._dispatcher.obstacles, self._clock.now())
@@ -229,7 +246,7 @@ class Conductor:
 
     async def _look(self) -> None:
         now = self._clock.now()
-        more = await take_back(self._database, self._clock)
+        more = await take_back(self._database, self._clock, gone=await self._presence.gone())
         async with self._database.read() as session:
             lanes = await deliveries.due_lanes(session, now)
             open_campaigns = await campaigns.list_in_state(

@@ -23,6 +23,8 @@ from tests.factories import KEYRING, a_campaign, a_contact
 from tests.scheduler.desks import FAST, ScriptedTransport
 
 CLOCK = SystemClock()
+MANY = 1500
+"""More than a lane has under way at once."""
 
 
 @asynccontextmanager
@@ -152,25 +154,25 @@ async def test_a_campaign_is_finished_with_what_was_given_up_counted(database: D
 
 
 async def test_pause_and_resume_lose_and_double_nobody(database: Database) -> None:
-    campaign_id = await a_scheduled_campaign(database, 120)
+    campaign_id = await a_scheduled_campaign(database, MANY)
     transport = ScriptedTransport()
     async with conducting(database, transport) as conductor:
         await eventually(lambda: len(transport.sent) > 10)
         async with database.write() as session:
             await pause(session, campaign_id, CLOCK.now())
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1)
         standing = len(transport.sent)
         await asyncio.sleep(0.4)
-        assert len(transport.sent) == standing < 120
+        assert len(transport.sent) == standing < MANY
         async with database.write() as session:
             await resume(session, campaign_id, CLOCK.now())
         await conductor.wake()
         await until(database, campaign_id, CampaignState.FINISHED)
-    assert len(transport.recipients) == len(set(transport.recipients)) == 120
+    assert len(transport.recipients) == len(set(transport.recipients)) == MANY
 
 
 async def test_after_a_cancellation_every_delivery_has_an_end(database: Database) -> None:
-    campaign_id = await a_scheduled_campaign(database, 120)
+    campaign_id = await a_scheduled_campaign(database, MANY)
     transport = ScriptedTransport()
     async with conducting(database, transport):
         await eventually(lambda: len(transport.sent) > 10)
@@ -292,7 +294,7 @@ async def test_stopping_hands_back_what_was_not_sent(database: Database) -> None
         await eventually(lambda: len(transport.sent) > 10)
     async with database.read() as session:
         counts = await campaigns.progress(session, campaign_id)
-    assert counts == {
-        DeliveryState.ACCEPTED: len(transport.sent),
-        DeliveryState.QUEUED: 100 - len(transport.sent),
-    }
+    back = counts.pop(DeliveryState.QUEUED, 0) + counts.pop(DeliveryState.DEFERRED, 0)
+    assert counts == {DeliveryState.ACCEPTED: len(transport.sent)}
+    assert len(transport.sent) + back == 100
+    assert back > 0
