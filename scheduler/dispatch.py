@@ -155,7 +155,12 @@ class Dispatcher:
         self._worker_id = worker_id or draw_worker_id()
         self._outages = Outages(options.zone)
         self._pacer = Pacer(
-            database, clock, pace=options.pace, span=options.batch_span, outages=self._outages
+            database,
+            clock,
+            pace=options.pace,
+            span=options.batch_span,
+            outages=self._outages,
+            zone=options.zone,
         )
         self._recorder = Recorder(options.retry, self._pacer)
         self._handover = Handover(

@@ -155,6 +155,9 @@ def _settings(rehearsal: Rehearsal, world: World, secret: str) -> Settings:
         emails_per_second=150,
         sms_per_second=100,
         provider_rates=RATES,
+        # The rehearsal's e-mail and SMS come together, at whatever hour somebody wants to see them.
+        frequency="2/24h 3/7d 8/30d",
+        sending_windows_sms="always",
         dns_servers="off",
         log_level="error",
         **kept,
