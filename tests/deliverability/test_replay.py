@@ -38,7 +38,7 @@ async def an_answer(
                 source_id=f"{number}",
                 at=START,
                 recorded_at=START,
-            )  # fmt: skip
+            )
         )
 
 
