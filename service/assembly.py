@@ -16,8 +16,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from deliverability.inbox import InboundServer
 from deliverability.placement import poll_seeds
 from models.clock import Clock, SystemClock
@@ -32,21 +30,18 @@ from service.desk import require_migrated
 from service.hosts import name_to_open
 from service.listening import take_port
 from service.pacing import follow_settings
-from service.rhythm import forecast_options, frequency_policy, pace_of, usual_windows
+from service.rhythm import frequency_policy, pace_of, usual_windows
 from service.secret_key import open_keyring
 from service.settings import Settings
 from service.transports import make_transports
-from service.vitals import Pulse, make_vitals
+from service.vitals import Pulse
 from store import Database
-from web import Vitals, WebContext, create_app, create_health_app
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    import uvicorn
 
 MACHINE_SPAN = timedelta(seconds=2)
 """A click sooner than this after its message arrived counts as a machine's."""
-GRACE_S = 10
-"""How long open requests may take to end once the service stops."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -68,14 +63,6 @@ class Parts:
     web_port: int | None = None
     inbound_port: int | None = None
     metrics_port: int | None = None
-
-
-class _WebServer(uvicorn.Server):
-    """uvicorn without its signal handlers: the service stops as a whole, in its own order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 @asynccontextmanager
@@ -119,9 +106,10 @@ async def assemble(
             parts = replace(parts, inbound_port=await _start_inbound(parts, stack))
         pulse = Pulse(database)
         if door is not None:
-            vitals = make_vitals(settings, pulse, parts.clock)
-            app = _web_app(parts, machine_span, vitals) if with_web else create_health_app(vitals)
-            server = _WebServer(_web_config(settings, app))
+            # Loaded only where somebody listens: a worker has no use for 40 MB of pages and charts.
+            from service.pages import make_server
+
+            server = make_server(parts, pulse, machine_span if with_web else None)
             serving = group.create_task(server.serve(sockets=[door]), name="web")
             stack.push_async_callback(_end_web, server, serving)
             port = door.getsockname()[1]
@@ -219,49 +207,13 @@ async def _start_inbound(parts: Parts, stack: AsyncExitStack) -> int:
     return inbound.port
 
 
-def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI":
-    settings = parts.settings
-    token = settings.twilio_auth_token
-    return create_app(
-        WebContext(
-            database=parts.database,
-            clock=parts.clock,
-            tokens=parts.tokens,
-            keyring=parts.keyring,
-            public_url=settings.public_url,
-            setup_code=parts.setup_code,
-            wake=parts.conductor.wake,
-            transports=parts.transports,
-            twilio_auth_token="" if token is None else token.get_secret_value(),
-            zone=settings.zone,
-            language=settings.language,
-            data_dir=settings.data_dir,
-            machine_span=machine_span,
-            vitals=vitals,
-            outlook=forecast_options(settings),
-        )
-    )
-
-
-def _web_config(settings: Settings, app: "FastAPI") -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=settings.log_level == "debug",
-        server_header=False,
-        ws="none",
-        forwarded_allow_ips=settings.trusted_proxies,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-
-
 async def _end(task: asyncio.Task[None]) -> None:
     """Cancel a task and wait until it has ended; its failure is the group's to tell."""
     task.cancel()
     await asyncio.wait([task])
 
 
-async def _end_web(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+async def _end_web(server: "uvicorn.Server", task: asyncio.Task[None]) -> None:
     server.should_exit = True
     await asyncio.wait([task])
 

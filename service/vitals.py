@@ -2,12 +2,15 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from models.clock import Clock
 from models.errors import StoreError
 from service.settings import Settings
 from store import Database
-from web import Vitals
+
+if TYPE_CHECKING:
+    from web import Vitals
 
 PATIENCE_S = 5.0
 UNREACHABLE = "database unreachable"
@@ -32,8 +35,9 @@ class Pulse:
         return "database of another version" if pending is not None else ""
 
 
-def make_vitals(settings: Settings, pulse: Pulse, clock: Clock) -> Vitals:
+def make_vitals(settings: Settings, pulse: Pulse, clock: Clock) -> "Vitals":
     """What `web` shows to those who watch over this process."""
+    from web import Vitals
 
     async def tell() -> bytes:
         # Loaded when first asked for: most installations are never scraped.

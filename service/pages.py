@@ -1,0 +1,74 @@
+"""The pages of a running Tocsin, or without them what answers for a worker; served by uvicorn.
+
+Apart from the assembly, so that a process that serves nothing loads none of it.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from service.assembly import Parts
+from service.rhythm import forecast_options
+from service.settings import Settings
+from service.vitals import Pulse, make_vitals
+from web import Vitals, WebContext, create_app, create_health_app
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+GRACE_S = 10
+"""How long open requests may take to end once the service stops."""
+
+
+class _WebServer(uvicorn.Server):
+    """uvicorn without its signal handlers: the service stops as a whole, in its own order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def make_server(parts: Parts, pulse: Pulse, machine_span: timedelta | None) -> uvicorn.Server:
+    """A server for the pages, or for health and figures alone when there is no `machine_span`."""
+    vitals = make_vitals(parts.settings, pulse, parts.clock)
+    app = create_health_app(vitals) if machine_span is None else _web_app(parts, machine_span, vitals)
+    return _WebServer(_web_config(parts.settings, app))
+
+
+def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI":
+    settings = parts.settings
+    token = settings.twilio_auth_token
+    return create_app(
+        WebContext(
+            database=parts.database,
+            clock=parts.clock,
+            tokens=parts.tokens,
+            keyring=parts.keyring,
+            public_url=settings.public_url,
+            setup_code=parts.setup_code,
+            wake=parts.conductor.wake,
+            transports=parts.transports,
+            twilio_auth_token="" if token is None else token.get_secret_value(),
+            zone=settings.zone,
+            language=settings.language,
+            data_dir=settings.data_dir,
+            machine_span=machine_span,
+            vitals=vitals,
+            outlook=forecast_options(settings),
+        )
+    )
+
+
+def _web_config(settings: Settings, app: "FastAPI") -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=settings.log_level == "debug",
+        server_header=False,
+        ws="none",
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=GRACE_S,
+    )
