@@ -17,7 +17,7 @@ from benchmarks.yardsticks import RsaYardstick
 from models.clock import SystemClock
 from models.identity import DkimAlgorithm, EmailSender, SigningKey
 from models.keyring import Keyring
-from models.tokens import Tokens
+from models.tokens import DeliveryTokens, Tokens
 from models.values import Accepted, EmailEnvelope, EmailMessage, Outcome
 from sender import EmailBuilder, Parcel, SmtpOptions, SmtpServer, SmtpTransport
 from sender.dkim import make_key
@@ -48,9 +48,9 @@ class Writer:
         self._unsigned = _builder()
         self._signed = _builder(SigningKey(DOMAIN, "s1", DkimAlgorithm.RSA, key.private_pem))
 
-    def render(self, number: int) -> EmailMessage:
+    def render(self, number: int, tokens: DeliveryTokens | None = None) -> EmailMessage:
         """The two parts, links and all."""
-        tokens = self._tokens.make_all(number)
+        tokens = tokens or self._tokens.make_all(number)
         return self._compiled.render(
             self._people[number % len(self._people)],
             click_base=f"https://lettre.{DOMAIN}/c/{tokens.visit}",
@@ -61,7 +61,7 @@ class Writer:
         """The whole message."""
         tokens = self._tokens.make_all(number)
         return (self._signed if sign else self._unsigned).build(
-            self.render(number),
+            self.render(number, tokens),
             recipient=f"p{number}@boites.example",
             return_path=f"b+{tokens.bounce}@retour.{DOMAIN}",
             message_id=f"{tokens.message}@{DOMAIN}",
@@ -146,11 +146,13 @@ def figures(count: int) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmarks.sink", folder]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sink:
-            port = int((sink.stdout.readline() if sink.stdout else "0").split()[0])
-            for name, run in (("uvloop", loops.run), ("asyncio", asyncio.run)):
-                each, speed = min(run(_send(port, envelopes)) for _ in range(PASSES))
-                yield f"sent, {name:8}                  {each:7.1f}   ({speed:,.0f}/s by the clock)"
-            sink.terminate()
+            try:
+                port = int((sink.stdout.readline() if sink.stdout else "0").split()[0])
+                for name, run in (("uvloop", loops.run), ("asyncio", asyncio.run)):
+                    each, speed = min(run(_send(port, envelopes)) for _ in range(PASSES))
+                    yield f"sent, {name:8}                  {each:7.1f}   ({speed:,.0f}/s by the clock)"
+            finally:
+                sink.terminate()
 
 
 if __name__ == "__main__":

@@ -79,6 +79,11 @@ class Signer:
         """SigningKeyError for a key that cannot be read or is too weak (RFC 8301 section 3.2)."""
         self._keys = [_LoadedKey(key) for key in keys]
 
+    @property
+    def signs(self) -> bool:
+        """Whether there is any key."""
+        return bool(self._keys)
+
     def sign(self, fields: Sequence[Field], body: bytes, at: datetime) -> bytes:
         """The DKIM-Signature headers to put before `fields`, one a key, each ending in CRLF.
 

@@ -6,7 +6,7 @@ to keep line breaks out. Here a value is either written so that every parser rea
 
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 from sender.transport import MessageError
@@ -36,6 +36,11 @@ _LITERAL = re.compile(r"\[[0-9A-Fa-f:.]+\]\Z|\[IPv6:[0-9A-Fa-f:.]+\]\Z")
 # IDNA 2003, which Python's own codec speaks, maps these to other names that may belong to somebody else.
 _IDNA_DEVIANTS = frozenset("ßς\u200c\u200d")
 _Q_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+# Each octet in the Q encoding, in the form that is safe in names too (RFC 2047 section 5).
+_Q_OCTETS = tuple(
+    b"_" if octet == ord(" ") else b"%c" % octet if octet in _Q_SAFE else b"=%02X" % octet
+    for octet in range(256)
+)
 
 
 def write_field_name(name: str) -> bytes:
@@ -165,27 +170,35 @@ def _write_encoded_words(text: str, offset: int) -> bytes:
         octets = text.encode()
     except UnicodeEncodeError as error:
         raise MessageError(f"A header holds half a character: {text[:80]!r}.") from error
-    q_units = [_q_unit(character) for character in text]
-    if sum(map(len, q_units)) <= (len(octets) + 2) // 3 * 4:
-        words = _pack(q_units, offset, lambda room: room)
-        return b"\r\n ".join(b"=?utf-8?q?%b?=" % word for word in words)
-    words = _pack([character.encode() for character in text], offset, lambda room: room // 4 * 3)
+    quoted = b"".join(map(_Q_OCTETS.__getitem__, octets))
+    if len(quoted) <= (len(octets) + 2) // 3 * 4:
+        return b"\r\n ".join([b"=?utf-8?q?%b?=" % word for word in _cut_quoted(quoted, offset)])
+    words = _pack([character.encode() for character in text], offset)
     return b"\r\n ".join(b"=?utf-8?b?%b?=" % binascii.b2a_base64(word, newline=False) for word in words)
 
 
-def _pack(units: list[bytes], offset: int, capacity: Callable[[int], int]) -> Iterator[bytes]:
-    """Join units into words that fit their lines; `capacity` is what fits into so many octets of line."""
-    word, limit = b"", capacity(ENCODED_LINE_OCTETS - offset - _FRAME)
+def _cut_quoted(quoted: bytes, offset: int) -> Iterator[bytes]:
+    """Cut at the end of each line, or before the character that would not fit."""
+    limit = ENCODED_LINE_OCTETS - offset - _FRAME
+    while len(quoted) > limit:
+        end = limit
+        escape = quoted.rfind(b"=", end - 2, end)
+        if escape >= 0:
+            end = escape
+        # Octets that continue a character: =80 to =BF.
+        while quoted[end : end + 1] == b"=" and quoted[end + 1] in b"89AB":
+            end -= 3
+        yield quoted[:end]
+        quoted, limit = quoted[end:], ENCODED_LINE_OCTETS - 1 - _FRAME
+    yield quoted
+
+
+def _pack(units: list[bytes], offset: int) -> Iterator[bytes]:
+    """Join units into words whose base64 fits their lines."""
+    word, limit = b"", (ENCODED_LINE_OCTETS - offset - _FRAME) // 4 * 3
     for unit in units:
         if word and len(word) + len(unit) > limit:
             yield word
-            word, limit = b"", capacity(ENCODED_LINE_OCTETS - 1 - _FRAME)
+            word, limit = b"", (ENCODED_LINE_OCTETS - 1 - _FRAME) // 4 * 3
         word += unit
     yield word
-
-
-def _q_unit(character: str) -> bytes:
-    """One character in the Q encoding, in the form that is safe in names too (RFC 2047 section 5)."""
-    if character == " ":
-        return b"_"
-    return b"".join(b"%c" % octet if octet in _Q_SAFE else b"=%02X" % octet for octet in character.encode())

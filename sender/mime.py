@@ -8,7 +8,8 @@ import binascii
 import hashlib
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -37,16 +38,25 @@ _OWN_FIELDS = frozenset(
 )
 """What `headers` may not hold: the builder writes it, or nobody but a mail server may."""
 
+_HEAD = (
+    b"%bTo: %b\r\nSubject: %b\r\nDate: %b\r\nMessage-ID: %b\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/alternative;\r\n boundary="%b"\r\n'
+)
+_RELAXED_HEAD = (
+    b"%bto:%b\r\nsubject:%b\r\ndate:%b\r\nmessage-id:%b\r\nmime-version:1.0\r\n"
+    b'content-type:multipart/alternative; boundary="%b"\r\n'
+)
+"""The same in DKIM's relaxed form (RFC 6376 section 3.4.2)."""
+_HEAD_NAMES = (b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type")
 
-_DATE = (b"Date", b"date")
-_TO = (b"To", b"to")
-_SUBJECT = (b"Subject", b"subject")
-_MESSAGE_ID = (b"Message-ID", b"message-id")
-_MIME_VERSION = (b"MIME-Version", b"mime-version")
-_CONTENT_TYPE = (b"Content-Type", b"content-type")
 
-_Name = tuple[bytes, bytes]
-"""A header's name as it is written, and in lower case."""
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names of the caller's headers: before their values on the wire, in relaxed form, and alone."""
+
+    wire: tuple[bytes, ...]
+    relaxed: tuple[bytes, ...]
+    bare: tuple[bytes, ...]
 
 
 class EmailBuilder:
@@ -55,10 +65,14 @@ class EmailBuilder:
     def __init__(self, sender: EmailSender) -> None:
         """MessageError or SigningKeyError when the sender itself cannot be written or sign."""
         self._signer = Signer(sender.signing_keys)
-        opening = [((b"From", b"from"), write_mailbox(sender.name, sender.from_email, offset=len("From: ")))]
+        opening = {b"From": write_mailbox(sender.name, sender.from_email, offset=len("From: "))}
         if sender.reply_to is not None:
-            opening.append(((b"Reply-To", b"reply-to"), write_address(sender.reply_to).encode()))
-        self._opening = opening
+            opening[b"Reply-To"] = write_address(sender.reply_to).encode()
+        self._opening = b"".join(b"%b: %b\r\n" % field for field in opening.items())
+        self._relaxed_opening = b"".join(
+            b"%b:%b\r\n" % (name.lower(), unfold(value)) for name, value in opening.items()
+        )
+        self._names = (*(name.lower() for name in opening), *_HEAD_NAMES)
         # Drawn anew each time, so that nobody can put the boundary of a mail to come into a value.
         self._secret = secrets.token_bytes(16)
 
@@ -88,31 +102,29 @@ class EmailBuilder:
         moment = _to_second(date)
         identifier = _write_message_id(message_id)
         boundary = self._boundary_for(message, identifier)
-        given = _known_names(tuple([name for name, _ in headers]))
-        fields = [
-            *self._opening,
-            (_TO, to.encode()),
-            (_SUBJECT, write_text(message.subject, offset=len("Subject: "))),
-            (_DATE, _write_date(moment)),
-            (_MESSAGE_ID, identifier),
-            (_MIME_VERSION, b"1.0"),
-            (_CONTENT_TYPE, b'multipart/alternative;\r\n boundary="%b"' % boundary),
-            *[(name, write_structured(*header)) for name, header in zip(given, headers, strict=True)],
-        ]
+        values = (
+            to.encode(),
+            write_text(message.subject, offset=len("Subject: ")),
+            _write_date(moment),
+            identifier,
+        )
+        names = _known_names(tuple([name for name, _ in headers]))
+        given = [write_structured(name, value) for name, value in headers]
         body = _write_body(message, boundary)
-        signatures = self._sign(fields, body, moment, is_canonical=message.proven or is_canonical(body))
-        head = b"".join([b"%b: %b\r\n" % (name[0], value) for name, value in fields])
-        envelope = EmailEnvelope(sent_from, to, b"".join((signatures, head, b"\r\n", body)))
+        signatures = b""
+        if self._signer.signs:
+            relaxed = _RELAXED_HEAD % (self._relaxed_opening, *map(_relax, values), boundary)
+            signatures = self._signer.sign_written(
+                self._names + names.bare,
+                b"".join([relaxed, *_lines(names.relaxed, map(_relax, given))]),
+                body,
+                at=moment,
+                is_canonical=message.proven or is_canonical(body),
+            )
+        head = _HEAD % (self._opening, *values, boundary)
+        data = b"".join([signatures, head, *_lines(names.wire, given), b"\r\n", body])
+        envelope = EmailEnvelope(sent_from, to, data)
         return envelope.vouched() if message.proven else envelope
-
-    def _sign(
-        self, fields: list[tuple[_Name, bytes]], body: bytes, moment: int, *, is_canonical: bool
-    ) -> bytes:
-        lines = [
-            b"%b:%b\r\n" % (name[1], unfold(value) if b"\n" in value else value) for name, value in fields
-        ]
-        names = tuple([name[1] for name, _ in fields])
-        return self._signer.sign_written(names, b"".join(lines), body, at=moment, is_canonical=is_canonical)
 
     def _boundary_for(self, message: EmailMessage, identifier: bytes) -> bytes:
         """A boundary that nobody can have foreseen; another one if the message contains it all the same."""
@@ -122,6 +134,15 @@ class EmailBuilder:
         while boundary in message.html or boundary in message.text:
             boundary = _make_boundary(self._secret + boundary)
         return boundary
+
+
+def _relax(value: bytes) -> bytes:
+    """A value in relaxed form; most are already."""
+    return unfold(value) if b"\n" in value or b"  " in value else value
+
+
+def _lines(names: tuple[bytes, ...], values: Iterable[bytes]) -> Iterator[bytes]:
+    return (b"%b%b\r\n" % field for field in zip(names, values, strict=True))
 
 
 def _make_boundary(seed: bytes) -> bytes:
@@ -153,18 +174,19 @@ def _check_part(name: str, part: bytes) -> None:
 
 
 @lru_cache(maxsize=64)
-def _known_names(names: tuple[str, ...]) -> tuple[_Name, ...]:
-    """The names of the caller's headers, written; MessageError for one twice, or not the caller's to set."""
+def _known_names(names: tuple[str, ...]) -> _Names:
+    """The names of the caller's headers; MessageError for one twice, or not the caller's to set."""
     seen = set(_OWN_FIELDS)
-    written: list[_Name] = []
     for name in names:
-        folded = name.lower()
-        if folded in seen:
+        if name.lower() in seen:
             raise MessageError(f"The header {name} would stand twice, or is not the caller's to set.")
-        seen.add(folded)
-        wire = write_field_name(name)
-        written.append((wire, wire.lower()))
-    return tuple(written)
+        seen.add(name.lower())
+    wire = [write_field_name(name) for name in names]
+    return _Names(
+        wire=tuple(b"%b: " % name for name in wire),
+        relaxed=tuple(b"%b:" % name.lower() for name in wire),
+        bare=tuple(name.lower() for name in wire),
+    )
 
 
 def _write_message_id(message_id: str) -> bytes:

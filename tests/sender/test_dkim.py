@@ -91,6 +91,13 @@ def test_an_rsa_signature_holds_for_dkimpy_and_for_perl(keys: Keys, perl_dkim: P
     assert (opinion.domain, opinion.selector, opinion.result) == ("news.test", "s1", "pass")
 
 
+def test_blanks_in_an_address_do_not_break_the_signature(keys: Keys, perl_dkim: PerlDkim) -> None:
+    builder = EmailBuilder(a_sender(signing_keys=keys.signing(RSA)))
+    envelope = build(builder, recipient='"a  b"@inbox.test', message_id='"x   y"@news.test')
+    assert results(keys, envelope.data) == [True]
+    assert perl_dkim.verify(envelope.data, keys.zone)[0].result == "pass"
+
+
 def test_both_signatures_stand_side_by_side(keys: Keys, perl_dkim: PerlDkim) -> None:
     envelope = signed(keys, RSA, ED25519)
     assert envelope.data.count(b"DKIM-Signature:") == 2
