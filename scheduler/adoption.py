@@ -18,7 +18,7 @@ from models.delivery import Delivery
 from models.states import DeliveryState
 from scheduler.recording import Recorder, record_abandoned
 from scheduler.uncertain import reopen, tell_resolved
-from store import Database, claims
+from store import Database, claims, workers
 from store.claims import ClaimedDelivery
 from store.installation import installation_key
 from store.journal import AbandonedJournal, Account, abandoned_journals
@@ -56,6 +56,8 @@ async def _adopt(database: Database, clock: Clock, journal: AbandonedJournal, re
         marked = [row for row in left if row.state is not DeliveryState.CLAIMED]
         unknown = [row for row in marked if not await _tell(session, row, account, recorder, now)]
         await _settle_unknown(session, unknown, account, now)
+        # Its turns are free at once, too: nobody has to wait until its silence is noticed.
+        await workers.sign_off(session, account.worker_id, now)
     log.warning(
         "journal of a worker that ended was adopted",
         extra={"worker": account.worker_id, "deliveries": len(left), "complete": account.whole},

@@ -211,6 +211,8 @@ class Conductor:
 
     async def _drain(self, identity_id: int, provider: str, slot: int = 0) -> None:
         place = (identity_id, Channel.SMS if provider == SMS else Channel.EMAIL)
+        if any(key.startswith(_drain_key(identity_id, provider, "")) for key in self._rota.mine):
+            return  # already at it: who helps is somebody else, and the sweep asks again
         async with self._rota.turn(_drain_key(identity_id, provider, slot)) as mine:
             if mine:
                 self._obstacles.tried(place, self._clock.now())
@@ -294,5 +296,5 @@ class Conductor:
         return 1 + due // A_LOT
 
 
-def _drain_key(identity_id: int, provider: str, slot: int) -> str:
+def _drain_key(identity_id: int, provider: str, slot: int | str) -> str:
     return f"drain:{identity_id}:{provider}:{slot}"
