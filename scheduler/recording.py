@@ -10,7 +10,7 @@ from typing import assert_never
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from deliverability.classify import classify_reply
+from deliverability.classify import classify_reply, rules_in_force
 from deliverability.feedback import settle_from_evidence
 from deliverability.suppression import act_on_verdict
 from models.delivery import Delivery
@@ -20,6 +20,7 @@ from models.identity import Identity
 from models.states import BounceClass, DeliveryState, EventKind, Fault, Permanence
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain, Verdict
 from scheduler.pacer import Pacer, Result
+from scheduler.reactions import read_outcome
 from scheduler.retry import RetryPolicy, next_attempt
 from scheduler.uncertain import reopen, tell_resolved
 from store import claims, events, outcomes
@@ -69,10 +70,10 @@ class Recorder:
         for row, outcome in endings:
             if outcome is None:
                 continue
-            verdict = self.verdict(row, outcome)
-            results.append((row, outcome, verdict))
-            if not isinstance(outcome, Accepted):
-                await self._one(session, row, outcome, verdict, token=token, now=now, reopens_at=reopens_at)
+            answer, verdict = self.read(row, outcome)
+            results.append((row, answer, verdict))
+            if not isinstance(answer, Accepted):
+                await self._one(session, row, answer, verdict, token=token, now=now, reopens_at=reopens_at)
         await self._learn(session, results, identity, now)
 
     async def record_one(
@@ -90,7 +91,7 @@ class Recorder:
 
         Without an `identity` nothing is learnt of the pace: it is old news.
         """
-        verdict = self.verdict(row, outcome)
+        outcome, verdict = self.read(row, outcome)
         if not await self._one(session, row, outcome, verdict, token=token, now=now, reopens_at=reopens_at):
             return False
         if identity is not None:
@@ -118,7 +119,9 @@ class Recorder:
     ) -> bool:
         """`row` is the delivery as it was claimed: this attempt is number `row.attempts + 1`."""
         attempt = row.attempts + 1
-        state, kind, due_at = self._consequence(row, outcome, attempt, now, reopens_at)
+        state, kind, due_at = self._consequence(
+            row, outcome, verdict, attempt=attempt, now=now, reopens_at=reopens_at
+        )
         for origin in (DeliveryState.SENDING, DeliveryState.UNCERTAIN):
             if await outcomes.settle(
                 session,
@@ -156,6 +159,14 @@ class Recorder:
             await act_on_verdict(session, row, verdict, event_id=event.id, now=now)
         return True
 
+    def read(self, row: ClaimedDelivery, outcome: Outcome) -> tuple[Outcome, Verdict | None]:
+        """An answer as the rules would have it, which may end it or make it wait longer, and its verdict."""
+        verdict = self.verdict(row, outcome)
+        answer = read_outcome(outcome, verdict, rules_in_force())
+        if isinstance(answer, Refused) and not isinstance(outcome, Refused):
+            verdict = self.verdict(row, answer)
+        return answer, verdict
+
     def verdict(self, row: ClaimedDelivery, outcome: Outcome) -> Verdict | None:
         """How an answer is read; None for what was taken or is uncertain."""
         match outcome:
@@ -173,6 +184,8 @@ class Recorder:
         self,
         row: ClaimedDelivery,
         outcome: Outcome,
+        verdict: Verdict | None,
+        *,
         attempt: int,
         now: datetime,
         reopens_at: datetime | None,
@@ -185,7 +198,9 @@ class Recorder:
             case Uncertain():
                 return DeliveryState.UNCERTAIN, EventKind.UNCERTAIN, None
             case Deferred():
-                again = next_attempt(outcome, attempt, row.first_attempt_at or now, now, self.retry)
+                first_at = row.first_attempt_at or now
+                grey = verdict is not None and verdict.bounce_class is BounceClass.GREYLIST
+                again = next_attempt(outcome, attempt, first_at, now, self.retry, greylisted=grey)
                 if again is not None and outcome.unreached and reopens_at is not None:
                     again = reopens_at  # it is not the message that has to wait its turn longer
                 if again is None or (row.not_after is not None and again >= row.not_after):
