@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -103,6 +103,20 @@ def sender_values(identity: Identity) -> Mapping[str, str]:
     }
 
 
+class EmailAddresses(NamedTuple):
+    """The tokens of one e-mail, each where it stands.
+
+    `click_base`: the number of a link is appended to it. `unsubscribe`: the page, and the target of the
+    one-click POST (RFC 8058). `return_path`: bounces come back to it, and none can be forged. `token` names
+    the delivery in Message-ID and in our own headers.
+    """
+
+    click_base: str
+    unsubscribe: str
+    return_path: str
+    token: str
+
+
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """The signed web addresses and mail headers' tokens of deliveries."""
@@ -110,13 +124,15 @@ class Addresses:
     tokens: Tokens
     public_url: str
 
-    def click_base(self, delivery_id: int) -> str:
-        """What the number of a link is appended to."""
-        return f"{self.public_url}/c/{self.tokens.make(TokenPurpose.VISIT, delivery_id)}"
-
-    def unsubscribe(self, delivery_id: int) -> str:
-        """The page that unsubscribes, and the target of the one-click POST (RFC 8058)."""
-        return f"{self.public_url}/u/{self.tokens.make(TokenPurpose.LEAVE, delivery_id)}"
+    def of_email(self, delivery_id: int, domain: str) -> "EmailAddresses":
+        """Everything of one e-mail that holds a token; bounces come back to `domain`."""
+        tokens = self.tokens.make_all(delivery_id)
+        return EmailAddresses(
+            click_base=f"{self.public_url}/c/{tokens.visit}",
+            unsubscribe=f"{self.public_url}/u/{tokens.leave}",
+            return_path=f"b+{tokens.bounce}@{domain}",
+            token=tokens.message,
+        )
 
     def sms_status(self, delivery_id: int) -> str:
         """Where the provider reports what became of a text message."""
@@ -125,10 +141,6 @@ class Addresses:
     def message_token(self, delivery_id: int) -> str:
         """What names the delivery in Message-ID and in our own headers."""
         return self.tokens.make(TokenPurpose.MESSAGE, delivery_id)
-
-    def return_path(self, delivery_id: int, domain: str) -> str:
-        """Where bounces come back to: a variable envelope return path with a MAC, so none can be forged."""
-        return f"b+{self.tokens.make(TokenPurpose.BOUNCE, delivery_id)}@{domain}"
 
 
 async def people(

@@ -91,25 +91,22 @@ def _email(
             f"The identity {desk.identity.key!r} has no e-mail address.",
             "It had one once: complete it.",
         )
-    unsubscribe = addresses.unsubscribe(delivery.id)
-    message = compiled.render(
-        values, click_base=addresses.click_base(delivery.id), unsubscribe_url=unsubscribe
-    )
-    token = addresses.message_token(delivery.id)
     domain = desk.identity.dkim_domain or desk.identity.from_email.rpartition("@")[2]
+    its = addresses.of_email(delivery.id, desk.identity.return_path_domain or domain)
+    message = compiled.render(values, click_base=its.click_base, unsubscribe_url=its.unsubscribe)
     headers = [
-        ("List-Unsubscribe", f"<{unsubscribe}>"),
+        ("List-Unsubscribe", f"<{its.unsubscribe}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         ("Feedback-ID", f"{delivery.campaign_id}:{desk.identity.key}:email:{SENDER_ID}"),
-        ("X-Tocsin-Delivery", token),
+        ("X-Tocsin-Delivery", its.token),
     ]
     if delivery.seed_id is not None:
-        headers.append(("X-Tocsin-Seed", token))
+        headers.append(("X-Tocsin-Seed", its.token))
     return desk.builder.build(
         message,
         recipient=delivery.address,
-        return_path=addresses.return_path(delivery.id, desk.identity.return_path_domain or domain),
-        message_id=f"<{token}@{domain}>",
+        return_path=its.return_path,
+        message_id=f"{its.token}@{domain}",
         date=now,
         headers=headers,
     )
