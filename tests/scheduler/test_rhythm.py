@@ -3,18 +3,22 @@
 import random
 from datetime import timedelta
 
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.delivery import Delivery
 from models.segment import Segment
 from models.states import CampaignState, Channel, DeliveryState, LegalBasis, Purpose
 from scheduler.calendar import AS_INSTALLED, SendingWindows, UsualWindows, read_sending_windows
+from scheduler.campaigns import schedule
+from scheduler.expansion import launch
 from scheduler.frequency import USUAL, next_eligible
 from scheduler.preview import AudiencePreview, preview_audience
 from scheduler.rhythm import Rhythm
-from store import Database, touches
+from store import Database, campaigns, touches
 from tests.clocks import START
-from tests.factories import a_campaign, a_contact, a_segment, an_identity
+from tests.factories import a_campaign, a_contact, a_segment, a_template, an_identity
+from tests.scheduler.desks import launched
 
 RHYTHM = Rhythm(USUAL, UsualWindows(), "Europe/Paris")
 DAY = timedelta(days=1)
@@ -106,3 +110,32 @@ async def test_who_waits_for_the_morning_is_counted(database: Database) -> None:
         assert (await seen(session, everyone, windows=evening)).outside_hours == 4
         always = read_sending_windows("always")
         assert (await seen(session, everyone, channel=Channel.SMS, windows=always)).outside_hours == 0
+
+
+async def test_what_the_preview_says_is_what_the_launch_does(database: Database) -> None:
+    async with database.write() as session:
+        everyone = await a_segment(session)
+        identity = await an_identity(session)
+        before = await a_campaign(session, senders=[identity], include=[everyone], with_seeds=False)
+        for number in range(20):
+            await a_contact(
+                session,
+                email=f"p{number}@gmail.com" if number % 2 else None,
+                phone=f"+3361234{number:04}",
+                departement="973" if number % 3 else "75",
+            )
+        version = await a_template(session, channel=Channel.SMS)
+        reminder = await a_campaign(session, version=version, senders=[identity], include=[everyone])
+    await launched(database, before.id)
+    async with database.read() as session:
+        told = await seen(session, everyone, channel=Channel.SMS)
+    assert (told.capped, told.deliveries) == (10, 10)
+    assert 0 < told.outside_hours < 10
+    async with database.write() as session:
+        await schedule(session, reminder.id, START.replace(tzinfo=None), "UTC", START)
+    await launch(database, reminder.id, START, language="fr", rhythm=RHYTHM)
+    async with database.read() as session:
+        assert await campaigns.left_out(session, reminder.id) == told.left_out
+        rows = await session.exec(select(Delivery).where(col(Delivery.campaign_id) == reminder.id))
+        due = [row.due_at for row in rows]
+    assert (len(due), sum(at > START for at in due)) == (told.deliveries, told.outside_hours)
