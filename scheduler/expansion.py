@@ -7,7 +7,8 @@ people are frozen in the memory of one batch.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -161,7 +162,12 @@ async def _read(database: Database, plan: Launch, after_id: int) -> Batch:
     campaign = plan.campaign
     async with database.read() as session:
         targets = await freezing.read_targets(
-            session, plan.selection, plan.at, after_id=after_id, limit=BATCH
+            session,
+            plan.selection,
+            plan.at,
+            after_id=after_id,
+            limit=BATCH,
+            details=plan.judge.details,
         )
         if not targets:
             return Batch((), {}, {})
@@ -190,22 +196,41 @@ async def _freeze_all(database: Database, plan: Launch, after_id: int) -> bool:
     """Write every batch; False when the campaign was paused or cancelled meanwhile."""
     waiting = [(seed, identity) for identity in plan.identities for seed in plan.seeds]
     remaining = max(1, -(-plan.targeted // BATCH))
-    batch = await _read(database, plan, after_id)
-    while batch.targets:
-        frozen = await asyncio.to_thread(plan.judge.judge, batch)
-        # Seeds travel at random places among the people, as one of them.
-        for _ in range(sum(plan.draw.random() * remaining < 1 for _ in waiting)):
-            _put(plan, frozen, *waiting.pop())
-        remaining = max(1, remaining - 1)
-        async with database.write() as session:
-            if not await freezing.freeze(session, plan.campaign, frozen):
-                return False
-        batch = await _read(database, plan, batch.targets[-1].id)
+    async with aclosing(_batches(database, plan, after_id)) as batches:
+        async for batch in batches:
+            frozen = await asyncio.to_thread(plan.judge.judge, batch)
+            # Seeds travel at random places among the people, as one of them.
+            for _ in range(sum(plan.draw.random() * remaining < 1 for _ in waiting)):
+                _put(plan, frozen, *waiting.pop())
+            remaining = max(1, remaining - 1)
+            async with database.write() as session:
+                if not await freezing.freeze(session, plan.campaign, frozen):
+                    return False
     last = Frozen()
     for seed, identity in waiting:
         _put(plan, last, seed, identity)
     async with database.write() as session:
         return await freezing.freeze(session, plan.campaign, last)
+
+
+async def _batches(database: Database, plan: Launch, after_id: int) -> AsyncGenerator[Batch]:
+    """The people, batch after batch.
+
+    On PostgreSQL the next ones are read while these are written; on SQLite the two would take turns.
+    """
+    batch = await _read(database, plan, after_id)
+    while batch.targets:
+        after_id = batch.targets[-1].id
+        if database.is_sqlite:
+            yield batch
+            batch = await _read(database, plan, after_id)
+            continue
+        following = asyncio.create_task(_read(database, plan, after_id))
+        try:
+            yield batch
+        finally:
+            await asyncio.wait({following})
+        batch = following.result()
 
 
 def _put(plan: Launch, frozen: Frozen, seed: SeedMailbox, identity: Identity) -> None:

@@ -8,11 +8,11 @@ from typing import Final
 from models.campaign import Campaign
 from models.identity import Identity
 from models.providers import OTHER, SMS
-from models.states import Channel, IdentityState, LeftOutReason
+from models.states import Channel, IdentityRule, IdentityState, LeftOutReason
 from scheduler.calendar import SendingWindows, opens
 from scheduler.frequency import next_eligible
 from scheduler.rhythm import Rhythm
-from scheduler.senders import Chooser
+from scheduler.senders import PLACE, Chooser
 from scheduler.warmup import engagement_band
 from store.freezing import Frozen, Target
 from store.queues import Place
@@ -43,10 +43,21 @@ class Judge:
     at: datetime
     _opens_at: dict[Place, datetime] = field(default_factory=dict)
 
+    @property
+    def details(self) -> frozenset[str]:
+        """What must be known of a person besides the address."""
+        place = PLACE if self.chooser.rule is IdentityRule.TERRITORY else ()
+        home = () if self._always else ("departement", "postcode", "phone")
+        return frozenset((*place, *home))
+
+    @property
+    def _always(self) -> bool:
+        return not self.windows or self.windows.always
+
     def judge(self, batch: Batch) -> Frozen:
         """The batch as it is written down."""
         frozen = Frozen()
-        always = not self.windows or self.windows.always
+        always = self._always
         for person in batch.targets:
             reason = LeftOutReason(person.reason) if person.reason is not None else None
             again = self._capped_until(person, batch.touches) if reason is None else None

@@ -48,13 +48,13 @@ class Chooser:
 
     def __init__(self, rule: IdentityRule, identities: Sequence[Identity], channel: Channel) -> None:
         """`identities` in the order of the campaign; those that cannot send are left out."""
-        self._rule = rule
+        self.rule = rule
         self._able = [identity for identity in identities if can_send(identity, channel)]
         self._around: dict[tuple[str | None, ...], list[Identity]] = {}
 
     def choose(self, person: Addressee) -> Identity | None:
         """The identity that writes to this person, None when none of them may."""
-        match self._rule:
+        match self.rule:
             case IdentityRule.ONE:
                 return self._able[0] if self._able else None
             case IdentityRule.TERRITORY:
@@ -62,7 +62,7 @@ class Chooser:
             case IdentityRule.ROTATE:
                 return _heaviest(self._able, person)
             case _:
-                assert_never(self._rule)
+                assert_never(self.rule)
 
     def _smallest_around(self, person: Addressee) -> list[Identity]:
         """The identities of the smallest territory around the person; found once for a place."""

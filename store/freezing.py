@@ -22,6 +22,7 @@ from models.states import CampaignState, Channel, DeliveryState, EventKind, Left
 from store.audiences import Selection, reason_left_out
 from store.engine import insert_for, planned_afresh
 from store.loading import Constants, Texts, as_text, insert_unless_there
+from store.tally_bulk import counted_at_once
 
 __all__ = ["Frozen", "Target", "domains_reached", "freeze", "lacking", "last_engaged", "read_targets"]
 
@@ -70,16 +71,23 @@ async def domains_reached(session: AsyncSession, selection: Selection, now: date
 
 
 async def read_targets(
-    session: AsyncSession, selection: Selection, now: datetime, *, after_id: int, limit: int
+    session: AsyncSession,
+    selection: Selection,
+    now: datetime,
+    *,
+    after_id: int,
+    limit: int,
+    details: Collection[str] = Target._fields[4:],
 ) -> list[Target]:
     """The next targeted people by number after `after_id`, each with the reason it is left out, if any.
 
-    Served by the primary key, together with the indexes the selection names.
+    Of what comes after the reason only `details` are read. Served by the primary key, together with the
+    indexes the selection names.
     """
     email = selection.channel is Channel.EMAIL
     columns: list[Any] = [col(Contact.id), col(Contact.email) if email else col(Contact.phone)]
     columns += [col(Contact.email_domain), reason_left_out(selection, now)]
-    columns += [getattr(Contact, name) for name in Target._fields[4:]]
+    columns += [getattr(Contact, name) if name in details else sa.null() for name in Target._fields[4:]]
     wanted = (
         sa.select(*columns)
         .where(selection.targeted, col(Contact.id) > after_id)
@@ -156,7 +164,9 @@ async def freeze(session: AsyncSession, campaign: Campaign, frozen: Frozen) -> b
     connection = await session.connection()
     if (await connection.scalar(state)) is not CampaignState.LAUNCHING:
         return False
-    await _write_deliveries(session, campaign, frozen)
+    async with counted_at_once(session, campaign.id):
+        await _write_deliveries(session, campaign, frozen)
+        await _write_left_out(session, campaign, frozen)
     lanes = sorted(set(zip(frozen.identity_ids, frozen.providers, strict=True)))
     if lanes:
         rows = [
@@ -164,6 +174,10 @@ async def freeze(session: AsyncSession, campaign: Campaign, frozen: Frozen) -> b
             for identity_id, provider in lanes
         ]
         await connection.execute(insert_for(session, CampaignLane).on_conflict_do_nothing(), rows)
+    return True
+
+
+async def _write_left_out(session: AsyncSession, campaign: Campaign, frozen: Frozen) -> None:
     numbers, reasons, moments = zip(*frozen.left_out, strict=True) if frozen.left_out else ((), (), ())
     columns = {
         "contact_id": numbers,
@@ -171,7 +185,6 @@ async def freeze(session: AsyncSession, campaign: Campaign, frozen: Frozen) -> b
         "next_at": [as_text(moment) for moment in moments],
     }
     await insert_unless_there(session, _left_out, columns, {"campaign_id": campaign.id})
-    return True
 
 
 async def _write_deliveries(session: AsyncSession, campaign: Campaign, frozen: Frozen) -> None:

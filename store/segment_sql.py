@@ -2,8 +2,9 @@
 
 Every clause is two-valued: a column that may be NULL is first asked whether it is known. So a negation
 keeps those for whom nothing is known, wherever the caller puts it, and the comparison itself can still
-be served by the column's index. Tags and events are asked by EXISTS, which stays a lookup in an index
-for one batch of contacts; NOT IN over a large list would not.
+be served by the column's index. Who wears a tag is read once, from the index, and then looked up in
+memory: far quicker than a search for each of a million contacts. Events are asked by EXISTS: there may be
+ten times as many of them as of people.
 """
 
 import operator as order
@@ -127,7 +128,7 @@ _COMPARISONS: Final = {
 
 def _wears(clause: Clause, _now: datetime) -> Condition:
     key = _text(_tag_key(), clause.operator, _folded(clause.values))
-    return sa.exists().where(col(ContactTag.contact_id) == col(Contact.id), key)
+    return col(Contact.id).in_(sa.select(col(ContactTag.contact_id)).where(key))
 
 
 def _tag_key() -> sa.ColumnElement[Any]:

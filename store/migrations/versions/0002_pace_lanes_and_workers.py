@@ -175,10 +175,12 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("email_domain", sa.String(length=253), nullable=True))
         batch_op.drop_index(batch_op.f("ix_contact_canton_key"))
         batch_op.drop_index(batch_op.f("ix_contact_circonscription"))
+        batch_op.drop_index(batch_op.f("ix_contact_departement"))
         batch_op.drop_index(batch_op.f("ix_contact_email_hash"))
+        batch_op.drop_index(batch_op.f("ix_contact_level_key"))
         batch_op.drop_index(batch_op.f("ix_contact_phone_hash"))
         batch_op.drop_index(batch_op.f("ix_contact_polling_station"))
-        batch_op.create_index(batch_op.f("ix_contact_email_domain"), ["email_domain"], unique=False)
+        batch_op.drop_index(batch_op.f("ix_contact_region"))
         batch_op.create_index(
             "ix_contact_known_canton_key",
             ["canton_key"],
@@ -199,6 +201,12 @@ def upgrade() -> None:
             unique=False,
             postgresql_where=sa.text("polling_station IS NOT NULL"),
             sqlite_where=sa.text("polling_station IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_contact_place_and_level",
+            ["departement", "region", "level_key"],
+            unique=False,
+            postgresql_include=["id"],
         )
 
     with op.batch_alter_table("contact_tag", table_kwargs={"sqlite_with_rowid": False}) as batch_op:
@@ -243,8 +251,8 @@ def upgrade() -> None:
             postgresql_where=sa.text("seed_id IS NOT NULL"),
             sqlite_where=sa.text("seed_id IS NOT NULL"),
         )
-        batch_op.drop_constraint(batch_op.f("fk_delivery_contact_id_contact"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_delivery_identity_id_identity"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_delivery_contact_id_contact"), type_="foreignkey")
 
     with op.batch_alter_table("left_out", schema=None) as batch_op:
         batch_op.add_column(sa.Column("next_at", columns.UtcDateTime(), nullable=True))
@@ -276,10 +284,10 @@ def downgrade() -> None:
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_foreign_key(
-            batch_op.f("fk_delivery_identity_id_identity"), "identity", ["identity_id"], ["id"]
+            batch_op.f("fk_delivery_contact_id_contact"), "contact", ["contact_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_delivery_contact_id_contact"), "contact", ["contact_id"], ["id"]
+            batch_op.f("fk_delivery_identity_id_identity"), "identity", ["identity_id"], ["id"]
         )
         batch_op.drop_index(
             "uq_delivery_seed",
@@ -327,6 +335,7 @@ def downgrade() -> None:
         )
 
     with op.batch_alter_table("contact", schema=None) as batch_op:
+        batch_op.drop_index("ix_contact_place_and_level", postgresql_include=["id"])
         batch_op.drop_index(
             "ix_contact_known_polling_station",
             postgresql_where=sa.text("polling_station IS NOT NULL"),
@@ -342,10 +351,12 @@ def downgrade() -> None:
             postgresql_where=sa.text("canton_key IS NOT NULL"),
             sqlite_where=sa.text("canton_key IS NOT NULL"),
         )
-        batch_op.drop_index(batch_op.f("ix_contact_email_domain"))
+        batch_op.create_index(batch_op.f("ix_contact_region"), ["region"], unique=False)
         batch_op.create_index(batch_op.f("ix_contact_polling_station"), ["polling_station"], unique=False)
         batch_op.create_index(batch_op.f("ix_contact_phone_hash"), ["phone_hash"], unique=False)
+        batch_op.create_index(batch_op.f("ix_contact_level_key"), ["level_key"], unique=False)
         batch_op.create_index(batch_op.f("ix_contact_email_hash"), ["email_hash"], unique=False)
+        batch_op.create_index(batch_op.f("ix_contact_departement"), ["departement"], unique=False)
         batch_op.create_index(batch_op.f("ix_contact_circonscription"), ["circonscription"], unique=False)
         batch_op.create_index(batch_op.f("ix_contact_canton_key"), ["canton_key"], unique=False)
         batch_op.drop_column("email_domain")
