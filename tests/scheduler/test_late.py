@@ -1,17 +1,22 @@
 """A campaign whose moment passed while nothing ran, and moments in the nights the clocks change."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from models.campaign import Campaign
-from models.states import CampaignState, LatePolicy
+from models.clock import SystemClock
+from models.states import CampaignState, Channel, LatePolicy
+from models.tokens import Tokens
+from scheduler import Conductor, ConductorOptions
 from scheduler.campaigns import cancel, pause, resume, schedule
 from scheduler.expansion import launch
 from scheduler.late import lateness, may_start
 from store import Database, campaigns
 from tests.clocks import START, ManualClock
-from tests.factories import a_campaign, a_contact
+from tests.factories import KEYRING, a_campaign, a_contact
+from tests.scheduler.desks import ScriptedTransport
 
 HOUR = timedelta(hours=1)
 
@@ -144,3 +149,46 @@ async def test_a_clock_that_jumps_in_the_night_of_a_change_starts_nothing_early_
     launches = {launched_at for _, state, launched_at in states[4:]}
     assert launches == {change + HOUR}
     assert found.frozen == 1
+
+
+async def test_the_service_coming_up_again_asks_before_it_sends(database: Database) -> None:
+    clock = SystemClock()
+    gone = clock.now() - 5 * HOUR
+    async with database.write() as session:
+        await a_contact(session)
+        campaign = await a_campaign(session)
+        campaign.late_policy = LatePolicy.ASK
+        session.add(campaign)
+        await schedule(session, campaign.id, (gone + HOUR).replace(tzinfo=None), "UTC", gone)
+    transport = ScriptedTransport()
+    conductor = Conductor(
+        database,
+        clock,
+        transports={Channel.EMAIL: transport},
+        tokens=Tokens(KEYRING),
+        keyring=KEYRING,
+        options=ConductorOptions(
+            public_url="https://tocsin.exemple.fr", sweep_every=timedelta(milliseconds=100)
+        ),
+    )
+    running = asyncio.create_task(conductor.run())
+    found = await until(database, campaign.id, CampaignState.PAUSED)
+    assert "it would be 4 h late. Resume it" in found.problem
+    assert not transport.sent
+    async with database.write() as session:
+        await resume(session, campaign.id, clock.now())
+    await conductor.wake()
+    await until(database, campaign.id, CampaignState.FINISHED)
+    assert len(transport.sent) == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def until(database: Database, campaign_id: int, state: CampaignState) -> Campaign:
+    async with asyncio.timeout(30):
+        while True:
+            async with database.read() as session:
+                found = await campaigns.get_campaign(session, campaign_id)
+            if found.state is state:
+                return found
+            await asyncio.sleep(0.05)

@@ -3,11 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.contact import Contact
 from models.delivery import Delivery
 from models.errors import ConflictError, NotFoundError
-from models.event import event_about
+from models.event import Event, event_about
 from models.identity import Identity
 from models.pace import WarmupState
 from models.states import (
@@ -19,13 +21,17 @@ from models.states import (
     IdentityState,
     Permanence,
 )
+from models.tokens import Tokens
 from models.values import Verdict
 from scheduler.campaigns import schedule
+from scheduler.content import Addresses
+from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.warming import begin_warmup, complete_plans, set_plan, step_plans, stop_warmup
 from scheduler.warmup import FLOOR
 from store import Database, campaigns, identities, warmups
 from tests.clocks import START, ManualClock
-from tests.factories import a_campaign, a_contact, an_identity
+from tests.factories import KEYRING, a_campaign, a_contact, an_identity
+from tests.scheduler.desks import FAST, ScriptedTransport, drain_all, launched
 
 PARIS = "Europe/Paris"
 RATE = Verdict(BounceClass.RATE, Fault.PROVIDER, Permanence.SOFT, "r")
@@ -210,3 +216,47 @@ async def test_a_suspended_identity_does_not_warm_up(database: Database, clock: 
         identity = await an_identity(session, state=IdentityState.SUSPENDED)
     with pytest.raises(ConflictError, match="suspended"):
         await begin_warmup(database, clock, identity.id, zone=PARIS)
+
+
+async def test_no_day_sends_more_than_its_cap_and_the_most_engaged_go_first(
+    database: Database, clock: ManualClock
+) -> None:
+    async with database.write() as session:
+        await people_at(session, "orange.fr", 60)
+        identity = await an_identity(session)
+        campaign = await a_campaign(session, senders=[identity], with_seeds=False)
+    await begin_warmup(database, clock, identity.id, zone=PARIS)
+    eager = await somebody_clicked(database, "p55@orange.fr", START - timedelta(days=3))
+    await launched(database, campaign.id)
+    transport = ScriptedTransport(clock=clock)
+    dispatcher = Dispatcher(
+        database,
+        clock,
+        transports={Channel.EMAIL: transport},
+        addresses=Addresses(Tokens(KEYRING), "https://tocsin.exemple.fr"),
+        keyring=KEYRING,
+        options=DispatchOptions(pace=FAST, zone=PARIS),
+    )
+    by_day = []
+    for _ in range(3):
+        # A second after the launch, so that whoever is to come later is due as well.
+        clock.advance(timedelta(seconds=1))
+        await drain_all(database, dispatcher, clock.now())
+        await drain_all(database, dispatcher, clock.now())
+        by_day.append(len(transport.sent))
+        clock.advance(timedelta(days=1))
+        await step_plans(database, clock, zone=PARIS)
+    await dispatcher.close()
+    assert by_day == [20, 50, 60]
+    assert transport.recipients[0] == eager
+
+
+async def somebody_clicked(database: Database, address: str, at: datetime) -> str:
+    """An earlier campaign, and a click in it."""
+    async with database.write() as session:
+        contact = (await session.exec(select(Contact).where(col(Contact.email) == address))).one()
+        told = Event(
+            contact_id=contact.id, kind=EventKind.CLICKED, source="t", source_id="c", at=at, recorded_at=at
+        )
+        session.add(told)
+    return address
