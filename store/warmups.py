@@ -104,7 +104,7 @@ async def warming_identities(session: AsyncSession) -> list[Identity]:
 
 
 async def people_by_domain(session: AsyncSession) -> dict[str, int]:
-    """How many people have an address at each domain. Served by ix_contact_email_domain."""
+    """How many people have an address at each domain. Reads the contacts."""
     wanted = (
         select(Contact.email_domain, func.count())
         .where(col(Contact.email_domain).is_not(None))
