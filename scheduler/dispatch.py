@@ -256,7 +256,7 @@ class Dispatcher:
             if wait > HEAD_START:
                 await self._clock.sleep(wait - HEAD_START)
                 continue
-            self._transports[drain.channel].allow(drain.lane.provider, permit.connections)
+            self._transports[drain.channel].allow(drain.lane.provider, permit.connections, permit.messages)
             if await self._begin_chunk(drain, desk, permit):
                 # A slow lane waits for what it is answered: a provider that asks for a rest gets it at once.
                 slow = permit.batch < min(self._options.chunk, SLOW_BELOW)

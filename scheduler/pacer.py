@@ -64,8 +64,8 @@ class Permit:
     """What a lane may do now.
 
     `opens_at`: not before then, None: now. `batch`: how many to claim at most, at least one.
-    `connections`: for the transport, None: as configured. `reason`: why it is shut or slowed, in words
-    for people.
+    `connections` and `messages` on each: for the transport, None: as configured. `reason`: why it is shut
+    or slowed, in words for people.
     """
 
     opens_at: datetime | None
@@ -75,6 +75,7 @@ class Permit:
     reason: str = ""
     shares: tuple[Share, ...] = ()
     lane: str = ""
+    messages: int | None = None
 
 
 @dataclass(slots=True)
@@ -156,6 +157,7 @@ class Pacer:
             reason=reason,
             shares=allowed.shares,
             lane=known.scopes.lane,
+            messages=allowed.messages_per_connection,
         )
 
     async def reserve(self, permit: Permit, count: int) -> list[datetime]:

@@ -76,15 +76,15 @@ class Scopes:
 class Allowance:
     """What a lane may do at most, before any brake.
 
-    `base`: messages a second by the slowest of its rates. `connections` and `messages_per_connection` are
-    those of the provider's own servers; a relay has its own.
+    `base`: messages a second by the slowest of its rates. `connections` of the provider's own servers, a
+    relay has its own; `messages_per_connection` where somebody set it.
     """
 
     limits: tuple[Limit, ...]
     shares: tuple[Share, ...]
     base: float
     connections: int
-    messages_per_connection: int
+    messages_per_connection: int | None
 
 
 def to_microseconds(moment: datetime) -> int:
@@ -155,11 +155,7 @@ def allowance(
     rates = {scopes.identity: identity_rate or _channel_rate(channel, pace)}
     if provider != SMS:
         rates[scopes.provider] = provider_rate(provider, pace)
-    traits = traits_of(provider)
-    most = {
-        Measure.CONNECTIONS: traits.connections,
-        Measure.MESSAGES_PER_CONNECTION: traits.messages_per_connection,
-    }
+    most = {Measure.CONNECTIONS: traits_of(provider).connections}
     shares: list[Share] = []
     set_rates: dict[str, list[float]] = {}
     for row in rows:
@@ -182,7 +178,7 @@ def allowance(
         tuple(shares),
         min(rates.values()),
         most[Measure.CONNECTIONS],
-        most[Measure.MESSAGES_PER_CONNECTION],
+        most.get(Measure.MESSAGES_PER_CONNECTION),
     )
 
 

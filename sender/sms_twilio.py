@@ -120,7 +120,7 @@ class TwilioTransport:
         """See `Transport.withdraw`."""
         self._queue.withdraw()
 
-    def allow(self, provider: str, connections: int | None) -> None:
+    def allow(self, provider: str, connections: int | None, messages: int | None = None) -> None:
         """See `Transport.allow`: every provider shares the one way to Twilio."""
 
     async def check(self) -> str:

@@ -133,10 +133,10 @@ class SmtpTransport:
         for pool in self._pools():
             pool.withdraw()
 
-    def allow(self, provider: str, connections: int | None) -> None:
+    def allow(self, provider: str, connections: int | None, messages: int | None = None) -> None:
         """See `Transport.allow`."""
         if provider in self._routes:
-            self._routes[provider].allow(connections)
+            self._routes[provider].allow(connections, messages)
 
     async def check(self) -> str:
         """Connect to every server and sign in; one line of what was found. TransportError from the first."""

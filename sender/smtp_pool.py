@@ -36,7 +36,7 @@ class SmtpPool:
         """`connect` opens a session or raises a TransportError; `messages` is the most for one connection."""
         self._connect = connect
         self._configured = self._allowed = connections
-        self._messages = messages
+        self._messages = self._usual_messages = messages
         self._waiting: deque[Parcel] = deque()
         self._sessions: set[SmtpSession] = set()
         # In the order they came to rest: the one used last is used next, so that those not needed grow old.
@@ -63,8 +63,12 @@ class SmtpPool:
         for parcel in waiting:
             parcel.done(None)
 
-    def allow(self, connections: int | None) -> None:
-        """From now on at most so many connections, and never more than it was made with; None: as many."""
+    def allow(self, connections: int | None, messages: int | None = None) -> None:
+        """From now on at most so many connections, and never more than it was made with; None: as many.
+
+        `messages`: the most for one connection, None: as it was made with.
+        """
+        self._messages = self._usual_messages if messages is None else max(1, messages)
         self._allowed = (
             self._configured if connections is None else max(1, min(connections, self._configured))
         )

@@ -53,11 +53,12 @@ class Transport(Protocol):
         """Give back whatever is still queued: its `done` is called with None before this returns."""
         ...
 
-    def allow(self, provider: str, connections: int | None) -> None:
+    def allow(self, provider: str, connections: int | None, messages: int | None = None) -> None:
         """From now on at most so many connections, at least one, on the provider's own route.
 
-        None: the number it was made with. Fewer takes effect as connections end what they carry, more at
-        once. Nothing changes where the provider shares a way out with others.
+        `messages`: the most for one connection. None: the numbers it was made with. Fewer connections take
+        effect as they end what they carry, more at once. Nothing changes where the provider shares a way
+        out with others.
         """
         ...
 

@@ -71,7 +71,7 @@ class ScriptedTransport:
         while self.waiting:
             self.waiting.popleft().done(None)
 
-    def allow(self, provider: str, connections: int | None) -> None:
+    def allow(self, provider: str, connections: int | None, messages: int | None = None) -> None:
         """Remember it."""
         self.allowed[provider] = connections
 

@@ -303,3 +303,17 @@ async def test_what_a_provider_refuses_for_its_content_holds_the_campaign_for_a_
     assert await state() is CampaignState.PAUSED
     assert "Free takes its messages ill" in problems[-1]
     assert "spam detected" in problems[-1]
+
+
+async def test_connections_and_messages_on_each_can_be_set_for_a_provider(
+    database: Database, clock: ManualClock
+) -> None:
+    direct = Way(Channel.EMAIL, "gmail")
+    pacer = a_pacer(database, clock)
+    usual = await permit_of(pacer, "gmail", way=direct)
+    assert (usual.connections, usual.messages) == (5, None)
+    await set_limit(database, LimitScope.PROVIDER, "gmail", Measure.CONNECTIONS, 3)
+    await set_limit(database, LimitScope.PROVIDER, "gmail", Measure.MESSAGES_PER_CONNECTION, 7)
+    clock.advance(timedelta(seconds=10))
+    tight = await permit_of(pacer, "gmail", way=direct)
+    assert (tight.connections, tight.messages) == (3, 7)
