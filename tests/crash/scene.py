@@ -14,6 +14,7 @@ from models.campaign import Campaign
 from models.clock import SystemClock
 from models.delivery import Delivery
 from models.event import Event
+from models.identity import Identity
 from models.pace import MailDomain
 from models.states import CampaignState, DeliveryState, EventKind
 from scheduler.campaigns import schedule
@@ -95,6 +96,14 @@ class Scene:
                 before = count
                 await asyncio.sleep(seconds)
         return count
+
+    async def let_go(self) -> None:
+        """From the next start on, as fast as it goes."""
+        self.emails_per_second = 1_000_000
+        async with self.database.write() as session:
+            for identity in (await session.exec(select(Identity))).all():
+                identity.emails_per_second = self.emails_per_second
+                session.add(identity)
 
     async def campaign(self) -> Campaign:
         """As it stands now."""
