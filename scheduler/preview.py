@@ -108,16 +108,19 @@ async def preview_audience(
     receiving, outside = counts.get(None, 0), 0
     if rhythm is not None:
         caps = rhythm.caps(channel, purpose, now)
-        if caps:
-            capped = await queues.count_capped(session, selection, now, caps=caps, campaign_id=campaign_id)
-            receiving -= capped
-            left_out |= {LeftOutReason.CAPPED: capped} if capped else {}
         hours = windows or rhythm.windows.windows_of((), channel)
+        capped = 0
         if not hours.always:
+            # Counts those who are left by all of it, so that the long question is asked once.
             crowds = await queues.crowds(
                 session, selection, now, by_place=True, caps=caps, campaign_id=campaign_id
             )
+            capped = receiving - sum(crowd.count for crowd in crowds)
             outside = rhythm.outside_hours(crowds, hours, now)
+        elif caps:
+            capped = await queues.count_capped(session, selection, now, caps=caps, campaign_id=campaign_id)
+        receiving -= capped
+        left_out |= {LeftOutReason.CAPPED: capped} if capped else {}
     return AudiencePreview(sum(counts.values()), left_out, receiving, outside)
 
 
