@@ -24,7 +24,9 @@ class Manners:
 
     `replies` replaces the reply at a step, several lines joined by LF; `pieces` sends every octet by
     itself; `flushes` forgets whatever came together with a command; `messages`: then the connection is
-    closed, without a word unless `farewell` is one; `unasked` is said right after each message.
+    closed, without a word unless `farewell` is one; `unasked` is said right after each message. `mood` is
+    asked at each step, for a reply, "drop", "stall" or None; `on_dot` hears whose message has just ended.
+    `takes_and_drops`: whether to take a message and hang up without a word of it.
     """
 
     extensions: tuple[str, ...] = ("PIPELINING", "SIZE 50000000", "ENHANCEDSTATUSCODES")
@@ -41,6 +43,9 @@ class Manners:
     tls: ssl.SSLContext | None = None
     implicit: bool = False
     seconds: float = 0.0
+    mood: Callable[[str], str | None] | None = None
+    on_dot: Callable[[str], None] | None = None
+    takes_and_drops: Callable[[], bool] | None = None
 
     def touch(self, step: str) -> bool:
         """Whether a step goes otherwise than usual."""
@@ -196,10 +201,12 @@ class _Conversation:
         return self.writer.get_extra_info("ssl_object") is not None
 
     async def take_body(self) -> None:
-        if self.manners.drop_at == "BODY" or self.manners.stall_at == "BODY":
+        mood = self.manners.mood("BODY") if self.manners.mood is not None else None
+        if mood == "stall" or self.manners.stall_at == "BODY":
             await self.reader.read(1000)
-            if self.manners.stall_at == "BODY":
-                await asyncio.sleep(3600)
+            await asyncio.sleep(3600)
+        if mood == "drop" or self.manners.drop_at == "BODY":
+            await self.reader.read(1000)
             raise Drop
         if "BODY" in self.manners.replies:
             await self.reader.read(1000)
@@ -208,6 +215,8 @@ class _Conversation:
         lines: list[bytes] = []
         while (line := await self.reader.readuntil(b"\r\n")) != b".\r\n":
             lines.append(line.removeprefix(b".") if line.startswith(b".") else line)
+        if self.manners.on_dot is not None:
+            self.manners.on_dot(self.recipient or "")
         await self.peer.note(".")
         message = ReceivedMessage(self.sender or "", self.recipient or "", b"".join(lines))
         self.sender = self.recipient = None
@@ -217,6 +226,9 @@ class _Conversation:
         if not message.recipient:
             await self.write("554 5.5.1 no valid recipients")
             return
+        if self.manners.takes_and_drops is not None and self.manners.takes_and_drops():
+            self.peer.messages.append(message)
+            raise Drop
         if await self.say("DOT", "250 2.0.0 queued as 1"):
             self.peer.messages.append(message)
             self.taken += 1
@@ -229,14 +241,15 @@ class _Conversation:
 
     async def say(self, step: str, usual: str) -> bool:
         """The reply at a step, after whatever manners ask for; whether it was a yes."""
-        if self.manners.drop_at == step:
+        mood = self.manners.mood(step) if self.manners.mood is not None else None
+        if mood == "drop" or self.manners.drop_at == step:
             raise Drop
-        if self.manners.stall_at == step:
+        if mood == "stall" or self.manners.stall_at == step:
             await asyncio.sleep(3600)
         if self.manners.endless_at == step:
             while True:
                 await self.write("\n".join([f"{usual[:3]}-and so on and on"] * 1000))
-        reply = self.manners.replies.get(step, usual)
+        reply = mood or self.manners.replies.get(step, usual)
         await self.write(reply)
         return reply[0] in "23"
 
