@@ -12,8 +12,11 @@ from models.pace import BreakerState, LimitScope, Measure, PaceLimit
 from models.providers import OTHER, OWN_EXCHANGERS, PROVIDER_BY_KEY, PROVIDERS, SMS, provider_name
 from models.states import Channel
 from scheduler import brakes, throttle
-from scheduler.pacing import Pace, provider_rate
+from scheduler.outages import Way
+from scheduler.pacing import Pace, provider_rate, scopes_of
 from store import limits, throttles
+from store.campaigns import get_campaign, identities_of
+from store.throttles import lanes_of
 
 SHAPES = {
     LimitScope.RELAY: "a channel: email or sms",
@@ -62,6 +65,14 @@ class Overview:
 
 async def overview(session: AsyncSession, *, pace: Pace, now: datetime, zone: str) -> Overview:
     """What holds now. Served by the primary keys of small tables."""
+    usual = [
+        Usual(one.key, one.name, provider_rate(one.key, pace), one.connections, one.messages_per_connection)
+        for one in PROVIDERS
+    ]
+    return Overview(await _slowed(session, now, zone), await limits.list_limits(session), usual)
+
+
+async def _slowed(session: AsyncSession, now: datetime, zone: str) -> list[Slowed]:
     place = ZoneInfo(zone)
     slowed = []
     for row in await throttles.list_all(session):
@@ -81,11 +92,19 @@ async def overview(session: AsyncSession, *, pace: Pace, now: datetime, zone: st
                     brake.changed_at,
                 )
             )
-    usual = [
-        Usual(one.key, one.name, provider_rate(one.key, pace), one.connections, one.messages_per_connection)
-        for one in PROVIDERS
-    ]
-    return Overview(slowed, await limits.list_limits(session), usual)
+    return slowed
+
+
+async def slowing(session: AsyncSession, campaign_id: int, *, now: datetime, zone: str) -> list[Slowed]:
+    """What slows or shuts lanes of one campaign, for its page. Served by the key of campaign_lane."""
+    campaign = await get_campaign(session, campaign_id)
+    domains = {row.id: row.dkim_domain or "" for row in await identities_of(session, campaign_id)}
+    concerned: set[str] = set()
+    for lane in await lanes_of(session, campaign_id):
+        relay = Way(campaign.channel).key
+        domain = domains.get(lane.identity_id, "")
+        concerned |= set(scopes_of(campaign.channel, lane.identity_id, lane.provider, domain, relay).all)
+    return [one for one in await _slowed(session, now, zone) if one.key in concerned]
 
 
 async def set_limit(

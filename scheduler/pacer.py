@@ -52,6 +52,9 @@ LEASE = timedelta(seconds=60)
 """How long a connection is held for a worker that is not heard of."""
 ASK_AGAIN = timedelta(seconds=12)
 """When a lane that is shut is looked at again at the earliest: sooner, it would be claimed for nothing."""
+PRUNED_EVERY = timedelta(hours=1)
+KEPT = timedelta(days=8)
+"""How long counters are kept: longer than any span."""
 OTHERS_CONNECTED = "Other workers use the connections there are."
 OTHERS_PROBE = "One message is on its way to find out whether mail is taken again."
 
@@ -128,6 +131,7 @@ class Pacer:
         self._rows: tuple[datetime, list[PaceLimit]] | None = None
         self._held: dict[str, tuple[int, int, datetime]] = {}
         self._probes: dict[str, datetime] = {}
+        self._prune_at = clock.now() + PRUNED_EVERY
         self._random = random.Random()  # noqa: S311 - spreads returns, keeps no secrets
 
     async def permit(self, lane: Lane, identity: Identity, channel: Channel, way: Way) -> Permit:
@@ -173,6 +177,9 @@ class Pacer:
         intervals = {limit.key: limit.interval_us for limit in permit.limits}
         most = {share.key: (share.most, share.span) for share in permit.shares}
         async with self._database.write() as session:
+            if now >= self._prune_at:
+                self._prune_at = now + PRUNED_EVERY
+                await limits.prune(session, now - KEPT)
             count = await limits.take_share(session, most, count=count, now=now)
             if not count:
                 return []

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import Campaign
+from models.campaign import Campaign, CampaignLane
 from models.pace import BreakerState, Throttle
 from models.states import CampaignState
+from store.deliveries import Lane
 from store.engine import insert_for
 
 NO_SYNC = {"synchronize_session": False}
@@ -52,6 +53,14 @@ async def put(session: AsyncSession, rows: Sequence[Throttle]) -> None:
     for row in rows:
         session.add(row)
     await session.flush()
+
+
+async def lanes_of(session: AsyncSession, campaign_id: int) -> list[Lane]:
+    """The lanes a campaign has deliveries in. Served by the primary key."""
+    wanted = select(CampaignLane.identity_id, CampaignLane.provider).where(
+        CampaignLane.campaign_id == campaign_id
+    )
+    return [Lane(identity, provider) for identity, provider in (await session.exec(wanted)).all()]
 
 
 async def hold_campaign(session: AsyncSession, campaign_id: int, problem: str, now: datetime) -> bool:

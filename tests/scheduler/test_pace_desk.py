@@ -1,0 +1,67 @@
+"""The pace as people see it."""
+
+from datetime import timedelta
+
+from models.pace import BreakerState, LimitScope, Measure, PaceWindow
+from scheduler import pace_desk
+from scheduler.pacing import Pace
+from store import Database, limits
+from tests.clocks import ManualClock
+from tests.factories import a_campaign, a_contact, an_identity
+from tests.scheduler.desks import launched
+from tests.scheduler.paces import a_pacer, learn, permit_of, put_off
+
+RATE = put_off("421 4.7.28 Gmail has detected an unusual rate of mail originating from your IP address")
+SFR = put_off("450 4.7.1 SFR_IN_105 Too many messages")
+
+
+async def test_a_campaigns_page_tells_what_slows_its_own_lanes_and_nothing_else(
+    database: Database, clock: ManualClock
+) -> None:
+    async with database.write() as session:
+        await a_contact(session, email="a@gmail.com")
+        identity = await an_identity(session)
+        campaign = await a_campaign(session, senders=[identity])
+    await launched(database, campaign.id)
+    pacer = a_pacer(database, clock)
+    for provider, answer in (("gmail", RATE), ("sfr", SFR)):
+        await permit_of(pacer, provider, identity=identity.id)
+        await learn(database, pacer, provider, [answer], clock.now(), identity=identity.id)
+    async with database.read() as session:
+        mine = await pace_desk.slowing(session, campaign.id, now=clock.now(), zone="Europe/Paris")
+        everything = await pace_desk.overview(session, pace=Pace(), now=clock.now(), zone="Europe/Paris")
+    assert [one.key for one in mine] == ["provider:gmail"]
+    assert mine[0].state is BreakerState.OPEN
+    assert "nothing leaves until 10/03 10:" in mine[0].told
+    assert sorted(one.key for one in everything.slowed) == ["provider:gmail", "provider:sfr"]
+
+
+async def test_what_a_person_resets_goes_at_full_pace_for_every_worker(
+    database: Database, clock: ManualClock
+) -> None:
+    pacer = a_pacer(database, clock)
+    await permit_of(pacer, "sfr")
+    await learn(database, pacer, "sfr", [SFR], clock.now())
+    assert (await permit_of(pacer, "sfr")).opens_at is not None
+    async with database.write() as session:
+        assert await pace_desk.reset(session, "provider:sfr") == "SFR"
+    assert (await permit_of(pacer, "sfr")).opens_at is None
+
+
+async def test_counters_of_last_week_are_forgotten(database: Database, clock: ManualClock) -> None:
+    async with database.write() as session:
+        await limits.set_limit(
+            session,
+            scope=LimitScope.LANE,
+            subject="1:sfr",
+            measure=Measure.PER_DAY,
+            amount=5,
+            now=clock.now(),
+        )
+    pacer = a_pacer(database, clock)
+    await pacer.reserve(await permit_of(pacer, "sfr"), 1)
+    clock.advance(timedelta(days=9))
+    other = await permit_of(pacer, "gmail")
+    await pacer.reserve(other, 1)
+    async with database.read() as session:
+        assert await session.get(PaceWindow, "lane:1:sfr:per_day") is None
