@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from service.commands import (
+    backups,
     bench,
     campaigns,
     counts,
@@ -44,6 +45,7 @@ app = typer.Typer(
 COMMANDS = (
     running,
     setup,
+    backups,
     users,
     people,
     segments,

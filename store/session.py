@@ -81,17 +81,30 @@ class Database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(command.upgrade, self._alembic(), "head")
 
-    async def pending_migration(self) -> str | None:
-        """What stands between the tables and this version, in words; None when they fit."""
-        if self.is_sqlite and not await asyncio.to_thread(Path(self.url.database or "").exists):
-            return "The database does not exist yet."
+    async def revision(self) -> str:
+        """Of which version the tables are; StoreError when there are none."""
+        found = await self._revision() if await self._exists() else None
+        if found is None:
+            raise StoreError("The database has no tables yet.", "Run `tocsin migrate` first.")
+        return found
+
+    async def _exists(self) -> bool:
+        return not self.is_sqlite or await asyncio.to_thread(Path(self.url.database or "").exists)
+
+    async def _revision(self) -> str | None:
         try:
             async with self._writer.connect() as connection:
-                revision = await connection.run_sync(
+                return await connection.run_sync(
                     lambda sync: MigrationContext.configure(sync).get_current_revision()
                 )
         except DBAPIError as error:
             raise _plain(error) from error
+
+    async def pending_migration(self) -> str | None:
+        """What stands between the tables and this version, in words; None when they fit."""
+        if not await self._exists():
+            return "The database does not exist yet."
+        revision = await self._revision()
         head = ScriptDirectory.from_config(self._alembic()).get_current_head()
         if revision == head:
             return None

@@ -1,4 +1,4 @@
-"""Several workers on one PostgreSQL: nobody gets a message twice, limits are shared, the dead are replaced."""
+"""Several workers on one PostgreSQL: nobody gets a message twice, limits hold, the dead are replaced."""
 
 import asyncio
 import signal
