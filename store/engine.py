@@ -173,6 +173,28 @@ async def planned_afresh(session: AsyncSession) -> AsyncIterator[None]:
     await connection.execute(sa.text("SET LOCAL plan_cache_mode = auto"))
 
 
+@asynccontextmanager
+async def planned_by_index(session: AsyncSession) -> AsyncIterator[None]:
+    """Questions asked within are answered by indexes, row by row, whatever the planner thinks of it.
+
+    For a few rows found by the newest numbers of a table of millions: PostgreSQL's statistics know nothing
+    of the newest, and a table that was filled a moment ago has none at all.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        yield
+        return
+    ways = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+    connection = await session.connection()
+    off = [sa.func.set_config(way, "off", True) for way in ways]  # noqa: FBT003 - its own way to say LOCAL
+    await connection.execute(
+        sa.select(sa.func.set_config("plan_cache_mode", "force_custom_plan", True), *off)  # noqa: FBT003
+    )
+    yield
+    # Not after an error: the transaction takes no more statements, and forgets the settings anyway.
+    on = [sa.func.set_config(way, "on", True) for way in ways]  # noqa: FBT003
+    await connection.execute(sa.select(sa.func.set_config("plan_cache_mode", "auto", True), *on))  # noqa: FBT003
+
+
 async def last_number(session: AsyncSession, table: sa.FromClause) -> int:
     """The highest `id` given out in `table`, also to rows that are not committed yet."""
     connection = await session.connection()

@@ -15,7 +15,7 @@ from models.campaign import Campaign
 from models.delivery import Delivery
 from models.states import DeliveryState, LeftOutReason
 from models.tally import Account, Tally, TallyMark
-from store.engine import is_among, planned_afresh
+from store.engine import is_among, planned_by_index
 from store.reports import counted_as
 from store.tally_keys import Key
 from store.tally_ledger import (
@@ -46,7 +46,7 @@ async def ledger(session: AsyncSession, campaign_id: int) -> Ledger:
 
     Served by the primary keys of tally and event (what is after the mark) and ix_event_delivery_id.
     """
-    async with planned_afresh(session):
+    async with planned_by_index(session):
         rows, mark = await _snapshot(session, campaign_id)
         counters = {
             Key(Account(row.part), row.identity_id, row.provider, row.word): int(row.count)
