@@ -14,25 +14,14 @@ from models.pace import PaceRow
 from store.engine import insert_for
 
 
-async def reserve(session: AsyncSession, *, key: str, now_us: int, interval_us: int, slots: int) -> int:
-    """Take `slots` places `interval_us` apart; the first one's moment, in microseconds since 1970 UTC."""
-    span = interval_us * slots
-    take = insert_for(session, PaceRow).values(key=key, arrival_us=now_us + span)
-    start = sa.case((col(PaceRow.arrival_us) > now_us, col(PaceRow.arrival_us)), else_=sa.literal(now_us))
-    statement = take.on_conflict_do_update(
-        index_elements=["key"], set_={"arrival_us": start + span}
-    ).returning(col(PaceRow.arrival_us))
-    arrival: int = (await session.exec(statement)).scalar_one()
-    return arrival - span
-
-
 async def take_slots(
     session: AsyncSession, intervals: Mapping[str, int], *, now_us: int, slots: int
 ) -> dict[str, int]:
-    """`reserve` under several keys in one statement: the first moment of each, by key.
+    """Take `slots` places under each key, in one statement; the first one's moment, by key.
 
-    `intervals`: microseconds a slot, by key. Rows are locked in the order of keys, whoever asks, so that
-    two workers with several keys never wait for each other.
+    Moments are microseconds since 1970 UTC. `intervals`: microseconds between two places, by key. Rows are
+    locked in the order of keys, whoever asks, so that two workers with several keys never wait for each
+    other.
     """
     if not intervals:
         return {}
@@ -46,12 +35,6 @@ async def take_slots(
         col(PaceRow.key), col(PaceRow.arrival_us)
     )
     return {key: arrival - intervals[key] * slots for key, arrival in await session.exec(statement)}
-
-
-async def arrivals_by_key(session: AsyncSession, keys: Collection[str]) -> dict[str, int]:
-    """From when each limit is open, in microseconds since 1970 UTC; those never used are left out."""
-    wanted = select(PaceRow.key, PaceRow.arrival_us).where(col(PaceRow.key).in_(sorted(keys)))
-    return dict((await session.exec(wanted)).all())
 
 
 async def arrivals(session: AsyncSession, keys: Collection[str]) -> list[int]:
