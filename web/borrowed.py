@@ -50,7 +50,35 @@ BORROWED: tuple[str, ...] = (
     N_("The identity %(key)s is %(state)s."),
     N_("This installation sends no e-mail. Set TOCSIN_SMTP_URL and start again."),
     N_("This installation sends no text messages. Set TOCSIN_TWILIO_ACCOUNT_SID and start again."),
-    N_("%(frozen)s deliveries were frozen, %(final)s have an end: some are missing."),
+    N_("%(frozen)s deliveries were frozen, %(final)s have an end%(also)s: rows are missing or too many."),
+    N_("It is counted again every hour, and ends once the sums are right."),
+    N_("It was to start on %(moment)s (%(zone)s), but nothing ran then: it would be %(late)s late."),
+    N_("It was skipped."),
+    N_("Resume it to send it now, or cancel it."),
+    N_("The campaign %(name)s is %(state)s: it cannot be changed any more."),
+    N_("Take its schedule away first."),
+    N_("Make a new one from the same parts."),
+    N_("Only an administrator may send past the limits on how often a person is written to."),
+    N_("Make it an ordinary campaign."),
+    N_("The deadline has passed already."),
+    N_("Choose a later one, or none."),
+    N_("The campaign would be over before it begins: its deadline comes first."),
+    N_("Choose an earlier start or a later deadline."),
+    N_("%(hours)s ends before it begins."),
+    N_("For a night, write two: 'fri 22:00-24:00, sat 00:00-02:00'."),
+    N_(
+        "%(provider)s takes its messages ill, so it waits for you: change what it says, or resume it as it is. "
+        "The answer was: %(answer)s"
+    ),
+    N_("the person has had enough messages lately; the next may leave from %(moment)s"),
+    N_("the worker ended between the message and the answer"),
+    N_("No mail server"),
+    N_("clean"),
+    N_("%(sent)s sent: too few for more"),
+    N_("%(share)s put off"),
+    N_("%(share)s refused for good"),
+    N_("%(share)s complained about"),
+    N_("%(times)s shut out"),
     N_("Messages wait; it is tried again at %(time)s."),
     # sender
     N_("The mail server %(name)s cannot be reached: %(why)s."),
@@ -153,6 +181,8 @@ BORROWED: tuple[str, ...] = (
 )
 
 
+ALSO = "also"
+"""A value that may be left out."""
 _SENTENCE = re.compile(r"[.?!] ")
 _STATES: Mapping[str, str] = MappingProxyType(
     {state.value: word_for(state) for kind in (CampaignState, IdentityState) for state in kind}
@@ -167,7 +197,8 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
         if len(parts) > 1:
             # Names stand at the odd places.
             pieces = [
-                f"(?P<{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts)
+                f"(?P<{part}>{'.*?' if part == ALSO else '.+?'})" if place % 2 else re.escape(part)
+                for place, part in enumerate(parts)
             ]
             made.append((re.compile("".join(pieces), re.DOTALL), text))
     return tuple(made)

@@ -30,7 +30,7 @@ class WebContext:
     the Twilio hooks answer 404. `transports` carry test messages; a channel without one has none. A click
     sooner than `machine_span` after its message arrived counts as a machine's; zero trusts every moment,
     as a rehearsal at many times the natural speed has to. `zone` (IANA) and `language` are the settings'
-    defaults; `outlook` is what forecasts are made with: rates, usual hours, limits on frequency. `vitals`: how this process
+    defaults; `outlook` is what forecasts are made with. `vitals`: how this process
     says how it is. Uploaded files and the reports on them are kept under `data_dir`.
     """
 

@@ -33,26 +33,30 @@ TABLE: dict[str, dict[str, str]] = {
     },
     READER: {
         "GET": """/ /account /campaigns /campaigns/preview /campaigns/{campaign_id}
-            /campaigns/{campaign_id}/live
+            /campaigns/{campaign_id}/live /campaigns/{campaign_id}/forecast
+            /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/capped
             /campaigns/{campaign_id}/report /campaigns/{campaign_id}/report.json
             /campaigns/{campaign_id}/report.csv /contacts /contacts/{contact_id} /segments /segments/count
             /segments/{segment_id} /templates /templates/versions/{version_id} /templates/{template_id}
-            /identities /identities/{identity_id} /suppressions""",
+            /identities /identities/{identity_id} /suppressions /pace /pace/answers""",
         "POST": "/account/password /contacts/find /suppressions/look",
     },
     EDITOR: {
-        "GET": """/campaigns/new /campaigns/count /campaigns/{campaign_id}/cancel /contacts/import
+        "GET": """/campaigns/new /campaigns/count /campaigns/{campaign_id}/cancel
+            /campaigns/{campaign_id}/edit /contacts/import
             /contacts/import/{run_id}/report /segments/new /templates/new /templates/starters/{name}
             /templates/{template_id}/edit""",
         "POST": """/campaigns /campaigns/{campaign_id}/schedule /campaigns/{campaign_id}/draft
             /campaigns/{campaign_id}/pause /campaigns/{campaign_id}/resume /campaigns/{campaign_id}/cancel
-            /campaigns/{campaign_id}/release /campaigns/{campaign_id}/test
+            /campaigns/{campaign_id}/release /campaigns/{campaign_id}/test /campaigns/{campaign_id}/edit
+            /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/prove /pace/reset
             /contacts/import /segments /templates /templates/preview /identities/{identity_id}/check
             /suppressions/add /suppressions/lift""",
     },
     ADMIN: {
         "GET": "/accounts",
-        "POST": "/accounts /accounts/{user_id}/role /accounts/{user_id}/remove",
+        "POST": """/accounts /accounts/{user_id}/role /accounts/{user_id}/remove
+            /pace/limits /pace/limits/remove /pace/warmup/stop""",
     },
 }
 """Who may use which route. A route that is in no line, or in two, is a mistake."""
@@ -175,7 +179,13 @@ PAGES = [
     if method == "GET"
     and role != ANYONE
     and path
-    not in {"/", "/contacts/import/{run_id}/report", "/campaigns/preview", "/templates/starters/{name}"}
+    not in {
+        "/",
+        "/contacts/import/{run_id}/report",
+        "/campaigns/preview",
+        "/campaigns/{campaign_id}/edit",
+        "/templates/starters/{name}",
+    }
     and not path.endswith((".json", ".csv", "/live", "/count"))
 ] + [
     "/templates/new?starter=invitation",

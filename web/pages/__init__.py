@@ -7,10 +7,12 @@ another one after a form. Only `web.app` may call.
 from web.pages import (
     accounts,
     campaign_form,
+    campaign_people,
     campaigns,
     contacts,
     identities,
     imports,
+    pace,
     report,
     segments,
     sign_in,
@@ -24,12 +26,14 @@ ROUTERS = (
     accounts.router,
     campaign_form.router,
     campaigns.router,
+    campaign_people.router,
     report.router,
     imports.router,
     contacts.router,
     segments.router,
     templates.router,
     identities.router,
+    pace.router,
     suppressions.router,
 )
 

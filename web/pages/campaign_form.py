@@ -18,7 +18,7 @@ from scheduler.preview import EmailPreview, preview_message
 from store import campaigns, identities, segments, templates
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_borrowed
-from web.i18n import N_
+from web.i18n import N_, Tongue
 from web.pages.campaign_options import (
     DAY_NAMES,
     LATENESS,
@@ -162,17 +162,17 @@ def message_document(html: str) -> HTMLResponse:
 
 def usual_hours(visit: Visit) -> str:
     """When messages arrive unless a campaign says otherwise, in words."""
-    usual, tongue = visit.context.windows, visit.tongue
+    usual, tongue = visit.context.outlook.rhythm.windows, visit.tongue
     return " · ".join(
         f"{tongue.say(word_for(channel))}: {say_windows(windows, tongue)}"
         for channel, windows in ((Channel.EMAIL, usual.email), (Channel.SMS, usual.sms))
     )
 
 
-def lateness_for(options: Options) -> list[tuple[int, str]]:
-    """The spans offered, the one already chosen among them."""
-    known = dict(LATENESS)
-    offered = {options.late_minutes: N_("as it is"), **known}
+def lateness_for(options: Options, tongue: Tongue) -> list[tuple[int, str]]:
+    """The spans offered, the one already chosen among them, and how they are called."""
+    minutes = tongue.say_plural("%(count)s minute", "%(count)s minutes", options.late_minutes)
+    offered = {options.late_minutes: minutes} | {span: tongue.say(text) for span, text in LATENESS}
     return sorted(offered.items())
 
 
@@ -276,7 +276,7 @@ async def _form(
         options=choice.options,
         day_names=DAY_NAMES,
         usual=usual_hours(visit),
-        lateness=lateness_for(choice.options),
+        lateness=lateness_for(choice.options, visit.tongue),
         late_policies=list(LatePolicy),
         purposes=list(Purpose) if visit.may(Role.ADMIN) else [],
         sketch=sketch,

@@ -11,15 +11,18 @@ from starlette.responses import JSONResponse, Response
 from models.campaign import AudienceRole, Campaign
 from models.errors import BadInputError, TocsinError
 from models.identity import Identity
-from models.states import FINAL, CampaignState, DeliveryState, campaign_may_become
+from models.states import FINAL, WAITING, CampaignState, DeliveryState, campaign_may_become
 from models.values import Accepted
 from scheduler import campaigns as conduct
+from scheduler.calendar import windows_from_rows
 from scheduler.trial import send_trial
 from store import campaigns, contacts, deliveries, identities, segments, templates
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_error
 from web.i18n import N_, Tongue
 from web.pages.campaign_form import schedule_as_chosen, segments_line, zones_for
+from web.pages.campaign_options import options_of, say_windows
+from web.pages.campaign_people import FORESEEN
 from web.pages.contacts import count_contacts
 from web.pages.sketch import (
     Choice,
@@ -51,7 +54,16 @@ NOT_SENT: tuple[tuple[DeliveryState, str], ...] = (
     (S.SUPPRESSED, N_("suppressed since")),
     (S.CAPPED, N_("over the frequency limit")),
 )
+STATE_WORDS: tuple[tuple[frozenset[DeliveryState], str], ...] = (
+    (frozenset({S.ACCEPTED}), N_("accepted")),
+    (frozenset({S.REFUSED}), N_("refused")),
+    (frozenset({S.UNCERTAIN}), N_("uncertain")),
+    *((frozenset({state}), text) for state, text in NOT_SENT),
+    (frozenset({S.HELD}), N_("held back")),
+    (WAITING - {S.HELD}, N_("waiting")),
+)
 UNDER_WAY = frozenset({C.SCHEDULED, C.LAUNCHING, C.SENDING})
+ENDED = frozenset({C.FINISHED, C.INCOMPLETE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +280,8 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
             exclude=[segment.id for segment, role in audience if role is AudienceRole.EXCLUDE],
             identities=[one.id for one in senders],
             basis=campaign.basis,
+            options=options_of(await conduct.parts_of(session, campaign)),
+            campaign=campaign.id,
         )
         sketch = await _sketch(session, visit, campaign, choice, senders)
     return page(
@@ -289,6 +303,11 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         segments_line=segments_line(visit, sketch),
         not_sent_parts=not_sent_parts(progress, visit.tongue),
         held=progress.counts.get(S.HELD, 0),
+        uncertain=progress.counts.get(S.UNCERTAIN, 0),
+        proof=proof_line(campaign, progress, visit.tongue),
+        ended=campaign.state in ENDED,
+        foreseen=campaign.state in FORESEEN and (campaign.state is not C.DRAFT or sketch.audience),
+        hours=say_windows(windows_from_rows(campaign.windows), visit.tongue) if campaign.windows else "",
         may=allowed(campaign),
         live=campaign.state in UNDER_WAY,
         parts=PARTS,
@@ -322,6 +341,20 @@ async def _sketch(
         return replace(begun, problem=say_error(visit.tongue, error))
 
 
+def proof_line(campaign: Campaign, progress: Progress, tongue: Tongue) -> str:
+    """The messages frozen at the start as the sum of what became of them."""
+    parts = [
+        f"{tongue.number(progress.of(states))} {tongue.say(text)}"
+        for states, text in STATE_WORDS
+        if progress.of(states)
+    ]
+    return tongue.say(
+        "%(messages)s messages = %(parts)s",
+        messages=tongue.number(campaign.frozen),
+        parts=" + ".join(parts) or tongue.number(0),
+    )
+
+
 def not_sent_parts(progress: Progress, tongue: Tongue) -> str:
     """Of what was not sent, how many for which reason: `(12 expired, 3 suppressed since)`; else empty."""
     parts = [
@@ -343,6 +376,7 @@ def allowed(campaign: Campaign) -> dict[str, bool]:
         "cancel": campaign_may_become(state, C.CANCELLED) and state is not C.DRAFT,
         "edit": state in conduct.EDITABLE,
         "discard": state is C.DRAFT,
+        "prove": state in ENDED,
         "release": state is C.SENDING or state is C.PAUSED,
         "report": campaign.launched_at is not None,
     }

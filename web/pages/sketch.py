@@ -26,7 +26,7 @@ from web.access import Visit
 from web.borrowed import say_error
 from web.forms import Form
 from web.i18n import N_, Tongue
-from web.pages.campaign_options import Options, read_options
+from web.pages.campaign_options import Options, read_options, windows_of
 from web.words import word_for
 
 PEOPLE_TO_CHOOSE_FROM = 8
@@ -52,6 +52,7 @@ class Choice:
     zone: str = ""
     contact: int | None = None
     options: Options = field(default_factory=Options)
+    campaign: int = 0
 
 
 def read_choice(form: Form, zone: str) -> Choice:
@@ -125,6 +126,10 @@ async def _draw_audience(session: AsyncSession, visit: Visit, choice: Choice) ->
         channel=channel,
         basis=choice.basis,
         now=now,
+        rhythm=visit.context.outlook.rhythm,
+        purpose=choice.options.purpose,
+        windows=windows_of(choice.options),
+        campaign_id=choice.campaign,
     )
     selection = await selection_of(
         session,
@@ -182,10 +187,15 @@ def sender_line(identity: Identity | None, channel: Channel) -> str:
 
 
 def audience_rows(audience: AudiencePreview, tongue: Tongue) -> list[tuple[str, str, str]]:
-    """The count as rows: label, number, kind. The last is what remains."""
+    """The count as rows: label, number, kind. What remains, and of it those whose hours are yet to come."""
     rows = [(tongue.say("Targeted"), tongue.number(audience.targeted), "")]
     rows += [
         (f"− {tongue.say(word_for(reason))}", tongue.number(count), "less")
         for reason, count in sorted(audience.left_out.items(), key=lambda pair: -pair[1])
     ]
-    return [*rows, (tongue.say("Will receive it"), tongue.number(audience.deliveries), "will")]
+    rows.append((tongue.say("Will receive it"), tongue.number(audience.deliveries), "will"))
+    if audience.outside_hours:
+        rows.append(
+            (tongue.say("of whom later, in their hours"), tongue.number(audience.outside_hours), "of")
+        )
+    return rows

@@ -127,7 +127,22 @@ function accompany(form) {
   });
 }
 
+/** Bring a part of another page here: what takes too long to make this page wait for it. */
+async function bring(place) {
+  const here = place.querySelector("[data-part-here]");
+  try {
+    const answer = await fetch(place.dataset.part, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const part = page.getElementById("part");
+    if (part) here.replaceChildren(...part.childNodes);
+  } catch {
+    /* The link to the other page stays. */
+  }
+}
+
 for (const place of document.querySelectorAll("[data-live]")) follow(place);
+for (const place of document.querySelectorAll("[data-part]")) bring(place);
 for (const form of document.querySelectorAll("form[data-count]")) accompany(form);
 for (const form of document.querySelectorAll("form[data-confirm]")) {
   form.addEventListener("submit", (event) => {
