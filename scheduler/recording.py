@@ -119,9 +119,7 @@ class Recorder:
     ) -> bool:
         """`row` is the delivery as it was claimed: this attempt is number `row.attempts + 1`."""
         attempt = row.attempts + 1
-        state, kind, due_at = self._consequence(
-            row, outcome, verdict, attempt=attempt, now=now, reopens_at=reopens_at
-        )
+        state, kind, due_at = self._consequence(row, outcome, verdict, now, reopens_at)
         for origin in (DeliveryState.SENDING, DeliveryState.UNCERTAIN):
             if await outcomes.settle(
                 session,
@@ -185,8 +183,6 @@ class Recorder:
         row: ClaimedDelivery,
         outcome: Outcome,
         verdict: Verdict | None,
-        *,
-        attempt: int,
         now: datetime,
         reopens_at: datetime | None,
     ) -> tuple[DeliveryState, EventKind, datetime | None]:
@@ -200,7 +196,7 @@ class Recorder:
             case Deferred():
                 first_at = row.first_attempt_at or now
                 grey = verdict is not None and verdict.bounce_class is BounceClass.GREYLIST
-                again = next_attempt(outcome, attempt, first_at, now, self.retry, greylisted=grey)
+                again = next_attempt(outcome, row.attempts + 1, first_at, now, self.retry, greylisted=grey)
                 if again is not None and outcome.unreached and reopens_at is not None:
                     again = reopens_at  # it is not the message that has to wait its turn longer
                 if again is None or (row.not_after is not None and again >= row.not_after):
