@@ -129,8 +129,9 @@ class Clearance:
             if closed is not None:
                 return closed
         if person is not None and not row.exempt and self.frequency.windows:
-            touched = known.touches.get(person.id, ())
-            stop = gates.stop_if_capped(row, touched, self.frequency, zone=self.zone, now=known.now)
+            touched = known.touches.get(person.id)
+            if touched:
+                stop = gates.stop_if_capped(row, touched, self.frequency, zone=self.zone, now=known.now)
         return stop or unwritten.get(row.id)
 
     def _zone_of(self, person: Standing | None) -> str:

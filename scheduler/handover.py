@@ -158,7 +158,13 @@ class Handover:
                 flight = load.under_way.get(row.id)
                 if flight is None:
                     continue  # ended while others waited for their moment
-                if not await self._may_leave(load, row, leave_at):
+                now = self.clock.now()
+                # Most may leave at once; one whose moment is still to come is asked for more carefully.
+                if leave_at <= now < load.leased_until and now - load.marked_at < ASK_AGAIN:
+                    allowed = not self._given_up(load) and self.outages.enter(load.way, now)
+                else:
+                    allowed = await self._may_leave(load, row, leave_at)
+                if not allowed:
                     load.end(row, None)
                     continue
                 parcel = Parcel(load.envelopes.pop(row.id), row.provider, flight.on_wire, flight.done)

@@ -17,7 +17,7 @@ from models.campaign import Campaign, CampaignLane
 from models.columns import UtcDateTime
 from models.delivery import Delivery
 from models.states import CampaignState, Channel, DeliveryState
-from store.bulk import Question, Spelling, Statement, numbers
+from store.bulk import Question, Spelling, Statement, listed
 from store.deliveries import LEASED, WORKER_DIGITS, Lane, claimable, stands
 from store.engine import is_among
 
@@ -114,9 +114,7 @@ def _due(spelling: Spelling) -> sa.Select[Any]:
 
 def _mine(spelling: Spelling, *states: DeliveryState) -> sa.ColumnElement[bool]:
     """Those given as `ids` that are still held under `token`, in one of these states."""
-    return sa.and_(
-        spelling.among(_D.id, "ids"), _D.claim_token == sa.bindparam("token"), _D.state.in_(states)
-    )
+    return sa.and_(spelling.among(_D.id, "ids"), _D.claim_token == sa.bindparam("token"), stands(states))
 
 
 def _change(*states: DeliveryState, **values: object) -> Statement:
@@ -127,6 +125,21 @@ def _change(*states: DeliveryState, **values: object) -> Statement:
     )
 
 
+def _sending(spelling: Spelling) -> sa.Select[Any]:
+    number: Any = Campaign.id
+    return (
+        sa.select(number)
+        .where(spelling.among(number, "ids"), col(Campaign.state) == CampaignState.SENDING)
+        .order_by(number)
+    )
+
+
+def _stay_sending(spelling: Spelling) -> sa.Select[Any]:
+    question = _sending(spelling)
+    return question if spelling.sqlite else question.with_for_update(read=True)
+
+
+_SENDING, _STAY_SENDING = Question(_sending), Question(_stay_sending)
 _UNTIL = sa.bindparam("until", type_=UtcDateTime)
 _WAITING = Question(_waiting_in_lane)
 _DUE = Question(_due)
@@ -197,7 +210,7 @@ async def claim_due(
                 rows += await _DUE.ask(session, **place, campaign=number, most=share)
     if not rows:
         return []
-    ids = numbers(session, [row[0] for row in rows])
+    ids = listed(session, [row[0] for row in rows])
     await _CLAIM.run(session, ids=ids, token=token, until=now + lease)
     claimed = [ClaimedDelivery._make(row) for row in rows]
     claimed.sort(key=lambda delivery: (delivery.due_at, delivery.id))
@@ -209,18 +222,12 @@ async def sending_among(session: AsyncSession, campaign_ids: Collection[int]) ->
 
     On PostgreSQL a pause waits for that end; on SQLite nobody else writes meanwhile.
     """
-    wanted = select(Campaign.id).where(
-        col(Campaign.id).in_(sorted(campaign_ids)), Campaign.state == CampaignState.SENDING
-    )
-    return set((await session.exec(wanted.order_by(col(Campaign.id)).with_for_update(read=True))).all())
+    return {row[0] for row in await _STAY_SENDING.ask(session, ids=listed(session, campaign_ids))}
 
 
 async def still_sending(session: AsyncSession, campaign_ids: Collection[int]) -> set[int]:
     """Those of the campaigns that may send at this moment."""
-    wanted = select(Campaign.id).where(
-        col(Campaign.id).in_(sorted(campaign_ids)), Campaign.state == CampaignState.SENDING
-    )
-    return set((await session.exec(wanted)).all())
+    return {row[0] for row in await _SENDING.ask(session, ids=listed(session, campaign_ids))}
 
 
 async def mark_sending(
@@ -229,7 +236,7 @@ async def mark_sending(
     """Announce that these go on the wire now; those that are still ours."""
     if not ids:
         return set()
-    given = numbers(session, ids)
+    given = listed(session, ids)
     marked = await _MARK.run(session, ids=given, token=token, now=now, until=now + lease)
     if marked == len(ids):
         return set(ids)
@@ -238,17 +245,17 @@ async def mark_sending(
 
 async def extend_lease(session: AsyncSession, ids: Collection[int], *, token: str, until: datetime) -> None:
     """Keep deliveries that are still under way: a server may take its time (RFC 5321 section 4.5.3.2)."""
-    await _RENEW.run(session, ids=numbers(session, ids), token=token, until=until)
+    await _RENEW.run(session, ids=listed(session, ids), token=token, until=until)
 
 
 async def hand_back(session: AsyncSession, ids: Collection[int], *, token: str) -> int:
     """Give claimed deliveries that were not sent back to the queue, as due as they were."""
-    return await _HAND_BACK.run(session, ids=numbers(session, ids), token=token) if ids else 0
+    return await _HAND_BACK.run(session, ids=listed(session, ids), token=token) if ids else 0
 
 
 async def put_off(session: AsyncSession, ids: Collection[int], *, token: str, due_at: datetime) -> int:
     """Give claimed deliveries back to the queue until `due_at`."""
-    return await _PUT_OFF.run(session, ids=numbers(session, ids), token=token, due=due_at)
+    return await _PUT_OFF.run(session, ids=listed(session, ids), token=token, due=due_at)
 
 
 async def take_off(session: AsyncSession, ids: Collection[int], *, token: str) -> int:
@@ -257,7 +264,7 @@ async def take_off(session: AsyncSession, ids: Collection[int], *, token: str) -
     Only the worker that marked them, or its journal, can know that: also when they were taken for
     uncertain meanwhile. Deferred, and as due as they were.
     """
-    return await _TAKE_OFF.run(session, ids=numbers(session, ids), token=token) if ids else 0
+    return await _TAKE_OFF.run(session, ids=listed(session, ids), token=token) if ids else 0
 
 
 async def requeue_lapsed(session: AsyncSession, now: datetime) -> int:

@@ -99,4 +99,6 @@ def _row(event: Event) -> dict[str, object]:
 
 def storable(text: str) -> str:
     """`text` without what neither database can hold: NUL characters and lone surrogates."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

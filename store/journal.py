@@ -40,6 +40,7 @@ SUFFIX = ".log"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_quoted = json.encoder.encode_basestring_ascii
 Key = tuple[int, str]
 """A delivery's number and the token under which it was claimed."""
 
@@ -91,15 +92,22 @@ class Journal:
 
     def on_wire(self, delivery_id: int, token: str) -> None:
         """Note that from now on the other side may have the message; JournalError, and it must not leave."""
-        line = b"w %d %b\n" % (delivery_id, token.encode())
+        line = f"w {delivery_id} {token}\n".encode()
         self._write(line)
         self._lines[delivery_id] = line
 
     def answered(self, delivery_id: int, token: str, outcome: Outcome, at: datetime) -> None:
         """Note what was answered. What cannot be noted would be uncertain after a crash, no more."""
-        said = json.dumps(_write_outcome(outcome)).encode()
+        if type(outcome) is Accepted and outcome.provider_message_id is None:
+            # Nearly all of them: three times as fast as by way of a list.
+            reply = outcome.reply
+            code = "null" if reply.code is None else reply.code
+            enhanced = "null" if reply.enhanced is None else _quoted(reply.enhanced)
+            said = f'["Accepted", {code}, {enhanced}, {_quoted(reply.text)}, null]'
+        else:
+            said = json.dumps(_write_outcome(outcome))
         moment = (at - _EPOCH) // _MICROSECOND
-        line = b"a %d %b %d %b\n" % (delivery_id, token.encode(), moment, said)
+        line = f"a {delivery_id} {token} {moment} {said}\n".encode()
         with suppress(JournalError):
             self._write(line)
             self._lines[delivery_id] = line

@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.contact import Contact
 from models.states import ConsentStatus
-from store.bulk import Question, Spelling, numbers
+from store.bulk import Question, Spelling, listed
 
 _C = cast("Any", Contact).__table__.c
 
@@ -62,7 +62,7 @@ _STANDING = Question(_standing)
 
 async def read_people(session: AsyncSession, contact_ids: Collection[int]) -> dict[int, Person]:
     """Contacts by number; those that are gone are missing. Served by the primary key."""
-    rows = await _PEOPLE.ask(session, ids=numbers(session, contact_ids)) if contact_ids else ()
+    rows = await _PEOPLE.ask(session, ids=listed(session, contact_ids)) if contact_ids else ()
     return {row[0]: Person._make(row) for row in rows}
 
 
@@ -72,5 +72,5 @@ async def hold_still(session: AsyncSession, contact_ids: Collection[int]) -> dic
     On PostgreSQL their rows are locked, on SQLite a writing transaction keeps the others out. Served by
     the primary key.
     """
-    rows = await _STANDING.ask(session, ids=numbers(session, contact_ids)) if contact_ids else ()
+    rows = await _STANDING.ask(session, ids=listed(session, contact_ids)) if contact_ids else ()
     return {row[0]: Standing._make(row) for row in rows}

@@ -7,13 +7,16 @@ subscribes again) leaves the others (the mailbox does not exist).
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.columns import UtcDateTime
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression
+from store.bulk import Question, Spelling, listed
 from store.engine import insert_for
 
 HASHES_A_STATEMENT = 500
@@ -103,15 +106,8 @@ async def suppressed_hashes(
     session: AsyncSession, channel: Channel, hashes: Collection[str], now: datetime
 ) -> set[str]:
     """Those of `hashes` that must not be written to at `now`. Served by ix_suppression_hash."""
-    found: set[str] = set()
-    asked = list(hashes)
-    for start in range(0, len(asked), HASHES_A_STATEMENT):
-        batch = asked[start : start + HASHES_A_STATEMENT]
-        wanted = select(Suppression.address_hash).where(
-            col(Suppression.address_hash).in_(batch), Suppression.channel == channel, _holds(now)
-        )
-        found.update((await session.exec(wanted)).all())
-    return found
+    asked = listed(session, hashes)
+    return {row[0] for row in await _SUPPRESSED.ask(session, hashes=asked, channel=channel, now=now)}
 
 
 def active_condition(
@@ -193,8 +189,21 @@ async def count_by_reason(
     return {(Channel(channel), SuppressionReason(reason)): count for channel, reason, count in rows}
 
 
-def _holds(now: datetime) -> sa.ColumnElement[bool]:
+def _holds(now: Any) -> sa.ColumnElement[bool]:
     return sa.and_(
         col(Suppression.lifted_at).is_(None),
         sa.or_(col(Suppression.until).is_(None), col(Suppression.until) > now),
     )
+
+
+def _suppressed(spelling: Spelling) -> sa.Select[Any]:
+    fingerprint: Any = Suppression.address_hash
+    now: Any = sa.bindparam("now", type_=UtcDateTime)
+    return sa.select(fingerprint).where(
+        spelling.among(fingerprint, "hashes", sa.Text),
+        col(Suppression.channel) == sa.bindparam("channel", type_=sa.Text),
+        _holds(now),
+    )
+
+
+_SUPPRESSED = Question(_suppressed)

@@ -1,6 +1,6 @@
 """The ledger under load: each question finds its rows by an index, whatever the database."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import Campaign, CampaignLane
 from models.delivery import Delivery
 from models.states import CampaignState, Channel, DeliveryState
-from store import Database, claims, deliveries
+from store import Database, bulk, claims, deliveries
 from store.deliveries import Lane
 from store.engine import insert_for
 from tests.clocks import START
@@ -74,10 +74,17 @@ async def a_full_ledger(session: AsyncSession) -> None:
 
 @pytest.mark.parametrize("name", QUESTIONS)
 async def test_each_question_of_the_sweep_and_of_a_lane_is_served_by_its_index(
-    database: Database, name: str
+    database: Database, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index, ask = QUESTIONS[name]
     asked: list[tuple[str, Any]] = []
+    real = bulk._Spelt.parameters
+
+    def listen(self: bulk._Spelt, values: Mapping[str, object]) -> dict[str, object]:
+        given = real(self, values)
+        asked.append((self.text, given))
+        return given
+
     async with database.write() as session:
         await a_full_ledger(session)
     async with database.write() as session:
@@ -88,6 +95,7 @@ async def test_each_question_of_the_sweep_and_of_a_lane_is_served_by_its_index(
             "before_cursor_execute",
             lambda _connection, _cursor, statement, values, *_: asked.append((statement, values)),
         )
+        monkeypatch.setattr(bulk._Spelt, "parameters", listen)
         await ask(session)
         explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
         plan = [
