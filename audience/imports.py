@@ -31,6 +31,8 @@ from store.suppressions import list_active
 __all__ = ["ImportOptions", "ImportResult", "OnProgress", "UpdatePolicy", "import_contacts"]
 
 ATTEMPTS: Final = 3
+MANY: Final = 10_000
+"""New people after whom the database looks at its tables anew."""
 
 OnProgress = Callable[[int, int, Checkpoint], None]
 """Told bytes done, bytes in all, and the counts so far, after each batch."""
@@ -106,6 +108,9 @@ async def import_contacts(
             await _end(database, run, ImportState.FAILED, place, clock.now())
         raise
     await _end(database, run, ImportState.FINISHED, report.path, clock.now())
+    if importer.counts.rows_created >= MANY:
+        async with database.write() as session:
+            await imports.refresh_plans(session)
     counts = importer.counts.values()
     del counts["next_line"]
     return ImportResult(columns, **counts, report_path=report.path, resumed_at=run.next_line)

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.contact import ImportRun, ImportState
+from store.engine import is_embedded
 
 __all__ = [
     "Checkpoint",
@@ -18,9 +19,11 @@ __all__ = [
     "find_unfinished",
     "list_runs",
     "may_pass",
+    "refresh_plans",
     "save_checkpoint",
 ]
 
+LOOKED_AT = ("contact", "contact_tag")
 # Deadlock, and a transaction that cannot be put in order with another one.
 CONTENTION = frozenset({"40P01", "40001"})
 
@@ -114,6 +117,22 @@ async def end_run(
     """Close the run. `report_path` None: nothing to report. Served by the primary key."""
     values = {"state": state, "report_path": report_path, "finished_at": now}
     await session.exec(sa.update(ImportRun).where(col(ImportRun.id) == run_id).values(values))
+
+
+async def refresh_plans(session: AsyncSession) -> None:
+    """Let the database look at the people it has now, so that it answers questions about them the best way.
+
+    Asked after many have come, in a session of its own: PostgreSQL does it outside of any transaction.
+    """
+    if is_embedded(session):
+        connection = await session.connection()
+        # A sample is as good: the whole would be read.
+        await connection.exec_driver_sql("PRAGMA analysis_limit=1000")
+        for table in LOOKED_AT:
+            await connection.exec_driver_sql(f"ANALYZE {table}")
+        return
+    connection = await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    await connection.exec_driver_sql(f"VACUUM (ANALYZE) {', '.join(LOOKED_AT)}")
 
 
 async def list_runs(session: AsyncSession, *, limit: int = 50) -> list[ImportRun]:

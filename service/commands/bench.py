@@ -8,6 +8,7 @@ from benchmarks import SendPlan
 from benchmarks.plan import Signing
 from service import loops
 from service.commands import examples, noun
+from service.commands.bench_audience import audience
 from service.terminal import print_table, say
 
 if TYPE_CHECKING:
@@ -90,4 +91,10 @@ def register(app: typer.Typer) -> None:
             "tocsin bench send --signing relay --runs 3",
         )
     )(send)
+    bench.command(
+        epilog=examples(
+            "tocsin bench audience",
+            "tocsin bench audience --people 100000 --database-url postgresql://localhost/postgres",
+        )
+    )(audience)
     app.add_typer(bench, name="bench", rich_help_panel="Run")
