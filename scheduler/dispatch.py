@@ -9,6 +9,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -39,7 +40,7 @@ from store import Database, claims, identities
 from store.claims import ClaimedDelivery
 from store.deliveries import Lane
 from store.installation import installation_key
-from store.journal import Journal
+from store.journal import Journal, JournalError
 
 log = logging.getLogger(__name__)
 
@@ -207,6 +208,11 @@ class Dispatcher:
         if self._handover.journal is not None:
             self._handover.journal.close()
             self._handover.journal = None
+
+    async def open_journal(self) -> None:
+        """Begin the journal before any work is taken on: whatever is left behind is then found at once."""
+        with suppress(JournalError):  # it keeps us from sending, not from starting: each drain tries again
+            await self._open_journal()
 
     async def take_over(self) -> int:
         """Put the ledger right after workers of this machine that are gone; how many there were."""

@@ -118,6 +118,7 @@ class Conductor:
             async with self._database.write() as session:
                 await deliveries.end_leases(session, self._clock.now())
         await self._presence.beat()
+        await self._dispatcher.open_journal()
         await self._dispatcher.take_over()
         await self._refill()
         tending = [
