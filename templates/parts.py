@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from templates.blocks import Values
-from templates.personalise import html_sandbox, text_sandbox
+from templates.personalise import LINE_OF_VALUE, html_sandbox, text_sandbox
 from templates.segments import Kind, Piece, Segments, compile_segments, cut, give_blanks_to_code
 from templates.source import Protected
 from templates.spelling import Column
-from templates.transfer import LINE_OCTETS, EncodedHtml, longest_line, rewrap
+from templates.transfer import LINE_OCTETS, SOFT_BREAK, longest_line, rewrap
 
 _BLANKS = re.compile(" +")
 _BLANK_LINES = re.compile(r"\r\n\r\n\r\n(?:\r\n)*")
 _CRLF = "\r\n"
+_LINE_ENDS = (_CRLF, SOFT_BREAK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class HtmlPart:
 
     _segments: Segments
     _proven: bool
-    _loops: frozenset[int]
+    _doubtful: frozenset[int]
 
     def render(self, values: Values) -> tuple[bytes, bool]:
         """The part for one person, and whether it is proven (`EmailMessage.proven`)."""
@@ -46,20 +47,47 @@ class HtmlPart:
             if "  " in pieces[place]:
                 pieces[place] = _BLANKS.sub(" ", pieces[place])
             proven = proven and _is_harmless(pieces[place])
-            if place in self._loops:
-                proven = proven and _line_through(pieces, place) <= LINE_OCTETS
+        proven = proven and all(_line_through(pieces, place) <= LINE_OCTETS for place in self._doubtful)
         html = "".join(pieces)
         return (html if proven else _mend(html)).encode("ascii"), proven
 
 
-def compile_html(source: Protected, encoded: EncodedHtml, fields: Fields) -> HtmlPart:
+def compile_html(source: Protected, encoded: str, fields: Fields) -> HtmlPart:
     """The part from protected HTML in its transfer encoding."""
-    pieces = give_blanks_to_code([*cut(source, encoded.text, fields.never_empty), Piece(Kind.TEXT, _CRLF)])
+    pieces = give_blanks_to_code([*cut(source, encoded, fields.never_empty), Piece(Kind.TEXT, _CRLF)])
     return HtmlPart(
         _segments=compile_segments(html_sandbox(), pieces, Column.HTML, fields.all),
-        _proven=encoded.short and _is_straight(pieces),
-        _loops=frozenset(place for place, piece in enumerate(pieces) if piece.repeats),
+        _proven=_is_straight(pieces),
+        _doubtful=_places_on_long_lines(pieces),
     )
+
+
+def _places_on_long_lines(pieces: Sequence[Piece]) -> frozenset[int]:
+    """The places of values and code on lines that these could make longer than 998 octets."""
+    doubtful: set[int] = set()
+    line: set[int] = set()
+    weight = 0
+    for place, piece in enumerate(pieces):
+        if piece.kind is not Kind.TEXT:
+            line.add(place)
+            weight += _most_octets(piece)
+            continue
+        first, *others = piece.text.split(_CRLF)
+        weight += len(first)
+        for following in others:
+            if weight > LINE_OCTETS:
+                doubtful |= line
+            line, weight = set(), len(following)
+    return frozenset(doubtful | line)
+
+
+def _most_octets(piece: Piece) -> int:
+    """What a value, or the output of code, takes at most."""
+    if piece.repeats:
+        return LINE_OCTETS + 1
+    if piece.kind is Kind.SLOT:
+        return LINE_OF_VALUE
+    return len(piece.text) + LINE_OF_VALUE * piece.text.count("{{")
 
 
 def _is_straight(pieces: Sequence[Piece]) -> bool:
@@ -71,7 +99,13 @@ def _is_straight(pieces: Sequence[Piece]) -> bool:
         if (one.kind is Kind.TEXT) != (other.kind is Kind.TEXT)
         for text in (one if one.kind is Kind.TEXT else other,)
     )
-    return seams and stood_in.isascii() and "\t" not in stood_in and _is_harmless(stood_in)
+    return (
+        seams
+        and stood_in.isascii()
+        and "\t" not in stood_in
+        and longest_line(stood_in) <= LINE_OCTETS
+        and _is_harmless(stood_in)
+    )
 
 
 def _is_harmless(text: str) -> bool:
@@ -114,16 +148,20 @@ def _mend(html: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """The text part: quoted-printable, DKIM's relaxed canonical form, no line begun by a dot."""
+    """The text part: quoted-printable, DKIM's relaxed canonical form, no line begun by a dot.
+
+    `_ended` are the places of code after which the line ends.
+    """
 
     _segments: Segments
     _proven: bool
+    _ended: frozenset[int]
 
     def render(self, values: Values) -> tuple[bytes, bool]:
         """The part for one person, and whether it is proven (`EmailMessage.proven`)."""
         pieces = self._segments.fill(values)
         proven = self._proven and all(
-            _is_a_line_of_its_own(pieces[place]) for place in self._segments.code_places
+            _keeps_lines(pieces[place], ended=place in self._ended) for place in self._segments.code_places
         )
         text = "".join(pieces)
         # What a false condition leaves behind: blank lines, and a soft break at the very end.
@@ -145,6 +183,11 @@ def compile_text(source: Protected, encoded: str, fields: Fields) -> TextPart:
     return TextPart(
         _segments=compile_segments(text_sandbox(), pieces, Column.TEXT, fields.all),
         _proven=all(_stands_alone(pieces)),
+        _ended=frozenset(
+            place
+            for place, (piece, following) in enumerate(pairwise(pieces))
+            if piece.kind is Kind.CODE and following.text.startswith(_LINE_ENDS)
+        ),
     )
 
 
@@ -158,11 +201,12 @@ def _stands_alone(pieces: Sequence[Piece]) -> Iterator[bool]:
             yield index == len(pieces) - 1 or piece.text.endswith(_CRLF)
         elif piece.kind is Kind.SLOT:
             following = pieces[index + 1].text if index + 1 < len(pieces) else ""
-            yield following.startswith((_CRLF, "=\r\n"))
+            yield following.startswith(_LINE_ENDS)
 
 
-def _is_a_line_of_its_own(output: str) -> bool:
-    """Whether what code put out changes nothing about the lines around it."""
-    return not output or (
-        output.endswith(_CRLF) and _is_harmless(output) and longest_line(output) <= LINE_OCTETS
-    )
+def _keeps_lines(output: str, *, ended: bool) -> bool:
+    """Whether what code put out changes nothing about the lines around it; `ended`: a line end follows it."""
+    if not output:
+        return True
+    stands = not output.endswith(" ") if ended else output.endswith(_CRLF)
+    return stands and _is_harmless(output) and longest_line(output) <= LINE_OCTETS

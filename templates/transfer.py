@@ -11,7 +11,6 @@ Works on protected text: marks stand for merge code, see `templates.source`.
 """
 
 import re
-from dataclasses import dataclass
 
 from templates.source import CONTROL, MARK, PRINT
 
@@ -42,15 +41,7 @@ _IN_TAG, _IN_TEXT = "\ue010", "\ue011"
 _BREAK = re.compile(f"([{_IN_TAG}{_IN_TEXT}])")
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedHtml:
-    """Protected HTML in 7-bit form; `short` when no values can make a line longer than 998 octets."""
-
-    text: str
-    short: bool
-
-
-def encode_html(html: str) -> EncodedHtml:
+def encode_html(html: str) -> str:
     """Protected HTML as 7-bit US-ASCII, canonical, its lines ended by CRLF."""
     out: list[str] = []
     position = 0
@@ -108,11 +99,11 @@ def _weight(text: str) -> int:
     return len(MARK.sub("", text)) + _SLOT_OCTETS * text.count(PRINT)
 
 
-def _wrap(text: str) -> EncodedHtml:
+def _wrap(text: str) -> str:
     """End lines at some of the places that allow it, in tags rather than in text."""
     pieces = _BREAK.split(text)
     out = [pieces[0]]
-    line = longest = _weight(pieces[0])
+    line = _weight(pieces[0])
     for kind, piece in zip(pieces[1::2], pieces[2::2], strict=True):
         weight = _weight(piece)
         preferred = _WRAP_IN_TAG if kind == _IN_TAG else _WRAP_IN_TEXT
@@ -123,8 +114,7 @@ def _wrap(text: str) -> EncodedHtml:
             out.append(" ")
             line += 1 + weight
         out.append(piece)
-        longest = max(longest, line)
-    return EncodedHtml("".join(out), short=longest <= LINE_OCTETS)
+    return "".join(out)
 
 
 def longest_line(html: str) -> int:
@@ -134,7 +124,7 @@ def longest_line(html: str) -> int:
 
 def rewrap(html: str) -> str:
     """Rendered HTML with every line within 998 octets, at the price of its looks where nothing else helps."""
-    short = encode_html(html).text
+    short = encode_html(html)
     return "\r\n".join(piece for line in short.split("\r\n") for piece in _chop(line))
 
 

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from models.errors import SettingsError
+from models.errors import SenderError, SettingsError
 from models.states import Channel
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain
+from sender import Parcel
 from sender.sms_twilio import TwilioOptions, TwilioTransport
 from sender.transport import (
     TransportAuthenticationError,
@@ -221,6 +222,79 @@ async def test_closing_waits_for_what_is_under_way_and_takes_nothing_new(
     assert all(isinstance(outcome, Accepted) for outcome in await asyncio.gather(*sending))
     assert isinstance(await line.send(a_text(), provider="sms"), Deferred)
     await line.close()
+
+
+async def test_a_text_message_is_noted_before_its_request_leaves(
+    twilio: TwilioPeer, texting: ConnectTwilio
+) -> None:
+    requests_when_noted: list[int] = []
+    told: list[Outcome | None] = []
+    line = texting()
+    line.offer(Parcel(a_text(), "sms", lambda: requests_when_noted.append(len(twilio.requests)), told.append))
+    await line.close()
+    assert requests_when_noted == [0]
+    assert [type(outcome) for outcome in told] == [Accepted]
+    assert len(twilio.requests) == 1
+
+
+async def test_a_text_message_that_cannot_be_noted_does_not_leave(
+    twilio: TwilioPeer, texting: ConnectTwilio
+) -> None:
+    def on_wire() -> None:
+        raise SenderError("The journal cannot be written.")
+
+    told: list[Outcome | None] = []
+    line = texting()
+    line.offer(Parcel(a_text(), "sms", on_wire, told.append))
+    await line.close()
+    (outcome,) = told
+    assert isinstance(outcome, Deferred)
+    assert outcome.unreached
+    assert outcome.reply.text == "The journal cannot be written."
+    assert twilio.requests == []
+
+
+async def test_text_messages_wait_their_turn_and_can_be_withdrawn(
+    twilio: TwilioPeer, texting: ConnectTwilio
+) -> None:
+    under_way = most = 0
+
+    async def linger(request: HttpRequest) -> HttpAnswer:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.05)
+        under_way -= 1
+        return await twilio.accept(request)
+
+    twilio.handler = linger
+    told: list[Outcome | None] = []
+    line = texting()
+    for _ in range(20):
+        line.offer(Parcel(a_text(), "sms", lambda: None, told.append))
+    async with asyncio.timeout(5):
+        while len(told) < 3:
+            await asyncio.sleep(0.005)
+    line.withdraw()
+    await line.close()
+    assert len(told) == 20
+    assert most == TwilioOptions(ACCOUNT, TOKEN).connections
+    assert told.count(None) == 20 - len(twilio.requests)
+    assert told.count(None) >= 1
+
+
+async def test_when_twilio_cannot_be_reached_one_is_told_and_the_others_are_given_back(
+    twilio: TwilioPeer, texting: ConnectTwilio
+) -> None:
+    await twilio.stop()
+    told: list[Outcome | None] = []
+    line = texting()
+    for _ in range(30):
+        line.offer(Parcel(a_text(), "sms", lambda: None, told.append))
+    await line.close()
+    assert len(told) == 30
+    assert all(outcome is None or (isinstance(outcome, Deferred) and outcome.unreached) for outcome in told)
+    assert told.count(None) >= 30 - TwilioOptions(ACCOUNT, TOKEN).connections
 
 
 async def test_a_twilio_transport_takes_no_e_mails(texting: ConnectTwilio) -> None:

@@ -182,6 +182,8 @@ def test_a_message_is_noted_before_its_dot_is_written(runner: str, size: int) ->
                 elif command == b".\r\n":
                     seen.set()
                     stream.write(b"250 2.0.0 mine\r\n")
+                elif command == b"QUIT\r\n":
+                    stream.write(b"221 bye\r\n")
                 stream.flush()
 
     def on_wire() -> None:
