@@ -67,8 +67,8 @@ BORROWED: tuple[str, ...] = (
     N_("%(hours)s ends before it begins."),
     N_("For a night, write two: 'fri 22:00-24:00, sat 00:00-02:00'."),
     N_(
-        "%(provider)s takes its messages ill, so it waits for you: change what it says, or resume it as it is. "
-        "The answer was: %(answer)s"
+        "%(provider)s takes its messages ill, so it waits for you: "
+        "change what it says, or resume it as it is. The answer was: %(answer)s"
     ),
     N_("the person has had enough messages lately; the next may leave from %(moment)s"),
     N_("the worker ended between the message and the answer"),
