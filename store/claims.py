@@ -54,10 +54,9 @@ def fair_shares(due: Sequence[int], room: int) -> list[int]:
     """How many of `room` places each gets: equal shares, and what one does not need goes to the others."""
     shares = [0] * len(due)
     while room > 0 and (hungry := [place for place, count in enumerate(due) if shares[place] < count]):
+        each = max(1, room // len(hungry))
         for place in hungry:
-            more = min(due[place] - shares[place], -(-room // len(hungry)), room)
-            if more <= 0:
-                break
+            more = min(due[place] - shares[place], each, room)
             shares[place] += more
             room -= more
     return shares
