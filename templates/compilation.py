@@ -21,7 +21,7 @@ from templates.plaintext import to_text
 from templates.segments import Segments, compile_segments, cut
 from templates.slots import Slots
 from templates.source import MARK, Protected, normalise, protect
-from templates.spelling import Column, spell
+from templates.spelling import Column, spell_once
 from templates.transfer import encode_html, encode_text
 
 TEMPLATE_LENGTH = 400_000
@@ -81,8 +81,8 @@ class CompiledEmail:
         but for pathological values. Raises MissingValueError when `missing(values)` names any field.
         """
         filled = self._slots.ready(values)
-        filled[CLICK_FIELD] = spell(click_base)
-        filled[UNSUBSCRIBE_FIELD] = spell(unsubscribe_url)
+        filled[CLICK_FIELD] = spell_once(click_base)
+        filled[UNSUBSCRIBE_FIELD] = spell_once(unsubscribe_url)
         subject = "".join(self._subject.fill(filled))
         html, html_proven = self._html.render(filled)
         text, text_proven = self._text.render(filled)

@@ -3,12 +3,13 @@
 Kept for the values that come again and again, as first names, towns and the sender's own do.
 """
 
+import re
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
 from templates.personalise import clean, write_html
-from templates.transfer import quote_value
+from templates.transfer import QP_LINE, quote_value
 
 KEPT = 8192
 """Values kept at hand; some 3 MB at most."""
@@ -30,8 +31,17 @@ class Column(IntEnum):
     TEXT = 2
 
 
-@lru_cache(maxsize=KEPT)
-def spell(value: str) -> Spelled:
-    """The value in every spelling."""
+# Nothing that any of the places would write otherwise, and short enough for a line of each.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,;:/@_?!()+*-]*\Z")
+
+
+def spell_once(value: str) -> Spelled:
+    """The value in every spelling; for values of one message alone, such as its addresses."""
+    if len(value) <= QP_LINE and _PLAIN.match(value) and "  " not in value and not value.endswith(" "):
+        return Spelled(value, value, value)
     cleaned = clean(value)
     return Spelled(cleaned, write_html(cleaned), quote_value(cleaned))
+
+
+spell = lru_cache(maxsize=KEPT)(spell_once)
+"""The same, kept for the next time."""

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from templates.personalise import VALUE_LENGTH, clean
+from templates.personalise import VALUE_LENGTH, clean, write_html
+from templates.spelling import spell_once
+from templates.transfer import quote_value
 from tests.templates.letters import (
     a_letter,
     as_mail,
@@ -79,6 +81,11 @@ def test_a_cleaned_value_is_one_short_line_and_stays_as_it_is(value: str) -> Non
     assert "  " not in cleaned
     assert not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in cleaned)
     assert all(len(word.encode("ascii", "xmlcharrefreplace")) <= 320 for word in cleaned.split(" "))
+
+
+@given(value=st.one_of(ANYTHING, st.from_regex(r"\A[A-Za-z0-9 .,;:/@_?!()+*-]{0,90}\Z")))
+def test_a_value_is_spelled_alike_however_plain_it_is(value: str) -> None:
+    assert spell_once(value) == (clean(value), write_html(clean(value)), quote_value(clean(value)))
 
 
 @given(value=st.text(alphabet="abcdefghéèàç ABC-'’", max_size=60))
