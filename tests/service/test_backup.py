@@ -71,7 +71,7 @@ async def test_after_a_restore_nothing_leaves_until_somebody_says_so(
 
     database = Database(migrated_url)
     second = ScriptedTransport()
-    async with conducting(database, second) as conductor:
+    async with conducting(database, second, alone=True) as conductor:
         await conductor.wake()
         await asyncio.sleep(2)
         async with database.read() as session:
