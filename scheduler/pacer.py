@@ -24,6 +24,7 @@ from scheduler import brakes, throttle
 from scheduler.outages import Outages, Way
 from scheduler.pacing import (
     MOST_A_BATCH,
+    RELAY_PER_SECOND,
     Allowance,
     Limit,
     Pace,
@@ -307,7 +308,9 @@ class Pacer:
     def _bases(self, known: _Known) -> Mapping[str, float]:
         """Messages a second without a brake, by scope: its own limit, or what the lane may do at most."""
         own = {limit.key: 1_000_000 / limit.interval_us for limit in known.allowed.limits}
-        return {key: own.get(key, known.allowed.base) for key in known.scopes.all}
+        bases = {key: own.get(key, known.allowed.base) for key in known.scopes.all}
+        bases[known.scopes.relay] = own.get(known.scopes.relay, RELAY_PER_SECOND)
+        return bases
 
     def _is_shut(self, lane: str, now: datetime) -> bool:
         known = self._known.get(lane)

@@ -16,6 +16,8 @@ from models.states import Channel
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 MOST_A_BATCH = 200
+RELAY_PER_SECOND = 100.0
+"""What a relay is taken to carry, where nobody set a limit, once it asks for less."""
 UNNOTICED_US = 20
 """A limit of more than 50,000 messages a second is none: nothing here is that fast."""
 SPANS = {Measure.PER_HOUR: timedelta(hours=1), Measure.PER_DAY: timedelta(days=1)}
@@ -65,6 +67,11 @@ class Scopes:
     provider: str
     lane: str
     domain: str = ""
+
+    @property
+    def shares_relay(self) -> bool:
+        """Whether the way out is the relay that carries everything, and not a provider's own route."""
+        return self.relay.count(":") == 1
 
     @property
     def all(self) -> tuple[str, ...]:

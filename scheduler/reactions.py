@@ -78,9 +78,10 @@ def demands(answers: Sequence[Answer], book: RuleBook, scopes: Scopes) -> list[D
         verdict = answer.verdict
         if verdict is None or verdict.fault is Fault.RELAY:
             continue
-        for reaction in book.reactions_to(verdict):
-            if reaction.deed in {Deed.WAIT, Deed.REFUSE}:
-                continue  # about this message alone: see `reading_of`
+        for called_for in book.reactions_to(verdict):
+            if called_for.deed in {Deed.WAIT, Deed.REFUSE}:
+                continue  # about this message alone: see `read_outcome`
+            reaction = _as_it_can_be_done(called_for, scopes)
             campaign = answer.campaign_id if reaction.deed is Deed.HOLD_CAMPAIGN else 0
             place = (
                 reaction,
@@ -168,6 +169,13 @@ def answered(
             brake = throttle.grow(brake, now, clean, base=base, connections=setting.connections)  # noqa: PLW2901
         changed[key] = brake
     return changed
+
+
+def _as_it_can_be_done(reaction: Reaction, scopes: Scopes) -> Reaction:
+    """A relay's connections are its own affair: one that has too many of ours gets less mail instead."""
+    if reaction.deed is Deed.ONE_CONNECTION and scopes.shares_relay:
+        return Reaction(Deed.SLOW, Scope.RELAY)
+    return reaction
 
 
 def read_outcome(outcome: Outcome, verdict: Verdict | None, book: RuleBook) -> Outcome:

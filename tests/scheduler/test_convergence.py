@@ -94,7 +94,7 @@ class Sender:
     def send_for(self, span: timedelta, account: Account) -> None:
         """Send as much as the pace lets through until `span` is over."""
         key = self.provider.manners.key
-        scopes = scopes_of(Channel.EMAIL, 1, key, "exemple.fr", "relay:email")
+        scopes = scopes_of(Channel.EMAIL, 1, key, "exemple.fr", f"relay:email:{key}")
         pace = Pace(emails_per_second=1000, providers={key: self.per_second})
         allowed = allowance(scopes, Channel.EMAIL, None, pace)
         setting = Setting(

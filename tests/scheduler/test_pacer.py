@@ -317,3 +317,14 @@ async def test_connections_and_messages_on_each_can_be_set_for_a_provider(
     clock.advance(timedelta(seconds=10))
     tight = await permit_of(pacer, "gmail", way=direct)
     assert (tight.connections, tight.messages) == (3, 7)
+
+
+async def test_a_relay_that_has_too_many_of_our_connections_gets_less_mail_in_every_lane(
+    database: Database, clock: ManualClock
+) -> None:
+    pacer = a_pacer(database, clock)
+    await permit_of(pacer, "laposte")
+    await learn(database, pacer, "laposte", [put_off("421 4.7.0 Too many connections")], clock.now())
+    permit = await permit_of(pacer, "yahoo", identity=2)
+    assert {limit.key: limit.interval_us for limit in permit.limits}["relay:email"] == 20_000
+    assert "The relay for email: slowed to 50 %" in permit.reason
