@@ -6,7 +6,7 @@ withdrawals, and the campaign's report. Called by the scheduler (to judge a repl
 unsubscribe page, reports) and the service (the listener, the seed poll, the DNS check).
 
 What opens a network port or needs a library stays in its own module, imported where it is used:
-`deliverability.inbox`, `.placement`, `.dns_checks`. A new source of news is one reader in `signals/`; a
+`deliverability.inbox`, `.placement`, `.resolver`. A new source of news is one reader in `signals/`; a
 new meaning of a reply is one rule in `rules/*.toml`.
 """
 
