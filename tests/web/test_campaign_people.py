@@ -183,6 +183,7 @@ async def test_a_proof_that_fails_says_what_to_do(site: Site) -> None:
     assert "proof-unequal" in answer.headers["location"]
     page = await browser.read(f"/campaigns/{number}")
     assert "The sums do not come out." in page
+    assert "3 messages ≠ 2 accepted" in page
     assert "rows are missing or too many" in page
 
 

@@ -164,7 +164,11 @@ def usual_hours(visit: Visit) -> str:
     """When messages arrive unless a campaign says otherwise, in words."""
     usual, tongue = visit.context.outlook.rhythm.windows, visit.tongue
     return " · ".join(
-        f"{tongue.say(word_for(channel))}: {say_windows(windows, tongue)}"
+        tongue.say(
+            "%(channel)s: %(hours)s",
+            channel=tongue.say(word_for(channel)),
+            hours=say_windows(windows, tongue),
+        )
         for channel, windows in ((Channel.EMAIL, usual.email), (Channel.SMS, usual.sms))
     )
 

@@ -348,8 +348,9 @@ def proof_line(campaign: Campaign, progress: Progress, tongue: Tongue) -> str:
         for states, text in STATE_WORDS
         if progress.of(states)
     ]
+    equal = campaign.frozen == progress.done == progress.total
     return tongue.say(
-        "%(messages)s messages = %(parts)s",
+        N_("%(messages)s messages = %(parts)s") if equal else N_("%(messages)s messages ≠ %(parts)s"),
         messages=tongue.number(campaign.frozen),
         parts=" + ".join(parts) or tongue.number(0),
     )
