@@ -1,0 +1,170 @@
+"""How long a campaign's page and its report take, with millions of events behind them.
+
+Both databases are filled by one statement a table: a campaign of many messages (most accepted, some
+deferred first, refused, bounced or clicked), and others beside it until there are as many events as asked
+for. Then the pages are asked for as a browser does.
+"""
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from benchmarks.ledger import temporary_database
+from benchmarks.report_rows import EVENTS_A_MESSAGE, append, fill
+from models.access import Role
+from models.clock import SystemClock
+from models.keyring import Keyring
+from models.tokens import Tokens
+from store import Database, campaigns, users
+from store.reports import campaign_counts
+from store.tally_fold import advance
+from web import WebContext, create_app, hash_password
+
+MESSAGES_A_CAMPAIGN = 1_000_000
+LOOKS = 9
+BEHIND = 20_000
+PAGES = {
+    "campaign page": "/campaigns/{}",
+    "report page": "/campaigns/{}/report",
+    "live figures": "/campaigns/{}/live",
+    "list of campaigns": "/campaigns",
+    "pace page": "/pace",
+    "report as CSV": "/campaigns/{}/report.csv",
+}
+PASSWORD = "une phrase assez longue"  # noqa: S105 - of an account that lives as long as a measurement
+Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class PageTimes:
+    """Medians in milliseconds, by what was asked for; and what the filling and counting cost."""
+
+    events: int = 0
+    campaign_events: int = 0
+    milliseconds: dict[str, float] = field(default_factory=dict)
+    counting_us_an_event: float = 0.0
+
+
+async def bench_pages(
+    tell: Tell, *, events: int = 10_000_000, messages: int = MESSAGES_A_CAMPAIGN, database_url: str = ""
+) -> PageTimes:
+    """Fill a temporary database and time the pages of its largest campaign, which has `messages`."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
+        async with temporary_database(database_url, Path(folder)) as url:
+            database = Database(url)
+            try:
+                return await _measure(database, tell, events, messages, Path(folder))
+            finally:
+                await database.close()
+
+
+async def _measure(database: Database, tell: Tell, events: int, messages: int, folder: Path) -> PageTimes:
+    times = PageTimes(campaign_events=int(messages * EVENTS_A_MESSAGE))
+    began = time.perf_counter()
+    largest = await fill(database, events, messages)
+    tell(f"filled in {time.perf_counter() - began:.0f} s")
+    began = time.perf_counter()
+    times.events = await advance(database, most=200_000)
+    took = time.perf_counter() - began
+    times.counting_us_an_event = took / max(times.events, 1) * 1e6
+    tell(f"counted {times.events:,} events in {took:.0f} s")
+
+    async def measure(name: str, look: Callable[[], Awaitable[object]], looks: int = LOOKS) -> None:
+        times.milliseconds[name] = await _median(look, looks)
+        tell(f"{name}: {times.milliseconds[name]:.0f} ms")
+
+    async with _SignedIn(database, folder) as browser:
+        for name, path in PAGES.items():
+            await measure(name, partial(_get, browser, path.format(largest)))
+        await append(database, largest, BEHIND)
+        path = PAGES["report page"].format(largest)
+        await measure(f"report page, {BEHIND:,} events not counted yet", partial(_get, browser, path))
+    async with database.read() as session:
+        await measure("states, row by row", partial(campaigns.count_states, session, largest), 1)
+        await measure("report, row by row", partial(campaign_counts, session, largest), 1)
+    return times
+
+
+async def _median(look: Callable[[], Awaitable[object]], looks: int) -> float:
+    taken = []
+    for _ in range(looks):
+        began = time.perf_counter()
+        await look()
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken)
+
+
+async def _get(browser: httpx.AsyncClient, path: str) -> None:
+    answer = await browser.get(path)
+    if answer.status_code != httpx.codes.OK:
+        raise RuntimeError(f"{path} answered {answer.status_code}")
+
+
+class _SignedIn:
+    """A browser of somebody who may read everything."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+
+    async def __aenter__(self) -> httpx.AsyncClient:
+        clock = SystemClock()
+        async with self._database.write() as session:
+            await users.add_user(
+                session,
+                email="bench@example.org",
+                name="Bench",
+                password_hash=hash_password(PASSWORD),
+                role=Role.ADMIN,
+                language="fr",
+                now=clock.now(),
+            )
+        keyring = Keyring("a secret that lives as long as a measurement")
+        context = WebContext(
+            database=self._database,
+            clock=clock,
+            tokens=Tokens(keyring),
+            keyring=keyring,
+            public_url="http://bench.example",
+            setup_code="",
+            data_dir=self._folder,
+        )
+        transport = httpx.ASGITransport(create_app(context))
+        self._client = httpx.AsyncClient(transport=transport, base_url=context.public_url)
+        page = (await self._client.get("/sign-in")).text
+        token = page.partition('name="csrf" value="')[2].partition('"')[0]
+        fields = {"csrf": token, "email": "bench@example.org", "password": PASSWORD}
+        await self._client.post("/sign-in", data=fields)
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+
+def main() -> None:
+    """`python -m benchmarks.report --events 10000000`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=10_000_000)
+    parser.add_argument("--messages", type=int, default=MESSAGES_A_CAMPAIGN)
+    parser.add_argument("--database-url", default="")
+    options = parser.parse_args()
+    asyncio.run(
+        bench_pages(
+            lambda line: print(line, flush=True),  # noqa: T201 - a script for people
+            events=options.events,
+            messages=options.messages,
+            database_url=options.database_url,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""The measurement of pages measures pages that are right."""
+
+from pathlib import Path
+
+from benchmarks.report import PAGES, bench_pages
+from benchmarks.report_rows import fill
+from store import Database
+from store.tally_check import differences
+from store.tally_fold import advance
+
+
+async def test_every_page_is_measured() -> None:
+    told: list[str] = []
+    times = await bench_pages(told.append, events=1_500, messages=400)
+    assert set(PAGES) <= times.milliseconds.keys()
+    assert times.events >= 1_400
+    assert len(told) == 2 + len(times.milliseconds)
+
+
+async def test_the_ledger_it_makes_is_counted_right(database: Database, tmp_path: Path) -> None:
+    number = await fill(database, 1_000, 300)
+    await advance(database, most=77)
+    async with database.read() as session:
+        assert await differences(session, number) == []
