@@ -164,14 +164,9 @@ class Dispatcher:
             zone=options.zone,
         )
         self._recorder = Recorder(options.retry, self._pacer)
+        self._stopping = False
         self._handover = Handover(
-            database,
-            clock,
-            transports,
-            self._recorder,
-            options.lease,
-            self._outages,
-            stopping=lambda: self._stopping,
+            database, clock, transports, self._recorder, options.lease, self._outages, self._is_stopping
         )
         self._clearance = Clearance(database, clock, options.lease, options.frequency, options.zone)
         self._workshop = Workshop(
@@ -183,7 +178,6 @@ class Dispatcher:
         )
         self._room = Room(ROOM)
         self._opening = asyncio.Lock()
-        self._stopping = False
         self._turn = 0
         self._obstacles: dict[tuple[int, Channel], str] = {}
 
@@ -194,6 +188,9 @@ class Dispatcher:
         for place, text in self._outages.told():
             told[place] = f"{told[place]} {text}" if place in told else text
         return told
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
     def stop(self) -> None:
         """Send nothing new: what is not on the wire yet is handed back, what is on it is recorded."""
