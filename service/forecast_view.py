@@ -10,6 +10,17 @@ from service.terminal import plural, print_table, say, words
 if TYPE_CHECKING:
     from scheduler.forecast import Forecast, ProviderForecast
     from scheduler.preview import AudiencePreview
+    from service.desk import Desk
+
+
+async def foretell(desk: "Desk", campaign_id: int, starts_at: datetime | None = None) -> "Forecast":
+    """What becomes of a campaign, by the settings."""
+    from scheduler.forecast import forecast
+    from service.rhythm import forecast_options
+
+    options = forecast_options(desk.settings)
+    async with desk.database.read() as session:
+        return await forecast(session, campaign_id, desk.clock.now(), options, starts_at=starts_at)
 
 
 def tell_forecast(name: str, found: "Forecast", zone: str) -> None:
@@ -39,12 +50,21 @@ def sentences(name: str, found: "Forecast", zone: str) -> list[str]:
         told = [f"{name}: {waits}, finished {_moment(found.finishes_at, zone)}."]
         if found.latest_start is not None:
             told.append(f"To make the deadline it must start before {_moment(found.latest_start, zone)}.")
-    told += [
+    told += _cold(found)
+    return [sentence for sentence in told if sentence]
+
+
+def warnings(name: str, found: "Forecast", zone: str) -> list[str]:
+    """What somebody who schedules a campaign should know: who misses the deadline, who is not warm."""
+    return sentences(name, found, zone) if found.missed else _cold(found)
+
+
+def _cold(found: "Forecast") -> list[str]:
+    return [
         f"{cold.identity_key} will not be warm at {provider_name(cold.provider)} by then: {cold.cap:,} of"
         f" {cold.messages:,} may leave on the first day, all of them from {cold.warm_on:%d %B %Y} on."
         for cold in found.cold
     ]
-    return [sentence for sentence in told if sentence]
 
 
 def _by_provider(found: "Forecast") -> str:

@@ -11,7 +11,7 @@ from models.states import IdentityRule, LegalBasis
 from service.commands import examples
 from service.commands.campaign_options import For, Hours, Late, LateAfter, Manners, Until, Urgent
 from service.desk import Desk, work
-from service.forecast_view import tell_forecast
+from service.forecast_view import foretell, tell_forecast
 from service.terminal import say
 from service.wishes import (
     moment_of,
@@ -153,16 +153,12 @@ def forecast(campaign: Which, at: TryAt = None) -> None:
 
     async def look(desk: Desk) -> tuple[str, "Forecast", str]:
         from scheduler.campaigns import instant
-        from scheduler.forecast import forecast as foretell
-        from service.rhythm import forecast_options
 
-        now = desk.clock.now()
-        start = None if at is None else instant(*moment_of(at, desk.settings.zone, now))
+        now, zone = desk.clock.now(), desk.settings.zone
+        start = None if at is None else instant(*moment_of(at, zone, now))
         async with desk.database.read() as session:
             found = await wanted_campaign(session, campaign)
-            options = forecast_options(desk.settings)
-            told = await foretell(session, found.id, now, options, starts_at=start)
-            return found.name, told, desk.settings.zone
+        return found.name, await foretell(desk, found.id, start), zone
 
     tell_forecast(*work(look))
 

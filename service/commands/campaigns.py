@@ -22,6 +22,7 @@ from service.commands.campaign_options import (
     manners_of,
 )
 from service.desk import Desk, work
+from service.forecast_view import foretell, warnings
 from service.terminal import plural, print_table, say, words
 from service.trying import try_out
 from service.wishes import Wish, moment_of, resolve, tell_reach, wanted_campaign
@@ -223,7 +224,7 @@ def schedule(
     """
     manners = Manners(urgent, until, late, late_after, hours)
 
-    async def set_time(desk: Desk) -> Campaign:
+    async def set_time(desk: Desk) -> tuple[Campaign, list[str]]:
         from scheduler import campaigns
 
         now = desk.clock.now()
@@ -233,10 +234,13 @@ def schedule(
             if manners != Manners():
                 wanted = manners.apply(await campaigns.parts_of(session, found), zone_name, now)
                 await campaigns.update_campaign(session, found.id, wanted, now)
-            return await campaigns.schedule(session, found.id, local_time, zone_name, now)
+            found = await campaigns.schedule(session, found.id, local_time, zone_name, now)
+        return found, warnings(found.name, await foretell(desk, found.id), zone_name)
 
-    found = work(set_time)
+    found, warned = work(set_time)
     say(f"{found.name} starts at {_starts(found)}.")
+    for sentence in warned:
+        say(f"! {sentence}")
 
 
 Change = Callable[[AsyncSession, int, datetime], Awaitable[Campaign]]

@@ -82,6 +82,8 @@ def test_an_identity_warms_up_by_plans_that_people_can_change(drafted: Typed) ->
     assert "nat at Orange: 25 today, on the way to 30." in drafted.must(
         "warmup", "set", "nat", "orange", "--cap", "25"
     )
+    scheduled = drafted.must("campaign", "schedule", "1", "--at", "now", "--until", "2040-03-01 20:00")
+    assert "! nat will not be warm at Gmail by then: 20 of 30 may leave" in scheduled
     unknown = drafted("warmup", "set", "nat", "free", "--cap", "25")
     assert (unknown.code, "warmup list" in unknown.told) == (1, True)
     assert "nat: 1 plan ended." in drafted.must("warmup", "stop", "nat", "--provider", "orange")
