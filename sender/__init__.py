@@ -2,11 +2,11 @@
 
 What comes in: rendered messages and the sender identity they leave as, then envelopes. What goes out:
 an `Outcome` for each envelope, exactly as the other side put it, with its reply as evidence. Keeps no
-records and knows no campaign. Called by the scheduler; transports are chosen and made by the service.
+records and knows no campaign. Called by the scheduler; transports are chosen and made by the service,
+which loads `sender.sms_twilio` only where text messages are sent: its HTTP client takes six megabytes.
 """
 
 from sender.mime import EmailBuilder
-from sender.sms_twilio import TwilioOptions, TwilioTransport
 from sender.smtp import SmtpOptions, SmtpServer, SmtpTransport
 from sender.transport import MessageError, Parcel, Transport
 
@@ -18,6 +18,4 @@ __all__ = [
     "SmtpServer",
     "SmtpTransport",
     "Transport",
-    "TwilioOptions",
-    "TwilioTransport",
 ]

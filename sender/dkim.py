@@ -15,7 +15,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import dkim
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
@@ -179,6 +178,7 @@ def verify(data: bytes, dns: Callable[[str], str | None]) -> list[Verification]:
 
 def _verify_one(data: bytes, index: int, dns: Callable[[str], str | None]) -> Verification | None:
     """The signature at `index` from the top, or None when there is none."""
+    import dkim  # noqa: PLC0415 - four megabytes that only verifying needs
 
     def look_up(name: bytes, timeout: float = 0) -> str | None:  # noqa: ARG001 - dkimpy's calling convention
         return dns(name.decode().removesuffix("."))

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from models.states import Channel
-from sender import SmtpOptions, SmtpServer, SmtpTransport, Transport, TwilioOptions, TwilioTransport
+from sender import SmtpOptions, SmtpServer, SmtpTransport, Transport
 from sender.smtp import Tls
 from service.settings import Settings
 from service.smtp_url import RelayAddress, RelayTls
@@ -45,10 +45,12 @@ def email_transport(settings: Settings, *, timeout: float | None = None) -> Smtp
     )
 
 
-def sms_transport(settings: Settings) -> TwilioTransport | None:
+def sms_transport(settings: Settings) -> Transport | None:
     """The way out for SMS, None when no account is set."""
     if not settings.twilio_account_sid or settings.twilio_auth_token is None:
         return None
+    from sender.sms_twilio import TwilioOptions, TwilioTransport
+
     return TwilioTransport(
         TwilioOptions(
             account_sid=settings.twilio_account_sid,

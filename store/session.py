@@ -7,18 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import ConflictError, StoreError
+from store import revisions
 from store.engine import is_sqlite, make_engine, parse_url
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 DISK_FULL_WORDS = ("disk is full", "no space left", "disk full", "disk i/o error")
 
 
@@ -79,7 +75,9 @@ class Database:
         """Bring the tables to this version's form; making a new SQLite file and its folder if need be."""
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(command.upgrade, self._alembic(), "head")
+        from store.schema import upgrade  # noqa: PLC0415 - Alembic takes nine megabytes
+
+        await asyncio.to_thread(upgrade, self.url)
 
     async def revision(self) -> str:
         """Of which version the tables are; StoreError when there are none."""
@@ -94,9 +92,7 @@ class Database:
     async def _revision(self) -> str | None:
         try:
             async with self._writer.connect() as connection:
-                return await connection.run_sync(
-                    lambda sync: MigrationContext.configure(sync).get_current_revision()
-                )
+                return await connection.run_sync(revisions.current)
         except DBAPIError as error:
             raise _plain(error) from error
 
@@ -105,7 +101,7 @@ class Database:
         if not await self._exists():
             return "The database does not exist yet."
         revision = await self._revision()
-        head = ScriptDirectory.from_config(self._alembic()).get_current_head()
+        head = revisions.newest()
         if revision == head:
             return None
         return (
@@ -141,9 +137,3 @@ class Database:
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
-
-    def _alembic(self) -> Config:
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["url"] = self.url
-        return config
