@@ -301,11 +301,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         trials=campaign.channel in visit.context.transports,
         rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
         segments_line=segments_line(visit, sketch),
-        not_sent_parts=not_sent_parts(progress, visit.tongue),
-        held=progress.counts.get(S.HELD, 0),
-        uncertain=progress.counts.get(S.UNCERTAIN, 0),
-        proof=proof_line(campaign, progress, visit.tongue),
-        ended=campaign.state in ENDED,
+        **figures_of(campaign, progress, visit.tongue),
         foreseen=campaign.state in FORESEEN and (campaign.state is not C.DRAFT or sketch.audience),
         hours=say_windows(windows_from_rows(campaign.windows), visit.tongue) if campaign.windows else "",
         may=allowed(campaign),
@@ -339,6 +335,17 @@ async def _sketch(
         return await draw_message(session, visit, choice, begun)
     except TocsinError as error:
         return replace(begun, problem=say_error(visit.tongue, error))
+
+
+def figures_of(campaign: Campaign, progress: Progress, tongue: Tongue) -> dict[str, object]:
+    """What the page says in words of how far the campaign is."""
+    return {
+        "not_sent_parts": not_sent_parts(progress, tongue),
+        "held": progress.counts.get(S.HELD, 0),
+        "uncertain": progress.counts.get(S.UNCERTAIN, 0),
+        "proof": proof_line(campaign, progress, tongue),
+        "ended": campaign.state in ENDED,
+    }
 
 
 def proof_line(campaign: Campaign, progress: Progress, tongue: Tongue) -> str:
