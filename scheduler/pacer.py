@@ -53,6 +53,8 @@ LEASE = timedelta(seconds=60)
 """How long a connection is held for a worker that is not heard of."""
 ASK_AGAIN = timedelta(seconds=12)
 """When a lane that is shut is looked at again at the earliest: sooner, it would be claimed for nothing."""
+REFUSED = timedelta(seconds=5)
+"""How long a lane that found no free connection does not ask for one."""
 PRUNED_EVERY = timedelta(hours=1)
 KEPT = timedelta(days=8)
 """How long counters are kept: longer than any span."""
@@ -297,8 +299,11 @@ class Pacer:
     async def _hold(self, key: str, most: int, now: datetime, *, anew: bool = False) -> int:
         """Take or keep places; the rows are asked once a third of the lease is over, or for other numbers."""
         held = self._held.get(key)
-        if held is not None and not anew and held[1] == most and held[0] and now < held[2] - LEASE * 2 / 3:
-            return held[0]
+        if held is not None and not anew and held[1] == most:
+            count, _, until = held
+            # Where there was no place, the sweep need not ask each second.
+            if now < until - (LEASE * 2 / 3 if count else LEASE - REFUSED):
+                return count
         until = now + LEASE
         async with self._database.write() as session:
             count = await slots.hold(session, key=key, holder=self._holder, most=most, now=now, until=until)
