@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.job import Job
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from models.clock import Clock
@@ -46,7 +47,10 @@ class EmbeddedEngine:
         self, name: str, *, key: str, at: datetime | None = None, args: dict[str, int | str] | None = None
     ) -> bool:
         """Ask for a run, at once or at a moment; False when a pending one is at least as early."""
-        moment = self._clock.now() if at is None else at
+        # APScheduler goes by the machine's clock: what is told to it is how long from now.
+        moment: datetime = DateTrigger(timezone=UTC).run_date
+        if at is not None:
+            moment += at - self._clock.now()
         pending: Job | None = self._scheduler.get_job(key)
         if pending is not None and pending.trigger.run_date <= moment:
             return False
