@@ -23,7 +23,7 @@ from tests.servers.workers import SEAMS, CountingSink, Nursery, Worker
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(400)]
 
 ON_THE_WIRE = ("mail", "data", "body", "dot", "answered")
-RANDOM_MOMENTS = 12
+RANDOM_MOMENTS = 10
 MOST = MappingProxyType({"commit": 12, "recorded": 2, "body": 3})
 """What happens less often in the life of a worker than once a message."""
 PATIENCE_S = 6
@@ -130,7 +130,7 @@ async def test_killed_at_every_boundary_a_campaign_reaches_everybody_once(
     database: Database, migrated_url: str, tmp_path: Path, counting_sink: CountingSink, nursery: Nursery
 ) -> None:
     scene = Scene(
-        database, migrated_url, tmp_path, counting_sink, nursery, people=5000, emails_per_second=150
+        database, migrated_url, tmp_path, counting_sink, nursery, people=8000, emails_per_second=500
     )
     await scene.set_up()
     draw = random.Random(database.is_sqlite)
