@@ -68,7 +68,7 @@ async def line(  # noqa: PLR0917
 
     def make(password: str) -> Transport:
         return transport(
-            server, timeout=0.5, tls=tls, ca_file=authority.ca_file, username="amis", password=password
+            server, timeout=1.0, tls=tls, ca_file=authority.ca_file, username="amis", password=password
         )
 
     return Line(make("right"), make("wrong"), a_letter(), lambda: len(server.messages), behave)
