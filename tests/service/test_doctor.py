@@ -2,18 +2,21 @@
 
 import asyncio
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
+from models.clock import SystemClock
 from models.identity import DkimKey
+from models.worker import Worker
 from service.doctor import examine
 from service.findings import Finding, Level
 from service.secret_key import open_keyring
 from service.settings import load_settings
-from store import Database
+from store import Database, workers
 from tests.servers.sink import Sink
 from tests.service.conftest import Tocsin, Typed
 
@@ -144,3 +147,28 @@ async def test_a_key_that_cannot_sign_blocks(ready: Tocsin, typed: Typed) -> Non
     found = await findings_of("Senders", ready.folder, with_network=False)
     assert worst(found).level is Level.BLOCKING
     assert "cannot be read" in worst(found).what
+
+
+async def test_it_says_who_sends(tmp_path: Path, database: Database) -> None:
+    url = database.url.render_as_string(hide_password=False)
+
+    async def told() -> str:
+        found = await findings_of("Workers", tmp_path, with_network=False, database_url=url)
+        return " ".join(f"{finding.what} {finding.advice}" for finding in found)
+
+    assert "No process sends at present: `tocsin serve`" in await told()
+    now = SystemClock().now()
+    async with database.write() as session:
+        for letter, version, silent in (("a", "1", 0), ("b", "2", 1), ("c", "1", 60)):
+            worker = Worker(id=letter * 12, host="tower", pid=1, version=version, started_at=now, seen_at=now)
+            await workers.beat(session, worker, now - timedelta(seconds=silent))
+    for sentence in ("2 processes send.", "1 fell silent", "of different versions"):
+        assert sentence in await told()
+
+
+async def test_figures_that_nobody_elsewhere_can_see_are_told() -> None:
+    from service.examinations_of_running import watching
+    from service.settings import GivenSettings
+
+    (finding,) = await watching(GivenSettings(metrics_host="192.0.2.7", metrics_port=9100))
+    assert (finding.level, "TOCSIN_METRICS_TOKEN" in finding.advice) == (Level.WARNING, True)

@@ -1,0 +1,78 @@
+"""What the doctor looks at where several processes work together: who sends, the journals, the backups."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from models.errors import StoreError
+from service import postgresql_tools as tools
+from service.desk import Desk
+from service.findings import Finding, blocking, fine, warning
+from service.hosts import is_local
+from service.settings import Settings
+from store.workers import SILENCE, list_workers
+
+SUBJECT = "Workers"
+NEWS = SILENCE * 30
+"""A worker that fell silent longer ago than this is no news any more."""
+
+
+async def sending(desk: Desk) -> list[Finding]:
+    """Whether anybody sends, whether they are all of one version, and whether a backup could be made."""
+    now = desk.clock.now()
+    async with desk.database.read() as session:
+        found = [row for row in await list_workers(session, since=now - NEWS) if row.stopped_at is None]
+    alive = [row for row in found if now - row.seen_at <= SILENCE]
+    told = []
+    if not alive:
+        start = "tocsin serve" if desk.database.is_sqlite else "tocsin serve` or `tocsin worker"
+        # Nothing wrong with it: one looks before one starts.
+        told.append(fine(SUBJECT, f"No process sends at present: `{start}` does."))
+    else:
+        told.append(fine(SUBJECT, f"{len(alive)} process{'es send' if len(alive) > 1 else ' sends'}."))
+    silent = len(found) - len(alive)
+    if silent:
+        text = f"{silent} fell silent in the last minutes; the others have taken over."
+        told.append(warning(SUBJECT, text, "`tocsin workers` says which; look at those machines."))
+    if len({row.version for row in alive}) > 1:
+        text = "The processes that send are of different versions."
+        told.append(warning(SUBJECT, text, "Bring all of them up to date."))
+    if not desk.database.is_sqlite:
+        told.append(_backups())
+    return told
+
+
+def _backups() -> Finding:
+    try:
+        for program in ("pg_dump", "pg_restore", "psql"):
+            tools.find(program)
+    except StoreError as error:
+        return warning(SUBJECT, f"`tocsin backup` cannot work: {error.problem}", error.advice)
+    return fine(SUBJECT, "The programs that back up PostgreSQL are here.")
+
+
+async def journals(settings: Settings) -> list[Finding]:
+    """Whether what is on the wire can be written down: without that nothing leaves."""
+    subject = "Journals"
+    folder = settings.data_dir / "journal"
+    there = await asyncio.to_thread(_writable, folder)
+    if not there:
+        return [blocking(subject, f"{folder} cannot be written to.", "Give it to the user that runs Tocsin.")]
+    return [fine(subject, f"What is on the wire can be written down in {folder}.")]
+
+
+def _writable(folder: Path) -> bool:
+    standing = next((path for path in (folder, *folder.absolute().parents) if path.exists()), Path("/"))
+    return os.access(standing, os.W_OK | os.X_OK)
+
+
+async def watching(settings: Settings) -> list[Finding]:
+    """Who may see the figures."""
+    subject = "Watching"
+    open_to_all = settings.metrics_port is not None and not is_local(settings.metrics_host)
+    if open_to_all and settings.metrics_token is None:
+        text = f"The figures are asked for on {settings.metrics_host} and shown to this machine alone."
+        return [warning(subject, text, "Set TOCSIN_METRICS_TOKEN for whoever scrapes them from elsewhere.")]
+    if settings.metrics_token is None:
+        return [fine(subject, "The figures (/metrics) are shown to this machine alone.")]
+    return [fine(subject, "The figures (/metrics) are shown to whoever has TOCSIN_METRICS_TOKEN.")]
