@@ -51,7 +51,7 @@ class Contact(SQLModel, table=True):
     language: str = Field(default="fr", max_length=10)
     birth_date: date | None = None
     level: str | None = Field(default=None, max_length=100)
-    level_key: str | None = Field(default=None, max_length=100)
+    level_key: str | None = Field(default=None, index=True, max_length=100)
     commune: str | None = Field(default=None, max_length=200)
     commune_key: str | None = Field(default=None, index=True, max_length=200)
     postcode: str | None = Field(default=None, index=True, max_length=20)

@@ -18,8 +18,11 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped
 from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from models.errors import SettingsError
 
@@ -154,6 +157,32 @@ def is_among(
         None, list(values), type_=postgresql.ARRAY(cast("sa.ColumnElement[Any]", column).type)
     )
     return column == sa.any_(array)
+
+
+class OnlyCompared(ColumnElement[Any]):
+    """A column of which SQLite's planner shall not think as a way in: it is compared, not searched by.
+
+    Without statistics of a list SQLite takes the list for short, and looks up each of a hundred thousand
+    rows one by one where an index of another column would give them at one go.
+    """
+
+    inherit_cache = True
+    _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012 - SQLAlchemy's own way
+
+    def __init__(self, column: sa.ColumnElement[Any] | Mapped[Any]) -> None:
+        """`column` holds whole numbers."""
+        self.column = cast("sa.ColumnElement[Any]", column)
+        self.type = self.column.type
+
+
+@compiles(OnlyCompared)
+def _compile_compared(element: OnlyCompared, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.column, **options))
+
+
+@compiles(OnlyCompared, "sqlite")
+def _compile_compared_on_sqlite(element: OnlyCompared, compiler: Any, **options: Any) -> str:
+    return f"+{compiler.process(element.column, **options)}"
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ ten times as many of them as of people.
 import operator as order
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Final, assert_never, cast
+from typing import Any, Final, TypeGuard, assert_never, cast
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -34,6 +34,7 @@ from models.segment_tree import (
 )
 from models.states import ConsentStatus, EventKind
 from models.text import fold
+from store.engine import OnlyCompared
 
 __all__ = ["matching"]
 
@@ -59,7 +60,14 @@ def matching(tree: Node, *, now: datetime) -> Condition:
     """
     match tree:
         case And(children):
-            return sa.and_(*(matching(child, now=now) for child in children))
+            conditions = [matching(child, now=now) for child in children]
+            if any(map(_leads_in, children)):
+                # The few whom a column's index gives are held against the tags, not the other way round.
+                conditions = [
+                    _wears(child, now, OnlyCompared(col(Contact.id))) if _is_tag(child) else condition
+                    for child, condition in zip(children, conditions, strict=True)
+                ]
+            return sa.and_(*conditions)
         case Or(children):
             return sa.or_(*(matching(child, now=now) for child in children))
         case Not(child):
@@ -126,9 +134,23 @@ _COMPARISONS: Final = {
 }
 
 
-def _wears(clause: Clause, _now: datetime) -> Condition:
+def _wears(clause: Clause, _now: datetime, number: sa.ColumnElement[Any] | None = None) -> Condition:
     key = _text(_tag_key(), clause.operator, _folded(clause.values))
-    return col(Contact.id).in_(sa.select(col(ContactTag.contact_id)).where(key))
+    person = cast("sa.ColumnElement[Any]", Contact.id) if number is None else number
+    return person.in_(sa.select(col(ContactTag.contact_id)).where(key))
+
+
+def _is_tag(node: Node) -> TypeGuard[Clause]:
+    return isinstance(node, Clause) and kind_of(node.field) is FieldKind.TAG
+
+
+def _leads_in(node: Node) -> bool:
+    """Whether an index of contacts gives those whom a part of a rule keeps."""
+    return (
+        isinstance(node, Clause)
+        and kind_of(node.field) in {FieldKind.FOLDED, FieldKind.CODE}
+        and node.operator is Operator.IS
+    )
 
 
 def _tag_key() -> sa.ColumnElement[Any]:
