@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import math
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -116,7 +116,7 @@ class EmailBuilder:
             relaxed = _RELAXED_HEAD % (self._relaxed_opening, *map(_relax, values), boundary)
             signatures = self._signer.sign_written(
                 self._names + names.bare,
-                b"".join([relaxed, *_lines(names.relaxed, map(_relax, given))]),
+                b"".join([relaxed, *_lines(names.relaxed, [_relax(value) for value in given])]),
                 body,
                 at=moment,
                 is_canonical=message.proven or is_canonical(body),
@@ -141,8 +141,8 @@ def _relax(value: bytes) -> bytes:
     return unfold(value) if b"\n" in value or b"  " in value else value
 
 
-def _lines(names: tuple[bytes, ...], values: Iterable[bytes]) -> Iterator[bytes]:
-    return (b"%b%b\r\n" % field for field in zip(names, values, strict=True))
+def _lines(names: tuple[bytes, ...], values: list[bytes]) -> list[bytes]:
+    return [b"%b%b\r\n" % field for field in zip(names, values, strict=True)]
 
 
 def _make_boundary(seed: bytes) -> bytes:

@@ -20,6 +20,7 @@ from templates.transfer import LINE_OCTETS, SOFT_BREAK, longest_line, rewrap
 _BLANKS = re.compile(" +")
 _BLANK_LINES = re.compile(r"\r\n\r\n\r\n(?:\r\n)*")
 _CRLF = "\r\n"
+_TWO_BLANK_LINES = _CRLF * 3
 _LINE_ENDS = (_CRLF, SOFT_BREAK)
 
 
@@ -110,6 +111,8 @@ def _is_straight(pieces: Sequence[Piece]) -> bool:
 
 def _is_harmless(text: str) -> bool:
     """Whether text adds no blank before a line end, no dot after one, and no line end that is not CRLF."""
+    if "\n" not in text and "\r" not in text:
+        return "  " not in text and not text.startswith(".")
     return (
         "  " not in text
         and " \r\n" not in text
@@ -150,22 +153,27 @@ def _mend(html: str) -> str:
 class TextPart:
     """The text part: quoted-printable, DKIM's relaxed canonical form, no line begun by a dot.
 
-    `_ended` are the places of code after which the line ends.
+    `_ended` are the places of code after which the line ends; `_spaced`: the static text alone has too many
+    blank lines somewhere.
     """
 
     _segments: Segments
     _proven: bool
     _ended: frozenset[int]
+    _spaced: bool
 
     def render(self, values: Values) -> tuple[bytes, bool]:
         """The part for one person, and whether it is proven (`EmailMessage.proven`)."""
         pieces = self._segments.fill(values)
-        proven = self._proven and all(
-            _keeps_lines(pieces[place], ended=place in self._ended) for place in self._segments.code_places
-        )
+        proven, spaced = self._proven, self._spaced
+        for place in self._segments.code_places:
+            output = pieces[place]
+            proven = proven and _keeps_lines(output, ended=place in self._ended)
+            # After a soft break, and between the blank lines of the static text, nothing adds up.
+            spaced = spaced or not output.endswith(SOFT_BREAK) or _TWO_BLANK_LINES in output
         text = "".join(pieces)
         # What a false condition leaves behind: blank lines, and a soft break at the very end.
-        if "\r\n\r\n\r\n" in text:
+        if spaced and _TWO_BLANK_LINES in text:
             text = _BLANK_LINES.sub(_one_blank_line, text)
         return (text.rstrip("=\r\n ") + _CRLF).encode("ascii"), proven
 
@@ -187,6 +195,10 @@ def compile_text(source: Protected, encoded: str, fields: Fields) -> TextPart:
             place
             for place, (piece, following) in enumerate(pairwise(pieces))
             if piece.kind is Kind.CODE and following.text.startswith(_LINE_ENDS)
+        ),
+        _spaced=_TWO_BLANK_LINES
+        in "".join(SOFT_BREAK if piece.kind is Kind.CODE else piece.text for piece in pieces).replace(
+            SOFT_BREAK + _CRLF * 2, ""
         ),
     )
 

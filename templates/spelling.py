@@ -11,8 +11,8 @@ from typing import NamedTuple
 from templates.personalise import clean, write_html
 from templates.transfer import QP_LINE, quote_value
 
-KEPT = 8192
-"""Values kept at hand; some 3 MB at most."""
+KEPT = 4096
+"""Values kept at hand; some 2 MB."""
 
 
 class Spelled(NamedTuple):
