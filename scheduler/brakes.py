@@ -47,6 +47,7 @@ async def learn(
     called = await _due(session, reactions.demands(answers, book, scopes), now)
     wanted = {demand.key for demand in called if demand.reaction.deed is not Deed.HOLD_CAMPAIGN}
     wanted |= set(known if clean else ())
+    before: dict[str, Brake] = {}
     changed: dict[str, Brake] = {}
     if wanted:
         held = await throttles.hold(session, wanted, now)
@@ -59,7 +60,7 @@ async def learn(
     for demand in called:
         if demand.reaction.deed is Deed.HOLD_CAMPAIGN:
             await _hold_campaign(session, demand, scopes, now)
-    _tell(called)
+    _tell(called, before, changed)
     return changed
 
 
@@ -174,6 +175,7 @@ async def _hold_campaign(session: AsyncSession, demand: Demand, scopes: Scopes, 
         f"resume it as it is. The answer was: {demand.cause.reason}"
     )
     await throttles.hold_campaign(session, demand.campaign_id, problem, now)
+    log.warning("campaign held", extra={"campaign_id": demand.campaign_id, "rule": demand.cause.rule})
     # Once it is resumed, it counts anew.
     await limits.forget(session, demand.counter)
 
@@ -183,9 +185,20 @@ def _write(row: Throttle, brake: Brake) -> None:
         setattr(row, name, getattr(brake, name))
 
 
-def _tell(called: Sequence[Demand]) -> None:
-    for demand in called:
-        log.warning(
-            "reaction",
-            extra={"key": demand.key, "deed": demand.reaction.deed.value, "rule": demand.cause.rule},
-        )
+def _tell(called: Sequence[Demand], before: Mapping[str, Brake], changed: Mapping[str, Brake]) -> None:
+    """One line for each brake that was put on, not for each answer that found it on."""
+    for key, brake in changed.items():
+        if brake.changed_at == before[key].changed_at and before[key].rule:
+            continue
+        for demand in called:
+            if demand.key == key:
+                log.warning(
+                    "slowed",
+                    extra={
+                        "key": key,
+                        "deed": demand.reaction.deed.value,
+                        "rule": brake.rule,
+                        "factor": round(brake.factor, 4),
+                    },
+                )
+                break

@@ -40,6 +40,8 @@ TOO_MANY = put_off(
 )
 GMAIL_RATE = put_off("421 4.7.28 Gmail has detected an unusual rate of mail originating from your IP address")
 SLOW_DOWN = put_off("421 4.7.0 [TSS04] Messages temporarily deferred due to unexpected volume")
+BLOCKED = put_off("450 4.7.1 SFR_IN_105 Too many messages")
+SHUT_OUT = Refused(Reply(550, "5.7.1", "your IP is on a block list"))
 LANES = [Lane(identity, provider) for identity in (1, 2, 3) for provider in ("gmail", "orange", "yahoo")]
 
 
@@ -328,3 +330,27 @@ async def test_a_relay_that_has_too_many_of_our_connections_gets_less_mail_in_ev
     permit = await permit_of(pacer, "yahoo", identity=2)
     assert {limit.key: limit.interval_us for limit in permit.limits}["relay:email"] == 20_000
     assert "The relay for email: slowed to 50 %" in permit.reason
+
+
+async def test_workers_that_learn_at_once_wait_for_each_other_in_order(
+    database: Database, migrated_url: str, clock: ManualClock
+) -> None:
+    """Brakes of several scopes and counters of answers are held together by each of them."""
+    lessons = [("gmail", GMAIL_RATE), ("yahoo", SLOW_DOWN), ("orange", TOO_MANY), ("sfr", BLOCKED)]
+
+    async def life(number: int) -> None:
+        mine = Database(migrated_url)
+        pacer = a_pacer(mine, clock)
+        for turn in range(12):
+            provider, answer = lessons[(turn + number) % len(lessons)]
+            await permit_of(pacer, provider, identity=number)
+            await learn(mine, pacer, provider, [answer, TAKEN, SHUT_OUT], clock.now(), identity=number)
+        await mine.close()
+
+    await asyncio.gather(*(life(number) for number in range(1, 5)))
+    async with database.read() as session:
+        found = {row.key: row for row in await throttles.list_all(session)}
+    assert {"provider:gmail", "provider:sfr", "relay:email", "lane:1:yahoo"} <= set(found)
+    assert all(0 < row.factor <= 1 for row in found.values())
+    # Each lane was told three times, and slowed once: it was one moment.
+    assert found["lane:1:yahoo"].factor == 0.5
