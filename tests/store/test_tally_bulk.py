@@ -11,6 +11,6 @@ async def test_counting_a_batch_reads_the_batch_and_not_the_campaign(database: D
         connection = await session.connection()
         for question in _ADDED:
             plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {question}", (1, 1))
-            steps = [str(row[3]) for row in plan.all()]
+            steps = [str(detail) for _, _, _, detail in map(tuple, plan.all())]
             assert not [step for step in steps if step.startswith("SCAN")]
             assert any(">?" in step for step in steps)
