@@ -23,6 +23,9 @@ HORIZON: Final = timedelta(days=60)
 """What is not over by then, counted from the last beginning, is not foretold."""
 UNLIMITED: Final = 1e6
 """Messages a second of a lane that nothing holds back."""
+MANY: Final = 100
+COARSELY: Final = 0.01
+"""Of more than so many queues, those that are empty within a hundredth of the time gone are so at once."""
 NEGLIGIBLE: Final = 1e-6
 """Less of a message, or of a second, than this is none: sums of floats end in dust."""
 
@@ -216,19 +219,18 @@ class _Flow:
         return all(self._meters[key].left > NEGLIGIBLE for key in limits.shares)
 
     def _next_change(self, waiting: Sequence[_Tank], rates: Mapping[int, float]) -> float:
-        changes = [self._end, *(tank.turns for tank in waiting), *(tank.ends for tank in waiting)]
-        soon = self._at + 2 * NEGLIGIBLE
-        changes += [
-            max(soon, self._at + tank.left / rates[id(tank)]) for tank in waiting if rates.get(id(tank))
-        ]
+        at = self._at
+        fixed = [self._end, *(tank.turns for tank in waiting), *(tank.ends for tank in waiting)]
         for lane in {tank.queue.lane for tank in waiting}:
             opens_at = self._lanes[lane].opens_at
             if opens_at is not None:
-                changes.append(self._seconds(opens_at))
-        for key, rate in self._drawn(waiting, rates).items():
-            changes.append(max(soon, self._at + self._meters[key].left / rate))
-        changes += [meter.renews for meter in self._meters.values()]
-        return min((change for change in changes if change > self._at + NEGLIGIBLE), default=self._end)
+                fixed.append(self._seconds(opens_at))
+        fixed += [meter.renews for meter in self._meters.values()]
+        flowing = [tank.left / rates[id(tank)] for tank in waiting if rates.get(id(tank))]
+        flowing += [self._meters[key].left / rate for key, rate in self._drawn(waiting, rates).items()]
+        slack = at * COARSELY if len(waiting) > MANY else 0.0
+        soonest = at + max(2 * NEGLIGIBLE, min(flowing, default=self._end)) + slack
+        return min((change for change in fixed if at + NEGLIGIBLE < change < soonest), default=soonest)
 
     def _drawn(self, waiting: Sequence[_Tank], rates: Mapping[int, float]) -> dict[str, float]:
         """What is drawn from each share a second."""

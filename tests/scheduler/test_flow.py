@@ -164,6 +164,14 @@ def test_all_is_over_when_the_slowest_limit_is_through(
     assert max(seconds(courses), default=0) == pytest.approx(altogether, abs=0.1)
 
 
+def test_of_many_queues_the_ends_are_told_within_a_hundredth() -> None:
+    lanes = {(number, "gmail"): LaneLimits((f"limit {number}",)) for number in range(300)}
+    rates = {f"limit {number}": 1.0 for number in range(300)}
+    queues = [a_queue(1000 + 7 * number, (number, "gmail")) for number in range(300)]
+    for number, told in enumerate(seconds(simulate(queues, lanes, rates, {}, NOW))):
+        assert 1000 + 7 * number <= told + 0.01 <= (1000 + 7 * number) * 1.011 + 0.01
+
+
 def test_windows_without_an_opening_are_always_open() -> None:
     queue = Queue(1, GMAIL, 20, NOW)
     assert queue.windows == SendingWindows()
