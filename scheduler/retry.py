@@ -47,4 +47,4 @@ def next_attempt(
 def _wait(attempt: int, policy: RetryPolicy) -> timedelta:
     if attempt == 1:
         return min(policy.first, policy.ceiling)
-    return min(policy.first * 4 * 2 ** min(attempt - 2, 30), policy.ceiling)
+    return min(policy.first * (4 << min(attempt - 2, 30)), policy.ceiling)
