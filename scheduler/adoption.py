@@ -20,20 +20,19 @@ from scheduler.recording import Recorder, record_abandoned
 from scheduler.uncertain import reopen, tell_resolved
 from store import Database, claims, workers
 from store.claims import ClaimedDelivery
-from store.installation import installation_key
 from store.journal import AbandonedJournal, Account, abandoned_journals
 
 log = logging.getLogger(__name__)
 
 
-async def adopt_journals(database: Database, clock: Clock, *, folder: Path, recorder: Recorder) -> int:
+async def adopt_journals(
+    database: Database, clock: Clock, *, folder: Path, installation: str, recorder: Recorder
+) -> int:
     """Put the ledger right by every journal in `folder` whose worker is gone; how many there were.
 
     Safe to repeat, and to be killed in: a journal is deleted once all it tells is in the ledger.
     """
-    async with database.write() as session:
-        key = await installation_key(session, clock.now())
-    found = await asyncio.to_thread(lambda: list(abandoned_journals(folder, key)))
+    found = await asyncio.to_thread(lambda: list(abandoned_journals(folder, installation)))
     adopted = 0
     try:
         for journal in found:

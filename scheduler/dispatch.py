@@ -23,9 +23,10 @@ from scheduler.adoption import adopt_journals
 from scheduler.calendar import UsualWindows
 from scheduler.clearance import Clearance
 from scheduler.content import ANY_TIME, Addresses
+from scheduler.draining import Chunk, Drain
 from scheduler.frequency import FrequencyPolicy
 from scheduler.handover import Handover, Load
-from scheduler.outages import Outages, Way
+from scheduler.outages import Outages
 from scheduler.pacer import Pacer, Permit
 from scheduler.pacing import Pace
 from scheduler.post import Desk, open_desk
@@ -40,7 +41,7 @@ from store import Database, claims, identities
 from store.claims import ClaimedDelivery
 from store.deliveries import Lane
 from store.installation import installation_key
-from store.journal import Journal, JournalError
+from store.journal import Journal, JournalError, has_others
 
 log = logging.getLogger(__name__)
 
@@ -90,46 +91,6 @@ class DispatchOptions:
     chunk: int = CHUNK
 
 
-@dataclass(slots=True)
-class Drain:
-    """A lane being emptied: what is under way, and whether going on makes sense.
-
-    The gates are asked for one chunk after the other (`turn`: of the last one), once half of the one before
-    (`ahead`) has left: what was let through and has not left yet is what a pause comes too late for.
-    """
-
-    lane: Lane
-    channel: Channel
-    way: Way
-    turn: asyncio.Event | None = None
-    ahead: Load | None = None
-    under_way: set[asyncio.Task[bool]] = field(default_factory=set)
-    stuck: bool = False
-    failure: BaseException | None = None
-
-    async def settle_down(self, most: int) -> None:
-        """Wait until at most so many chunks are under way."""
-        while len(self.under_way) > most:
-            done, self.under_way = await asyncio.wait(self.under_way, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                self.failure = self.failure or task.exception()
-                # Nothing of it left: trying on would turn in circles, the sweep asks again.
-                self.stuck |= self.failure is not None or not task.result()
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Deliveries claimed under one token; `before`: the chunk ahead has `passed` the gates."""
-
-    drain: Drain
-    desk: Desk
-    permit: Permit
-    token: str
-    rows: Sequence[ClaimedDelivery]
-    before: asyncio.Event | None
-    passed: asyncio.Event
-
-
 class Dispatcher:
     """Sends what is due, lane by lane."""
 
@@ -164,7 +125,7 @@ class Dispatcher:
             zone=options.zone,
         )
         self._recorder = Recorder(options.retry, self._pacer)
-        self._stopping = False
+        self._stopping, self._key = False, ""
         self._handover = Handover(
             database, clock, transports, self._recorder, options.lease, self._outages, self._is_stopping
         )
@@ -213,10 +174,15 @@ class Dispatcher:
 
     async def take_over(self) -> int:
         """Put the ledger right after workers of this machine that are gone; how many there were."""
-        if self._options.journals is None or not self._options.journals.is_dir():
+        folder = self._options.journals
+        if folder is None or not await asyncio.to_thread(has_others, folder, self._worker_id):
             return 0
         return await adopt_journals(
-            self._database, self._clock, folder=self._options.journals, recorder=self._recorder
+            self._database,
+            self._clock,
+            folder=folder,
+            installation=await self._installation(),
+            recorder=self._recorder,
         )
 
     async def drain(self, lane: Lane, *, helping: bool = False) -> None:
@@ -236,6 +202,10 @@ class Dispatcher:
             for task in drain.under_way:
                 task.cancel()
             await asyncio.gather(*drain.under_way, return_exceptions=True)
+            raise
+        except StoreError:
+            # What is under way holds its outcomes until the database is back.
+            await drain.settle_down(0)
             raise
         if drain.failure is not None:
             raise drain.failure
@@ -310,9 +280,15 @@ class Dispatcher:
         async with self._opening:
             if folder is None or self._handover.journal is not None:
                 return
-            async with self._database.write() as session:
-                key = await installation_key(session, self._clock.now())
+            key = await self._installation()
             self._handover.journal = await asyncio.to_thread(Journal, folder, self._worker_id, key)
+
+    async def _installation(self) -> str:
+        """The number of the database, asked for once."""
+        if not self._key:
+            async with self._database.write() as session:
+                self._key = await installation_key(session, self._clock.now())
+        return self._key
 
     async def _begin_chunk(self, drain: Drain, desk: Desk, permit: Permit) -> bool:
         """Claim the lane's next chunk and set it on its way; False when nothing is due."""
@@ -333,8 +309,10 @@ class Dispatcher:
                     limit=places,
                     turn=self._turn,
                 )
-        finally:
-            self._room.give(places - len(rows))
+        except BaseException:
+            self._room.give(places)
+            raise
+        self._room.give(places - len(rows))
         if rows:
             before, drain.turn = drain.turn, asyncio.Event()
             chunk = Chunk(drain, desk, permit, token, rows, before, drain.turn)

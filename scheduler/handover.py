@@ -42,6 +42,10 @@ class GivenUpError(TocsinError):
     """The message does not leave: its worker stops, or holds it no longer."""
 
 
+class UnrecordedError(TocsinError):
+    """The process ends while the database is away: its journal tells who comes next."""
+
+
 @dataclass(slots=True)
 class Load:
     """Deliveries of one lane that were marked together, with their messages and moments of departure."""
@@ -221,6 +225,9 @@ class Handover:
         recorded = endings
         try:
             await self._write(load, endings)
+        except UnrecordedError:
+            log.warning("outcomes left to the journal", extra={"outcomes": len(endings)})
+            recorded = []
         except Exception as error:
             # One that cannot be written must not take the others along; its lease makes it uncertain.
             if not isinstance(error, OvertakenError):
@@ -251,7 +258,7 @@ class Handover:
                 )
             self.outages.reopened -= reopened
 
-        await self._insist(write, len(endings))
+        await self._insist(load, write, len(endings))
 
     async def _write_alone(self, load: Load, ending: Ending) -> bool:
         row, outcome = ending
@@ -266,21 +273,23 @@ class Handover:
                     log.warning("outcome of a delivery that is another's", extra={"delivery_id": row.id})
 
         try:
-            await self._insist(write, 1)
+            await self._insist(load, write, 1)
         except Exception:
             log.exception("outcome not recorded", extra={"delivery_id": row.id})
             return False
         return True
 
-    async def _insist(self, write: Callable[[datetime], Awaitable[None]], count: int) -> None:
-        """Do it until the database lets it be done."""
+    async def _insist(self, load: Load, write: Callable[[datetime], Awaitable[None]], count: int) -> None:
+        """Do it until the database lets it be done; UnrecordedError when the process cannot wait for it."""
         wait = FIRST_WAIT
         while True:
             try:
                 await write(self.clock.now())
             except OvertakenError:
                 raise
-            except StoreError:
+            except StoreError as error:
+                if load.given_up and wait >= LONGEST_WAIT:
+                    raise UnrecordedError(error.problem) from error
                 log.warning("outcomes wait for the database", extra={"outcomes": count})
                 await self.clock.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)

@@ -74,6 +74,8 @@ class Outages:
 
     def enter(self, way: Way, now: datetime) -> bool:
         """Whether a message may be offered now; then `learn` or `give_up` must follow."""
+        if not self._known:
+            return True
         if self.is_shut(way, now):
             return False
         if way in self._known:
@@ -83,7 +85,7 @@ class Outages:
     def learn(self, way: Way, outcome: Outcome, identity_id: int, now: datetime) -> None:
         """Take note of what came of an offer; any answer at all ends an outage."""
         if not (isinstance(outcome, Deferred) and outcome.unreached):
-            if self._known.pop(way, None) is not None:
+            if self._known and self._known.pop(way, None) is not None:
                 self.reopened.add(way)
             return
         self.reopened.discard(way)

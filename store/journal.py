@@ -205,6 +205,11 @@ class AbandonedJournal:
         os.close(self._file)
 
 
+def has_others(folder: Path, worker_id: str) -> bool:
+    """Whether a journal other than this worker's lies in `folder`."""
+    return any(path.stem != worker_id for path in folder.glob(f"*{SUFFIX}"))
+
+
 def abandoned_journals(folder: Path, installation: str) -> Iterator[AbandonedJournal]:
     """The journals of workers that are gone, of this installation, each under its lock."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):

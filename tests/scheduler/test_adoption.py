@@ -18,7 +18,7 @@ from models.values import Deferred, Refused, Reply
 from scheduler.dispatch import Dispatcher
 from scheduler.handover import Handover
 from scheduler.upkeep import finish_if_done, reconcile, take_back
-from store import Database, journal
+from store import Database, journal, outcomes
 from tests.clocks import ManualClock
 from tests.factories import a_campaign, a_contact
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
@@ -279,4 +279,30 @@ async def test_a_full_disk_stops_the_lane_in_one_sentence_and_loses_nothing(
     assert sorted(transport.recipients) == PEOPLE
     assert {row.attempts for row in (await rows(database)).values()} == {1}
     await dispatcher.close()
+    assert names(tmp_path) == []
+
+
+async def test_stopped_while_the_database_is_away_its_journal_tells_what_was_answered(
+    database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_running_campaign(database, *PEOPLE[:3])
+    transport = ScriptedTransport()
+    dispatcher = a_dispatcher(database, transport, clock, journals=tmp_path)
+
+    async def away(*args: object, **how: object) -> bool:
+        raise sa.exc.OperationalError("UPDATE", {}, Exception("gone"))
+
+    monkeypatch.setattr(outcomes, "record_taken", away)
+    draining = asyncio.create_task(drain_all(database, dispatcher, clock.now()))
+    async with asyncio.timeout(20):
+        while len(transport.sent) < 3:
+            await asyncio.sleep(0.01)
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
+    await dispatcher.close()
+    monkeypatch.undo()
+    assert set((await states(database)).values()) == {S.SENDING}
+    heir = a_dispatcher(database, transport, clock, journals=tmp_path)
+    assert await heir.take_over() == 1
+    assert set((await states(database)).values()) == {S.ACCEPTED}
     assert names(tmp_path) == []
