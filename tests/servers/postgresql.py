@@ -50,6 +50,10 @@ class PostgresqlServer:
         """Remove a database, even one with connections left open."""
         self._ask(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def commit_for_good(self, name: str) -> None:
+        """Make a database keep what it has committed, even when the server is stopped at once."""
+        self._ask(sql.SQL("ALTER DATABASE {} SET synchronous_commit TO on").format(sql.Identifier(name)))
+
     def prepare(self) -> None:
         """Make the cluster's files."""
         command = [
