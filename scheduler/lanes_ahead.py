@@ -26,6 +26,7 @@ from scheduler.pacing import (
     from_microseconds,
     scopes_of,
     slowed,
+    to_microseconds,
 )
 from scheduler.pacing import Share as Portion
 from scheduler.warming import day_of, start_of
@@ -51,9 +52,9 @@ class Ahead:
 class _Rows:
     """What is read once for all lanes."""
 
-    set_limits: list[PaceLimit]
     braked: Mapping[str, Throttle]
-    plans: Mapping[LaneKey, Warmup]
+    arrivals: Mapping[str, int]
+    used: Mapping[str, tuple[datetime, int]]
 
 
 async def look_ahead(
@@ -61,38 +62,39 @@ async def look_ahead(
 ) -> Ahead:
     """The limits of these lanes from `now` on. `zone`: of the days of warm-up plans."""
     known = {identity.id: identity for identity in await identities.list_identities(session)}
-    rows = _Rows(
-        await limits.list_limits(session),
-        {row.key: row for row in await throttles.list_all(session)},
-        {
-            (plan.identity_id, plan.provider): plan
-            for plan in await warmups.list_plans(session)
-            if plan.state in warmups.CAPPING
-        },
-    )
-    ahead = Ahead()
+    set_limits = await limits.list_limits(session)
     today = day_of(now, zone)
-    for lane in sorted(wanted):
-        identity = known[lane[0]]
-        scopes, allowed = _allowed(identity, lane[1], pace, rows.set_limits)
-        todays = f"{scopes.lane}:day:{today}"
-        used = await limits.used(session, [*(share.key for share in allowed.shares), todays])
-        keys = [_add_portion(ahead, share, used, now) for share in allowed.shares]
-        plan = rows.plans.get(lane)
-        if plan is not None:
+    found = {lane: _allowed(known[lane[0]], lane[1], pace, set_limits) for lane in sorted(wanted)}
+    keys = [share.key for _, allowed in found.values() for share in allowed.shares]
+    keys += [_todays(scopes, today) for scopes, _ in found.values()]
+    rows = _Rows(
+        {row.key: row for row in await throttles.list_all(session)},
+        await pace_rows.later_arrivals(session, now_us=to_microseconds(now)),
+        await limits.used(session, keys),
+    )
+    plans = {(plan.identity_id, plan.provider): plan for plan in await warmups.list_plans(session)}
+    ahead = Ahead()
+    for lane, (scopes, allowed) in found.items():
+        shares = [_add_portion(ahead, share, rows.used, now) for share in allowed.shares]
+        plan = plans.get(lane)
+        if plan is not None and plan.state in warmups.CAPPING:
             ahead.plans[lane] = plan
-            _, gone = used.get(todays, (now, 0))
-            ahead.shares[todays] = _plan_ahead(plan, gone, today, zone)
-            keys.append(todays)
-        opens_at = await _opens_at(session, scopes, allowed, rows, now)
+            shares.append(_todays(scopes, today))
+            _, gone = rows.used.get(shares[-1], (now, 0))
+            ahead.shares[shares[-1]] = _plan_ahead(plan, gone, today, zone)
         held = _held(scopes, allowed, rows, now)
         for limit in held:
             per_second = 1_000_000 / limit.interval_us
             ahead.rates[limit.key] = max(per_second, ahead.rates.get(limit.key, 0.0))
-        ahead.lanes[lane] = LaneLimits(
-            tuple(limit.key for limit in held), tuple(keys), opens_at, batch_size(held, TURN)
-        )
+        rates = tuple(limit.key for limit in held)
+        opens_at = _opens_at(scopes, allowed, rows, now)
+        ahead.lanes[lane] = LaneLimits(rates, tuple(shares), opens_at, batch_size(held, TURN))
     return ahead
+
+
+def _todays(scopes: Scopes, today: date) -> str:
+    """The row that counts what a lane that warms up has sent on a day, as the pacer names it."""
+    return f"{scopes.lane}:day:{today}"
 
 
 def _allowed(
@@ -114,11 +116,9 @@ def _held(scopes: Scopes, allowed: Allowance, rows: _Rows, now: datetime) -> tup
     return slowed(allowed.limits, brakes.rates(seen, bases))
 
 
-async def _opens_at(
-    session: AsyncSession, scopes: Scopes, allowed: Allowance, rows: _Rows, now: datetime
-) -> datetime | None:
-    arrivals = await pace_rows.arrivals(session, [*(limit.key for limit in allowed.limits), scopes.relay])
-    moments = [from_microseconds(arrival) for arrival in arrivals]
+def _opens_at(scopes: Scopes, allowed: Allowance, rows: _Rows, now: datetime) -> datetime | None:
+    keys = [*(limit.key for limit in allowed.limits), scopes.relay]
+    moments = [from_microseconds(rows.arrivals[key]) for key in keys if key in rows.arrivals]
     for key in scopes.all:
         row = rows.braked.get(key)
         if row is not None and row.state is BreakerState.OPEN and row.opens_at is not None:

@@ -43,6 +43,12 @@ async def arrivals(session: AsyncSession, keys: Collection[str]) -> list[int]:
     return list((await session.exec(wanted)).all())
 
 
+async def later_arrivals(session: AsyncSession, *, now_us: int) -> dict[str, int]:
+    """The limits that are not open at `now_us`, and from when on they are. Reads the rows: a few thousand."""
+    wanted = select(PaceRow.key, PaceRow.arrival_us).where(col(PaceRow.arrival_us) > now_us)
+    return dict((await session.exec(wanted)).all())
+
+
 async def open_up(session: AsyncSession, *, key: str, now_us: int) -> None:
     """Take back what `push_back` set: what was in the way is gone. Served by the primary key."""
     change = sa.update(PaceRow).where(col(PaceRow.key) == key, col(PaceRow.arrival_us) > now_us)

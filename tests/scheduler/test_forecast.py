@@ -334,3 +334,18 @@ async def test_the_dispatcher_keeps_what_was_foretold_over_a_night(database: Dat
     # What left on the first evening is what was to leave on it, within a tenth.
     first_day = sum(moment < START + HOUR for moment in transport.moments)
     assert first_day == pytest.approx(150, rel=0.1)
+
+
+async def test_what_has_left_of_a_day_s_cap_is_gone(database: Database) -> None:
+    async with database.write() as session:
+        await people(session, {"orange.fr": 35})
+        identity = await an_identity(session, emails_per_second=None)
+        campaign = await a_campaign(session, senders=[identity], with_seeds=False)
+        await warmups.add_plans(session, [a_plan(identity, cap=40)])
+    assert (await foretold(database, campaign)).finishes_at == pytest.approx(
+        START + 70 * SECOND, abs=5 * SECOND
+    )
+    await play(database, identity, {"orange": 25})
+    # 15 more today, the others after midnight in Paris.
+    told = await foretold(database, campaign, START + HOUR)
+    assert told.finishes_at == pytest.approx(datetime(2026, 3, 10, 23, 0, 40, tzinfo=UTC), abs=5 * SECOND)
