@@ -106,10 +106,7 @@ async def assemble(
             parts = replace(parts, inbound_port=await _start_inbound(parts, stack))
         pulse = Pulse(database)
         if door is not None:
-            # Loaded only where somebody listens: a worker has no use for 40 MB of pages and charts.
-            from service.pages import make_server
-
-            server = make_server(parts, pulse, machine_span if with_web else None)
+            server = _server(parts, pulse, machine_span if with_web else None)
             serving = group.create_task(server.serve(sockets=[door]), name="web")
             stack.push_async_callback(_end_web, server, serving)
             port = door.getsockname()[1]
@@ -211,6 +208,13 @@ async def _end(task: asyncio.Task[None]) -> None:
     """Cancel a task and wait until it has ended; its failure is the group's to tell."""
     task.cancel()
     await asyncio.wait([task])
+
+
+def _server(parts: Parts, pulse: Pulse, machine_span: timedelta | None) -> "uvicorn.Server":
+    # Loaded only where somebody listens: a worker has no use for 40 MB of pages and charts.
+    from service.pages import make_server
+
+    return make_server(parts, pulse, machine_span)
 
 
 async def _end_web(server: "uvicorn.Server", task: asyncio.Task[None]) -> None:

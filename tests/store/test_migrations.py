@@ -24,14 +24,7 @@ def fill(connection: sa.Connection) -> None:
     tables.reflect(connection)
 
     def put(name: str, /, **given: object) -> None:
-        table = tables.tables[name]
-        values: dict[str, object] = {}
-        for column in table.columns:
-            if column.name in given:
-                values[column.name] = given[column.name]
-            elif not column.nullable and column.server_default is None:
-                values[column.name] = _plain(column)
-        connection.execute(sa.insert(table).values(values))
+        _put(connection, tables.tables[name], given)
 
     consents = {"email_consent": "granted", "sms_consent": "unknown", "attributes": {}}
     put("contact", id=1, email="ada@exemple.fr", **consents)
@@ -73,6 +66,16 @@ def fill(connection: sa.Connection) -> None:
             state=state,
             due_at=THEN,
         )
+
+
+def _put(connection: sa.Connection, table: sa.Table, given: dict[str, object]) -> None:
+    values: dict[str, object] = {}
+    for column in table.columns:
+        if column.name in given:
+            values[column.name] = given[column.name]
+        elif not column.nullable and column.server_default is None:
+            values[column.name] = _plain(column)
+    connection.execute(sa.insert(table).values(values))
 
 
 def _plain(column: "sa.Column[object]") -> object:
