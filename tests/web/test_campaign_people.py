@@ -190,7 +190,9 @@ async def test_a_proof_that_fails_says_what_to_do(site: Site) -> None:
 async def test_who_had_enough_messages_is_listed_with_the_moment_of_the_next(site: Site) -> None:
     browser = await prepare(site)
     number = await a_launched(site, DeliveryState.CAPPED)
+    reason = "the person has had enough messages lately; the next may leave from 2026-03-11 18:00"
     async with site.database.write() as session:
+        await session.exec(sa.update(Delivery).values(reason=reason))
         contact = await a_contact(session, email="alex@free.fr", first_name="Alex")
         session.add(
             LeftOut(
@@ -204,6 +206,7 @@ async def test_who_had_enough_messages_is_listed_with_the_moment_of_the_next(sit
     parse_strictly(page)
     assert "3 people" in page
     assert "12 Mar 2026, 10:00" in page
+    assert "<td>2026-03-11 18:00</td>" in page
     assert "sacha@orange.fr" in page
     assert f"/campaigns/{number}/capped" in await browser.read(f"/campaigns/{number}")
 

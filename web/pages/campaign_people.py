@@ -139,9 +139,16 @@ async def capped_page(visit: Reader, campaign_id: int) -> Response:
         campaign=campaign,
         total=states.get(DeliveryState.CAPPED, 0) + reasons.get(LeftOutReason.CAPPED, 0),
         before=[(row, people.get(row.contact_id, "")) for row in before[:A_PAGE]],
-        since=[(row, people.get(row.contact_id or 0, row.address)) for row in since] if not after else [],
+        since=[(row, people.get(row.contact_id or 0, row.address), next_of(row.reason)) for row in since]
+        if not after
+        else [],
         after=before[A_PAGE - 1].contact_id if len(before) > A_PAGE else None,
     )
+
+
+def next_of(reason: str) -> str:
+    """The moment that the gate wrote into a reason, on the installation's clock; else the reason itself."""
+    return reason.rpartition("may leave from ")[2] or reason
 
 
 @router.post("/campaigns/{campaign_id}/prove")
