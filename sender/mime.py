@@ -152,10 +152,12 @@ def _make_boundary(seed: bytes) -> bytes:
 
 def _write_body(message: EmailMessage, boundary: bytes) -> bytes:
     # The CRLF before a boundary belongs to the boundary (RFC 2046 section 5.1.1), so the parts stay exact.
-    return b"--%b\r\n%b%b\r\n--%b\r\n%b%b\r\n--%b--\r\n" % (
-        *(boundary, _TEXT_PART, message.text),
-        *(boundary, _HTML_PART, message.html),
-        boundary,
+    return b"".join(
+        (
+            *(b"--", boundary, b"\r\n", _TEXT_PART, message.text),
+            *(b"\r\n--", boundary, b"\r\n", _HTML_PART, message.html),
+            *(b"\r\n--", boundary, b"--\r\n"),
+        )
     )
 
 
