@@ -196,6 +196,7 @@ class _Importer:
                 finally:
                     # It must be done with the file before the file is closed.
                     await asyncio.wait({following})
+                    following.exception()  # seen: it is raised below, or something worse is on its way
                 if on_progress is not None:
                     on_progress(min(batch.bytes_read, self._source.size), self._source.size, self.counts)
                 batch = following.result()

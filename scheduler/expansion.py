@@ -230,6 +230,7 @@ async def _batches(database: Database, plan: Launch, after_id: int) -> AsyncGene
             yield batch
         finally:
             await asyncio.wait({following})
+            following.exception()  # seen: it is raised below, or something worse is on its way
         batch = following.result()
 
 
