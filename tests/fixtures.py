@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from deliverability.classify import use_rules
+from scheduler.destinations import use_resolver
 from store import Database
 from tests.clocks import ManualClock
 from tests.servers.postgresql import PostgresqlServer
@@ -66,3 +68,11 @@ async def database(migrated_url: str) -> AsyncIterator[Database]:
 def clock() -> ManualClock:
     """A clock that stands at 10 March 2026, 09:00 UTC."""
     return ManualClock()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_asked() -> Iterator[None]:
+    """What a test that puts the parts together sets for its process ends with it: name servers, own rules."""
+    yield
+    use_resolver(None)
+    use_rules(None)

@@ -111,6 +111,7 @@ def _settings(folder: Path, database_url: str, relay: Postfix, inbound_port: int
         inbound_port=inbound_port,
         emails_per_second=200,
         provider_rates={"other": 200.0},
+        dns_servers="off",
         log_level="error",
     )
 

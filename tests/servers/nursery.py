@@ -90,6 +90,7 @@ async def _work(task: WorkerTask) -> None:
         smtp_timeout=task.smtp_timeout,
         emails_per_second=task.emails_per_second,
         provider_rates={"other": 1_000_000.0},
+        dns_servers="off",
         log_level="info",
         **task.settings,
     )

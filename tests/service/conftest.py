@@ -39,7 +39,8 @@ class Tocsin:
 
     def environment(self, **variables: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
-        return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "LC_ALL": "C.UTF-8", **variables}
+        fixed = {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "TOCSIN_DNS_SERVERS": "off"}
+        return {**kept, **fixed, **variables}
 
     def __call__(self, *words: str, stdin: str | bytes = "", limit: str = "", **variables: str) -> Ran:
         """Run one command to its end; `limit` is a shell command before it, such as `ulimit -f 40`."""
