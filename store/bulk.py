@@ -34,10 +34,8 @@ class Spelling:
         if self.sqlite:
             given = sa.func.json_each(sa.bindparam(name, type_=sa.Text)).table_valued("value")
             return cast("sa.ColumnElement[bool]", column.in_(sa.select(given.c.value)))
-        return cast(
-            "sa.ColumnElement[bool]",
-            column == sa.any_(sa.bindparam(name, type_=postgresql.ARRAY(kind))),
-        )
+        array: Any = sa.cast(sa.bindparam(name, type_=sa.Text), postgresql.ARRAY(kind))
+        return cast("sa.ColumnElement[bool]", column == sa.any_(array))
 
     def rows(self, name: str, **columns: Any) -> Any:
         """The rows given as parameter `name` (see `table`) as a table of `columns`, by name and type."""
@@ -59,9 +57,14 @@ def _speaks_sqlite(session: AsyncSession) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def listed(session: AsyncSession, values: Collection[int] | Collection[str]) -> object:
-    """The value of a parameter for `Spelling.among`."""
-    return json.dumps(list(values)) if _speaks_sqlite(session) else list(values)
+def listed(session: AsyncSession, values: Collection[int] | Collection[str]) -> str:
+    """The value of a parameter for `Spelling.among`: whole numbers, or words of letters and digits.
+
+    As one text, which the database takes apart: PostgreSQL's driver spells a list number by number.
+    """
+    if _speaks_sqlite(session):
+        return json.dumps(list(values))
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -151,7 +154,7 @@ class Question(_Hot):
     def __init__(self, build: Callable[[Spelling], sa.Select[Any]]) -> None:
         """`build` is asked once for each database."""
         super().__init__(
-            lambda spelling: _in_one_row(build(spelling)) if spelling.sqlite else build(spelling)
+            lambda spelling: (_in_one_row if spelling.sqlite else _with_json_as_text)(build(spelling))
         )
         self._columns = build
         self._conversions: dict[str, tuple[tuple[int, Convert], ...]] = {}
@@ -189,6 +192,14 @@ def _in_one_row(question: sa.Select[Any]) -> sa.Executable:
     return sa.select(sa.type_coerce(sa.func.json_group_array(one), sa.Text))
 
 
+def _with_json_as_text(question: sa.Select[Any]) -> sa.Executable:
+    columns = [
+        sa.cast(column, sa.Text).label(column.name) if _is_json(column) else column
+        for column in question.selected_columns
+    ]
+    return question.with_only_columns(*columns, maintain_column_froms=True)
+
+
 def _is_json(column: sa.ColumnElement[Any]) -> bool:
     return isinstance(column.type, sa.JSON)
 
@@ -199,6 +210,8 @@ def _conversion(kind: Any, spelling: Spelling) -> Convert | None:
         return _moment
     if isinstance(kind, sa.Boolean) and spelling.sqlite:
         return bool
+    if isinstance(kind, sa.JSON) and not spelling.sqlite:
+        return cast("Convert", json.loads)
     if isinstance(kind, sa.Enum) and kind.enum_class is not None:
         return cast("Mapping[str, Any]", {member.value: member for member in kind.enum_class}).__getitem__
     return None
