@@ -17,11 +17,9 @@ from store.workers import SILENCE
 
 
 def _holder_is_alive(now: datetime) -> sa.ColumnElement[bool]:
-    return sa.exists().where(
-        col(Worker.id) == col(Turn.worker_id),
-        col(Worker.stopped_at).is_(None),
-        col(Worker.seen_at) >= now - SILENCE,
-    )
+    # Not EXISTS: inside ON CONFLICT it would be asked of all turns, and not of the one in question.
+    alive = select(Worker.id).where(col(Worker.stopped_at).is_(None), col(Worker.seen_at) >= now - SILENCE)
+    return col(Turn.worker_id).in_(alive)
 
 
 async def take(session: AsyncSession, key: str, *, worker_id: str, now: datetime) -> bool:

@@ -75,6 +75,16 @@ async def test_the_turn_of_a_worker_that_died_goes_to_the_next(database: Databas
     assert await take(database, "b", at=SILENCE + timedelta(seconds=1))
 
 
+async def test_each_turn_is_asked_for_its_own_holder(database: Database) -> None:
+    await beat(database, "a")
+    assert await take(database, "a")
+    await beat(database, "b", at=SILENCE * 2)
+    async with database.write() as session:
+        # Another turn, of one who is alive, makes no difference to that of the dead one.
+        assert await turns.take(session, "sweep", worker_id="b" * 12, now=START + SILENCE * 2)
+    assert await take(database, "b", at=SILENCE * 2)
+
+
 async def test_of_many_who_want_a_turn_at_once_one_gets_it(database: Database) -> None:
     names = "abcdef"
     for number in names:
