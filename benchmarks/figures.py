@@ -24,9 +24,9 @@ LINEAR = 1.15
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One campaign. `seconds`: from its first message at the sink to the last record in the ledger.
+    """One campaign. `seconds`: from the first claim to the last record in the ledger.
 
-    `freeze_s`: from the schedule to that first message; `lag_s`: from the last message to the last record;
+    `freeze_s`: from the schedule to that first claim; `lag_s`: from the last message to the last record;
     `cpu_s`: of each sending process; `signatures_per_s`: RSA-2048, one core, just before.
     """
 
@@ -149,7 +149,7 @@ def lines(figures: Figures) -> Iterator[tuple[str, str]]:
         spent = median(run.cpu_s[number - 1] / run.seconds for run in runs)
         yield f"process {number}", f"{spent:.2f} cores, {_memory(cost)}"
     yield "CPU a message, sink", f"{median(run.sink_cpu_s / run.messages for run in runs) * 1e6:.0f} µs"
-    yield "schedule to first message", f"{median(run.freeze_s for run in runs):.2f} s"
+    yield "schedule to first claim", f"{median(run.freeze_s for run in runs):.2f} s"
     yield "last message to last record", f"{median(run.lag_s for run in runs) * 1000:.0f} ms"
     if plan.growth:
         longest = figures.runs[-1]

@@ -1,7 +1,7 @@
 """One configuration measured: the parts put up, a warm-up, the runs, the proof, the yardsticks.
 
-The clock runs from the first message of a run at the sink to the moment the ledger says that the last one is
-recorded. What comes before it, the freezing of the audience, is told apart.
+The clock runs from the moment the first delivery of a run is claimed to the moment the last one is recorded,
+both as the ledger says. What comes before, the freezing of the audience, is told apart.
 """
 
 import asyncio
@@ -134,9 +134,10 @@ async def _workers(plan: SendPlan, folder: Path, url: str, port: int) -> AsyncIt
         "TOCSIN_PROVIDER_RATES": json.dumps(RELAY_ROOM),
         "TOCSIN_LOG_LEVEL": "warning",
         **({"TOCSIN_SMTP_CA_FILE": str(folder / "certificate.pem")} if plan.tls else {}),
-        **({"TOCSIN_SIGNING_THREADS": str(plan.threads)} if plan.threads else {}),
     }
-    command = tocsin("worker") if plan.database_url else python("benchmarks.worker")
+    command = python("benchmarks.worker", "--threads", str(plan.threads))
+    if plan.database_url and not plan.threads:
+        command = tocsin("worker")
     async with AsyncExitStack() as stack:
         started = [running(command, folder=folder, environment=environment) for _ in range(plan.processes)]
         yield [(await stack.enter_async_context(one))[0] for one in started]
@@ -149,6 +150,7 @@ async def _run(bench: Bench, group: str, numbers: range, rsa: RsaYardstick) -> R
     before = [cost(worker.pid).cpu_s for worker in bench.workers]
     begun_ns = time.monotonic_ns()
     campaign_id = await ledger.start_campaign(bench.database, bench.identity_id, group)
+    claimed_ns = await _claimed(bench, campaign_id)
     recorded_ns = await _recorded(bench, campaign_id, len(numbers))
     spent = [cost(worker.pid).cpu_s - then for worker, then in zip(bench.workers, before, strict=True)]
     count = await bench.sink.count()
@@ -160,13 +162,22 @@ async def _run(bench: Bench, group: str, numbers: range, rsa: RsaYardstick) -> R
     return Run(
         messages=len(numbers),
         octets=count.octets,
-        seconds=(recorded_ns - count.first_ns) / 1e9,
-        freeze_s=(count.first_ns - begun_ns) / 1e9,
+        seconds=(recorded_ns - claimed_ns) / 1e9,
+        freeze_s=(claimed_ns - begun_ns) / 1e9,
         lag_s=max(0.0, (recorded_ns - count.last_ns) / 1e9),
         cpu_s=tuple(spent),
         sink_cpu_s=count.cpu_s,
         signatures_per_s=signatures,
     )
+
+
+async def _claimed(bench: Bench, campaign_id: int) -> int:
+    """When (monotonic, ns) the first delivery of the campaign left the queue: the work begins there."""
+    begun = time.monotonic()
+    while not await _any(bench.database, campaign_id, frozenset(DeliveryState) - {DeliveryState.QUEUED}):
+        await asyncio.sleep(LOOK_S / 4)
+        _require_progress(bench, begun, "The campaign was not begun.")
+    return time.monotonic_ns()
 
 
 async def _recorded(bench: Bench, campaign_id: int, expected: int) -> int:
@@ -178,7 +189,7 @@ async def _recorded(bench: Bench, campaign_id: int, expected: int) -> int:
         last_news = time.monotonic() if count > arrived else last_news
         arrived = count
         _require_progress(bench, last_news, f"{arrived:,} of {expected:,} messages arrived, then no more.")
-    while await _under_way(bench.database, campaign_id):
+    while await _any(bench.database, campaign_id, WAITING):
         await asyncio.sleep(LOOK_S)
         _require_progress(bench, last_news, "Every message arrived, but not every one was recorded.")
     return time.monotonic_ns()
@@ -191,10 +202,10 @@ def _require_progress(bench: Bench, last_news: float, problem: str) -> None:
         raise MeasureError(f"{problem}{ended} {complaints(bench.folder)}".strip())
 
 
-async def _under_way(database: Database, campaign_id: int) -> bool:
+async def _any(database: Database, campaign_id: int, states: frozenset[DeliveryState]) -> bool:
     async with database.read() as session:
         one = select(Delivery.id).where(
-            col(Delivery.campaign_id) == campaign_id, col(Delivery.state).in_(WAITING)
+            col(Delivery.campaign_id) == campaign_id, col(Delivery.state).in_(states)
         )
         return (await session.exec(one.limit(1))).first() is not None
 
