@@ -28,6 +28,10 @@ from models.errors import SettingsError
 
 BUSY_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
+SESSION = "-c timezone=UTC -c jit=off -c synchronous_commit=on"
+"""What every session says to PostgreSQL, whatever the server is set to. UTC: moments are compared in SQL.
+Compiling a question (jit) takes longer than answering any of ours. A commit that a crash of the server
+takes back would be a message sent twice."""
 
 
 def parse_url(text: str) -> URL:
@@ -80,11 +84,9 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True) -> AsyncEngine:
     options: dict[str, Any] = (
         {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True} if pooled else {"poolclass": NullPool}
     )
-    # UTC whatever the server is set to: moments are compared in SQL. Compiling a question (jit) takes
-    # longer than answering any of ours.
     return create_async_engine(
         url,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=UTC -c jit=off"},
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": SESSION},
         hide_parameters=True,  # errors are logged, addresses are not
         **options,
     )

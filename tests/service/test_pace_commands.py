@@ -48,7 +48,8 @@ def test_what_is_slowed_is_told_with_the_answer_and_can_be_undone(ready: Tocsin,
     with sqlite3.connect(ready.folder / "tocsin-data" / "tocsin.db") as database:
         database.execute(
             "INSERT INTO throttle (key, state, factor, ceiling, clean, trips, step_up, rule, reason,"
-            " opens_at, changed_at) VALUES ('provider:gmail', 'open', 0.5, 1.0, 0, 1, 1, 'gmail-unusual-rate',"
+            " opens_at, changed_at)"
+            " VALUES ('provider:gmail', 'open', 0.5, 1.0, 0, 1, 1, 'gmail-unusual-rate',"
             " 'unusual rate', '2999-01-01 00:00:00', '2026-01-01 00:00:00')"
         )
     out = " ".join(pace.must("pace", "list").split())

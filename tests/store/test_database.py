@@ -152,3 +152,11 @@ async def test_a_full_disk_says_that_what_was_recorded_is_kept(database: Databas
     with pytest.raises(StoreError, match="what was recorded is kept"):
         async with database.write():
             raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+
+async def test_a_commit_reaches_the_disk_whatever_the_server_is_set_to(database: Database) -> None:
+    async with database.write() as session:
+        connection = await session.connection()
+        question = "PRAGMA synchronous" if database.is_sqlite else "SHOW synchronous_commit"
+        setting = (await connection.exec_driver_sql(question)).scalar_one()
+    assert setting == (2 if database.is_sqlite else "on")
