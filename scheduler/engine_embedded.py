@@ -7,6 +7,7 @@ while its job runs. It says when; the tasks are ours.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.job import Job
@@ -20,6 +21,8 @@ from scheduler.engine import JobFunction
 
 log = logging.getLogger(__name__)
 
+SET_BACK = timedelta(seconds=2)
+"""What counts as a clock that was set back, and not as one that is being adjusted."""
 LAST_WORDS = timedelta(seconds=5)
 """How long a job that was cut short may take to leave things tidy."""
 
@@ -27,9 +30,19 @@ LAST_WORDS = timedelta(seconds=5)
 class EmbeddedEngine:
     """`scheduler.engine.Engine` within this process."""
 
-    def __init__(self, clock: Clock, *, grace: timedelta = timedelta(seconds=25)) -> None:
-        """`grace`: how long jobs under way may take to end once `run` is cancelled."""
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        grace: timedelta = timedelta(seconds=25),
+        machine: Callable[[], datetime] = lambda: DateTrigger(timezone=UTC).run_date,
+    ) -> None:
+        """`grace`: how long jobs under way may take to end once `run` is cancelled.
+
+        `machine`: the time by which APScheduler goes, whatever `clock` says.
+        """
         self._clock = clock
+        self._machine = machine
         self._grace = grace
         # No misfire limit and one late run for many: a busy second must not lose a job.
         self._scheduler = AsyncIOScheduler(
@@ -48,7 +61,7 @@ class EmbeddedEngine:
     ) -> bool:
         """Ask for a run, at once or at a moment; False when a pending one is at least as early."""
         # APScheduler goes by the machine's clock: what is told to it is how long from now.
-        moment: datetime = DateTrigger(timezone=UTC).run_date
+        moment = _machine_now()
         if at is not None:
             moment += at - self._clock.now()
         pending: Job | None = self._scheduler.get_job(key)
@@ -81,7 +94,7 @@ class EmbeddedEngine:
         """Work until cancelled; jobs under way are then given `grace` to end."""
         self._scheduler.start()
         try:
-            await asyncio.Event().wait()
+            await self._follow_the_clock()
         finally:
             self._stopping = True
             self._scheduler.pause()
@@ -93,6 +106,25 @@ class EmbeddedEngine:
             # They still write down what became of what was on the wire.
             if self._running:
                 await asyncio.wait(self._running, timeout=LAST_WORDS.total_seconds())
+
+    async def _follow_the_clock(self) -> None:
+        """For ever: once the machine's clock is set back, what comes again and again comes at once.
+
+        It would wait until the clock has caught up otherwise.
+        """
+        loop = asyncio.get_running_loop()
+        started = self._machine() - timedelta(seconds=loop.time())
+        while True:
+            await asyncio.sleep(1)
+            start_now = self._machine() - timedelta(seconds=loop.time())
+            if started - start_now > SET_BACK:
+                log.warning(
+                    "the clock was set back", extra={"seconds": (started - start_now).total_seconds()}
+                )
+                for job in self._scheduler.get_jobs():
+                    if isinstance(job.trigger, IntervalTrigger):
+                        job.modify(next_run_time=_machine_now())
+            started = start_now
 
     async def close(self) -> None:
         """Nothing is open: wishes are kept in memory."""
@@ -112,3 +144,8 @@ class EmbeddedEngine:
             log.exception(
                 "job failed", extra={"job": name, **{f"job_{key}": value for key, value in args.items()}}
             )
+
+
+def _machine_now() -> datetime:
+    moment: datetime = DateTrigger(timezone=UTC).run_date
+    return moment

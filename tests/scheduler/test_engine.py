@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -200,3 +200,26 @@ async def test_a_thousand_wishes_for_later_keep_nobody_waiting(make_engine: Make
         await engine.defer("write", key="a", args={"word": "now"})
         await diary.wait_for(1)
     assert diary.started == ["now"]
+
+
+async def test_a_clock_that_is_set_back_does_not_make_the_regular_look_wait() -> None:
+    steps = iter([timedelta(0), timedelta(0), -timedelta(hours=1)])
+    shift = timedelta(0)
+
+    def set_back() -> datetime:
+        nonlocal shift
+        shift = next(steps, shift)
+        return CLOCK.now() + shift
+
+    engine = EmbeddedEngine(CLOCK, machine=set_back)
+    looked = asyncio.Event()
+
+    async def look() -> None:
+        looked.set()
+
+    engine.job("look", look)
+    # What a clock that was set back by an hour makes of a look each second: it is due in an hour.
+    engine.every(timedelta(hours=1), "look")
+    async with running(engine):
+        async with asyncio.timeout(20):
+            await looked.wait()
