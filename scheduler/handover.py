@@ -20,7 +20,7 @@ from models.states import Channel
 from models.values import Deferred, Envelope, Outcome, Reply, Uncertain
 from scheduler.outages import Outages, Way
 from scheduler.pacing import to_microseconds
-from scheduler.recording import Ending, OvertakenError, Recorder
+from scheduler.recording import Ending, OvertakenError, Recorder, give_back
 from sender import Parcel, Transport
 from store import Database, claims, pace
 from store.claims import ClaimedDelivery
@@ -234,8 +234,8 @@ class Handover:
                 log.exception("outcomes not recorded together", extra={"outcomes": len(endings)})
             recorded = [ending for ending in endings if await self._write_alone(load, ending)]
         if self.journal is not None:
-            # What was cut short may be answered yet: the journal goes on knowing of it.
-            self.journal.recorded([row.id for row, outcome in recorded if outcome is not CUT_SHORT])
+            # What is uncertain keeps its token: an heir who missed it here would take it for never sent.
+            self.journal.recorded([row.id for row, outcome in recorded if not isinstance(outcome, Uncertain)])
         return any(outcome is not None for _, outcome in endings)
 
     async def _write(self, load: Load, endings: Sequence[Ending]) -> None:
@@ -266,7 +266,7 @@ class Handover:
         async def write(now: datetime) -> None:
             async with self.database.write() as session:
                 if outcome is None:
-                    await claims.take_off(session, [row.id], token=load.token)
+                    await give_back(session, [row], token=load.token, now=now)
                 elif not await self.recorder.record_one(
                     session, row, outcome, token=load.token, identity=load.identity, now=now
                 ):

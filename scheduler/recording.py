@@ -60,9 +60,9 @@ class Recorder:
         `reopens_at`: when our own way out is tried again, for outcomes that never got past it.
         OvertakenError when one that was taken is not ours any more: the caller rolls back.
         """
-        untried = [row.id for row, outcome in endings if outcome is None]
+        untried = [row for row, outcome in endings if outcome is None]
         if untried:
-            await claims.take_off(session, untried, token=token)
+            await give_back(session, untried, token=token, now=now)
         taken = [_taken(row, outcome) for row, outcome in endings if isinstance(outcome, Accepted)]
         if taken and not await outcomes.record_taken(session, taken, token=token, now=now):
             raise OvertakenError("Some deliveries are held by another worker now.")
@@ -209,6 +209,15 @@ class Recorder:
 def _taken(row: ClaimedDelivery, outcome: Accepted) -> Taken:
     reply = outcome.reply
     return Taken(row.id, reply.code, reply.enhanced, reply.text, outcome.provider_message_id)
+
+
+async def give_back(
+    session: AsyncSession, rows: Sequence[ClaimedDelivery], *, token: str, now: datetime
+) -> None:
+    """Queue again what was marked and certainly never left; a campaign that had ended without it sends on."""
+    if await claims.take_off(session, [row.id for row in rows], token=token):
+        for campaign_id in sorted({row.campaign_id for row in rows}):
+            await reopen(session, campaign_id, now)
 
 
 async def record_abandoned(session: AsyncSession, abandoned: Sequence[Delivery], now: datetime) -> None:
