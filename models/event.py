@@ -6,7 +6,7 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from models.columns import choice, document, foreign_key, moment, primary_key
+from models.columns import BigId, choice, document, foreign_key, moment, primary_key
 from models.states import BounceClass, EventKind, Fault, Permanence
 from models.values import Reply, Verdict
 
@@ -30,7 +30,7 @@ class Event(SQLModel, table=True):
     delivery_id: int | None = foreign_key("delivery.id", nullable=True, index=True)
     campaign_id: int | None = foreign_key("campaign.id", nullable=True)
     identity_id: int | None = foreign_key("identity.id", nullable=True)
-    contact_id: int | None = foreign_key("contact.id", nullable=True, index=True)
+    contact_id: int | None = Field(default=None, sa_type=BigId, index=True)
     provider: str = Field(default="", max_length=60)
     seed: bool = False
     kind: EventKind = choice(EventKind)

@@ -253,6 +253,9 @@ def upgrade() -> None:
         batch_op.drop_constraint(batch_op.f("fk_delivery_identity_id_identity"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_delivery_contact_id_contact"), type_="foreignkey")
 
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("fk_event_contact_id_contact"), type_="foreignkey")
+
     with op.batch_alter_table("left_out", schema=None) as batch_op:
         batch_op.add_column(sa.Column("next_at", columns.UtcDateTime(), nullable=True))
         batch_op.drop_constraint(batch_op.f("fk_left_out_contact_id_contact"), type_="foreignkey")
@@ -280,6 +283,11 @@ def downgrade() -> None:
             ondelete="CASCADE",
         )
         batch_op.drop_column("next_at")
+
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_foreign_key(
+            batch_op.f("fk_event_contact_id_contact"), "contact", ["contact_id"], ["id"]
+        )
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_foreign_key(
