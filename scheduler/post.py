@@ -28,6 +28,11 @@ class Desk:
     identity: Identity
     builder: EmailBuilder | None
 
+    @property
+    def signs(self) -> bool:
+        """Whether writing a message is mostly signing it."""
+        return self.builder is not None and self.builder.signs
+
 
 def open_desk(identity: Identity, keys: list[DkimKey], keyring: Keyring, channel: Channel) -> Desk:
     """The desk of an identity; its keys are opened and parsed here, once."""

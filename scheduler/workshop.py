@@ -1,13 +1,17 @@
-"""Where a chunk of deliveries becomes messages: read who they go to, render, build and sign, in threads.
+"""Where a chunk of deliveries becomes messages: read who they go to, render, build and sign.
 
-A few threads and not one: signing lets go of the interpreter's lock, so two sign while a third renders.
+What is signed, in a few threads: signing lets go of the interpreter's lock, so two sign while a third
+renders. What is not, on the event loop itself, a few messages at a time: a thread that only computes holds
+the lock for milliseconds, and the loop would wait for it after every line it writes into the journal.
 """
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -29,9 +33,23 @@ CONTENTS_KEPT = 32
 """Compiled campaigns kept at hand; one more, and the one used longest ago is compiled anew when needed."""
 SLICE = 25
 """Messages a thread takes at least: fewer are not worth another thread."""
+HANDFUL = 8
+"""Messages written on the loop before others have their turn: half a millisecond."""
+LONG_S = 0.02
+"""A handful that takes longer is that of a laborious template, which is left to a thread."""
 Contents = Mapping[int, Content | Stop]
-Written = tuple[dict[int, Envelope], dict[int, Stop]]
-"""Envelopes by delivery number, and those that could not be written with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A chunk to be written: what it takes, and what has been made of it by delivery number."""
+
+    desk: Desk
+    persons: Mapping[int, tuple[Person, list[str]]]
+    contents: Contents
+    now: datetime
+    envelopes: dict[int, Envelope] = field(default_factory=dict)
+    unwritten: dict[int, Stop] = field(default_factory=dict)
 
 
 class Workshop:
@@ -54,22 +72,22 @@ class Workshop:
     ) -> tuple[Contents, dict[int, Envelope], dict[int, Stop]]:
         """What the campaigns say, the messages, and those that could not be written with the reason."""
         persons, contents = await self._materials(rows)
-        size = max(SLICE, -(-len(rows) // self._threads))
+        order = _Order(desk, persons, contents, now)
+
+        def write_some(some: Sequence[ClaimedDelivery]) -> None:
+            self._write_some(order, some)
+
+        done = 0 if desk.signs else await _write_in_turns(write_some, rows)
+        rest = rows[done:]
+        size = max(SLICE, -(-len(rest) // self._threads))
         loop = asyncio.get_running_loop()
-        parts = await asyncio.gather(
+        await asyncio.gather(
             *(
-                loop.run_in_executor(
-                    self._pool, self._write_slice, desk, rows[start : start + size], persons, contents, now
-                )
-                for start in range(0, len(rows), size)
+                loop.run_in_executor(self._pool, write_some, rest[start : start + size])
+                for start in range(0, len(rest), size)
             )
         )
-        envelopes: dict[int, Envelope] = {}
-        unwritten: dict[int, Stop] = {}
-        for written, not_written in parts:
-            envelopes |= written
-            unwritten |= not_written
-        return contents, envelopes, unwritten
+        return contents, order.envelopes, order.unwritten
 
     def close(self) -> None:
         """End the threads once they have done what they are at."""
@@ -102,18 +120,11 @@ class Workshop:
             self._contents.popitem(last=False)
         return known
 
-    def _write_slice(
-        self,
-        desk: Desk,
-        rows: Sequence[ClaimedDelivery],
-        persons: Mapping[int, tuple[Person, list[str]]],
-        contents: Contents,
-        now: datetime,
-    ) -> Written:
-        envelopes: dict[int, Envelope] = {}
-        unwritten: dict[int, Stop] = {}
+    def _write_some(self, order: _Order, rows: Sequence[ClaimedDelivery]) -> None:
+        desk, contents, now = order.desk, order.contents, order.now
+        envelopes, unwritten = order.envelopes, order.unwritten
         for row in rows:
-            person = persons.get(row.contact_id) if row.contact_id is not None else None
+            person = order.persons.get(row.contact_id) if row.contact_id is not None else None
             if person is None and row.contact_id is not None:
                 continue  # gone: the gate says so
             content = contents[row.campaign_id]
@@ -129,4 +140,16 @@ class Workshop:
             except Exception as error:  # one message must not hold up its lane for ever
                 log.exception("message not written", extra={"delivery_id": row.id})
                 unwritten[row.id] = gates.hold(f"the message cannot be written: {type(error).__name__}")
-        return envelopes, unwritten
+
+
+async def _write_in_turns(
+    write: Callable[[Sequence[ClaimedDelivery]], None], rows: Sequence[ClaimedDelivery]
+) -> int:
+    """Write on the loop, a handful at a time; how many were, before it took too long."""
+    for start in range(0, len(rows), HANDFUL):
+        begun = time.perf_counter()
+        write(rows[start : start + HANDFUL])
+        if time.perf_counter() - begun > LONG_S:
+            return start + HANDFUL
+        await asyncio.sleep(0)
+    return len(rows)

@@ -76,6 +76,11 @@ class EmailBuilder:
         # Drawn anew each time, so that nobody can put the boundary of a mail to come into a value.
         self._secret = secrets.token_bytes(16)
 
+    @property
+    def signs(self) -> bool:
+        """Whether it has a key."""
+        return self._signer.signs
+
     def build(
         self,
         message: EmailMessage,
