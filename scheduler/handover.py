@@ -136,8 +136,12 @@ class Handover:
 
     def let_go(self, load: Load, row: ClaimedDelivery) -> None:
         """Allow a message on the wire, in the journal first; raises when it must stay."""
-        if load.given_up or self.clock.now() >= load.leased_until:
+        now = self.clock.now()
+        if load.given_up or now >= load.leased_until:
             raise GivenUpError("The message was given up before it left.")
+        # Passed the gates in time, and then waited for a server that takes its time.
+        if row.not_after is not None and now >= row.not_after:
+            raise GivenUpError("The message came too late while it waited for a connection.")
         if self.journal is not None:
             self.journal.on_wire(row.id, load.token)
 
@@ -165,7 +169,8 @@ class Handover:
                 now = self.clock.now()
                 # Most may leave at once; one whose moment is still to come is asked for more carefully.
                 if leave_at <= now < load.leased_until and now - load.marked_at < ASK_AGAIN:
-                    allowed = not self._given_up(load) and self.outages.enter(load.way, now)
+                    given_up = load.given_up or self.stopping()
+                    allowed = not given_up and self.outages.enter(load.way, now)
                 else:
                     allowed = await self._may_leave(load, row, leave_at)
                 if not allowed:

@@ -87,3 +87,24 @@ async def test_what_a_sleeper_gives_back_goes_on_its_way_though_its_campaign_had
     assert await state_of(database, campaign_id) is CampaignState.SENDING
     await finish_if_done(database, campaign_id, clock)
     assert await state_of(database, campaign_id) is CampaignState.FINISHED
+
+
+async def test_what_waits_for_a_connection_past_its_deadline_does_not_leave(
+    database: Database, clock: ManualClock
+) -> None:
+    campaign_id = await a_running_campaign(database, "a@gmail.com", "b@gmail.com")
+    async with database.write() as session:
+        for row in (await session.exec(select(Delivery))).all():
+            row.not_after = clock.now() + timedelta(minutes=1)
+
+    async def take_its_time(recipient: str) -> None:
+        if recipient == "a@gmail.com":
+            clock.advance(timedelta(minutes=2))
+
+    transport = ScriptedTransport(before=take_its_time, connections=1)
+    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    assert transport.recipients == ["a@gmail.com"]
+    await take_back(database, clock)
+    assert await states(database) == {"a@gmail.com": S.ACCEPTED, "b@gmail.com": S.EXPIRED}
+    await finish_if_done(database, campaign_id, clock)
+    assert await state_of(database, campaign_id) is CampaignState.FINISHED
