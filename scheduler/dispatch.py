@@ -344,16 +344,16 @@ class Dispatcher:
             if not cleared:
                 return None
             marked_at = self._clock.now()
-            leave_at = await self._pacer.reserve(chunk.permit, len(cleared))
             # Shut in the meantime: who would wait too long goes back into the queue.
             latest = marked_at + self._options.patience
+            leave_at = await self._pacer.reserve(chunk.permit, len(cleared), latest=latest)
             drain.ahead = Load(
                 token=chunk.token,
                 identity=chunk.desk.identity,
                 way=drain.way,
                 rows=cleared,
                 envelopes={row.id: envelopes[row.id] for row in cleared},
-                leave_at=[moment for moment in leave_at if moment <= latest],
+                leave_at=leave_at,
                 marked_at=marked_at,
                 leased_until=marked_at + self._options.lease,
             )

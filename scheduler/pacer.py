@@ -167,17 +167,17 @@ class Pacer:
             messages=allowed.messages_per_connection,
         )
 
-    async def reserve(self, permit: Permit, count: int) -> list[datetime]:
+    async def reserve(self, permit: Permit, count: int, *, latest: datetime | None = None) -> list[datetime]:
         """Departure moments, in order; fewer than `count` when a share is used up: the rest goes back.
 
-        None at all once the lane's breaker has opened since the permit was given.
+        None after `latest`: what lies beyond stays for whoever may wait for it, or lanes that share a limit
+        would use it up for nothing. None at all once the breaker has opened since the permit was given.
         """
         now = self._clock.now()
         if self._is_shut(permit.lane, now):
             return []
         if not permit.limits and not permit.shares:
             return [now] * count
-        intervals = {limit.key: limit.interval_us for limit in permit.limits}
         most = {share.key: (share.most, share.span) for share in permit.shares}
         async with self._database.write() as session:
             if now >= self._prune_at:
@@ -186,7 +186,20 @@ class Pacer:
             count = await limits.take_share(session, most, count=count, now=now)
             if not count:
                 return []
-            first = await pace_rows.take_slots(session, intervals, now_us=to_microseconds(now), slots=count)
+            moments = await self._slots(session, permit, count, now)
+            kept = sum(latest is None or moment <= latest for moment in moments)
+            if kept < count:
+                # The rows are ours until the transaction ends: nobody has taken a slot after these.
+                await self._slots(session, permit, kept - count, now)
+                await limits.give_back(session, most, count=count - kept)
+        return moments[:kept]
+
+    async def _slots(
+        self, session: AsyncSession, permit: Permit, count: int, now: datetime
+    ) -> list[datetime]:
+        """Take so many slots under every limit; fewer than none: give the last ones back."""
+        intervals = {limit.key: limit.interval_us for limit in permit.limits}
+        first = await pace_rows.take_slots(session, intervals, now_us=to_microseconds(now), slots=count)
         if not permit.limits:
             return [now] * count
         return departures([first[limit.key] for limit in permit.limits], permit.limits, count)

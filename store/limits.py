@@ -1,6 +1,6 @@
 """Shares of an hour or a day, counters of answers, and the limits people set: rows that workers share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -75,6 +75,13 @@ async def take_share(
         take = sa.update(PaceWindow).where(col(PaceWindow.key).in_(sorted(most)))
         await session.exec(take.values(used=col(PaceWindow.used) + granted).execution_options(**NO_SYNC))
     return granted
+
+
+async def give_back(session: AsyncSession, keys: Collection[str], *, count: int) -> None:
+    """Give back what `take_share` took in this very transaction."""
+    if keys:
+        less = sa.update(PaceWindow).where(col(PaceWindow.key).in_(sorted(keys)))
+        await session.exec(less.values(used=col(PaceWindow.used) - count).execution_options(**NO_SYNC))
 
 
 async def _left(session: AsyncSession, most: Mapping[str, tuple[int, timedelta]], now: datetime) -> list[int]:
