@@ -6,7 +6,7 @@ the strict expressions of `audience.addresses`. A line with anything unusual in 
 
 import marshal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -53,20 +53,6 @@ class Batch:
         """One of the rows as it stands in the file."""
         line = self.lines[row]
         return Record(line, line, marshal.loads(self.cells[row]))  # noqa: S302 - written here
-
-    def pack(self) -> bytes:
-        """The batch as bytes for another process of the same program."""
-        noted = {row: [astuple(note) for note in notes] for row, notes in self.noted.items()}
-        rejected = [astuple(note) for note in self.rejected]
-        parts = (self.lines, self.cells, self.columns, self.tags, self.said, noted, rejected)
-        return marshal.dumps((*parts, self.next_line, self.bytes_read))
-
-    @classmethod
-    def unpack(cls, packed: bytes) -> "Batch":
-        """What `pack` packed."""
-        lines, cells, columns, tags, said, noted, rejected, *end = marshal.loads(packed)  # noqa: S302 - ours
-        notes = {row: [Note(*note) for note in found] for row, found in noted.items()}
-        return cls(lines, cells, columns, tags, said, notes, [Note(*note) for note in rejected], *end)
 
 
 class BatchReader:

@@ -15,7 +15,7 @@ from audience.import_rows import CONSENT_PARTS, ImportedRow, RowReader
 from models.segment_tree import ATTRIBUTE_PREFIX
 from models.states import Channel, ConsentStatus
 from models.text import fold
-from store.contacts import BLANK, KEYS, prepared
+from store.contacts import BLANK, KEYS, Proof, prepared
 from store.loading import as_text
 
 __all__ = ["UNUSUAL", "FileMemory", "Group", "Said", "said_in", "texts_of", "worn_by"]
@@ -26,8 +26,8 @@ UNUSUAL: Final = object()
 
 Worn = tuple[tuple[str, str], ...]
 """Tags as key and label, none twice."""
-Said = tuple[tuple[str, str, str, str], ...]
-"""Statements of consent as they are kept: channel, status, source, moment."""
+Said = tuple[Proof, ...]
+"""Statements of consent as they are kept."""
 
 _PLACE: Final = frozenset({"postcode", "departement", "region", "country", "circonscription"})
 _OUTPUTS: Final = {name: (name, f"{name}_key") for name in ("level", "commune", "canton")}

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from audience.import_batch import Batch, BatchReader
+from audience.import_batch import BatchReader
 from audience.import_columns import Column
 from audience.import_file import RecordReader, SourceFile
+from audience.import_ready import ReadyBatch, make_ready
 from audience.import_rows import RowReader
 from models.errors import TocsinError
 from models.states import Channel, ConsentStatus
@@ -37,7 +38,10 @@ class ReadingError(TocsinError):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is read, and from which line on."""
+    """How a file is read, from which line on, and for which database.
+
+    `with_hashes`: batches tell the fingerprints of all addresses besides.
+    """
 
     source: SourceFile
     columns: tuple[Column, ...]
@@ -46,6 +50,8 @@ class Reading:
     region: str
     now: datetime
     start_line: int
+    embedded: bool
+    with_hashes: bool = True
 
     def row_reader(self) -> RowReader:
         """What reads one line."""
@@ -53,7 +59,7 @@ class Reading:
             self.columns, source=self.said_where, consents=self.consents, region=self.region, now=self.now
         )
 
-    def batches(self) -> Generator[Batch]:
+    def batches(self) -> Generator[ReadyBatch]:
         """What the file says; the first batches are small, for who waits to see something."""
         reader = RecordReader(self.source)
         batches = BatchReader(self.row_reader(), self.columns, region=self.region, now=self.now)
@@ -63,7 +69,9 @@ class Reading:
                 batch = batches.read(block, self.start_line, reader.bytes_read)
                 if batch.records:
                     size = min(2 * size, ROWS_A_BATCH)
-                    yield batch
+                    yield make_ready(
+                        batch, embedded=self.embedded, with_hashes=self.with_hashes, now=self.now
+                    )
         finally:
             reader.close()
 
@@ -71,7 +79,7 @@ class Reading:
 class Batches(Protocol):
     """Where batches come from: the next one, None after the last."""
 
-    async def next(self) -> Batch | None: ...
+    async def next(self) -> ReadyBatch | None: ...
 
     async def close(self) -> None: ...
 
@@ -90,7 +98,7 @@ class ReadingThread:
         """Nothing is read yet."""
         self._batches = reading.batches()
 
-    async def next(self) -> Batch | None:
+    async def next(self) -> ReadyBatch | None:
         """The next batch, None after the last."""
         return await asyncio.to_thread(next, self._batches, None)
 
@@ -121,7 +129,7 @@ class ReadingProcess:
             process.stdin.close()
         return cls(process)
 
-    async def next(self) -> Batch | None:
+    async def next(self) -> ReadyBatch | None:
         """The next batch, None after the last; ReadingError when the process broke down."""
         stream = self._process.stdout
         if stream is None:
@@ -133,7 +141,7 @@ class ReadingProcess:
             raise ReadingError(
                 "The process that reads the file broke down.", "Import the file again: it goes on."
             ) from error
-        return Batch.unpack(packed) if packed else None
+        return ReadyBatch.unpack(packed) if packed else None
 
     async def close(self) -> None:
         """End the process, wherever it is."""

@@ -5,15 +5,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import compress
 from typing import Any, Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from audience.import_batch import Batch
 from audience.import_merge import Change, Merger, Person, UpdatePolicy
+from audience.import_ready import ReadyBatch
 from audience.import_rows import ImportedRow, Note, RowReader
-from models.states import Channel
 from store import contacts
 from store.suppressions import suppressed_hashes
 
@@ -36,7 +34,7 @@ class WrittenBatch:
 
 async def write_batch(
     session: AsyncSession,
-    batch: Batch,
+    batch: ReadyBatch,
     reader: RowReader,
     *,
     policy: UpdatePolicy,
@@ -50,56 +48,42 @@ async def write_batch(
     `look_up` False: nothing is suppressed at all, so it need not be asked.
     """
     numbers = await contacts.reserve(session, len(batch.lines))
-    alone = _alone(batch)
-    created = await _insert_alone(session, batch, numbers, alone, now)
-    notes = [note for row, found in batch.noted.items() if numbers[row] in created for note in found]
+    created = await _insert_alone(session, batch, numbers, now)
+    notes = [note for row, found in batch.noted.items() if row in created for note in found]
     written = WrittenBatch(len(created), 0, 0, notes, set())
-    entangled = [row for row, number in enumerate(numbers) if number not in created]
+    entangled = [row for row in range(len(numbers)) if row not in created]
     for start in range(0, len(entangled), MERGED_AT_ONCE):
         part = entangled[start : start + MERGED_AT_ONCE]
         rows = await asyncio.to_thread(_read, batch, reader, part)
         await _merge(session, rows, [numbers[row] for row in part], written, policy=policy, now=now)
     if look_up:
-        for name, channel in (("email", Channel.EMAIL), ("phone", Channel.SMS)):
-            hashes = {value for value in batch.columns.get(f"{name}_hash", ()) if isinstance(value, str)}
-            written.suppressed.update(await suppressed_hashes(session, channel, hashes, now))
+        for channel, hashes in batch.hashes.items():
+            written.suppressed.update(await suppressed_hashes(session, channel, set(hashes), now))
     return written
 
 
-def _alone(batch: Batch) -> list[bool]:
-    """Whether each row shares no key with another row of the batch."""
-    alone = [True] * len(batch.lines)
-    for name in contacts.KEYS:
-        column = [key for key in batch.columns.get(name, ()) if key is not None]
-        if len(set(column)) == len(column):
-            continue
-        times = Counter(column)
-        for row, key in enumerate(batch.columns[name]):
-            if key is not None and times[key] > 1:
-                alone[row] = False
-    return alone
-
-
 async def _insert_alone(
-    session: AsyncSession, batch: Batch, numbers: Sequence[int], alone: Sequence[bool], now: datetime
+    session: AsyncSession, batch: ReadyBatch, numbers: Sequence[int], now: datetime
 ) -> set[int]:
-    """Insert the rows that share no key with anybody; the numbers of the contacts made."""
-    columns = {name: list(compress(column, alone)) for name, column in batch.columns.items()}
-    created = await contacts.insert_people(session, list(compress(numbers, alone)), columns, now=now)
-    labels: dict[str, str] = {}
-    worn: list[tuple[str, int]] = []
-    said: list[tuple[int, str, str, str, str]] = []
-    for number, tags, statements in zip(numbers, batch.tags, batch.said, strict=True):
-        if (tags or statements) and number in created:
-            for key, label in tags:
-                labels.setdefault(key, label)
-                worn.append((key, number))
-            said += [(number, *statement) for statement in statements]
+    """Insert the rows that share no key with anybody; the rows that are in, by their places."""
+    made = await contacts.insert_people(session, numbers, batch.people)
+    if len(made) == len(batch.places):
+        created = set(batch.places)
+    else:
+        created = {place for place in batch.places if numbers[place] in made}
+    everybody = len(created) == len(batch.places)
+    labels = {}
+    worn = {}
+    for key, (label, places) in batch.tags.items():
+        if wearers := [numbers[place] for place in places if everybody or place in created]:
+            labels[key], worn[key] = label, wearers
+    proofs, made_by = batch.said
+    said = [(numbers[place], proofs[which]) for place, which in made_by if everybody or place in created]
     await contacts.add_to_people(session, labels, worn, said, now=now)
     return created
 
 
-def _read(batch: Batch, reader: RowReader, rows: Sequence[int]) -> list[ImportedRow]:
+def _read(batch: ReadyBatch, reader: RowReader, rows: Sequence[int]) -> list[ImportedRow]:
     found = (reader.read(batch.record(row)) for row in rows)
     return [row for row in found if isinstance(row, ImportedRow)]
 

@@ -9,16 +9,16 @@ batch is read (`audience.import_reading`) while the database writes the present 
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from audience.import_batch import Batch
 from audience.import_columns import Column, map_columns
 from audience.import_file import SourceFile, inspect_file
 from audience.import_merge import UpdatePolicy
 from audience.import_reading import Reading, open_reading
+from audience.import_ready import ReadyBatch
 from audience.import_report import ImportReport
 from audience.import_write import WrittenBatch, write_batch
 from models.clock import Clock
@@ -179,6 +179,7 @@ class _Importer:
             region=options.region,
             now=now,
             start_line=run.next_line,
+            embedded=database.is_sqlite,
         )
         self._rows = self._reading.row_reader()
 
@@ -186,7 +187,7 @@ class _Importer:
         """Read and write batch after batch; when it raises, what was written stays to be gone on with."""
         async with self._database.read() as session:
             look_up = bool(await list_active(session, self._now, limit=1))
-        batches = await open_reading(self._reading)
+        batches = await open_reading(replace(self._reading, with_hashes=look_up))
         try:
             batch = await batches.next()
             while batch is not None:
@@ -203,7 +204,7 @@ class _Importer:
         finally:
             await batches.close()
 
-    async def _write(self, batch: Batch, *, look_up: bool) -> None:
+    async def _write(self, batch: ReadyBatch, *, look_up: bool) -> None:
         """One transaction: contacts, tags, proof of consent and the checkpoint.
 
         Somebody else may have taken an address between our look and our write: then it is looked at again.
@@ -230,7 +231,7 @@ class _Importer:
                 self.counts = counts
                 return
 
-    def _counted(self, batch: Batch, written: WrittenBatch) -> Checkpoint:
+    def _counted(self, batch: ReadyBatch, written: WrittenBatch) -> Checkpoint:
         before = self.counts
         fresh = written.suppressed - self._suppressed
         self._suppressed |= fresh

@@ -22,12 +22,14 @@ from models.states import Channel, ConsentStatus
 from models.suppression import address_hash
 from models.text import fold
 from store.engine import insert_for, is_among, planned_afresh
-from store.loading import Texts, as_text, insert_missing, insert_new, reserve_numbers
+from store.loading import Rows, Texts, arrange, as_text, insert_missing, insert_new, reserve_numbers
 
 __all__ = [
+    "Proof",
     "add_statements",
     "add_tags",
     "add_to_people",
+    "arrange_people",
     "audience_batch",
     "find_contact",
     "find_stored",
@@ -60,6 +62,8 @@ BLANK: Final[Mapping[str, Any]] = {
     "sms_consent": ConsentStatus.UNKNOWN,
 }
 """What a new contact has of the columns that are never empty."""
+Proof = tuple[str, str, str, str]
+"""A statement of consent as it is kept: channel, status, source, moment."""
 _FOLDED: Final = ("level", "commune", "canton")
 _contacts = cast("sa.Table", Contact.__table__)  # type: ignore[attr-defined]
 _contact_tags = cast("sa.Table", ContactTag.__table__)  # type: ignore[attr-defined]
@@ -247,36 +251,46 @@ async def reserve(session: AsyncSession, count: int) -> list[int]:
     return await reserve_numbers(session, _contacts, count)
 
 
-async def insert_people(
-    session: AsyncSession, numbers: Sequence[int], columns: Mapping[str, Texts], *, now: datetime
-) -> set[int]:
-    """Create the contacts that share no key with one that exists; the numbers of those created.
+def arrange_people(
+    places: Sequence[int], columns: Mapping[str, Texts], *, now: datetime, embedded: bool
+) -> Rows:
+    """New contacts for `insert_people`, each known by its place; no database is needed for this.
 
     `columns` are text, as `store.loading.as_text` writes it, of `prepared` values, row by row.
     """
     at = as_text(now)
     defaults = {name: as_text(value) for name, value in prepared(BLANK).items() if name not in columns}
     constants = {**defaults, "created_at": at, "updated_at": at}
-    return await insert_missing(session, _contacts, {"id": numbers, **columns}, constants)
+    return arrange(places, columns, constants, embedded=embedded)
+
+
+async def insert_people(session: AsyncSession, numbers: Sequence[int], people: Rows) -> set[int]:
+    """Create the contacts that share no key with one that exists; the numbers of those created.
+
+    `numbers` have been reserved: the one for each place.
+    """
+    return await insert_missing(session, _contacts, numbers, people)
 
 
 async def add_to_people(
     session: AsyncSession,
     labels: Mapping[str, str],
-    worn: Collection[tuple[str, int]],
-    said: Collection[tuple[int, str, str, str, str]],
+    worn: Mapping[str, Sequence[int]],
+    said: Sequence[tuple[int, Proof]],
     *,
     now: datetime,
 ) -> None:
-    """Tags (key, contact) and statements (contact, channel, status, source, moment) of contacts just created.
+    """Tags (wearers, by key) and statements of contacts just created.
 
     `labels` are the words of the vocabulary, by key.
     """
     await add_tags(session, labels, ())
-    keys, wearers = zip(*sorted(worn), strict=True) if worn else ((), ())
+    keys = [key for key in sorted(worn) for _ in worn[key]]
+    wearers = [number for key in sorted(worn) for number in worn[key]]
     await insert_new(session, _contact_tags, {"tag_key": keys, "contact_id": wearers}, {})
-    names = ("contact_id", "channel", "status", "source", "given_at")
-    columns = dict(zip(names, zip(*said, strict=True), strict=True)) if said else {"contact_id": ()}
+    parts: list[Sequence[str]] = list(zip(*(proof for _, proof in said), strict=True))
+    columns: dict[str, Sequence[str] | Sequence[int]] = {"contact_id": [number for number, _ in said]}
+    columns |= dict(zip(("channel", "status", "source", "given_at"), parts, strict=False))
     await insert_new(session, _statements, columns, {"recorded_at": as_text(now)})
 
 

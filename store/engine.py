@@ -137,7 +137,7 @@ def is_embedded(session: AsyncSession) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-async def copy_lines(session: AsyncSession, statement: str, lines: str) -> None:
+async def copy_lines(session: AsyncSession, statement: str, lines: str | bytes) -> None:
     """Send rows in PostgreSQL's text format, by `COPY … FROM STDIN`, in the session's transaction."""
     connection = await session.connection()
     raw = (await connection.get_raw_connection()).driver_connection

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audience.addresses import plain_email, plain_mobile, read_email, read_phone, typo_in
-from audience.import_batch import Batch, BatchReader
+from audience.import_batch import BatchReader
 from audience.import_columns import map_columns
 from audience.import_file import Block, RecordReader, _parse, _pieces, inspect_file
 from audience.import_memory import said_in, texts_of, worn_by
+from audience.import_ready import ReadyBatch, make_ready
 from audience.import_rows import ImportedRow, Note, RowReader
 from models.states import Channel, ConsentStatus
 from tests.clocks import START
@@ -61,7 +62,7 @@ def test_a_block_says_what_its_lines_say(
     for cells in blocks:
         numbers = range(2, 2 + len(cells))
         block = Block(numbers, numbers, cells)
-        batch = Batch.unpack(batches.read(block, 0, 7).pack())
+        batch = batches.read(block, 0, 7)
         expected = [rows.read(block.record(place)) for place in range(len(cells)) if any(cells[place])]
         assert batch.rejected == [read for read in expected if isinstance(read, Note)]
         taken = [read for read in expected if isinstance(read, ImportedRow)]
@@ -75,7 +76,16 @@ def test_a_block_says_what_its_lines_say(
                 name: found.get(name) for name in batch.columns
             }
             assert found.keys() - batch.columns.keys() <= {"language"}
-            assert rows.read(batch.record(place)) == row
+        for embedded in (True, False):
+            ready = make_ready(batch, embedded=embedded, with_hashes=True, now=START)
+            assert ReadyBatch.unpack(ready.pack()) == ready
+            for place, row in enumerate(taken):
+                assert rows.read(ready.record(place)) == row
+                if place in ready.places:
+                    worn = {key for key, (_, wearers) in ready.tags.items() if place in wearers}
+                    assert worn == {key for key, _ in worn_by(row)}
+                    made = tuple(ready.said[0][which] for maker, which in ready.said[1] if maker == place)
+                    assert made == said_in(row, START)
 
 
 @given(st.integers(0, 20))

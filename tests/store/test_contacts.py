@@ -113,8 +113,8 @@ async def test_tags_and_proofs_go_with_the_person(database: Database) -> None:
         gone, stays = await contacts.insert_contacts(
             session, [{"email": "a@b.fr"}, {"email": "c@d.fr"}], now=START
         )
-        said = [(number, "email", "granted", "", as_text(START) or "") for number in (gone, stays)]
-        worn = [("sante", gone), ("sante", stays)]
+        said = [(number, ("email", "granted", "", as_text(START) or "")) for number in (gone, stays)]
+        worn = {"sante": [gone, stays]}
         await contacts.add_to_people(session, {"sante": "Santé"}, worn, said, now=START)
     async with database.write() as session:
         await session.exec(sa.delete(Contact).where(col(Contact.id) == gone))
