@@ -23,10 +23,9 @@ def address_hash(channel: Channel, address: str) -> str:
 
 def address_hashes(channel: Channel, addresses: Iterable[str | None]) -> list[str | None]:
     """The fingerprints of many addresses; None where there is none."""
-    prefix = f"tocsin/suppression/1:{channel.value}:".encode()
+    prefix, sha256 = f"tocsin/suppression/1:{channel.value}:".encode(), hashlib.sha256
     return [
-        None if address is None else hashlib.sha256(prefix + address.encode()).hexdigest()
-        for address in addresses
+        None if address is None else sha256(prefix + address.encode()).hexdigest() for address in addresses
     ]
 
 

@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from audience.territory import zone_of
 from models.clock import Clock
 from models.states import Channel
-from models.suppression import address_hash
+from models.suppression import address_hash, address_hashes
 from scheduler import gates
 from scheduler.calendar import AT_ANY_TIME
 from scheduler.content import Content
@@ -33,12 +33,13 @@ from store.touches import Touches
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What the guards are asked with, as of `now`."""
+    """What the guards are asked with, as of `now`; `repeated`: somebody is written to twice."""
 
     now: datetime
     standing: Mapping[int, Standing]
     suppressed: Collection[str]
     touches: Touches
+    repeated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class Clearance:
                         put_off[due_at].append(row.id)
                     case None if row.campaign_id in sending:
                         may_go.append(row)
-                        self._count(row, known)
+                        if known.repeated:
+                            self._count(row, known)
                     case None:
                         pass  # paused or cancelled: they go back as they were
             if stopped:
@@ -96,8 +98,9 @@ class Clearance:
         persons = [row for row in rows if row.contact_id is not None]
         # First the people, then what is said of them: who is held still stays as found.
         standing = await people.hold_still(session, [row.contact_id for row in persons if row.contact_id])
-        prints = [address_hash(row.channel, row.address) for row in persons]
-        suppressed = await suppressions.suppressed_hashes(session, rows[0].channel, prints, now)
+        channel = rows[0].channel
+        prints = [each for each in address_hashes(channel, [row.address for row in persons]) if each]
+        suppressed = await suppressions.suppressed_hashes(session, channel, prints, now)
         capped = {row.contact_id: row.id for row in persons if row.contact_id and not row.exempt}
         touches: Touches = {}
         if self.frequency.windows and capped:
@@ -108,7 +111,7 @@ class Clearance:
                 except_ids={row.id for row in rows},
                 now=now,
             )
-        return Knowledge(now, standing, suppressed, touches)
+        return Knowledge(now, standing, suppressed, touches, repeated=len(standing) < len(persons))
 
     def _judge(
         self,

@@ -45,13 +45,13 @@ from store.journal import Journal, JournalError, has_others
 
 log = logging.getLogger(__name__)
 
-CHUNK = 200
+CHUNK = 300
 """Deliveries claimed at a time at most; a pause takes effect within one."""
 CHUNKS_UNDER_WAY = 3
 """Chunks of one lane at once: one is written, one on its way, one recorded."""
 SLOW_BELOW = 100
 """A lane that may send fewer messages in its span has one chunk under way at a time."""
-ROOM = 1000
+ROOM = 900
 """Messages of all lanes in the making and on their way."""
 HEAD_START = timedelta(seconds=1)
 """How long before a lane opens its next chunk is claimed and written."""

@@ -15,7 +15,7 @@ from models.states import Channel
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-MOST_A_BATCH = 200
+MOST_A_BATCH = 300
 RELAY_PER_SECOND = 100.0
 """What a relay is taken to carry, where nobody set a limit, once it asks for less."""
 UNNOTICED_US = 20

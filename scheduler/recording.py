@@ -159,6 +159,8 @@ class Recorder:
 
     def read(self, row: ClaimedDelivery, outcome: Outcome) -> tuple[Outcome, Verdict | None]:
         """An answer as the rules would have it, which may end it or make it wait longer, and its verdict."""
+        if type(outcome) is Accepted:
+            return outcome, None
         verdict = self.verdict(row, outcome)
         answer = read_outcome(outcome, verdict, rules_in_force())
         if isinstance(answer, Refused) and not isinstance(outcome, Refused):

@@ -21,6 +21,8 @@ SIGN_IN_CODES = frozenset({530, 534, 535, 538})
 """RFC 4954 section 6: the session lacks its sign-in or its encryption; that is not the message's fault."""
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ \t-])(.*))?\r*\Z", re.DOTALL)
+# How nearly every last line begins; the rest is for the expression.
+_CODES = {b"%d " % code: code for code in range(200, 600)}
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.]*[0-9])[ \t:-]*")
 _ENHANCED_BRACKETED = re.compile(r"(?:#|[(\[]#?)([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.]*[0-9])")
 # One line that needs no cleaning and hides no second enhanced code, as nearly all final replies are.
@@ -77,8 +79,9 @@ class ReplyReader:
                 self._lines.append(line)
                 if self._octets > MAX_REPLY_OCTETS:
                     break
-                if is_last_line(line):
-                    reply = RawReply(int(line[:3]), self._lines)
+                code = _CODES.get(line[:4])
+                if code is not None or is_last_line(line):
+                    reply = RawReply(int(line[:3]) if code is None else code, self._lines)
                     self._lines, self._octets = [], 0
                     yield reply
         if self._octets + len(self._rest) > MAX_REPLY_OCTETS:

@@ -66,7 +66,7 @@ def test_an_unlisted_provider_has_a_cautious_rate() -> None:
     assert provider_rate("exemple-inconnu", Pace()) == 5
 
 
-@pytest.mark.parametrize(("per_second", "expected"), [(1000, 200), (10, 20), (0.1, 1)])
+@pytest.mark.parametrize(("per_second", "expected"), [(1000, 300), (10, 20), (0.1, 1)])
 def test_a_batch_holds_what_may_leave_within_its_span(per_second: float, expected: int) -> None:
     limits = limits_of(Channel.SMS, 1, "sms", per_second, Pace())
     assert batch_size(limits, timedelta(seconds=2)) == expected
