@@ -36,7 +36,7 @@ from models.states import ConsentStatus, EventKind
 from models.text import fold
 from store.engine import OnlyCompared
 
-__all__ = ["matching"]
+__all__ = ["leads_in", "matching"]
 
 Condition = sa.ColumnElement[bool]
 
@@ -61,7 +61,7 @@ def matching(tree: Node, *, now: datetime) -> Condition:
     match tree:
         case And(children):
             conditions = [matching(child, now=now) for child in children]
-            if any(map(_leads_in, children)):
+            if any(map(leads_in, children)):
                 # The few whom a column's index gives are held against the tags, not the other way round.
                 conditions = [
                     _wears(child, now, OnlyCompared(col(Contact.id))) if _is_tag(child) else condition
@@ -144,8 +144,10 @@ def _is_tag(node: Node) -> TypeGuard[Clause]:
     return isinstance(node, Clause) and kind_of(node.field) is FieldKind.TAG
 
 
-def _leads_in(node: Node) -> bool:
-    """Whether an index of contacts gives those whom a part of a rule keeps."""
+def leads_in(node: Node) -> bool:
+    """Whether an index of contacts gives those whom a part of a rule keeps, or a few more."""
+    if isinstance(node, And):
+        return any(map(leads_in, node.children))
     return (
         isinstance(node, Clause)
         and kind_of(node.field) in {FieldKind.FOLDED, FieldKind.CODE}

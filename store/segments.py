@@ -1,6 +1,7 @@
 """Rows of segments, and how many people a rule keeps."""
 
 from datetime import datetime
+from typing import cast
 
 import sqlalchemy as sa
 from sqlmodel import col, select
@@ -9,9 +10,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.contact import Contact
 from models.errors import NotFoundError
 from models.segment import Segment
-from models.segment_tree import Node, tree_from_json, tree_to_json
+from models.segment_tree import Node, Or, tree_from_json, tree_to_json
 from store.engine import insert_for
-from store.segment_sql import matching
+from store.segment_sql import leads_in, matching
 
 __all__ = ["count_matching", "find_segment", "get_segment", "list_segments", "save_segment", "tree_of"]
 
@@ -51,6 +52,16 @@ def tree_of(segment: Segment) -> Node:
 
 
 async def count_matching(session: AsyncSession, tree: Node, *, now: datetime) -> int:
-    """How many contacts the rule keeps; served by the indexes `matching` names, a scan when none fits."""
-    question = select(sa.func.count()).select_from(Contact).where(matching(tree, now=now))
+    """How many contacts the rule keeps; served by the indexes `matching` names, a scan when none fits.
+
+    When indexes give the people of each alternative, they are found one alternative after the other and
+    put together: asked at once, PostgreSQL would look at everybody.
+    """
+    parts = tree.children if isinstance(tree, Or) and all(map(leads_in, tree.children)) else (tree,)
+    number = cast("sa.ColumnElement[int]", Contact.id)
+    first, *others = (sa.select(number).where(matching(part, now=now)) for part in parts)
+    if not others:
+        question = select(sa.func.count()).select_from(Contact).where(matching(tree, now=now))
+    else:
+        question = select(sa.func.count()).select_from(sa.union(first, *others).subquery())
     return (await session.exec(question)).one()

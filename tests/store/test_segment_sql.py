@@ -134,6 +134,11 @@ async def kept(database: Database, condition: sa.ColumnElement[bool]) -> set[int
         return set((await session.exec(select(Contact.id).where(condition))).all())
 
 
+async def counted(database: Database, tree: Node) -> int:
+    async with database.read() as session:
+        return await count(session, tree, START)
+
+
 def test_sql_and_plain_python_keep_the_same_people(migrated_url: str) -> None:
     with asyncio.Runner() as runner:
         database = Database(migrated_url)
@@ -144,6 +149,7 @@ def test_sql_and_plain_python_keep_the_same_people(migrated_url: str) -> None:
             condition = matching(tree, now=START)
             expected = {who.contact.id for who in witnesses if keeps(tree, who, START)}
             assert runner.run(kept(database, condition)) == expected
+            assert runner.run(counted(database, tree)) == len(expected)
             # Never NULL: the rest is what a negation keeps, wherever it is put.
             rest = {who.contact.id for who in witnesses} - expected
             assert runner.run(kept(database, sa.not_(condition))) == rest
@@ -161,6 +167,7 @@ def test_sql_and_plain_python_keep_the_same_people(migrated_url: str) -> None:
         "tag:économie",
         "TAG:ECONOMIE or tag:100%*",
         "tag:a*",
+        "(tag:militant and language:fr) or (language:(en, de) and not tag:économie)",
         "not commune:militant",
         "postcode:13* and not has:email",
         "age>=18 and age<30",
@@ -179,6 +186,7 @@ async def test_rules_as_people_write_them_keep_whom_they_mean(database: Database
     expected = {who.contact.id for who in witnesses if keeps(tree, who, START)}
     assert 0 < len(expected) < PEOPLE
     assert await kept(database, matching(tree, now=START)) == expected
+    assert await counted(database, tree) == len(expected)
 
 
 async def test_an_explanation_counts_each_part_by_itself(database: Database) -> None:
