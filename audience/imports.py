@@ -26,6 +26,7 @@ from models.contact import ImportRun, ImportState
 from models.states import Channel, ConsentStatus
 from store import Database, imports
 from store.imports import Checkpoint
+from store.loading import room_for_many
 from store.suppressions import list_active
 
 __all__ = ["ImportOptions", "ImportResult", "OnProgress", "UpdatePolicy", "import_contacts"]
@@ -102,7 +103,8 @@ async def import_contacts(
         database, source=source, columns=columns, options=options, run=run, report=report, now=clock.now()
     )
     try:
-        await importer.run(on_progress)
+        async with room_for_many(database):
+            await importer.run(on_progress)
     except BaseException:
         with contextlib.suppress(Exception):
             await _end(database, run, ImportState.FAILED, place, clock.now())

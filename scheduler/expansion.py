@@ -29,6 +29,7 @@ from scheduler.senders import Chooser, can_send
 from store import Database, audiences, campaigns, freezing, seeds, templates, touches
 from store.audiences import Selection
 from store.freezing import Frozen
+from store.loading import room_for_many
 
 BATCH = 20_000
 SYSTEM_CLOCK = SystemClock()
@@ -88,7 +89,9 @@ async def launch(
     if lacking:
         await _block(database, campaign_id, lacking.in_words(), list(lacking.people), now)
         return
-    if await _freeze_all(database, plan, frozen_already):
+    async with room_for_many(database):
+        whole = await _freeze_all(database, plan, frozen_already)
+    if whole:
         await _begin_sending(database, plan, now)
 
 

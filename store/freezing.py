@@ -182,7 +182,7 @@ async def _write_left_out(session: AsyncSession, campaign: Campaign, frozen: Fro
     columns = {
         "contact_id": numbers,
         "reason": [reason.value for reason in reasons],
-        "next_at": [as_text(moment) for moment in moments],
+        "next_at": [moment and as_text(moment) for moment in moments],
     }
     await insert_unless_there(session, _left_out, columns, {"campaign_id": campaign.id})
 

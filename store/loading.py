@@ -8,7 +8,8 @@ documents, codes) has been written once by whoever calls.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -19,7 +20,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.errors import StoreError
 from store.engine import copy_lines, is_embedded
+from store.session import Database
 
 __all__ = [
     "Constants",
@@ -31,6 +34,7 @@ __all__ = [
     "insert_new",
     "insert_unless_there",
     "reserve_numbers",
+    "room_for_many",
 ]
 
 Texts = Sequence[str | int | None]
@@ -51,6 +55,9 @@ class Rows:
     constants: Constants
 
 
+CACHE_KB: Final = -131_072
+"""Negative: kilobytes, not pages."""
+LOG_PAGES: Final = 16_000
 _NULL: Final = r"\N"
 _CAREFUL: Final = re.compile(r"[\\\t\n\r]")
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -90,6 +97,37 @@ async def reserve_numbers(session: AsyncSession, table: sa.Table, count: int) ->
     each = drawn.subquery()
     listed = sa.select(sa.func.string_agg(sa.cast(each.c.number, sa.Text()), ","))
     return sorted(map(int, ((await connection.execute(listed)).scalar() or "").split(",")))
+
+
+@asynccontextmanager
+async def room_for_many(database: Database) -> AsyncIterator[None]:
+    """Within, SQLite keeps the indexes of a large table in memory, and copies its log back less often.
+
+    Else each batch reads again, and writes twice, pages that the next one changes. The memory is bounded
+    and given back at the end; what a commit promises stays the same.
+    """
+    if not database.is_sqlite:
+        yield
+        return
+    before = await _set_room(database, CACHE_KB, LOG_PAGES)
+    try:
+        yield
+    finally:
+        with suppress(StoreError):
+            await _set_room(database, *before)
+
+
+async def _set_room(database: Database, cache: int, log_pages: int) -> tuple[int, int]:
+    """Give the writing connection this much; what it had before."""
+    async with database.write() as session:
+        connection = await session.connection()
+        before = [
+            int((await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() or 0)
+            for name in ("cache_size", "wal_autocheckpoint")
+        ]
+        await connection.exec_driver_sql(f"PRAGMA cache_size={cache}")
+        await connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={log_pages}")
+    return before[0], before[1]
 
 
 def arrange(
