@@ -38,7 +38,7 @@ class HtmlPart:
 
     _segments: Segments
     _proven: bool
-    _doubtful: frozenset[int]
+    _doubtful: "tuple[_LongLine, ...]"
 
     def render(self, values: Values) -> tuple[bytes, bool]:
         """The part for one person, and whether it is proven (`EmailMessage.proven`)."""
@@ -48,7 +48,7 @@ class HtmlPart:
             if "  " in pieces[place]:
                 pieces[place] = _BLANKS.sub(" ", pieces[place])
             proven = proven and _is_harmless(pieces[place])
-        proven = proven and all(_line_through(pieces, place) <= LINE_OCTETS for place in self._doubtful)
+        proven = proven and all(_fits(pieces, line) for line in self._doubtful)
         html = "".join(pieces)
         return (html if proven else _mend(html)).encode("ascii"), proven
 
@@ -59,27 +59,45 @@ def compile_html(source: Protected, encoded: str, fields: Fields) -> HtmlPart:
     return HtmlPart(
         _segments=compile_segments(html_sandbox(), pieces, Column.HTML, fields.all),
         _proven=_is_straight(pieces),
-        _doubtful=_places_on_long_lines(pieces),
+        _doubtful=_long_lines(pieces),
     )
 
 
-def _places_on_long_lines(pieces: Sequence[Piece]) -> frozenset[int]:
-    """The places of values and code on lines that these could make longer than 998 octets."""
-    doubtful: set[int] = set()
-    line: set[int] = set()
-    weight = 0
+@dataclass(frozen=True, slots=True)
+class _LongLine:
+    """A line of the template that values and code, at these places, could make longer than 998 octets.
+
+    `static`: the octets of its text.
+    """
+
+    places: tuple[int, ...]
+    static: int
+
+
+def _long_lines(pieces: Sequence[Piece]) -> tuple[_LongLine, ...]:
+    doubtful: list[_LongLine] = []
+    places: list[int] = []
+    static = most = 0
     for place, piece in enumerate(pieces):
         if piece.kind is not Kind.TEXT:
-            line.add(place)
-            weight += _most_octets(piece)
+            places.append(place)
+            most += _most_octets(piece)
             continue
         first, *others = piece.text.split(_CRLF)
-        weight += len(first)
+        static += len(first)
         for following in others:
-            if weight > LINE_OCTETS:
-                doubtful |= line
-            line, weight = set(), len(following)
-    return frozenset(doubtful | line)
+            if places and static + most > LINE_OCTETS:
+                doubtful.append(_LongLine(tuple(places), static))
+            places, static, most = [], len(following), 0
+    return (*doubtful, _LongLine(tuple(places), static)) if places else tuple(doubtful)
+
+
+def _fits(pieces: Sequence[str], line: _LongLine) -> bool:
+    """Whether what a line has become is no longer than 998 octets, in however many lines of its own."""
+    whole = line.static
+    for place in line.places:
+        whole += len(pieces[place])
+    return whole <= LINE_OCTETS or all(_line_through(pieces, place) <= LINE_OCTETS for place in line.places)
 
 
 def _most_octets(piece: Piece) -> int:
