@@ -9,6 +9,7 @@ against their will. PostgreSQL keeps the same promises by default.
 import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -28,6 +29,10 @@ from models.errors import SettingsError
 
 BUSY_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
+CACHE_KB = 16_384
+"""Pages that SQLite's writer keeps at hand; imports and launches ask for more (`loading.room_for_many`)."""
+READER_CACHE_KB = 8_192
+"""The same for each of the readers; what they do not find is in the system's own cache."""
 SESSION = "-c timezone=UTC -c jit=off -c synchronous_commit=on"
 """What every session says to PostgreSQL, whatever the server is set to. UTC: moments are compared in SQL.
 Compiling a question (jit) takes longer than answering any of ours. A commit that a crash of the server
@@ -78,7 +83,7 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True) -> AsyncEngine:
                 else {"poolclass": NullPool}
             ),
         )
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, writes=writes))
         event.listen(engine.sync_engine, "begin", _begin_immediate if writes else _begin_deferred)
         return engine
     options: dict[str, Any] = (
@@ -92,7 +97,7 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True) -> AsyncEngine:
     )
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: Any, _record: object, *, writes: bool) -> None:
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
@@ -100,7 +105,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         "foreign_keys=ON",
         "temp_store=MEMORY",
-        "cache_size=-65536",
+        f"cache_size=-{CACHE_KB if writes else READER_CACHE_KB}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
