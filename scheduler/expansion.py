@@ -11,12 +11,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from audience.segments import parse_segment
 from models.campaign import AudienceRole, Campaign
 from models.clock import Clock, SystemClock
 from models.errors import StoreError, TocsinError
 from models.identity import Identity
+from models.providers import PROVIDERS
 from models.seed import SeedMailbox
 from models.segment_tree import Node
 from models.states import CampaignState, Channel
@@ -33,6 +35,8 @@ from store.loading import room_for_many
 
 BATCH = 20_000
 SYSTEM_CLOCK = SystemClock()
+WELL_KNOWN: Final = {domain: provider.key for provider in PROVIDERS for domain in provider.domains}
+"""Domains whose provider nobody needs to ask for: nearly everybody's."""
 AT_ANY_RHYTHM = Rhythm(windows=ANY_TIME)
 
 
@@ -109,7 +113,7 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
             basis=campaign.basis,
             now=at,
         )
-        counts = await audiences.count_by_reason(session, selection, at)
+        targeted = await audiences.count_targeted(session, selection)
         identities = await campaigns.identities_of(session, campaign_id)
         chooser = Chooser(campaign.identity_rule, identities, campaign.channel)
         content = await content_of(session, campaign_id, language=language, windows=rhythm.windows)
@@ -122,7 +126,7 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
             identities=identities,
             content=content,
             seeds=await seeds.list_active_seeds(session) if wants_seeds else [],
-            targeted=sum(counts.values()),
+            targeted=targeted,
             at=at,
             judge=Judge(campaign, chooser, rhythm, content.windows, {}, at),
             lookout=fields_to_look_at(content, version, able),
@@ -151,9 +155,9 @@ async def _providers(database: Database, plan: Launch, clock: Clock) -> dict[str
     if plan.campaign.channel is not Channel.EMAIL:
         return {}
     async with database.read() as session:
-        domains = set(await freezing.domains_reached(session, plan.selection, plan.at))
-    domains |= {_domain_of(seed.address) for seed in plan.seeds}
-    return await providers_for(database, domains, clock)
+        asked = await freezing.domains_reached(session, plan.selection, plan.at, besides=WELL_KNOWN)
+    domains = set(asked) | {_domain_of(seed.address) for seed in plan.seeds}
+    return WELL_KNOWN | await providers_for(database, domains, clock)
 
 
 def _domain_of(address: str) -> str:

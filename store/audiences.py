@@ -97,6 +97,11 @@ async def count_by_reason(
     return {reason: number for reason, number in found.items() if number}
 
 
+async def count_targeted(session: AsyncSession, selection: Selection) -> int:
+    """How many are targeted, whether they get a delivery or not. Served as the selection says."""
+    return (await session.exec(select(func.count()).select_from(Contact).where(selection.targeted))).one()
+
+
 async def audience_batch(
     session: AsyncSession, selection: Selection, now: datetime, *, after_id: int, limit: int
 ) -> list[tuple[Contact, LeftOutReason | None]]:

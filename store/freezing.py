@@ -61,10 +61,13 @@ class Frozen:
     left_out: list[tuple[int, LeftOutReason, datetime | None]] = field(default_factory=list)
 
 
-async def domains_reached(session: AsyncSession, selection: Selection, now: datetime) -> list[str]:
-    """The domains of the addresses a campaign by e-mail would write to. Reads the audience."""
+async def domains_reached(
+    session: AsyncSession, selection: Selection, now: datetime, *, besides: Collection[str] = ()
+) -> list[str]:
+    """The domains, other than `besides`, a campaign by e-mail would write to. Reads the audience."""
     domain = cast("sa.ColumnElement[str]", Contact.email_domain)
-    wanted = sa.select(domain).distinct().where(selection.targeted, domain.is_not(None))
+    unknown = domain.not_in(sorted(besides)) if besides else sa.true()
+    wanted = sa.select(domain).distinct().where(selection.targeted, domain.is_not(None), unknown)
     connection = await session.connection()
     async with planned_afresh(session):
         return list((await connection.scalars(wanted.where(reason_left_out(selection, now).is_(None)))).all())

@@ -267,7 +267,7 @@ async def test_a_launch_that_finds_no_database_is_tried_again_and_not_blocked(
         raise sa.exc.OperationalError("SELECT", {}, Exception("gone"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(audiences, "count_by_reason", away)
+        patch.setattr(audiences, "count_targeted", away)
         with pytest.raises(StoreError):
             await launch(database, campaign_id, START, language="fr")
     await launch(database, campaign_id, START, language="fr")
