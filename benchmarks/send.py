@@ -133,6 +133,7 @@ async def _workers(plan: SendPlan, folder: Path, url: str, port: int) -> AsyncIt
         "TOCSIN_EMAILS_PER_SECOND": str(ledger.NO_LIMIT),
         "TOCSIN_PROVIDER_RATES": json.dumps(RELAY_ROOM),
         "TOCSIN_LOG_LEVEL": "warning",
+        "MALLOC_ARENA_MAX": "2",  # as in deploy/
         **({"TOCSIN_SMTP_CA_FILE": str(folder / "certificate.pem")} if plan.tls else {}),
     }
     command = python("benchmarks.worker", "--threads", str(plan.threads))
