@@ -212,6 +212,7 @@ class Handover:
             async with self.database.write() as session:
                 await claims.extend_lease(session, list(load.under_way), token=load.token, until=until)
             load.leased_until = until
+            await self.recorder.pacer.keep(load.way)
         except StoreError:
             log.warning("lease not renewed", extra={"deliveries": len(load.under_way)})
 

@@ -34,6 +34,7 @@ from scheduler.pacing import (
     batch_size,
     departures,
     from_microseconds,
+    provider_key,
     scopes_of,
     slowed,
     to_microseconds,
@@ -222,6 +223,12 @@ class Pacer:
         changed = await brakes.learn(session, known.scopes, setting, results, now, known=known.brakes)
         for other in self._known.values() if changed else ():
             _replace(other.brakes, {key: changed[key] for key in other.scopes.all if key in changed})
+
+    async def keep(self, way: Way) -> None:
+        """Hold on to the connections of a provider's own server while messages are under way on them."""
+        held = self._held.get(provider_key(way.route)) if way.route else None
+        if held is not None and held[0]:
+            await self._hold(provider_key(way.route), held[1], self._clock.now())
 
     async def close(self) -> None:
         """Let go of everything that is held."""

@@ -1,14 +1,22 @@
-"""Many lanes under one limit: each message of the rate is somebody's, none is lost among those who wait."""
+"""Many lanes and workers under one limit: nothing of it is lost among those who wait, and none exceeds it."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 
-from models.pace import LimitScope, Measure
+import pytest
+from sqlmodel import func, select
+
+from models.clock import SystemClock
+from models.pace import ConnectionSlot, LimitScope, Measure
 from models.states import Channel
+from scheduler import pacer as pacer_module
 from scheduler.outages import Way
 from scheduler.pacer import Pacer
 from store import Database, limits
 from store.deliveries import Lane
 from tests.clocks import ManualClock
+from tests.factories import a_campaign, a_contact
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
 from tests.scheduler.paces import a_pacer, an_identity_of
 
 WAIT = timedelta(seconds=10)
@@ -47,3 +55,37 @@ async def test_what_a_lane_cannot_wait_for_is_left_to_the_others(
     later = await pacer.reserve(permits[0], 9, latest=clock.now() + WAIT)
     # The next second is free at once, and the day's share lost nothing to those who went without.
     assert later == [clock.now() + timedelta(seconds=second) for second in range(4)]
+
+
+async def test_connections_are_held_for_as_long_as_a_message_is_under_way_on_them(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacer_module, "LEASE", timedelta(seconds=6))
+    clock, answer = SystemClock(), asyncio.Event()
+    async with database.write() as session:
+        await a_contact(session, email="slow@orange.fr")
+        campaign = await a_campaign(session)
+    await launched(database, campaign.id)
+
+    async def take_time(recipient: str) -> None:
+        assert recipient
+        await answer.wait()
+
+    async def held_until() -> datetime | None:
+        async with database.read() as session:
+            found = await session.exec(select(func.max(ConnectionSlot.leased_until)))
+            return found.one()
+
+    transport = ScriptedTransport(before=take_time, routes=frozenset({"orange"}))
+    dispatcher = a_dispatcher(database, transport, clock, lease=timedelta(seconds=1.5))
+    draining = asyncio.create_task(drain_all(database, dispatcher, clock.now()))
+    async with asyncio.timeout(60):
+        while (first := await held_until()) is None:
+            await asyncio.sleep(0.05)
+        # No chunk begins meanwhile, and another worker must not take the place of the one in use.
+        while (await held_until() or first) <= first:
+            await asyncio.sleep(0.1)
+    answer.set()
+    await draining
+    assert transport.recipients == ["slow@orange.fr"]
+    await dispatcher.close()
