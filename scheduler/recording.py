@@ -20,6 +20,7 @@ from models.identity import Identity
 from models.states import BounceClass, DeliveryState, EventKind, Fault, Permanence
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain, Verdict
 from scheduler.pacer import Pacer, Result
+from scheduler.pacing import to_microseconds
 from scheduler.reactions import read_outcome
 from scheduler.retry import RetryPolicy, next_attempt
 from scheduler.uncertain import reopen, tell_resolved
@@ -142,7 +143,7 @@ class Recorder:
             row,
             kind,
             source=SOURCE,
-            source_id=f"{row.id}/{attempt}" + ("/late" if late else ""),
+            source_id=_name(row.id, attempt, kind, now) + ("/late" if late else ""),
             at=now,
             now=now,
             reply=outcome.reply,
@@ -234,10 +235,20 @@ async def record_abandoned(session: AsyncSession, abandoned: Sequence[Delivery],
                 delivery,
                 EventKind.UNCERTAIN,
                 source=SOURCE,
-                source_id=f"{delivery.id}/{delivery.attempts}",
+                source_id=_name(delivery.id, delivery.attempts, EventKind.UNCERTAIN, now),
                 at=now,
                 now=now,
                 reply=Reply(None, None, delivery.reason),
             ),
         )
         await settle_from_evidence(session, delivery, now)
+
+
+def _name(delivery_id: int, attempt: int, kind: EventKind, now: datetime) -> str:
+    """What names the news of one attempt.
+
+    An uncertain one that proves never to have left was no attempt: the next has its number, and its news
+    must not be taken for this.
+    """
+    name = f"{delivery_id}/{attempt}"
+    return f"{name}/uncertain/{to_microseconds(now)}" if kind is EventKind.UNCERTAIN else name

@@ -15,6 +15,7 @@ from models.delivery import Delivery
 from models.event import event_about
 from models.states import CampaignState, DeliveryState, EventKind
 from models.values import Reply
+from scheduler.pacing import to_microseconds
 from store import campaigns, deliveries, events
 from store.claims import ClaimedDelivery
 from store.outcomes import SOURCE
@@ -97,8 +98,8 @@ async def tell_resolved(
     now: datetime,
 ) -> None:
     """Record that an uncertain delivery is not uncertain any more, and by what."""
-    event = event_about(
-        row, EventKind.RESOLVED, source=SOURCE, source_id=f"{row.id}/{attempt}/resolved", at=now, now=now
-    )
+    # The moment names it, too: what never left was no attempt, and the next of that number may be doubtful.
+    name = f"{row.id}/{attempt}/resolved/{to_microseconds(now)}"
+    event = event_about(row, EventKind.RESOLVED, source=SOURCE, source_id=name, at=now, now=now)
     event.details = dict(details)
     await events.append(session, event)

@@ -11,7 +11,7 @@ import pytest
 from models.states import DeliveryState
 from scheduler.campaigns import schedule, unschedule
 from store import Database
-from tests.crash.scene import Scene
+from tests.crash.scene import MOST_UNCERTAIN_A_KILL, Scene
 from tests.servers.workers import CountingSink, Nursery
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
@@ -61,6 +61,13 @@ async def test_a_clock_that_is_set_while_a_campaign_runs_loses_and_doubles_nothi
     assert (await scene.states())[DeliveryState.UNCERTAIN] == 0
 
 
+async def settled(scene: Scene, most: int) -> None:
+    """Wait until the sleeper has told what it knows: its campaign may have ended in doubt before."""
+    async with asyncio.timeout(60):
+        while (await scene.states())[DeliveryState.UNCERTAIN] > most:
+            await asyncio.sleep(0.1)
+
+
 async def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_anothers_claim(
     postgresql_url: str, tmp_path: Path, counting_sink: CountingSink, nursery: Nursery
 ) -> None:
@@ -86,6 +93,8 @@ async def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_anothers
     await scene.finished(other)
     # What the sleeper had on the wire it knew of when it woke.
     scene.kills = 1
+    await settled(scene, MOST_UNCERTAIN_A_KILL)
+    await scene.finished(other)
     await scene.check_end()
     assert sleeper.is_running
     await database.close()
@@ -105,6 +114,8 @@ async def test_a_service_that_slept_goes_on_where_it_was(
     worker.signal(signal.SIGSTOP)
     await asyncio.sleep(3)
     worker.signal(signal.SIGCONT)
+    await scene.finished(worker)
+    await settled(scene, 0)
     await scene.finished(worker)
     await scene.check_end()
     await database.close()
