@@ -63,7 +63,7 @@ async def everybody_got_one(scene: Scene) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 async def test_however_many_workers_there_are_everybody_gets_one_message(scene: Scene, count: int) -> None:
-    scene.people = 6000
+    scene.people = 15_000
     await scene.set_up()
     crew = [scene.start() for _ in range(count)]
     await alive(scene, count)
