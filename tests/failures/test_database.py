@@ -15,7 +15,9 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 
 # A connection that was being made when the server went may be left to the garbage collector by its driver.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <function BaseConnection.__del__:pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.parametrize(("speed", "away_s"), [(1, 6), (20, 4)], ids=["6 s", "80 s by the clock"])
 async def test_postgresql_away_for_a_while_costs_no_message(
     tmp_path: Path, counting_sink: CountingSink, nursery: Nursery, speed: float, away_s: float
