@@ -6,7 +6,7 @@ them, but they tell volumes.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -114,22 +114,20 @@ def _queues(found: Figures) -> Iterator[GaugeMetricFamily]:
     def name(identity_id: int) -> str:
         return found.names.get(identity_id, str(identity_id))
 
-    standing = GaugeMetricFamily(
+    def by_state(metric: str, text: str, depths: Iterable[Depth]) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(metric, text, labels=["identity", "provider", "state"])
+        for depth in depths:
+            family.add_metric([name(depth.identity_id), depth.provider, depth.state], depth.deliveries)
+        return family
+
+    yield by_state(
         "tocsin_deliveries",
         "Deliveries of all campaigns by lane and state; claimed and sending ones count as queued.",
-        labels=["identity", "provider", "state"],
+        found.depths,
     )
-    for depth in found.depths:
-        standing.add_metric([name(depth.identity_id), depth.provider, depth.state], depth.deliveries)
-    yield standing
-    held = GaugeMetricFamily(
-        "tocsin_deliveries_in_flight",
-        "Deliveries workers hold, claimed or on the wire.",
-        labels=["identity", "provider", "state"],
+    yield by_state(
+        "tocsin_deliveries_in_flight", "Deliveries workers hold, claimed or on the wire.", found.in_flight
     )
-    for depth in found.in_flight:
-        held.add_metric([name(depth.identity_id), depth.provider, depth.state], depth.deliveries)
-    yield held
     late = GaugeMetricFamily(
         "tocsin_oldest_due_seconds",
         "For how long the oldest delivery of a lane has been due; 0 when none is due yet.",
