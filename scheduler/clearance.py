@@ -92,8 +92,24 @@ class Clearance:
             )
         return [row for row in may_go if row.id in marked]
 
+    async def still_clear(
+        self,
+        session: AsyncSession,
+        rows: Sequence[ClaimedDelivery],
+        contents: Mapping[int, Content | Stop],
+    ) -> set[int]:
+        """The numbers of those, marked a while ago, that may leave even now; nothing is changed.
+
+        Caps are not asked again: since they were marked these count for everybody else.
+        """
+        now = self.clock.now()
+        sending = await claims.sending_among(session, {row.campaign_id for row in rows})
+        known = await self._learn(session, rows, now, capped=False)
+        clear = [row for row in rows if row.campaign_id in sending]
+        return {row.id for row in clear if self._judge(row, known, contents.get(row.campaign_id), {}) is None}
+
     async def _learn(
-        self, session: AsyncSession, rows: Sequence[ClaimedDelivery], now: datetime
+        self, session: AsyncSession, rows: Sequence[ClaimedDelivery], now: datetime, *, capped: bool = True
     ) -> Knowledge:
         persons = [row for row in rows if row.contact_id is not None]
         # First the people, then what is said of them: who is held still stays as found.
@@ -101,12 +117,12 @@ class Clearance:
         channel = rows[0].channel
         prints = [each for each in address_hashes(channel, [row.address for row in persons]) if each]
         suppressed = await suppressions.suppressed_hashes(session, channel, prints, now)
-        capped = {row.contact_id: row.id for row in persons if row.contact_id and not row.exempt}
+        counted = {row.contact_id for row in persons if row.contact_id and not row.exempt}
         touches: Touches = {}
-        if self.frequency.windows and capped:
+        if self.frequency.windows and counted and capped:
             touches = await touch_rows.recent(
                 session,
-                [number for number in capped if number],
+                [number for number in counted if number],
                 since=now - self.frequency.longest,
                 except_ids={row.id for row in rows},
                 now=now,

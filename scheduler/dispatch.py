@@ -126,10 +126,17 @@ class Dispatcher:
         )
         self._recorder = Recorder(options.retry, self._pacer)
         self._stopping, self._key = False, ""
-        self._handover = Handover(
-            database, clock, transports, self._recorder, options.lease, self._outages, self._is_stopping
-        )
         self._clearance = Clearance(database, clock, options.lease, options.frequency, options.zone)
+        self._handover = Handover(
+            database,
+            clock,
+            transports,
+            self._recorder,
+            self._clearance,
+            options.lease,
+            self._outages,
+            self._is_stopping,
+        )
         self._workshop = Workshop(
             database,
             addresses,
@@ -353,6 +360,7 @@ class Dispatcher:
                 way=drain.way,
                 rows=cleared,
                 envelopes={row.id: envelopes[row.id] for row in cleared},
+                contents=contents,
                 leave_at=leave_at,
                 marked_at=marked_at,
                 leased_until=marked_at + self._options.lease,

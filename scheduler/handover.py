@@ -3,8 +3,9 @@
 Messages are offered to the transport at their moments. The journal is told right before each could be
 taken, and of each answer. What is answered is recorded together, at the latest a second later, however
 long the database is away: outcomes are held here until it is back. While a server takes its time the lease
-is renewed; once it has run out all the same (the database was away, the machine asleep) nothing of it goes
-on the wire any more, since somebody may have been told that it did not.
+is renewed, and what still waits for a connection is asked at the gates again, lest a pause or an
+unsubscription come too late for it; once it has run out all the same (the database was away, the machine
+asleep) nothing of it goes on the wire any more, since somebody may have been told that it did not.
 """
 
 import asyncio
@@ -18,6 +19,9 @@ from models.errors import StoreError, TocsinError
 from models.identity import Identity
 from models.states import Channel
 from models.values import Deferred, Envelope, Outcome, Reply, Uncertain
+from scheduler.clearance import Clearance
+from scheduler.content import Content
+from scheduler.gates import Stop
 from scheduler.outages import Outages, Way
 from scheduler.pacing import to_microseconds
 from scheduler.recording import Ending, OvertakenError, Recorder, give_back
@@ -36,6 +40,10 @@ RECORD_EVERY_S = 1.0
 NAP = timedelta(milliseconds=500)
 ASK_AGAIN = timedelta(seconds=2)
 """How long after the gates a message may still leave without its campaign being asked again."""
+CLEARED_FOR = timedelta(seconds=30)
+"""How long what the gates said is taken for known, of messages that wait for a connection."""
+LONGEST_CLEARED = timedelta(seconds=60)
+"""What has not been asked about for so long (the database was away) goes back instead of out."""
 
 
 class GivenUpError(TocsinError):
@@ -55,14 +63,20 @@ class Load:
     way: Way
     rows: Sequence[ClaimedDelivery]
     envelopes: dict[int, Envelope]
+    contents: Mapping[int, Content | Stop]
     leave_at: Sequence[datetime]
     marked_at: datetime
     leased_until: datetime
+    cleared_at: datetime = field(init=False)
     given_up: bool = False
     under_way: dict[int, "Flight"] = field(default_factory=dict)
     ended: list[Ending] = field(default_factory=list)
     half_ended: asyncio.Event = field(default_factory=asyncio.Event)
     all_ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """The gates have just been asked."""
+        self.cleared_at = self.marked_at
 
     def end(self, row: ClaimedDelivery, outcome: Outcome | None) -> None:
         """Note an outcome, to be recorded."""
@@ -77,26 +91,35 @@ class Load:
 class Flight:
     """One message between its offer and its outcome; its methods are the transport's to call."""
 
-    __slots__ = ("_handover", "_load", "held", "left", "row")
+    __slots__ = ("_handover", "_load", "called_back", "held", "left", "row")
 
     def __init__(self, handover: "Handover", load: Load, row: ClaimedDelivery) -> None:
-        """`left`: it may be with the other side; `held`: it was kept from going there."""
+        """`left`: it may be with the other side; `held`: it was kept from going there.
+
+        `called_back`: the gates, asked again, keep it here; its outcome is settled, whoever still carries it.
+        """
         self._handover = handover
         self._load = load
         self.row = row
         self.left = False
         self.held = False
+        self.called_back = False
+
+    def is_wanted(self) -> bool:
+        """Whether it would be let go."""
+        return not self._handover.obstacle(self._load, self)
 
     def on_wire(self) -> None:
         """The last moment at which it can be kept; raises to keep it."""
         self.held = True
-        self._handover.let_go(self._load, self.row)
+        self._handover.let_go(self._load, self)
         self.held = False
         self.left = True
 
     def done(self, outcome: Outcome | None) -> None:
         """What came of it."""
-        self._handover.arrive(self._load, self, outcome)
+        if not self.called_back:
+            self._handover.arrive(self._load, self, outcome)
 
 
 @dataclass(slots=True)
@@ -107,6 +130,7 @@ class Handover:
     clock: Clock
     transports: Mapping[Channel, Transport]
     recorder: Recorder
+    clearance: Clearance
     lease: timedelta
     outages: Outages
     stopping: Callable[[], bool]
@@ -134,16 +158,25 @@ class Handover:
             await asyncio.gather(offering, return_exceptions=True)
         return moved
 
-    def let_go(self, load: Load, row: ClaimedDelivery) -> None:
-        """Allow a message on the wire, in the journal first; raises when it must stay."""
-        now = self.clock.now()
-        if load.given_up or now >= load.leased_until:
-            raise GivenUpError("The message was given up before it left.")
+    def obstacle(self, load: Load, flight: Flight) -> str:
+        """Why a message that passed the gates must stay all the same; "" when it may go."""
+        now, not_after = self.clock.now(), flight.row.not_after
+        if load.given_up or flight.called_back or now >= load.leased_until:
+            return "The message was given up before it left."
         # Passed the gates in time, and then waited for a server that takes its time.
-        if row.not_after is not None and now >= row.not_after:
-            raise GivenUpError("The message came too late while it waited for a connection.")
+        if not_after is not None and now >= not_after:
+            return "The message came too late while it waited for a connection."
+        if now - load.cleared_at >= LONGEST_CLEARED:
+            return "The message waited so long for a connection that the gates are to be asked again."
+        return ""
+
+    def let_go(self, load: Load, flight: Flight) -> None:
+        """Allow a message on the wire, in the journal first; raises when it must stay."""
+        obstacle = self.obstacle(load, flight)
+        if obstacle:
+            raise GivenUpError(obstacle)
         if self.journal is not None:
-            self.journal.on_wire(row.id, load.token)
+            self.journal.on_wire(flight.row.id, load.token)
 
     def arrive(self, load: Load, flight: Flight, outcome: Outcome | None) -> None:
         """Take note of what came of one message."""
@@ -169,15 +202,18 @@ class Handover:
                 now = self.clock.now()
                 # Most may leave at once; one whose moment is still to come is asked for more carefully.
                 if leave_at <= now < load.leased_until and now - load.marked_at < ASK_AGAIN:
-                    given_up = load.given_up or self.stopping()
+                    given_up = load.given_up or flight.called_back or self.stopping()
                     allowed = not given_up and self.outages.enter(load.way, now)
                 else:
                     allowed = await self._may_leave(load, row, leave_at)
+                    if allowed and flight.called_back:
+                        self.outages.give_up(load.way)
+                        allowed = False
                 if not allowed:
                     load.end(row, None)
                     continue
-                parcel = Parcel(load.envelopes.pop(row.id), row.provider, flight.on_wire, flight.done)
-                transport.offer(parcel)
+                envelope = load.envelopes.pop(row.id)
+                transport.offer(Parcel(envelope, row.provider, flight.on_wire, flight.done, flight.is_wanted))
         except Exception:
             log.exception("messages not offered", extra={"claim": load.token})
         finally:
@@ -204,17 +240,33 @@ class Handover:
         return load.given_up or self.stopping() or self.clock.now() >= load.leased_until
 
     async def _keep(self, load: Load) -> None:
-        """Renew the lease of what is under way, in good time."""
-        if not load.under_way or load.leased_until - self.clock.now() > self.lease * 2 / 3:
+        """Renew the lease of what is under way, in good time, and ask again about what waits long."""
+        now = self.clock.now()
+        ask = now - load.cleared_at >= CLEARED_FOR
+        if not load.under_way or (load.leased_until - now > self.lease * 2 / 3 and not ask):
             return
-        until = self.clock.now() + self.lease
+        waiting = [flight for flight in load.under_way.values() if ask and not flight.left]
+        until = now + self.lease
         try:
             async with self.database.write() as session:
+                rows = [flight.row for flight in waiting]
+                clear = await self.clearance.still_clear(session, rows, load.contents) if rows else set()
                 await claims.extend_lease(session, list(load.under_way), token=load.token, until=until)
             load.leased_until = until
+            self._call_back(load, [flight for flight in waiting if flight.row.id not in clear])
+            load.cleared_at = now if ask else load.cleared_at
             await self.recorder.pacer.keep(load.way)
         except StoreError:
             log.warning("lease not renewed", extra={"deliveries": len(load.under_way)})
+
+    def _call_back(self, load: Load, flights: Sequence[Flight]) -> None:
+        """Keep messages here that may not leave any more: they go back to the gates, which say why."""
+        for flight in flights:
+            if flight.left or flight.called_back or flight.row.id not in load.under_way:
+                continue  # gone while the gates were asked
+            if flight.row.id not in load.envelopes:
+                self.arrive(load, flight, None)  # waits for a connection
+            flight.called_back = True
 
     async def _cut_short(self, load: Load) -> None:
         """The process ends: what may have left is uncertain, the rest goes later."""

@@ -90,9 +90,14 @@ class SmtpPool:
 
     def next_for(self, session: SmtpSession) -> Parcel | None:
         """See `Desk.next_for`."""
-        if not self._waiting or self._is_spent(session):
+        if self._is_spent(session):
             return None
-        return self._waiting.popleft()
+        while self._waiting:
+            parcel = self._waiting.popleft()
+            if parcel.is_wanted():
+                return parcel
+            parcel.done(None)
+        return None
 
     def take_back(self, parcel: Parcel) -> None:
         """See `Desk.take_back`."""

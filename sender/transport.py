@@ -24,13 +24,15 @@ class Parcel:
     `on_wire` is called at most once, right before the octets after which the other side may have the message
     (the terminating dot; the HTTP request of a text message). If it raises, nothing was sent and the outcome
     is `Deferred` with `unreached` and the error's sentence. `done` is called exactly once; with None when
-    the envelope was never offered to anybody: withdrawn, or our own way out is shut.
+    the envelope was never offered to anybody: withdrawn, or our own way out is shut. `is_wanted` may be asked
+    when its turn comes: what is not wanted any more is given back, and costs nobody a conversation.
     """
 
     envelope: Envelope
     provider: str
     on_wire: Callable[[], None]
     done: Callable[[Outcome | None], None]
+    is_wanted: Callable[[], bool] = lambda: True
 
 
 class Transport(Protocol):

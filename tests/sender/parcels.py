@@ -1,5 +1,6 @@
 """Parcels that note what becomes of them, for tests that count."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from models.values import Outcome
@@ -17,7 +18,14 @@ class Ledger:
     undecided: set[str] = field(default_factory=set)
     most_undecided: int = 0
 
-    def parcel(self, recipient: str, *, provider: str = "other", size: int = 0) -> Parcel:
+    def parcel(
+        self,
+        recipient: str,
+        *,
+        provider: str = "other",
+        size: int = 0,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> Parcel:
         self.told[recipient] = []
 
         def on_wire() -> None:
@@ -30,7 +38,7 @@ class Ledger:
             self.undecided.discard(recipient)
 
         data = a_letter().data + (b"." + b"x" * 70 + b"\r\n") * (size // 73)
-        return Parcel(a_letter(recipient=recipient, data=data), provider, on_wire, done)
+        return Parcel(a_letter(recipient=recipient, data=data), provider, on_wire, done, is_wanted)
 
     def offer(self, transport: Transport, count: int, *, size: int = 0) -> list[str]:
         """Offer so many parcels, numbered; their recipients."""

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -284,6 +285,26 @@ async def test_what_is_queued_can_be_withdrawn_and_what_is_under_way_cannot(
     await until(lambda: len(ledger.outcomes) == 20)
     assert len(server.messages) == 20 - withdrawn
     assert ledger.outcomes.count(None) == withdrawn
+
+
+async def test_what_is_not_wanted_any_more_costs_no_conversation(peer: StartPeer, transport: Connect) -> None:
+    server = await peer()
+    line = transport(server, connections=1)
+    ledger, unwanted = Ledger(), set[str]()
+
+    def is_wanted(name: str) -> bool:
+        return name not in unwanted
+
+    for number in range(9):
+        name = f"p{number}@inbox.test"
+        line.offer(ledger.parcel(name, is_wanted=partial(is_wanted, name)))
+        if number % 3:
+            unwanted.add(name)
+    await until(lambda: len(ledger.outcomes) == 9)
+    assert {name for name, told in ledger.told.items() if told == [None]} == unwanted
+    assert sorted(ledger.wired) == sorted(ledger.told.keys() - unwanted)
+    assert sum(command.startswith("MAIL") for command in server.commands) == 3
+    assert server.connections == 1
 
 
 async def test_fewer_connections_after_the_message_under_way_and_more_at_once(peer: StartPeer) -> None:

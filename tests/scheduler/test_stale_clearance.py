@@ -1,0 +1,180 @@
+"""Messages that passed the gates and then wait for a connection: what was decided meanwhile still counts."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import select
+
+from models.campaign import Campaign
+from models.delivery import Delivery
+from models.states import Channel, DeliveryState, SuppressionReason
+from models.suppression import address_hash
+from scheduler.calendar import read_sending_windows, windows_to_rows
+from scheduler.campaigns import cancel, pause, resume
+from store import Database, people, suppressions
+from tests.clocks import ManualClock
+from tests.factories import a_campaign, a_contact
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
+
+S = DeliveryState
+SECOND = timedelta(seconds=1)
+FIRST, OTHER, LAST = "a@gmail.com", "b@gmail.com", "c@gmail.com"
+Change = Callable[[Database, ManualClock, int], Awaitable[None]]
+
+
+async def a_running_campaign(database: Database) -> int:
+    async with database.write() as session:
+        for address in (FIRST, OTHER, LAST):
+            await a_contact(session, email=address)
+        campaign = await a_campaign(session)
+    await launched(database, campaign.id)
+    return campaign.id
+
+
+async def rows(database: Database) -> dict[str, Delivery]:
+    async with database.read() as session:
+        return {row.address: row for row in (await session.exec(select(Delivery))).all()}
+
+
+async def is_paused(database: Database, clock: ManualClock, campaign_id: int) -> None:
+    async with database.write() as session:
+        await pause(session, campaign_id, clock.now())
+
+
+async def is_cancelled(database: Database, clock: ManualClock, campaign_id: int) -> None:
+    async with database.write() as session:
+        await cancel(session, campaign_id, clock.now())
+
+
+async def is_suppressed(database: Database, clock: ManualClock, campaign_id: int) -> None:
+    assert campaign_id
+    for address in (OTHER, LAST):
+        async with database.write() as session:
+            await suppressions.suppress(
+                session,
+                channel=Channel.EMAIL,
+                address_hash=address_hash(Channel.EMAIL, address),
+                reason=SuppressionReason.UNSUBSCRIBE,
+                evidence="asked for it",
+                event_id=None,
+                now=clock.now(),
+            )
+
+
+@pytest.mark.parametrize(
+    ("change", "states"),
+    [
+        (is_paused, {S.DEFERRED}),
+        (is_cancelled, {S.CANCELLED, S.DEFERRED}),
+        (is_suppressed, {S.SUPPRESSED}),
+    ],
+)
+async def test_what_is_decided_while_a_message_waits_for_a_slow_server_is_honoured(
+    database: Database, clock: ManualClock, change: Change, states: set[DeliveryState]
+) -> None:
+    campaign_id = await a_running_campaign(database)
+
+    async def take_time(recipient: str) -> None:
+        if recipient == FIRST:
+            clock.advance(61 * SECOND)
+            await change(database, clock, campaign_id)
+
+    transport = ScriptedTransport(before=take_time, connections=1)
+    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    assert transport.recipients == [FIRST]
+    found = await rows(database)
+    assert found.pop(FIRST).state is S.ACCEPTED
+    assert {row.state for row in found.values()} <= states
+    assert {row.attempts for row in found.values()} == {0}
+
+
+async def test_what_waited_too_long_passes_the_gates_again_and_leaves_once_as_a_first_attempt(
+    database: Database, clock: ManualClock
+) -> None:
+    await a_running_campaign(database)
+    due = {address: row.due_at for address, row in (await rows(database)).items()}
+
+    async def take_time(recipient: str) -> None:
+        clock.advance(61 * SECOND if recipient == FIRST else SECOND)
+
+    transport = ScriptedTransport(before=take_time, connections=1)
+    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    assert sorted(transport.recipients) == [FIRST, OTHER, LAST]
+    found = await rows(database)
+    assert {row.state for row in found.values()} == {S.ACCEPTED}
+    assert {row.attempts for row in found.values()} == {1}
+    assert {address: row.due_at for address, row in found.items()} == due
+
+
+async def test_messages_to_a_server_that_is_always_slow_do_not_go_round_in_circles(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_running_campaign(database)
+    asked: list[int] = []
+    real = people.hold_still
+
+    async def count(session: object, numbers: list[int]) -> object:
+        asked.append(len(numbers))
+        return await real(session, numbers)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(people, "hold_still", count)
+
+    async def take_time(recipient: str) -> None:
+        # Two minutes a message, and the gates are asked again meanwhile.
+        for _ in range(4):
+            before = len(asked)
+            clock.advance(31 * SECOND)
+            async with asyncio.timeout(20):
+                while len(asked) == before and recipient != LAST:
+                    await asyncio.sleep(0.02)
+
+    transport = ScriptedTransport(before=take_time, connections=1)
+    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    assert transport.recipients == [FIRST, OTHER, LAST]
+    # Three at the gates, then those that still waited.
+    assert asked == [3, 2, 2, 2, 2, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("change", [is_paused, is_suppressed])
+async def test_a_message_that_may_not_leave_any_more_is_settled_before_its_connection_comes(
+    database: Database, clock: ManualClock, change: Change
+) -> None:
+    campaign_id = await a_running_campaign(database)
+
+    async def hang(recipient: str) -> None:
+        assert recipient == FIRST
+        await change(database, clock, campaign_id)
+        clock.advance(31 * SECOND)
+        async with asyncio.timeout(20):
+            while (await rows(database))[OTHER].state not in {S.DEFERRED, S.SUPPRESSED}:
+                await asyncio.sleep(0.05)
+
+    transport = ScriptedTransport(before=hang, connections=1)
+    dispatcher = a_dispatcher(database, transport, clock)
+    await drain_all(database, dispatcher, clock.now())
+    assert transport.recipients == [FIRST]
+    if change is is_paused:
+        async with database.write() as session:
+            await resume(session, campaign_id, clock.now())
+        transport.before = None
+        await drain_all(database, dispatcher, clock.now())
+        assert sorted(transport.recipients) == [FIRST, OTHER, LAST]
+
+
+async def test_hours_that_end_while_a_message_waits_are_kept(database: Database, clock: ManualClock) -> None:
+    campaign_id = await a_running_campaign(database)
+    hours = windows_to_rows(read_sending_windows("daily 08:00-10:01"))
+    async with database.write() as session:
+        await session.exec(sa.update(Campaign).where(sa.column("id") == campaign_id).values(windows=hours))
+
+    async def take_time(recipient: str) -> None:
+        assert recipient == FIRST
+        clock.advance(62 * SECOND)
+
+    transport = ScriptedTransport(before=take_time, connections=1)
+    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    assert transport.recipients == [FIRST]
+    assert {row.state for row in (await rows(database)).values()} == {S.ACCEPTED, S.QUEUED}
