@@ -107,25 +107,18 @@ async def slowing(session: AsyncSession, campaign_id: int, *, now: datetime, zon
     return [one for one in await _slowed(session, now, zone) if one.key in concerned]
 
 
-async def set_limit(
-    session: AsyncSession,
-    scope: LimitScope,
-    subject: str,
-    measure: Measure,
-    *,
-    amount: float,
-    now: datetime,
-    note: str = "",
-) -> None:
-    """Set a limit over the defaults; BadInputError when it could never hold. Workers see it within 10 s."""
-    subject = read_subject(scope, subject)
-    if measure in _ONE_PROVIDER and scope is not LimitScope.PROVIDER:
-        raise BadInputError(f"{measure} is set for a provider.", "Name it: provider orange.")
-    if amount <= 0 or (measure not in {Measure.PER_SECOND, Measure.PER_MINUTE} and amount < 1):
-        raise BadInputError(f"{amount:g} is no limit.", "Give a number above 0, or pause the campaign.")
-    await limits.set_limit(
-        session, scope=scope, subject=subject, measure=measure, amount=amount, now=now, note=note
-    )
+async def set_limit(session: AsyncSession, limit: PaceLimit) -> None:
+    """Set a limit over the defaults; BadInputError when it could never hold. Workers see it within 10 s.
+
+    Its subject may be as a person types it (`read_subject`).
+    """
+    limit.subject = read_subject(limit.scope, limit.subject)
+    if limit.measure in _ONE_PROVIDER and limit.scope is not LimitScope.PROVIDER:
+        raise BadInputError(f"{limit.measure} is set for a provider.", "Name it: provider orange.")
+    least = 0 if limit.measure in {Measure.PER_SECOND, Measure.PER_MINUTE} else 1
+    if limit.amount <= 0 or limit.amount < least:
+        raise BadInputError(f"{limit.amount:g} is no limit.", "Give a number above 0, or pause the campaign.")
+    await limits.set_limit(session, limit)
 
 
 async def unset_limit(session: AsyncSession, scope: LimitScope, subject: str, measure: Measure) -> None:

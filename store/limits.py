@@ -20,26 +20,12 @@ async def list_limits(session: AsyncSession) -> list[PaceLimit]:
     return list((await session.exec(ordered)).all())
 
 
-async def set_limit(
-    session: AsyncSession,
-    *,
-    scope: LimitScope,
-    subject: str,
-    measure: Measure,
-    amount: float,
-    now: datetime,
-    note: str = "",
-) -> None:
+async def set_limit(session: AsyncSession, limit: PaceLimit) -> None:
     """Set a limit, instead of the one there was. Served by its unique constraint."""
-    put = insert_for(session, PaceLimit).values(
-        scope=scope, subject=subject, measure=measure, amount=amount, note=note, changed_at=now
-    )
-    await session.exec(
-        put.on_conflict_do_update(
-            index_elements=["scope", "subject", "measure"],
-            set_={"amount": amount, "note": note, "changed_at": now},
-        )
-    )
+    where = {"scope": limit.scope, "subject": limit.subject, "measure": limit.measure}
+    what = {"amount": limit.amount, "note": limit.note, "changed_at": limit.changed_at}
+    put = insert_for(session, PaceLimit).values(**where, **what)
+    await session.exec(put.on_conflict_do_update(index_elements=list(where), set_=what))
 
 
 async def unset_limit(session: AsyncSession, *, scope: LimitScope, subject: str, measure: Measure) -> None:

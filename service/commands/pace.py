@@ -78,13 +78,16 @@ def set_pace(
     note: Annotated[str, typer.Option(help="Why, for those who read it later.", metavar="TEXT")] = "",
 ) -> None:
     """Set a limit, over the settings and the usual ones. Running workers see it within ten seconds."""
+    from models.pace import PaceLimit
     from scheduler import pace_desk
 
     async def change(desk: Desk) -> None:
+        now = desk.clock.now()
+        limit = PaceLimit(
+            scope=scope, subject=subject, measure=measure, amount=amount, note=note, changed_at=now
+        )
         async with desk.database.write() as session:
-            await pace_desk.set_limit(
-                session, scope, subject, measure, amount=amount, now=desk.clock.now(), note=note
-            )
+            await pace_desk.set_limit(session, limit)
 
     work(change)
     say(f"{scope} {subject}: at most {amount:g} {words(measure)}.")

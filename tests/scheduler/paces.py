@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from deliverability.classify import classify_reply
 from models.clock import Clock, SystemClock
 from models.identity import Identity
+from models.pace import LimitScope, Measure, PaceLimit
 from models.states import Channel
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Verdict
 from scheduler.outages import Outages, Way
 from scheduler.pacer import Pacer, Permit, Result
 from scheduler.pacing import Pace
-from store import Database
+from store import Database, limits
 from store.claims import ClaimedDelivery
 from store.deliveries import Lane
 from tests.clocks import START
@@ -44,6 +45,15 @@ def a_pacer(database: Database, clock: Clock, pace: Pace = PACE) -> Pacer:
 async def permit_of(pacer: Pacer, provider: str, *, identity: int = 1, way: Way = MAIL) -> Permit:
     """The permit of an identity's lane to a provider."""
     return await pacer.permit(Lane(identity, provider), an_identity_of(identity), way.channel, way)
+
+
+async def set_limit(
+    database: Database, scope: LimitScope, subject: str, measure: Measure, amount: float
+) -> None:
+    """Set a limit, as a person would."""
+    limit = PaceLimit(scope=scope, subject=subject, measure=measure, amount=amount, changed_at=START)
+    async with database.write() as session:
+        await limits.set_limit(session, limit)
 
 
 def answered(

@@ -23,11 +23,12 @@ from scheduler.outages import Outages, Way
 from scheduler.pacer import Pacer
 from scheduler.pacing import Pace
 from scheduler.rhythm import Rhythm
-from store import Database, campaigns, limits, warmups
+from store import Database, campaigns, warmups
 from store.deliveries import Lane
 from tests.clocks import START, ManualClock
 from tests.factories import KEYRING, a_campaign, a_contact, a_template, an_identity
 from tests.scheduler.desks import ScriptedTransport, drain_all, launched
+from tests.scheduler.paces import set_limit
 
 PARIS = "Europe/Paris"
 PACE = Pace(emails_per_second=2.0, providers={"gmail": 2.0, "orange": 0.5, "free": 0.25})
@@ -135,14 +136,7 @@ async def test_days_of_a_plan_and_limits_of_an_hour_are_foreseen(database: Datab
         identity = await an_identity(session, emails_per_second=None)
         campaign = await a_campaign(session, senders=[identity], with_seeds=False)
         await warmups.add_plans(session, [a_plan(identity, cap=40)])
-        await limits.set_limit(
-            session,
-            scope=LimitScope.PROVIDER,
-            subject="gmail",
-            measure=Measure.PER_HOUR,
-            amount=25,
-            now=START,
-        )
+    await set_limit(database, LimitScope.PROVIDER, "gmail", Measure.PER_HOUR, 25)
     told = await foretold(database, campaign)
     # 25 in each of three hours and 15 in the fourth; 40 today, 60 tomorrow, 30 the day after.
     by_provider = {part.provider: part.finishes_at for part in told.providers}

@@ -5,11 +5,11 @@ from datetime import timedelta
 from models.pace import BreakerState, LimitScope, Measure, PaceWindow
 from scheduler import pace_desk
 from scheduler.pacing import Pace
-from store import Database, limits
+from store import Database
 from tests.clocks import ManualClock
 from tests.factories import a_campaign, a_contact, an_identity
 from tests.scheduler.desks import launched
-from tests.scheduler.paces import a_pacer, learn, permit_of, put_off
+from tests.scheduler.paces import a_pacer, learn, permit_of, put_off, set_limit
 
 RATE = put_off("421 4.7.28 Gmail has detected an unusual rate of mail originating from your IP address")
 SFR = put_off("450 4.7.1 SFR_IN_105 Too many messages")
@@ -49,15 +49,7 @@ async def test_what_a_person_resets_goes_at_full_pace_for_every_worker(
 
 
 async def test_counters_of_last_week_are_forgotten(database: Database, clock: ManualClock) -> None:
-    async with database.write() as session:
-        await limits.set_limit(
-            session,
-            scope=LimitScope.LANE,
-            subject="1:sfr",
-            measure=Measure.PER_DAY,
-            amount=5,
-            now=clock.now(),
-        )
+    await set_limit(database, LimitScope.LANE, "1:sfr", Measure.PER_DAY, 5)
     pacer = a_pacer(database, clock)
     await pacer.reserve(await permit_of(pacer, "sfr"), 1)
     clock.advance(timedelta(days=9))

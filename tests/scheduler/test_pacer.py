@@ -17,7 +17,7 @@ from models.states import CampaignState, Channel
 from models.values import Refused, Reply
 from scheduler.outages import Way
 from scheduler.pacing import Pace
-from store import Database, limits, throttles
+from store import Database, throttles
 from store.deliveries import Lane
 from tests.clocks import ManualClock
 from tests.factories import a_campaign, an_identity
@@ -31,6 +31,7 @@ from tests.scheduler.paces import (
     learn,
     permit_of,
     put_off,
+    set_limit,
     work,
 )
 
@@ -43,15 +44,6 @@ SLOW_DOWN = put_off("421 4.7.0 [TSS04] Messages temporarily deferred due to unex
 BLOCKED = put_off("450 4.7.1 SFR_IN_105 Too many messages")
 SHUT_OUT = Refused(Reply(550, "5.7.1", "your IP is on a block list"))
 LANES = [Lane(identity, provider) for identity in (1, 2, 3) for provider in ("gmail", "orange", "yahoo")]
-
-
-async def set_limit(
-    database: Database, scope: LimitScope, subject: str, measure: Measure, amount: float
-) -> None:
-    async with database.write() as session:
-        await limits.set_limit(
-            session, scope=scope, subject=subject, measure=measure, amount=amount, now=ManualClock().now()
-        )
 
 
 def require_kept(left: list[tuple[str, int, float]], begun: float) -> None:

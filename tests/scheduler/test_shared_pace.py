@@ -12,12 +12,12 @@ from models.states import Channel
 from scheduler import pacer as pacer_module
 from scheduler.outages import Way
 from scheduler.pacer import Pacer
-from store import Database, limits
+from store import Database
 from store.deliveries import Lane
 from tests.clocks import ManualClock
 from tests.factories import a_campaign, a_contact
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
-from tests.scheduler.paces import a_pacer, an_identity_of
+from tests.scheduler.paces import a_pacer, an_identity_of, set_limit
 
 WAIT = timedelta(seconds=10)
 
@@ -25,23 +25,8 @@ WAIT = timedelta(seconds=10)
 async def test_what_a_lane_cannot_wait_for_is_left_to_the_others(
     database: Database, clock: ManualClock
 ) -> None:
-    async with database.write() as session:
-        await limits.set_limit(
-            session,
-            scope=LimitScope.IDENTITY,
-            subject="1",
-            measure=Measure.PER_SECOND,
-            amount=1,
-            now=clock.now(),
-        )
-        await limits.set_limit(
-            session,
-            scope=LimitScope.IDENTITY,
-            subject="1",
-            measure=Measure.PER_DAY,
-            amount=15,
-            now=clock.now(),
-        )
+    await set_limit(database, LimitScope.IDENTITY, "1", Measure.PER_SECOND, 1)
+    await set_limit(database, LimitScope.IDENTITY, "1", Measure.PER_DAY, 15)
     pacer: Pacer = a_pacer(database, clock)
     lanes = [Lane(1, f"mx:host{number}.exemple.fr") for number in range(8)]
     # All of them look at the same moment, and find it open.

@@ -252,9 +252,10 @@ async def test_scopes_are_shown_by_name(site: Site) -> None:
             (LimitScope.RELAY, "email"),
             (LimitScope.LANE, "1:gmail"),
         ):
-            await limits.set_limit(
-                session, scope=scope, subject=subject, measure=Measure.PER_DAY, amount=9, now=START
+            limit = PaceLimit(
+                scope=scope, subject=subject, measure=Measure.PER_DAY, amount=9, changed_at=START
             )
+            await limits.set_limit(session, limit)
     page = await browser.read("/pace")
     for said in ("parti.fr at Orange", "Our own way out", "Le Parti at Gmail"):
         assert said in page

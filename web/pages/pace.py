@@ -102,15 +102,15 @@ async def set_limit(visit: Admin) -> Response:
     except BadInputError as error:
         return await _show(visit, error)
     async with visit.context.database.write() as session:
-        await limits.set_limit(
-            session,
+        limit = PaceLimit(
             scope=scope,
             subject=subject,
             measure=measure,
             amount=amount,
             note=form.text("note", 300),
-            now=visit.context.clock.now(),
+            changed_at=visit.context.clock.now(),
         )
+        await limits.set_limit(session, limit)
     await visit.context.wake()
     return go("/pace", "limit-set")
 
