@@ -31,7 +31,7 @@ from scheduler.pacer import Pacer, Permit
 from scheduler.pacing import Pace
 from scheduler.post import Desk, open_desk
 from scheduler.presence import draw_worker_id
-from scheduler.recording import Recorder, give_back
+from scheduler.recording import Recorder
 from scheduler.retry import RetryPolicy
 from scheduler.room import Room
 from scheduler.senders import NOT_SENDING
@@ -331,8 +331,9 @@ class Dispatcher:
         try:
             try:
                 load = await self._prepare(chunk)
-            except BaseException:
-                await self._hand_back(chunk.rows, chunk.token)
+            except BaseException as error:
+                cut_short = isinstance(error, asyncio.CancelledError)
+                await self._handover.take_back(chunk.rows, chunk.token, in_haste=cut_short)
                 raise
             return load is None or await self._handover.carry(load)
         finally:
@@ -368,13 +369,3 @@ class Dispatcher:
             return drain.ahead
         finally:
             chunk.passed.set()
-
-    async def _hand_back(self, rows: Sequence[ClaimedDelivery], token: str) -> None:
-        """Give back a chunk of which nothing was offered to anybody."""
-        try:
-            async with self._database.write() as session:
-                await claims.hand_back(session, [row.id for row in rows], token=token)
-                await give_back(session, rows, token=token, now=self._clock.now())
-        except StoreError:
-            # Their lease runs out and the sweep takes them back.
-            log.warning("deliveries left to their lease", extra={"deliveries": len(rows)})

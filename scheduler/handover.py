@@ -316,7 +316,7 @@ class Handover:
                 )
             self.outages.reopened -= reopened
 
-        await self._insist(load, write, len(endings))
+        await self._insist(write, len(endings), lambda: load.given_up)
 
     async def _write_alone(self, load: Load, ending: Ending) -> bool:
         row, outcome = ending
@@ -331,13 +331,32 @@ class Handover:
                     log.warning("outcome of a delivery that is another's", extra={"delivery_id": row.id})
 
         try:
-            await self._insist(load, write, 1)
+            await self._insist(write, 1, lambda: load.given_up)
         except Exception:
             log.exception("outcome not recorded", extra={"delivery_id": row.id})
             return False
         return True
 
-    async def _insist(self, load: Load, write: Callable[[datetime], Awaitable[None]], count: int) -> None:
+    async def take_back(self, rows: Sequence[ClaimedDelivery], token: str, *, in_haste: bool) -> None:
+        """Give back claims, marked or not, of which nothing was offered to anybody.
+
+        However long the database is away: left to their lease, marked ones would be taken for uncertain.
+        Where the process ends, or the work is cut short (`in_haste`), the journal tells that none has left.
+        """
+
+        async def write(now: datetime) -> None:
+            async with self.database.write() as session:
+                await claims.hand_back(session, [row.id for row in rows], token=token)
+                await give_back(session, rows, token=token, now=now)
+
+        try:
+            await self._insist(write, len(rows), lambda: in_haste or self.stopping())
+        except UnrecordedError:
+            log.warning("unsent deliveries left to the journal", extra={"deliveries": len(rows)})
+
+    async def _insist(
+        self, write: Callable[[datetime], Awaitable[None]], count: int, in_haste: Callable[[], bool]
+    ) -> None:
         """Do it until the database lets it be done; UnrecordedError when the process cannot wait for it."""
         wait = FIRST_WAIT
         while True:
@@ -346,7 +365,7 @@ class Handover:
             except OvertakenError:
                 raise
             except StoreError as error:
-                if load.given_up and wait >= LONGEST_WAIT:
+                if in_haste() and wait >= LONGEST_WAIT:
                     raise UnrecordedError(error.problem) from error
                 log.warning("outcomes wait for the database", extra={"outcomes": count})
                 await self.clock.sleep(wait)

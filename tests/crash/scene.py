@@ -146,7 +146,8 @@ class Scene:
         twice = [who for who, count in (await self.sink.arrivals()).items() if count > 1]
         assert not twice, f"twice after {self.ways}: {twice}\n{self.told()}"
         uncertain = (await self.states())[DeliveryState.UNCERTAIN]
-        assert uncertain <= MOST_UNCERTAIN_A_KILL * self.kills, f"{uncertain} uncertain after {self.ways}"
+        allowed = MOST_UNCERTAIN_A_KILL * self.kills
+        assert uncertain <= allowed, f"{uncertain} uncertain after {self.ways}\n{self.told()}"
 
     async def check_end(self) -> None:
         """Nobody twice, nobody missing, everybody accounted for."""
