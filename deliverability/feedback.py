@@ -15,7 +15,7 @@ from deliverability.classify import classify_reply, provider_behind
 from deliverability.own_word import COMPLAINT, START, STOP, UNDO, UNSUBSCRIBE_LINK, hear
 from deliverability.suppression import act_on_verdict
 from models.delivery import Delivery
-from models.event import Event, event_about
+from models.event import IMPERSONAL, Event, event_about
 from models.providers import SMS, provider_of
 from models.states import Channel, DeliveryState, EventKind
 from models.values import Reply, Signal, Verdict
@@ -55,14 +55,22 @@ async def apply(session: AsyncSession, signal: Signal, now: datetime) -> Applied
     """Record one piece of news and do what follows from it. The caller commits."""
     delivery = await _delivery_of(session, signal)
     matched = delivery is not None or (signal.kind in PERSONAL and signal.recipient is not None)
-    if signal.raw:
-        await incoming.keep(session, source=signal.source, raw=signal.raw, matched=matched, now=now)
+    contact_id = await _contact_of(session, signal) if delivery is None else delivery.contact_id
+    erased = delivery is not None and not delivery.address
+    if signal.raw and not erased:
+        await incoming.keep(
+            session, source=signal.source, raw=signal.raw, matched=matched, now=now, contact_id=contact_id
+        )
     if not matched:
         return Applied.UNMATCHED
     verdict = _verdict_on(signal, delivery)
     event = _event_of(signal, delivery, verdict, now)
-    if delivery is None:
-        event.contact_id = await _contact_of(session, signal)
+    event.contact_id = contact_id
+    if erased:
+        event.text, event.details = (
+            "",
+            {name: event.details[name] for name in IMPERSONAL if name in event.details},
+        )
     if not await events.append(session, event):
         return Applied.REPEATED
     if (
@@ -188,9 +196,10 @@ async def _take_effect(
     now: datetime,
 ) -> None:
     """What the news means for the person."""
-    address = delivery.address if delivery is not None else signal.recipient
+    # Of an erased person only the fingerprint of what the news itself names can be kept.
+    address = (delivery.address if delivery is not None else "") or signal.recipient
     match signal.kind:
-        case EventKind.BOUNCED if delivery is not None and verdict is not None:
+        case EventKind.BOUNCED if delivery is not None and delivery.address and verdict is not None:
             await act_on_verdict(session, delivery, verdict, event_id=event.id, now=now)
         case EventKind.COMPLAINED if address is not None:
             await hear(session, signal, event, address=address, source=COMPLAINT, now=now)

@@ -1,7 +1,7 @@
 """The evidence: what happened, append-only, each piece once."""
 
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
@@ -9,6 +9,22 @@ from sqlmodel import Field, SQLModel
 from models.columns import BigId, choice, document, foreign_key, moment, primary_key
 from models.states import BounceClass, EventKind, Fault, Permanence
 from models.values import Reply, Verdict
+
+IMPERSONAL: Final = (
+    "action",
+    "by",
+    "decision",
+    "event",
+    "feedback_type",
+    "folder",
+    "keyword",
+    "machine",
+    "proof",
+    "status",
+    "to",
+    "via",
+)
+"""Details of an event that are words of ours or of a standard: they stay when the person is erased."""
 
 
 class Event(SQLModel, table=True):
@@ -103,15 +119,25 @@ def event_about(
 class Incoming(SQLModel, table=True):
     """The untouched original of news from outside, kept so that a better rule can read it again.
 
-    `matched` tells whether it led to a delivery or a person.
+    `matched` tells whether it led to a delivery or a person, `contact_id` to whom: it goes with them.
     """
 
     __tablename__ = "incoming"
-    __table_args__ = (sa.UniqueConstraint("source", "source_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("source", "source_id"),
+        # Serves the erasure of a person.
+        sa.Index(
+            "ix_incoming_contact",
+            "contact_id",
+            postgresql_where=sa.text("contact_id IS NOT NULL"),
+            sqlite_where=sa.text("contact_id IS NOT NULL"),
+        ),
+    )
 
     id: int = primary_key()
     source: str = Field(max_length=40)
     source_id: str = Field(max_length=200)
     received_at: datetime = moment()
     matched: bool = False
+    contact_id: int | None = Field(default=None, sa_type=BigId)
     raw: bytes = Field(sa_type=sa.LargeBinary)

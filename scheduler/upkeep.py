@@ -15,7 +15,7 @@ from models.event import event_about
 from models.states import FINAL, WAITING, CampaignState, Channel, DeliveryState, EventKind
 from scheduler.campaigns import close_cancelled
 from scheduler.recording import record_abandoned
-from store import Database, campaigns, claims, deliveries, events
+from store import Database, campaigns, claims, deliveries, erasure, events
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +88,18 @@ async def finish_if_done(database: Database, campaign_id: int, clock: Clock) -> 
         campaign.problem = _what_is_missing(proof)
         campaign.reconciled_at = now if proof.equal else None
         session.add(campaign)
+    await _forget_the_erased(database, campaign_id)
+
+
+async def _forget_the_erased(database: Database, campaign_id: int) -> None:
+    """Blank what was written of people erased in the very moment of a launch or of sending."""
+    while True:
+        async with database.read() as session:
+            numbers = await erasure.left_behind(session, campaign_id)
+        if not numbers:
+            return
+        async with database.write() as session:
+            await erasure.blank(session, numbers)
 
 
 async def reconcile(database: Database, campaign_id: int, clock: Clock) -> Proof:

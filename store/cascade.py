@@ -4,7 +4,7 @@ PostgreSQL looks a referenced row up, and writes a lock into it, for every row t
 tags, proofs of consent and deliveries by the million that is more than half of the work of an import or
 a launch, and it rewrites every contact. These rows are made in the transaction that has just made or read
 the contact, so there is nothing to find. What a reference promised besides, that the rows go when the
-person goes, is kept by a trigger. Deliveries stay: they are the evidence of what was sent.
+person goes, is kept by a trigger: `store.erasure` says which go and what becomes of the others.
 
 Like the counters' (`store.tally_triggers`) it is put in place after the migrations, not by one of them.
 """
@@ -13,7 +13,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-GOES_WITH: Final = ("contact_tag", "consent_record", "left_out")
+from store.erasure import statements
+
 NAME: Final = "contact_takes_along"
 
 
@@ -25,22 +26,54 @@ def remove(connection: sa.Connection) -> None:
 
 def install(connection: sa.Connection) -> None:
     """Put the trigger in place, within the caller's transaction, once the tables are as they should be."""
-    if not sa.inspect(connection).has_table("contact_tag"):
+    if not _is_recent(connection):
         return
-    body = " ".join(f"DELETE FROM {table} WHERE contact_id = old.id;" for table in GOES_WITH)  # noqa: S608 - our own words
     if connection.dialect.name == "sqlite":
         remove(connection)
-        connection.exec_driver_sql(f"CREATE TRIGGER {NAME} AFTER DELETE ON contact BEGIN {body} END")
+        connection.exec_driver_sql(_sqlite_trigger())
         return
-    there = connection.exec_driver_sql(
-        "SELECT 1 FROM pg_trigger WHERE tgname = %s AND tgrelid = 'contact'::regclass", (NAME,)
-    )
-    # Not made again: that would wait for whoever is writing contacts.
-    if there.scalar() is None:
+    body = _body(sqlite=False)
+    function = connection.exec_driver_sql("SELECT prosrc FROM pg_proc WHERE proname = %s", (NAME,)).scalar()
+    if function != body:
+        # Replaced where it stands: whoever is writing contacts need not be waited for.
         connection.exec_driver_sql(
-            f"CREATE OR REPLACE FUNCTION {NAME}() RETURNS trigger LANGUAGE plpgsql AS $$ "
-            f"BEGIN {body} RETURN NULL; END $$"
+            f"CREATE OR REPLACE FUNCTION {NAME}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$"
         )
+    # Not made again: that would wait for whoever is writing contacts.
+    if not _is_fired(connection):
         connection.exec_driver_sql(
             f"CREATE TRIGGER {NAME} AFTER DELETE ON contact FOR EACH ROW EXECUTE FUNCTION {NAME}()"
         )
+
+
+def is_installed(connection: sa.Connection) -> bool:
+    """Whether the trigger is there and does what this version wants."""
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (NAME,)).scalar()
+        return bool(found == _sqlite_trigger())
+    function = connection.exec_driver_sql("SELECT prosrc FROM pg_proc WHERE proname = %s", (NAME,)).scalar()
+    return bool(function == _body(sqlite=False)) and _is_fired(connection)
+
+
+def _is_recent(connection: sa.Connection) -> bool:
+    tables = sa.inspect(connection)
+    return tables.has_table("incoming") and any(
+        column["name"] == "contact_id" for column in tables.get_columns("incoming")
+    )
+
+
+def _is_fired(connection: sa.Connection) -> bool:
+    there = connection.exec_driver_sql(
+        "SELECT 1 FROM pg_trigger WHERE tgname = %s AND tgrelid = 'contact'::regclass AND tgenabled <> 'D'",
+        (NAME,),
+    )
+    return there.scalar() is not None
+
+
+def _sqlite_trigger() -> str:
+    return f"CREATE TRIGGER {NAME} AFTER DELETE ON contact BEGIN {_body(sqlite=True)} END"
+
+
+def _body(*, sqlite: bool) -> str:
+    steps = " ".join(f"{statement};" for statement in statements(sqlite=sqlite))
+    return steps if sqlite else f" BEGIN {steps} RETURN NULL; END "

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.delivery import Delivery
 from models.event import Event
 from models.states import BounceClass, EventKind, Permanence
 from store.engine import insert_for
@@ -15,6 +16,7 @@ from store.engine import insert_for
 # A statement of 200 rows of 20 columns stays far below SQLite's 32,766 variables.
 ROWS_A_STATEMENT = 200
 TEXT_LENGTH = 2000
+_DELIVERY = cast("Any", Delivery).__table__.c
 
 
 async def append(session: AsyncSession, event: Event) -> bool:
@@ -22,7 +24,7 @@ async def append(session: AsyncSession, event: Event) -> bool:
 
     The unique (source, source_id) decides, so two processes that hear the same news record it once.
     """
-    insert = _insert(session).values(_row(event)).returning(Event.__table__.c.id)  # type: ignore[attr-defined]
+    insert = _insert(session).values(_row(event) | _unless_erased(event)).returning(Event.__table__.c.id)  # type: ignore[attr-defined]
     number = (await session.exec(insert)).scalar()
     if number is None:
         return False
@@ -79,6 +81,15 @@ async def span_of_hard_class(
     # Both are NULL when no row matches, which the types of min and max do not tell.
     span: Any = (await session.exec(wanted)).one()
     return None if span[0] is None else (span[0], span[1])
+
+
+def _unless_erased(event: Event) -> dict[str, object]:
+    """What is written instead when the person behind the delivery was erased while it was under way."""
+    if event.delivery_id is None or event.seed or not event.text:
+        return {}
+    erased = sa.exists().where(_DELIVERY.id == event.delivery_id, _DELIVERY.address == "")
+    text = storable(event.text)[:TEXT_LENGTH]
+    return {"text": sa.case((erased, ""), else_=sa.literal(text, sa.Text))}
 
 
 def _insert(session: AsyncSession) -> Any:

@@ -11,8 +11,18 @@ from models.event import Incoming
 from store.engine import insert_for
 
 
-async def keep(session: AsyncSession, *, source: str, raw: bytes, matched: bool, now: datetime) -> None:
+async def keep(
+    session: AsyncSession,
+    *,
+    source: str,
+    raw: bytes,
+    matched: bool,
+    now: datetime,
+    contact_id: int | None = None,
+) -> None:
     """Keep an original once, named by the SHA-256 of its bytes; `matched` once true stays true.
+
+    `contact_id`: whose it is, and with whom it goes (`store.erasure`).
 
     Several pieces of news read from one original share one row.
     """
@@ -21,11 +31,15 @@ async def keep(session: AsyncSession, *, source: str, raw: bytes, matched: bool,
         "source_id": hashlib.sha256(raw).hexdigest(),
         "received_at": now,
         "matched": matched,
+        "contact_id": contact_id,
         "raw": raw,
     }
     insert = insert_for(session, Incoming).values(row)
     if matched:
-        insert = insert.on_conflict_do_update(index_elements=["source", "source_id"], set_={"matched": True})
+        whose = sa.func.coalesce(insert.excluded.contact_id, col(Incoming.contact_id))
+        insert = insert.on_conflict_do_update(
+            index_elements=["source", "source_id"], set_={"matched": True, "contact_id": whose}
+        )
     else:
         insert = insert.on_conflict_do_nothing(index_elements=["source", "source_id"])
     await session.exec(insert)

@@ -14,6 +14,7 @@ from models.states import DeliveryState, EventKind
 from store.bulk import Spelling, Statement, table
 from store.claims import NO_SYNC
 from store.engine import insert_on
+from store.erasure import unless_erased
 from store.events import TEXT_LENGTH, storable
 
 SOURCE = "dispatch"
@@ -74,7 +75,7 @@ def _take(spelling: Spelling) -> sa.Executable:
         .where(rows.c.id == _D.id, _D.claim_token == _TOKEN, _D.state == DeliveryState.SENDING)
         .values(
             state=DeliveryState.ACCEPTED,
-            reason=sa.func.substr(rows.c.text, 1, REASON_LENGTH),
+            reason=unless_erased(sa.func.substr(rows.c.text, 1, REASON_LENGTH), _D),
             claim_token=None,
             leased_until=None,
             settled_at=_NOW,
@@ -119,7 +120,7 @@ def _taken_events(spelling: Spelling) -> sa.Executable:
         kind=sa.literal(EventKind.ACCEPTED.value, sa.Text),
         code=rows.c.code,
         enhanced=rows.c.enhanced,
-        text=rows.c.text,
+        text=unless_erased(rows.c.text, _D),
         source_id=sa.cast(_D.id, sa.Text) + "/" + sa.cast(_D.attempts, sa.Text),
     )
 
@@ -212,7 +213,7 @@ async def settle(
     """
     values: dict[str, object] = {
         "state": to,
-        "reason": storable(reason)[:REASON_LENGTH],
+        "reason": unless_erased(sa.literal(storable(reason)[:REASON_LENGTH], sa.Text), _D),
         "leased_until": None,
     }
     if to is not DeliveryState.UNCERTAIN:

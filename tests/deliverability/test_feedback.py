@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.feedback import Applied, apply, settle_from_evidence
@@ -368,3 +368,32 @@ def test_ten_pieces_of_news_in_any_order_end_in_the_same_state(
     url = f"sqlite:///{migrated_sqlite_file}"
     at = dict(enumerate(moments))
     assert asyncio.run(_state_after(url, order, at)) == asyncio.run(_state_after(url, list(shuffled), at))
+
+
+@pytest.mark.parametrize("kind", [EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.UNSUBSCRIBED])
+async def test_late_news_of_an_erased_person_counts_and_names_nobody(
+    database: Database, kind: EventKind
+) -> None:
+    async with database.write() as session:
+        delivery = await a_delivery(session)
+        await session.exec(sa.delete(Contact).where(col(Contact.id) == delivery.contact_id))
+        await session.refresh(delivery)
+        signal = replace(
+            news(delivery, kind, reply=NO_SUCH_USER), details={"subject": "Re: Ana", "via": "mailto"}
+        )
+        assert await apply(session, signal, LATER) is Applied.NEW
+        event = (await session.exec(select(Event))).one()
+        assert (event.kind, event.text, event.details) == (kind, "", {"via": "mailto"})
+        assert (await session.exec(select(Incoming))).first() is None
+        assert (await session.exec(select(Suppression))).first() is None
+
+
+async def test_what_came_of_a_message_goes_with_its_person(database: Database) -> None:
+    async with database.write() as session:
+        delivery = await a_delivery(session)
+        await apply(session, news(delivery, EventKind.BOUNCED, reply=NO_SUCH_USER), LATER)
+        await session.exec(sa.delete(Contact).where(col(Contact.id) == delivery.contact_id))
+    async with database.read() as session:
+        assert (await session.exec(select(Incoming.raw))).all() == [b""]
+        # The promise not to write there again outlives the person's data.
+        assert len((await session.exec(select(Suppression))).all()) == 1

@@ -256,6 +256,16 @@ def upgrade() -> None:
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_event_contact_id_contact"), type_="foreignkey")
 
+    with op.batch_alter_table("incoming", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("contact_id", columns.BigId, nullable=True))
+        batch_op.create_index(
+            "ix_incoming_contact",
+            ["contact_id"],
+            unique=False,
+            postgresql_where=sa.text("contact_id IS NOT NULL"),
+            sqlite_where=sa.text("contact_id IS NOT NULL"),
+        )
+
     with op.batch_alter_table("left_out", schema=None) as batch_op:
         batch_op.add_column(sa.Column("next_at", columns.UtcDateTime(), nullable=True))
         batch_op.drop_constraint(batch_op.f("fk_left_out_contact_id_contact"), type_="foreignkey")
@@ -283,6 +293,14 @@ def downgrade() -> None:
             ondelete="CASCADE",
         )
         batch_op.drop_column("next_at")
+
+    with op.batch_alter_table("incoming", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_incoming_contact",
+            postgresql_where=sa.text("contact_id IS NOT NULL"),
+            sqlite_where=sa.text("contact_id IS NOT NULL"),
+        )
+        batch_op.drop_column("contact_id")
 
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.create_foreign_key(

@@ -1,0 +1,221 @@
+"""A person is erased: what was sent to them still counts, and nothing says whom it was sent to."""
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import Campaign, LeftOut
+from models.contact import Contact
+from models.delivery import Delivery
+from models.event import Event, Incoming, event_about
+from models.states import Channel, DeliveryState, EventKind, LeftOutReason, SuppressionReason
+from models.suppression import Suppression, address_hash
+from models.tally import Account, Tally
+from models.values import Reply
+from store import Database, campaigns, cascade, erasure, events, incoming, suppressions
+from tests.clocks import START
+from tests.factories import a_campaign, a_contact, an_identity
+
+ANA, BOB = "ana.durand@gmail.com", "bob@orange.fr"
+PHONE = "+33612345678"
+
+
+async def written_to(
+    session: AsyncSession,
+    contact: Contact,
+    campaign: Campaign,
+    *,
+    state: DeliveryState = DeliveryState.REFUSED,
+) -> Delivery:
+    delivery = Delivery(
+        campaign_id=campaign.id,
+        contact_id=contact.id,
+        channel=Channel.EMAIL,
+        identity_id=1,
+        provider="gmail",
+        address=contact.email or "",
+        due_at=START,
+        state=state,
+        reason=f"<{contact.email}> is unknown",
+    )
+    session.add(delivery)
+    await session.flush()
+    return delivery
+
+
+async def a_past(database: Database) -> tuple[int, int]:
+    """Ana and Bob got a message each, both refused with their address in the answer; numbers of theirs."""
+    async with database.write() as session:
+        campaign = await a_campaign(session, senders=[await an_identity(session)])
+        people = [await a_contact(session, email=ANA, phone=PHONE), await a_contact(session, email=BOB)]
+        for contact in people:
+            delivery = await written_to(session, contact, campaign)
+            reply = Reply(550, "5.1.1", f"<{contact.email}> is unknown")
+            told = event_about(
+                delivery,
+                EventKind.REFUSED,
+                source="test",
+                source_id=str(delivery.id),
+                at=START,
+                now=START,
+                reply=reply,
+            )
+            told.details = {"final_recipient": contact.email or "", "machine": "scanner"}
+            await events.append(session, told)
+            raw = f"To: {contact.email}".encode()
+            await incoming.keep(
+                session, source="mail", raw=raw, matched=True, now=START, contact_id=contact.id
+            )
+            await incoming.keep(session, source="lost", raw=b"who is " + raw, matched=False, now=START)
+            await incoming.keep(
+                session, source="lost", raw=f"From={contact.phone}".encode(), matched=False, now=START
+            )
+            session.add(LeftOut(campaign_id=campaign.id, contact_id=contact.id, reason=LeftOutReason.CAPPED))
+            session.add(
+                Tally(
+                    campaign_id=campaign.id,
+                    account=Account.SAID,
+                    identity_id=0,
+                    provider="gmail",
+                    word=contact.email or "",
+                    shard=7,
+                    count=3,
+                    text=reply.text,
+                )
+            )
+            await suppressions.suppress(
+                session,
+                channel=Channel.EMAIL,
+                address_hash=address_hash(Channel.EMAIL, contact.email or ""),
+                reason=SuppressionReason.HARD_BOUNCE,
+                evidence="",
+                event_id=None,
+                now=START,
+            )
+        return people[0].id, campaign.id
+
+
+async def erase(database: Database, number: int) -> None:
+    async with database.write() as session:
+        await session.exec(sa.delete(Contact).where(col(Contact.id) == number))
+
+
+async def everything(database: Database) -> str:
+    """All rows of all tables that may know people, but for the words of the test's own counters."""
+    said = []
+    async with database.read() as session:
+        for name, table in SQLModel.metadata.tables.items():
+            columns = [column for column in table.c if (name, column.name) != ("tally", "word")]
+            said += [repr(row) for row in (await (await session.connection()).execute(sa.select(*columns)))]
+    return "\n".join(said)
+
+
+async def test_no_table_names_an_erased_person_and_every_other_is_as_it_was(database: Database) -> None:
+    number, _ = await a_past(database)
+    assert ANA in await everything(database)
+    await erase(database, number)
+    left = await everything(database)
+    assert "durand" not in left
+    assert PHONE[1:] not in left
+    assert BOB in left
+    async with database.read() as session:
+        texts = (await session.exec(select(Event.text))).all()
+        raws = (await session.exec(select(Incoming.raw))).all()
+    assert sorted(texts) == ["", f"<{BOB}> is unknown"]
+    # From=None is nobody's number.
+    assert sorted(raws) == [b"", b"", b"", b"From=None", f"To: {BOB}".encode(), f"who is To: {BOB}".encode()]
+
+
+async def test_figures_are_the_same_after_an_erasure(database: Database) -> None:
+    number, campaign_id = await a_past(database)
+
+    async def figures() -> tuple[object, ...]:
+        async with database.read() as session:
+            return (
+                await campaigns.count_states(session, campaign_id),
+                await campaigns.progress(session, campaign_id),
+                await campaigns.left_out(session, campaign_id),
+                (await session.exec(select(sa.func.count()).select_from(LeftOut))).one(),
+                sorted((await session.exec(select(Event.kind, Event.code, Event.provider))).all()),
+                (await session.exec(select(sa.func.sum(Tally.count)))).one(),
+                (await session.exec(select(sa.func.count()).select_from(Suppression))).one(),
+            )
+
+    before = await figures()
+    await erase(database, number)
+    assert await figures() == before
+
+
+async def test_what_a_scanner_did_still_counts_for_nobody(database: Database) -> None:
+    number, _ = await a_past(database)
+    await erase(database, number)
+    async with database.read() as session:
+        details = (await session.exec(select(Event.details).where(col(Event.contact_id).is_(None)))).all()
+    assert details == [{"machine": "scanner"}]
+
+
+async def test_two_erased_people_of_one_campaign_stay_two(database: Database) -> None:
+    number, campaign_id = await a_past(database)
+    async with database.read() as session:
+        numbers = (await session.exec(select(Contact.id).order_by(col(Contact.id).desc()))).all()
+    for each in numbers:
+        await erase(database, each)
+    async with database.write() as session:
+        # SQLite gives the number of the last person again, who may be left out of the same campaign.
+        again = await a_contact(session, email="carl@free.fr")
+        session.add(LeftOut(campaign_id=campaign_id, contact_id=again.id, reason=LeftOutReason.CAPPED))
+    await erase(database, again.id)
+    async with database.read() as session:
+        assert len(set((await session.exec(select(LeftOut.contact_id))).all())) == 3
+        assert (await session.exec(select(Delivery.contact_id))).all() == [None, None]
+    assert number in numbers
+
+
+async def test_who_waits_for_a_message_keeps_the_number_that_stops_it(database: Database) -> None:
+    async with database.write() as session:
+        contact = await a_contact(session, email=ANA)
+        campaign = await a_campaign(session)
+        await written_to(session, contact, campaign, state=DeliveryState.QUEUED)
+    await erase(database, contact.id)
+    async with database.read() as session:
+        row = (await session.exec(select(Delivery))).one()
+        assert (row.address, row.contact_id) == ("", contact.id)
+
+
+async def test_what_a_launch_wrote_of_somebody_just_erased_is_found_and_blanked(database: Database) -> None:
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+        there = await a_contact(session, email=BOB)
+        gone = Contact(id=999, email=ANA, created_at=START, updated_at=START)
+        await written_to(session, there, campaign)
+        late = await written_to(session, gone, campaign)
+    async with database.write() as session:
+        numbers = await erasure.left_behind(session, campaign.id)
+        assert numbers == [late.id]
+        await erasure.blank(session, numbers)
+        assert await erasure.left_behind(session, campaign.id) == []
+    left = await everything(database)
+    assert "durand" not in left
+    assert BOB in left
+
+
+async def test_an_older_way_to_erase_is_replaced_when_the_tables_are_migrated(database: Database) -> None:
+    async with database.write() as session:
+        connection = await session.connection()
+        if database.is_sqlite:
+            await connection.exec_driver_sql(f"DROP TRIGGER {cascade.NAME}")
+            await connection.exec_driver_sql(
+                f"CREATE TRIGGER {cascade.NAME} AFTER DELETE ON contact BEGIN SELECT 1; END"
+            )
+        else:
+            await connection.exec_driver_sql(
+                f"CREATE OR REPLACE FUNCTION {cascade.NAME}() RETURNS trigger LANGUAGE plpgsql AS $$ "
+                "BEGIN RETURN NULL; END $$"
+            )
+        assert not await connection.run_sync(cascade.is_installed)
+    await database.migrate()
+    async with database.read() as session:
+        assert await (await session.connection()).run_sync(cascade.is_installed)
+    number, _ = await a_past(database)
+    await erase(database, number)
+    assert "durand" not in await everything(database)
