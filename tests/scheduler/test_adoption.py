@@ -10,8 +10,6 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from models.campaign import Campaign
-from models.delivery import Delivery
-from models.event import Event
 from models.states import CampaignState, DeliveryState, EventKind
 from models.suppression import Suppression
 from models.values import Deferred, Refused, Reply
@@ -20,35 +18,11 @@ from scheduler.handover import Handover
 from scheduler.upkeep import finish_if_done, reconcile, take_back
 from store import Database, journal, outcomes
 from tests.clocks import ManualClock
-from tests.factories import a_campaign, a_contact
-from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
+from tests.scheduler.ledgers import a_running_campaign, kinds, rows, states
 
 S = DeliveryState
 PEOPLE = [f"p{number:02}@gmail.com" for number in range(20)]
-
-
-async def a_running_campaign(database: Database, *addresses: str) -> int:
-    async with database.write() as session:
-        for address in addresses:
-            await a_contact(session, email=address)
-        campaign = await a_campaign(session)
-    await launched(database, campaign.id)
-    return campaign.id
-
-
-async def rows(database: Database) -> dict[str, Delivery]:
-    async with database.read() as session:
-        return {row.address: row for row in (await session.exec(select(Delivery))).all()}
-
-
-async def states(database: Database) -> dict[str, DeliveryState]:
-    return {address: row.state for address, row in (await rows(database)).items()}
-
-
-async def kinds(database: Database) -> list[EventKind]:
-    async with database.read() as session:
-        wanted = select(Event.kind).order_by(sa.column("id"))
-        return [EventKind(word) for word in (await session.exec(wanted)).all()]
 
 
 def names(folder: Path) -> list[str]:

@@ -13,8 +13,8 @@ from models.states import CampaignState, DeliveryState
 from models.values import Deferred, Refused, Reply
 from store import Database, campaigns
 from tests.clocks import ManualClock
-from tests.factories import a_campaign, a_contact, an_identity
-from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
+from tests.scheduler.ledgers import a_running_campaign
 
 GREY = Deferred(Reply(450, "4.7.1", "Recipient address rejected: Greylisted, please retry later"))
 OWN = """
@@ -42,15 +42,6 @@ def _own_rules(tmp_path: Path) -> Iterator[None]:
     use_rules(file)
     yield
     use_rules(None)
-
-
-async def a_running_campaign(database: Database, *addresses: str) -> int:
-    async with database.write() as session:
-        for address in addresses:
-            await a_contact(session, email=address)
-        campaign = await a_campaign(session, senders=[await an_identity(session)])
-    await launched(database, campaign.id)
-    return campaign.id
 
 
 async def delivery_to(database: Database, address: str) -> Delivery:

@@ -28,29 +28,16 @@ from store import Database, campaigns, suppressions
 from tests.clocks import START, ManualClock
 from tests.factories import KEYRING, a_campaign, a_contact, a_seed, a_template, an_identity
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
+from tests.scheduler.ledgers import a_running_campaign, rows
 
 UNKNOWN_USER = Refused(Reply(550, "5.1.1", "5.1.1 user unknown"))
 BUSY = Deferred(Reply(451, "4.3.2", "4.3.2 try later"))
-
-
-async def rows(database: Database) -> dict[str, Delivery]:
-    async with database.read() as session:
-        return {row.address: row for row in (await session.exec(select(Delivery))).all()}
 
 
 async def kinds(database: Database, address: str) -> list[EventKind]:
     async with database.read() as session:
         wanted = select(Event.kind).join(Delivery).where(Delivery.address == address).order_by(Event.id)  # type: ignore[arg-type]
         return [EventKind(word) for word in (await session.exec(wanted)).all()]
-
-
-async def a_running_campaign(database: Database, *addresses: str) -> int:
-    async with database.write() as session:
-        for address in addresses:
-            await a_contact(session, email=address)
-        campaign = await a_campaign(session)
-    await launched(database, campaign.id)
-    return campaign.id
 
 
 async def test_an_accepted_message_is_recorded_with_its_event(database: Database, clock: ManualClock) -> None:

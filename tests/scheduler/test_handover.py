@@ -11,7 +11,6 @@ from sqlmodel import select
 from models.clock import SystemClock
 from models.contact import Contact
 from models.delivery import Delivery
-from models.event import Event
 from models.identity import DkimKey, Identity
 from models.keyring import Keyring
 from models.states import Channel, DeliveryState, EventKind, IdentityState
@@ -28,30 +27,9 @@ from store import Database, campaigns, outcomes
 from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact, a_template, an_identity
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
+from tests.scheduler.ledgers import a_running_campaign, kinds, states
 
 S = DeliveryState
-
-
-async def a_running_campaign(database: Database, *addresses: str) -> int:
-    async with database.write() as session:
-        for address in addresses:
-            await a_contact(session, email=address)
-        campaign = await a_campaign(session)
-    await launched(database, campaign.id)
-    return campaign.id
-
-
-async def states(database: Database) -> dict[str, DeliveryState]:
-    async with database.read() as session:
-        return {row.address: row.state for row in (await session.exec(select(Delivery))).all()}
-
-
-async def kinds(database: Database) -> list[EventKind]:
-    async with database.read() as session:
-        return [
-            EventKind(word)
-            for word in (await session.exec(select(Event.kind).order_by(sa.column("id")))).all()
-        ]
 
 
 async def problem_of(database: Database, campaign_id: int, dispatcher: dispatch.Dispatcher) -> str:

@@ -13,24 +13,10 @@ from models.states import CampaignState, DeliveryState
 from scheduler.upkeep import finish_if_done, take_back
 from store import Database, journal
 from tests.clocks import ManualClock
-from tests.factories import a_campaign, a_contact
-from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
+from tests.scheduler.ledgers import a_running_campaign, states
 
 S = DeliveryState
-
-
-async def a_running_campaign(database: Database, *addresses: str) -> int:
-    async with database.write() as session:
-        for address in addresses:
-            await a_contact(session, email=address)
-        campaign = await a_campaign(session)
-    await launched(database, campaign.id)
-    return campaign.id
-
-
-async def states(database: Database) -> dict[str, DeliveryState]:
-    async with database.read() as session:
-        return {row.address: row.state for row in (await session.exec(select(Delivery))).all()}
 
 
 async def state_of(database: Database, campaign_id: int) -> CampaignState:

@@ -15,8 +15,8 @@ from scheduler.pacing import from_microseconds, to_microseconds
 from scheduler.upkeep import tell_problems
 from store import Database, campaigns
 from tests.clocks import ManualClock
-from tests.factories import a_campaign, a_contact
-from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
+from tests.scheduler.ledgers import a_running_campaign
 
 DOWN = Deferred(
     Reply(None, None, "The mail server relay.example:587 cannot be reached: connection refused."),
@@ -31,15 +31,6 @@ class Relay(ScriptedTransport):
 
     def shut(self, outcome: Outcome = DOWN, *hosts: str) -> None:
         self.answers = {each: outcome for each in PEOPLE if not hosts or each.endswith(hosts)}
-
-
-async def a_running_campaign(database: Database) -> int:
-    async with database.write() as session:
-        for address in PEOPLE:
-            await a_contact(session, email=address)
-        campaign = await a_campaign(session)
-    await launched(database, campaign.id)
-    return campaign.id
 
 
 async def rows(database: Database) -> list[Delivery]:
@@ -74,7 +65,7 @@ async def problem_of(database: Database, campaign_id: int, dispatcher: Dispatche
 @pytest.fixture
 async def campaign_id(database: Database) -> int:
     """A campaign to a dozen people at each of two providers, on its way."""
-    return await a_running_campaign(database)
+    return await a_running_campaign(database, *PEOPLE)
 
 
 async def test_no_more_than_one_group_a_lane_is_tried_and_the_rest_waits_uncounted(

@@ -6,37 +6,21 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import select
 
 from models.campaign import Campaign
-from models.delivery import Delivery
 from models.states import Channel, DeliveryState, SuppressionReason
 from models.suppression import address_hash
 from scheduler.calendar import read_sending_windows, windows_to_rows
 from scheduler.campaigns import cancel, pause, resume
 from store import Database, people, suppressions
 from tests.clocks import ManualClock
-from tests.factories import a_campaign, a_contact
-from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
+from tests.scheduler.ledgers import a_running_campaign, rows
 
 S = DeliveryState
 SECOND = timedelta(seconds=1)
 FIRST, OTHER, LAST = "a@gmail.com", "b@gmail.com", "c@gmail.com"
 Change = Callable[[Database, ManualClock, int], Awaitable[None]]
-
-
-async def a_running_campaign(database: Database) -> int:
-    async with database.write() as session:
-        for address in (FIRST, OTHER, LAST):
-            await a_contact(session, email=address)
-        campaign = await a_campaign(session)
-    await launched(database, campaign.id)
-    return campaign.id
-
-
-async def rows(database: Database) -> dict[str, Delivery]:
-    async with database.read() as session:
-        return {row.address: row for row in (await session.exec(select(Delivery))).all()}
 
 
 async def is_paused(database: Database, clock: ManualClock, campaign_id: int) -> None:
@@ -75,7 +59,7 @@ async def is_suppressed(database: Database, clock: ManualClock, campaign_id: int
 async def test_what_is_decided_while_a_message_waits_for_a_slow_server_is_honoured(
     database: Database, clock: ManualClock, change: Change, states: set[DeliveryState]
 ) -> None:
-    campaign_id = await a_running_campaign(database)
+    campaign_id = await a_running_campaign(database, FIRST, OTHER, LAST)
 
     async def take_time(recipient: str) -> None:
         if recipient == FIRST:
@@ -94,7 +78,7 @@ async def test_what_is_decided_while_a_message_waits_for_a_slow_server_is_honour
 async def test_what_waited_too_long_passes_the_gates_again_and_leaves_once_as_a_first_attempt(
     database: Database, clock: ManualClock
 ) -> None:
-    await a_running_campaign(database)
+    await a_running_campaign(database, FIRST, OTHER, LAST)
     due = {address: row.due_at for address, row in (await rows(database)).items()}
 
     async def take_time(recipient: str) -> None:
@@ -112,7 +96,7 @@ async def test_what_waited_too_long_passes_the_gates_again_and_leaves_once_as_a_
 async def test_messages_to_a_server_that_is_always_slow_do_not_go_round_in_circles(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await a_running_campaign(database)
+    await a_running_campaign(database, FIRST, OTHER, LAST)
     asked: list[int] = []
     real = people.hold_still
 
@@ -142,10 +126,11 @@ async def test_messages_to_a_server_that_is_always_slow_do_not_go_round_in_circl
 async def test_a_message_that_may_not_leave_any_more_is_settled_before_its_connection_comes(
     database: Database, clock: ManualClock, change: Change
 ) -> None:
-    campaign_id = await a_running_campaign(database)
+    campaign_id = await a_running_campaign(database, FIRST, OTHER, LAST)
 
     async def hang(recipient: str) -> None:
-        assert recipient == FIRST
+        if recipient != FIRST:
+            return
         await change(database, clock, campaign_id)
         clock.advance(31 * SECOND)
         async with asyncio.timeout(20):
@@ -165,13 +150,14 @@ async def test_a_message_that_may_not_leave_any_more_is_settled_before_its_conne
 
 
 async def test_hours_that_end_while_a_message_waits_are_kept(database: Database, clock: ManualClock) -> None:
-    campaign_id = await a_running_campaign(database)
+    campaign_id = await a_running_campaign(database, FIRST, OTHER, LAST)
     hours = windows_to_rows(read_sending_windows("daily 08:00-10:01"))
     async with database.write() as session:
         await session.exec(sa.update(Campaign).where(sa.column("id") == campaign_id).values(windows=hours))
 
     async def take_time(recipient: str) -> None:
-        assert recipient == FIRST
+        if recipient != FIRST:
+            return
         clock.advance(62 * SECOND)
 
     transport = ScriptedTransport(before=take_time, connections=1)

@@ -5,7 +5,6 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from models.campaign import Campaign
-from models.delivery import Delivery
 from models.event import Event
 from models.states import CampaignState, DeliveryState, EventKind
 from models.values import Reply, Uncertain
@@ -15,6 +14,7 @@ from store import Database, campaigns
 from tests.clocks import ManualClock
 from tests.factories import a_campaign, a_contact
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
+from tests.scheduler.ledgers import states
 
 S = DeliveryState
 LOST = Uncertain(Reply(None, None, "connection lost"))
@@ -31,11 +31,6 @@ async def an_ended_campaign(database: Database, clock: ManualClock) -> tuple[int
     await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
     await finish_if_done(database, campaign.id, clock)
     return campaign.id, transport
-
-
-async def states(database: Database) -> dict[str, DeliveryState]:
-    async with database.read() as session:
-        return {row.address: row.state for row in (await session.exec(select(Delivery))).all()}
 
 
 async def campaign_of(database: Database, campaign_id: int) -> Campaign:
