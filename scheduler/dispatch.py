@@ -147,6 +147,7 @@ class Dispatcher:
         self._room = Room(ROOM)
         self._opening = asyncio.Lock()
         self._turn = 0
+        self._held: set[str] = set()
         self._obstacles: dict[tuple[int, Channel], str] = {}
 
     @property
@@ -156,6 +157,11 @@ class Dispatcher:
         for place, text in self._outages.told():
             told[place] = f"{told[place]} {text}" if place in told else text
         return told
+
+    @property
+    def claims_held(self) -> frozenset[str]:
+        """The tokens under which this process holds deliveries; it lets go of each by itself."""
+        return frozenset(self._held)
 
     def _is_stopping(self) -> bool:
         return self._stopping
@@ -305,6 +311,7 @@ class Dispatcher:
         token = self._worker_id + secrets.token_hex(TOKEN_BYTES)
         rows: Sequence[ClaimedDelivery] = ()
         self._turn += 1
+        self._held.add(token)
         try:
             async with self._database.write() as session:
                 rows = await claims.claim_due(
@@ -317,6 +324,7 @@ class Dispatcher:
                     turn=self._turn,
                 )
         except BaseException:
+            self._held.discard(token)
             self._room.give(places)
             raise
         self._room.give(places - len(rows))
@@ -324,6 +332,8 @@ class Dispatcher:
             before, drain.turn = drain.turn, asyncio.Event()
             chunk = Chunk(drain, desk, permit, token, rows, before, drain.turn)
             drain.under_way.add(asyncio.create_task(self._send_chunk(chunk)))
+        else:
+            self._held.discard(token)
         return bool(rows)
 
     async def _send_chunk(self, chunk: Chunk) -> bool:
@@ -337,6 +347,7 @@ class Dispatcher:
                 raise
             return load is None or await self._handover.carry(load)
         finally:
+            self._held.discard(chunk.token)
             self._room.give(len(chunk.rows))
 
     async def _prepare(self, chunk: Chunk) -> Load | None:

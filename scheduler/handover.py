@@ -251,9 +251,13 @@ class Handover:
             async with self.database.write() as session:
                 rows = [flight.row for flight in waiting]
                 clear = await self.clearance.still_clear(session, rows, load.contents) if rows else set()
-                await claims.extend_lease(session, list(load.under_way), token=load.token, until=until)
+                ours = set(load.under_way)
+                if await claims.extend_lease(session, ours, token=load.token, until=until) < len(ours):
+                    # The lease had run out, and somebody was told that these did not leave.
+                    ours = await claims.still_held(session, ours, token=load.token)
+            lost = [flight for flight in load.under_way.values() if flight.row.id not in ours]
+            self._call_back(load, [*lost, *(flight for flight in waiting if flight.row.id not in clear)])
             load.leased_until = until
-            self._call_back(load, [flight for flight in waiting if flight.row.id not in clear])
             load.cleared_at = now if ask else load.cleared_at
             await self.recorder.pacer.keep(load.way)
         except StoreError:

@@ -250,7 +250,12 @@ class Conductor:
 
     async def _look(self) -> None:
         now = self._clock.now()
-        more = await take_back(self._database, self._clock, gone=await self._presence.gone())
+        more = await take_back(
+            self._database,
+            self._clock,
+            gone=await self._presence.gone(),
+            spared=self._dispatcher.claims_held,
+        )
         async with self._database.read() as session:
             lanes = await deliveries.due_lanes(session, now)
             open_campaigns = await campaigns.list_in_state(

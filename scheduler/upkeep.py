@@ -38,18 +38,21 @@ class Proof:
         return self.frozen == self.ended == sum(self.by_state.values())
 
 
-async def take_back(database: Database, clock: Clock, *, gone: Collection[str] = ()) -> bool:
+async def take_back(
+    database: Database, clock: Clock, *, gone: Collection[str] = (), spared: Collection[str] = ()
+) -> bool:
     """End or requeue what nobody holds any more; True when there is more of it.
 
     `gone`: workers known to have ended, whose leases need not run out. Journals come first
-    (`scheduler.adoption`): they know more.
+    (`scheduler.adoption`): they know more. `spared`: tokens of claims that this very process holds. After a
+    sleep longer than their lease it settles them itself, and knows what became of them.
     """
     now = clock.now()
     async with database.write() as session:
         if gone:
             await deliveries.end_leases(session, now, workers=gone)
-        await claims.requeue_lapsed(session, now)
-        abandoned = await claims.abandon_lapsed(session, now)
+        await claims.requeue_lapsed(session, now, spared=spared)
+        abandoned = await claims.abandon_lapsed(session, now, spared=spared)
         await record_abandoned(session, abandoned, now)
     if abandoned:
         log.warning("deliveries left uncertain by a worker that ended", extra={"deliveries": len(abandoned)})

@@ -242,9 +242,12 @@ async def mark_sending(
     return {row[0] for row in await _MARKED.ask(session, ids=given, token=token)}
 
 
-async def extend_lease(session: AsyncSession, ids: Collection[int], *, token: str, until: datetime) -> None:
-    """Keep deliveries that are still under way: a server may take its time (RFC 5321 section 4.5.3.2)."""
-    await _RENEW.run(session, ids=listed(session, ids), token=token, until=until)
+async def extend_lease(session: AsyncSession, ids: Collection[int], *, token: str, until: datetime) -> int:
+    """Keep deliveries that are still under way: a server may take its time (RFC 5321 section 4.5.3.2).
+
+    How many of them are still ours.
+    """
+    return await _RENEW.run(session, ids=listed(session, ids), token=token, until=until)
 
 
 async def hand_back(session: AsyncSession, ids: Collection[int], *, token: str) -> int:
@@ -266,25 +269,39 @@ async def take_off(session: AsyncSession, ids: Collection[int], *, token: str) -
     return await _TAKE_OFF.run(session, ids=listed(session, ids), token=token) if ids else 0
 
 
-async def requeue_lapsed(session: AsyncSession, now: datetime) -> int:
-    """Take back claims whose lease ran out before anything was sent. Served by ix_delivery_leased."""
+async def still_held(session: AsyncSession, ids: Collection[int], *, token: str) -> set[int]:
+    """Those that are still marked as sending under this token."""
+    return {row[0] for row in await _MARKED.ask(session, ids=listed(session, ids), token=token)}
+
+
+async def requeue_lapsed(session: AsyncSession, now: datetime, *, spared: Collection[str] = ()) -> int:
+    """Take back claims whose lease ran out before anything was sent, those under `spared` tokens aside.
+
+    Served by ix_delivery_leased.
+    """
     back = (
         sa.update(Delivery)
-        .where(stands(LEASED), _D.state == S.CLAIMED, _D.leased_until < now)
+        .where(_lapsed(S.CLAIMED, now, spared))
         .values(**_BACK)
         .execution_options(**NO_SYNC)
     )
     return (await session.exec(back)).rowcount
 
 
-async def abandon_lapsed(session: AsyncSession, now: datetime) -> Sequence[Delivery]:
+async def abandon_lapsed(
+    session: AsyncSession, now: datetime, *, spared: Collection[str] = ()
+) -> Sequence[Delivery]:
     """Deliveries whose worker vanished with them on the wire: uncertain, and never resent by themselves.
 
-    They keep their token: the worker, or its journal, may come back with the truth. Served by
-    ix_delivery_leased.
+    They keep their token: the worker, or its journal, may come back with the truth. `spared` tokens are those
+    of whom it is known that they hold on. Served by ix_delivery_leased.
     """
-    lapsed = sa.and_(stands(LEASED), _D.state == S.SENDING, _D.leased_until < now)
-    return await _abandon(session, lapsed, now)
+    return await _abandon(session, _lapsed(S.SENDING, now, spared), now)
+
+
+def _lapsed(state: DeliveryState, now: datetime, spared: Collection[str]) -> sa.ColumnElement[bool]:
+    over = sa.and_(stands(LEASED), _D.state == state, _D.leased_until < now)
+    return sa.and_(over, _D.claim_token.not_in(sorted(spared))) if spared else over
 
 
 async def abandon(session: AsyncSession, ids: Collection[int], *, now: datetime) -> Sequence[Delivery]:
