@@ -32,6 +32,7 @@ class PostgresqlServer:
         self._user = user
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
+        self._version = 0
         self.port = 0
 
     def url(self, database: str) -> str:
@@ -41,8 +42,12 @@ class PostgresqlServer:
     def create_database(self, *, template: str = "template0") -> str:
         """Create a database and return its name; with `template`, a copy of a database nobody is using."""
         name = f"test_{next(self._numbers)}"
+        # Since version 15 through the log unless asked otherwise, which takes three times as long.
+        how = "STRATEGY FILE_COPY" if self._version >= 150_000 else ""
         self._ask(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(
+                sql.Identifier(name), sql.Identifier(template), sql.SQL(how)
+            )
         )
         return name
 
@@ -108,6 +113,7 @@ class PostgresqlServer:
     def _ask(self, statement: sql.SQL | sql.Composed) -> None:
         address = f"host=127.0.0.1 port={self.port} user=tocsin dbname=postgres connect_timeout=5"
         with psycopg.connect(address, autocommit=True) as connection:
+            self._version = connection.info.server_version
             connection.execute(statement)
 
 
