@@ -5,7 +5,7 @@ Anything else would be a guess, and a wrong guess is a message sent twice or nev
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
@@ -16,11 +16,13 @@ from models.event import event_about
 from models.states import CampaignState, DeliveryState, EventKind
 from models.values import Reply
 from scheduler.pacing import to_microseconds
-from store import campaigns, deliveries, events
+from store import campaigns, deliveries, events, workers
 from store.claims import ClaimedDelivery
 from store.outcomes import SOURCE
 
 PERSON = "person"
+LAST_WORD = timedelta(minutes=15)
+"""After that no answer comes: a lease, and the wait for the reply to a message, are over by far."""
 
 
 class Decision(StrEnum):
@@ -36,14 +38,30 @@ class Decision(StrEnum):
 
 
 async def resolve_uncertain(
-    session: AsyncSession, campaign_id: int, decision: Decision, by: str, now: datetime
+    session: AsyncSession,
+    campaign_id: int,
+    decision: Decision,
+    by: str,
+    now: datetime,
+    *,
+    shown: datetime | None = None,
 ) -> int:
-    """Settle every uncertain delivery of a campaign as `by` decided; how many.
+    """Settle the uncertain deliveries of a campaign as `by` decided; how many.
 
-    `by` is kept for good with each. A campaign that had ended sends on if there is something to send.
+    Of those only that were uncertain at `shown` (now, unless given), when the person looked; and what a
+    worker that is alive may still answer for is left as it is until `LAST_WORD` has passed. `by` is kept for
+    good with each. A campaign that had ended sends on if there is something to send.
     """
     state = _state_after(decision)
-    settled = await deliveries.decide_uncertain(session, campaign_id, to=state, now=now)
+    settled = await deliveries.decide_uncertain(
+        session,
+        campaign_id,
+        to=state,
+        now=now,
+        shown=shown or now,
+        answers=await workers.alive(session, now),
+        answered=now - LAST_WORD,
+    )
     told = []
     for row in settled:
         details = {"by": by, "decision": decision.value}

@@ -182,13 +182,38 @@ async def settle_uncertain(
     return (await session.exec(change)).rowcount == 1
 
 
+async def newest_uncertain(session: AsyncSession, campaign_id: int) -> datetime | None:
+    """Since when the last uncertain delivery of a campaign is so, None without any.
+
+    Served by ix_delivery_campaign_state.
+    """
+    wanted = select(sa.func.max(Delivery.settled_at)).where(
+        Delivery.campaign_id == campaign_id, Delivery.state == DeliveryState.UNCERTAIN
+    )
+    return (await session.exec(wanted)).one()
+
+
 async def decide_uncertain(
-    session: AsyncSession, campaign_id: int, *, to: DeliveryState, now: datetime
+    session: AsyncSession,
+    campaign_id: int,
+    *,
+    to: DeliveryState,
+    now: datetime,
+    shown: datetime,
+    answers: Collection[str],
+    answered: datetime,
 ) -> Sequence[Delivery]:
     """End what is uncertain in a campaign: a person decided so. Served by ix_delivery_campaign_state.
 
-    QUEUED: it is due at once. Late news finds no token any more.
+    Only what was uncertain at `shown` already, and of the workers that may still `answers` only what was so
+    before `answered`. QUEUED: it is due at once. Late news finds no token any more.
     """
+    worker = sa.func.substr(col(Delivery.claim_token), 1, WORKER_DIGITS)
+    out_of_reach = sa.or_(
+        col(Delivery.claim_token).is_(None),
+        worker.not_in(sorted(answers)),
+        col(Delivery.settled_at) < answered,
+    )
     again = to is DeliveryState.QUEUED
     values: dict[str, object] = {
         "state": to,
@@ -201,6 +226,7 @@ async def decide_uncertain(
     change = (
         sa.update(Delivery)
         .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.UNCERTAIN)
+        .where(col(Delivery.settled_at) <= shown, out_of_reach)
         .values(**values)
         .returning(Delivery)
         .execution_options(populate_existing=True, **NO_SYNC)

@@ -20,6 +20,10 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "campaign-released": N_("What was held back is tried again."),
         "campaign-tried": N_("The test message was accepted: look into the mailbox or on the telephone."),
         "uncertain-decided": N_("It is decided, and your name is kept with it."),
+        "uncertain-left": N_(
+            "What could be decided is decided. The others became uncertain since you looked, or within the"
+            " last quarter of an hour, and their sender may still hear the answer."
+        ),
         "proof-equal": N_("Counted again: every message has its end."),
         "proof-unequal": N_("Counted again: the sums do not come out."),
         "pace-reset": N_("It is tried again at full pace."),

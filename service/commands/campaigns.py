@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import Campaign
 from models.states import DeliveryState, IdentityRule, LeftOutReason, LegalBasis
-from service.commands import campaign_plans, examples, noun
+from service.commands import campaign_doubts, campaign_plans, examples, noun
 from service.commands.campaign_options import (
     For,
     Hours,
@@ -318,4 +318,5 @@ def watch(campaign: Which) -> None:
 def register(app: typer.Typer) -> None:
     """Put the group on the root."""
     campaign_plans.register(group)
+    campaign_doubts.register(group)
     app.add_typer(group, name="campaign", rich_help_panel="Campaigns")

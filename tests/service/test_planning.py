@@ -1,5 +1,7 @@
 """Campaigns with deadlines and hours, drafts changed, forecasts and warm-up plans, as a person types them."""
 
+import sqlite3
+
 import pytest
 
 from tests.service.conftest import Tocsin, Typed
@@ -90,3 +92,20 @@ def test_an_identity_warms_up_by_plans_that_people_can_change(drafted: Typed) ->
     assert "stopped" in drafted.must("warmup", "list", "nat")
     assert "nat: 1 plan ended." in drafted.must("warmup", "stop", "nat")
     assert "warming" not in drafted.must("identity", "list")
+
+
+def test_what_is_uncertain_is_told_and_settled_as_a_person_says(drafted: Typed, ready: Tocsin) -> None:
+    assert drafted.must("campaign", "uncertain", "Lettre") == "Lettre: no message is uncertain.\n"
+    with sqlite3.connect(ready.folder / "tocsin-data" / "tocsin.db") as database:
+        database.execute("UPDATE campaign SET state = 'finished'")
+        database.execute(
+            "INSERT INTO delivery (id, campaign_id, contact_id, channel, identity_id, provider, address,"
+            " state, reason, due_at, exempt, attempts, settled_at) VALUES (1, 1, 1, 'email', 1, 'orange',"
+            " 'p1@orange.fr', 'uncertain', '', '2026-01-01', 0, 1, '2026-01-01 10:00:00.000000')"
+        )
+    told = drafted.must("campaign", "uncertain", "Lettre")
+    assert "Lettre: 1 message uncertain, the last since 2026-01-01 10:00 UTC." in told
+    assert drafted("campaign", "uncertain", "1", "--decide", "sent", stdin="n\n").code == 1
+    settled = drafted.must("campaign", "uncertain", "1", "--decide", "not_sent", "--yes")
+    assert settled == "Lettre: 1 message counted as not sent.\n"
+    assert drafted.must("campaign", "uncertain", "1") == "Lettre: no message is uncertain.\n"

@@ -1,5 +1,6 @@
 """What lies behind a campaign's figures: its proof, its end, its uncertain people, drafts that change."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -146,13 +147,47 @@ async def test_a_person_decides_what_becomes_of_uncertain_messages(
     page = await browser.read(f"/campaigns/{number}/uncertain")
     parse_strictly(page)
     assert "camille@gmail.com" in page
-    answer = await browser.send_form(f"/campaigns/{number}/uncertain", {"decision": decision})
+    answer = await browser.send_form(
+        f"/campaigns/{number}/uncertain", {"decision": decision, "shown": shown_on(page)}
+    )
     assert answer.status_code == 303, answer.text
+    assert "uncertain-decided" in answer.headers["location"]
     async with site.database.read() as session:
         assert await campaigns.progress(session, number) == {state: 2}
         told = (await session.exec(select(Event.details).where(col(Event.kind) == EventKind.RESOLVED))).all()
     assert [each["by"] for each in told] == ["editor@parti.example"] * 2
     assert "editor@parti.example" in await browser.read(f"/campaigns/{number}/uncertain")
+
+
+def shown_on(page: str) -> str:
+    return str(re.findall(r'name="shown" value="(\d+)"', page)[0])
+
+
+async def test_what_became_uncertain_after_the_page_was_made_is_not_decided_with_it(site: Site) -> None:
+    browser = await prepare(site)
+    number = await a_launched(site, DeliveryState.UNCERTAIN)
+    page = await browser.read(f"/campaigns/{number}/uncertain")
+    async with site.database.write() as session:
+        later = sa.update(Delivery).where(col(Delivery.address) == "sacha@orange.fr")
+        await session.exec(later.values(settled_at=START + timedelta(seconds=1)))
+    form = {"decision": "send_again", "shown": shown_on(page)}
+    answer = await browser.send_form(f"/campaigns/{number}/uncertain", form)
+    assert "uncertain-left" in answer.headers["location"]
+    async with site.database.read() as session:
+        assert await campaigns.progress(session, number) == {
+            DeliveryState.QUEUED: 1,
+            DeliveryState.UNCERTAIN: 1,
+        }
+    assert "What could be decided is decided." in await browser.read(answer.headers["location"])
+
+
+@pytest.mark.parametrize("shown", [{}, {"shown": "later"}, {"shown": "0"}])
+async def test_nothing_is_decided_of_what_was_not_shown(site: Site, shown: dict[str, str]) -> None:
+    browser = await prepare(site)
+    number = await a_launched(site, DeliveryState.UNCERTAIN)
+    await browser.send_form(f"/campaigns/{number}/uncertain", {"decision": "send_again", **shown})
+    async with site.database.read() as session:
+        assert await campaigns.progress(session, number) == {DeliveryState.UNCERTAIN: 2}
 
 
 async def test_a_decision_has_to_be_made_to_be_sent(site: Site) -> None:

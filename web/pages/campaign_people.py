@@ -12,9 +12,10 @@ from models.contact import Contact
 from models.errors import BadInputError
 from models.states import CampaignState, DeliveryState, LeftOutReason
 from scheduler.forecast import Forecast, forecast
+from scheduler.pacing import from_microseconds, to_microseconds
 from scheduler.uncertain import Decision, resolve_uncertain
 from scheduler.upkeep import reconcile
-from store import campaigns, contacts, identities, standing
+from store import campaigns, contacts, deliveries, identities, standing
 from web.access import Editor, Reader, Visit
 from web.i18n import N_
 from web.pages.sketch import describe
@@ -24,6 +25,7 @@ router = APIRouter()
 A_PAGE = 50
 MOST_COUNTED = 10_000
 NO_DECISION = N_("Choose one of the three.")
+NOTHING_SHOWN = N_("Look at the list before you decide.")
 DECISIONS: Final = (
     (
         Decision.SENT,
@@ -89,12 +91,20 @@ async def decide(visit: Editor, campaign_id: int) -> Response:
     chosen = next((one for one in Decision if one.value == visit.form.text("decision")), None)
     if chosen is None:
         return await _uncertain(visit, campaign_id, BadInputError(NO_DECISION))
+    shown = visit.form.number("shown")
+    if shown is None:
+        return await _uncertain(visit, campaign_id, BadInputError(NOTHING_SHOWN))
     by = visit.user.email if visit.user else ""
     async with visit.context.database.write() as session:
         await campaigns.get_campaign(session, campaign_id)
-        await resolve_uncertain(session, campaign_id, chosen, by, visit.context.clock.now())
+        now = visit.context.clock.now()
+        looked_at = from_microseconds(min(shown, to_microseconds(now)))
+        await resolve_uncertain(session, campaign_id, chosen, by, now, shown=looked_at)
+        left = await deliveries.newest_uncertain(session, campaign_id)
     if chosen is Decision.SEND_AGAIN:
         await visit.context.wake()
+    if left is not None:
+        return go(f"/campaigns/{campaign_id}/uncertain", "uncertain-left")
     return go(f"/campaigns/{campaign_id}", "uncertain-decided")
 
 
@@ -105,6 +115,7 @@ async def _uncertain(visit: Visit, campaign_id: int, error: BadInputError | None
         rows = await standing.people_in(session, campaign_id, DeliveryState.UNCERTAIN, limit=A_PAGE)
         people = await _named(session, campaign, [row.contact_id or 0 for row in rows])
         decided = await standing.decisions(session, campaign_id)
+        newest = await deliveries.newest_uncertain(session, campaign_id)
     calls = {decision.value: text for decision, text, _ in DECISIONS}
     return page(
         visit,
@@ -112,6 +123,7 @@ async def _uncertain(visit: Visit, campaign_id: int, error: BadInputError | None
         400 if error else 200,
         campaign=campaign,
         count=count,
+        shown=to_microseconds(newest) if newest else 0,
         rows=[(row, people.get(row.contact_id or 0, row.address)) for row in rows],
         choices=DECISIONS,
         decided=[(one, calls.get(one.decision, one.decision)) for one in decided],
