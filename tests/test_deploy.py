@@ -1,16 +1,16 @@
 """What is in deploy/: units that systemd accepts, a compose file that means what it says, no secrets."""
 
-import json
 import re
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from service.settings import Settings
 from service.settings_problems import PREFIX, variable
+from tests.servers import find_program, missing
 from tests.test_house import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -35,8 +35,8 @@ def test_a_unit_restarts_always_waits_for_the_wire_and_may_do_little(unit: Path)
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
 def test_systemd_accepts_a_unit(unit: Path, tmp_path: Path) -> None:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed")
+    if find_program("systemd-analyze") is None:
+        missing("systemd-analyze", "install it with: apt install systemd")
     # The same with a program that exists here: it looks for that, too.
     text = re.sub(r"=\S+/tocsin ", "=/bin/true ", unit.read_text(encoding="utf-8"))
     copy = tmp_path / unit.name.replace("@", "@1")
@@ -48,21 +48,8 @@ def test_systemd_accepts_a_unit(unit: Path, tmp_path: Path) -> None:
     assert complaints == []
 
 
-READ_YAML = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)"
-
-
 def test_the_compose_file_says_what_it_means() -> None:
-    # None of our own dependencies reads YAML: the machine's Python often does.
-    read = subprocess.run(
-        ["python3", "-c", READ_YAML],
-        input=(DEPLOY / "compose.yaml").read_bytes(),
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin"},
-        capture_output=True,
-        check=False,
-    )
-    if read.returncode:
-        pytest.skip("no Python with PyYAML is installed: apt install python3-yaml")
-    services = json.loads(read.stdout)["services"]
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_bytes())["services"]
     assert set(services) == {"database", "migrate", "web", "worker"}
     assert services["web"]["command"] == ["serve", "--no-worker"]
     for name in ("migrate", "web", "worker"):
