@@ -23,7 +23,7 @@ from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
 from scheduler.expansion import launch
-from scheduler.late import may_start
+from scheduler.late import may_start, stop_interrupted
 from scheduler.obstacles import Obstacles, merge
 from scheduler.presence import Presence, Told, draw_worker_id
 from scheduler.rhythm import Rhythm
@@ -117,7 +117,7 @@ class Conductor:
         if self._options.alone:
             async with self._database.write() as session:
                 await deliveries.end_leases(session, self._clock.now())
-        await self._presence.beat()
+        await self._be_heard()
         await self._dispatcher.open_journal()
         await self._dispatcher.take_over()
         await self._refill()
@@ -157,10 +157,17 @@ class Conductor:
         while True:
             await asyncio.sleep(HEARTBEAT.total_seconds())
             try:
-                await self._presence.beat(self._told())
+                await self._be_heard()
                 await self._rota.tidy()
             except StoreError as error:
                 log.warning("heartbeat not written", extra={"problem": error.problem})
+
+    async def _be_heard(self) -> None:
+        """Say that this worker is there; where nobody was for long, what was under way is asked what now."""
+        silent_since = await self._presence.silence()
+        if silent_since is not None:
+            await stop_interrupted(self._database, silent_since, self._clock.now())
+        await self._presence.beat(self._told())
 
     async def _keep_taking_over(self) -> None:
         """Put right what workers of this machine left behind: only here can their journals be read."""
@@ -249,6 +256,8 @@ class Conductor:
                 await self._look()
 
     async def _look(self) -> None:
+        if await self._presence.silence() is not None:
+            await self._be_heard()  # awake after a sleep: nothing leaves before that is seen to
         now = self._clock.now()
         more = await take_back(
             self._database,

@@ -1,7 +1,8 @@
-"""A start that comes late: the service was down when a campaign's moment passed.
+"""What comes late: the service was down when a campaign's moment passed, or went down in its midst.
 
-Asked when the launch is about to begin. A reminder for tonight's meeting is worth nothing tomorrow, a
-newsletter is worth as much: so the campaign itself says what happens.
+Asked when the launch is about to begin, and when somebody works again after nobody did. A reminder for
+tonight's meeting is worth nothing tomorrow, a newsletter is worth as much: so the campaign itself says what
+happens.
 """
 
 from datetime import datetime, timedelta
@@ -45,12 +46,44 @@ async def may_start(database: Database, campaign: Campaign, now: datetime) -> bo
     return False
 
 
+async def stop_interrupted(database: Database, silent_since: datetime, now: datetime) -> None:
+    """Skip or pause campaigns under way whose messages have become too late by a silence of all workers.
+
+    Safe to repeat: a campaign about which somebody has decided since is not late.
+    """
+    async with database.read() as session:
+        under_way = await campaigns.list_in_state(session, CampaignState.LAUNCHING, CampaignState.SENDING)
+    for campaign in under_way:
+        since = max(silent_since, campaign.updated_at)
+        allowed = timedelta(minutes=campaign.late_minutes)
+        if now - since <= allowed:
+            continue
+        story = f"It was interrupted: nothing ran from {_wall(since, campaign)} on, for {_span(now - since)}."
+        match campaign.late_policy:
+            case LatePolicy.SEND:
+                continue
+            case LatePolicy.SKIP:
+                following, problem = CampaignState.CANCELLED, f"{story} The rest was skipped."
+            case LatePolicy.ASK:
+                following = CampaignState.PAUSED
+                problem = f"{story} Resume it to send the rest now, or cancel it."
+            case _:
+                assert_never(campaign.late_policy)
+        if campaign.state is CampaignState.SENDING:
+            async with database.read() as session:
+                # What waited for its hours, or for a second attempt, has missed nothing.
+                if not await campaigns.has_been_due(session, campaign.id, now - allowed):
+                    continue
+        await _stop(database, campaign, following, problem, now)
+
+
 def _story(campaign: Campaign, late: timedelta) -> str:
-    begins = (campaign.starts_at or campaign.updated_at).astimezone(ZoneInfo(campaign.zone))
-    return (
-        f"It was to start on {begins:%Y-%m-%d %H:%M} ({campaign.zone}), but nothing ran then: "
-        f"it would be {_span(late)} late."
-    )
+    begins = _wall(campaign.starts_at or campaign.updated_at, campaign)
+    return f"It was to start on {begins}, but nothing ran then: it would be {_span(late)} late."
+
+
+def _wall(moment: datetime, campaign: Campaign) -> str:
+    return f"{moment.astimezone(ZoneInfo(campaign.zone)):%Y-%m-%d %H:%M} ({campaign.zone})"
 
 
 def _span(late: timedelta) -> str:
@@ -64,9 +97,7 @@ async def _stop(
     database: Database, campaign: Campaign, following: CampaignState, problem: str, now: datetime
 ) -> None:
     async with database.write() as session:
-        if not await campaigns.move(
-            session, campaign.id, origin=CampaignState.SCHEDULED, to=following, now=now
-        ):
+        if not await campaigns.move(session, campaign.id, origin=campaign.state, to=following, now=now):
             return  # somebody decided otherwise a moment ago
         row = await campaigns.get_campaign(session, campaign.id)
         row.problem = problem

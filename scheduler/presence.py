@@ -7,7 +7,8 @@ is. The heartbeat is a row, not a connection: it survives the loss of a connecti
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
@@ -18,6 +19,7 @@ from models.worker import Worker
 from store import Database, workers
 
 ID_BYTES = 6
+_UPTIME: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 Told = tuple[int, str, str, str]
 """An identity, a channel, what kept it from sending there (nothing: it sent), and when it was last tried."""
@@ -31,8 +33,19 @@ def draw_worker_id() -> str:
 class Presence:
     """One worker's place in the registry."""
 
-    def __init__(self, database: Database, clock: Clock, worker_id: str, *, role: str = "worker") -> None:
-        """`role`: what the process is, in a word for people: serve, worker."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        worker_id: str,
+        *,
+        role: str = "worker",
+        uptime: Callable[[], float] = lambda: time.clock_gettime(_UPTIME),
+    ) -> None:
+        """`role`: what the process is, in a word for people: serve, worker.
+
+        `uptime`: seconds that also pass while the machine sleeps, and that nobody sets.
+        """
         self._database = database
         self._clock = clock
         now = clock.now()
@@ -47,11 +60,25 @@ class Presence:
         )
         self._heard_since: datetime | None = None
         self._last_beat: datetime | None = None
+        self._uptime = uptime
+        self._last_uptime = 0.0
 
     @property
     def worker_id(self) -> str:
         """The number under which this process works."""
         return self._worker.id
+
+    async def silence(self) -> datetime | None:
+        """Since when no worker at all has been heard of, this one included; None when somebody was lately.
+
+        To be asked before a beat, which ends it. A clock that is set forward is no silence.
+        """
+        silence = workers.SILENCE.total_seconds()
+        if self._last_beat is not None and self._uptime() - self._last_uptime <= silence:
+            return None
+        async with self._database.read() as session:
+            last = await workers.last_heard(session)
+        return last if last is not None and self._clock.now() - last > workers.SILENCE else None
 
     async def beat(self, obstacles: Sequence[Told] = ()) -> None:
         """Say once that this worker is there, and what it met; StoreError when the database is away."""
@@ -62,7 +89,7 @@ class Presence:
             self._heard_since = now
         async with self._database.write() as session:
             await workers.beat(session, self._worker, now)
-        self._last_beat = now
+        self._last_beat, self._last_uptime = now, self._uptime()
 
     async def sign_off(self) -> None:
         """Say that this worker has ended; where that fails, silence will say it."""

@@ -201,6 +201,18 @@ async def cancelled_with_leftovers(session: AsyncSession) -> list[int]:
     return list((await session.exec(wanted)).all())
 
 
+async def has_been_due(session: AsyncSession, campaign_id: int, since: datetime) -> bool:
+    """Whether a delivery of the campaign waits that was due by `since`.
+
+    Served by ix_delivery_campaign_state.
+    """
+    waiting = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.CLAIMED, DeliveryState.SENDING)
+    wanted = select(Delivery.id).where(
+        Delivery.campaign_id == campaign_id, col(Delivery.state).in_(waiting), col(Delivery.due_at) <= since
+    )
+    return (await session.exec(wanted.limit(1))).first() is not None
+
+
 async def has_waiting(session: AsyncSession, campaign_id: int, waiting: Sequence[DeliveryState]) -> bool:
     """Whether a delivery of the campaign, seeds included, is still in one of `waiting`."""
     wanted = (

@@ -49,6 +49,11 @@ async def alive(session: AsyncSession, now: datetime, *, role: str | None = None
     return set((await session.exec(wanted)).all())
 
 
+async def last_heard(session: AsyncSession) -> datetime | None:
+    """When any worker at all was last heard of; None for never. Served by ix_worker_seen_at."""
+    return (await session.exec(select(sa.func.max(col(Worker.seen_at))))).one()
+
+
 async def gone(session: AsyncSession, now: datetime) -> set[str]:
     """Numbers of the workers that signed off, or were not heard of for too long.
 

@@ -4,16 +4,20 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from models.campaign import Campaign
 from models.clock import SystemClock
+from models.delivery import Delivery
 from models.states import CampaignState, Channel, LatePolicy
 from models.tokens import Tokens
+from models.worker import Worker
 from scheduler import Conductor, ConductorOptions
 from scheduler.campaigns import cancel, pause, resume, schedule
 from scheduler.expansion import launch
-from scheduler.late import lateness, may_start
-from store import Database, campaigns
+from scheduler.late import lateness, may_start, stop_interrupted
+from scheduler.presence import Presence
+from store import Database, campaigns, workers
 from tests.clocks import START, ManualClock
 from tests.factories import KEYRING, a_campaign, a_contact
 from tests.scheduler.desks import ScriptedTransport
@@ -192,3 +196,126 @@ async def until(database: Database, campaign_id: int, state: CampaignState) -> C
             if found.state is state:
                 return found
             await asyncio.sleep(0.05)
+
+
+async def an_interrupted(
+    database: Database, policy: LatePolicy, state: CampaignState, gone: datetime
+) -> Campaign:
+    """Under way when the last worker was heard of, at `gone`."""
+    campaign = await a_scheduled(database, policy)
+    async with database.write() as session:
+        await workers.beat(session, Worker(id="0" * 12, host="h", pid=1, started_at=gone, seen_at=gone), gone)
+    begun = await begin(database, campaign.id, START + HOUR)
+    assert begun.state is CampaignState.SENDING
+    async with database.write() as session:
+        row = await campaigns.get_campaign(session, campaign.id)
+        row.state, row.expanded = state, state is CampaignState.SENDING
+        session.add(row)
+        return row
+
+
+UNDER_WAY = (CampaignState.LAUNCHING, CampaignState.SENDING)
+
+
+@pytest.mark.parametrize("state", UNDER_WAY)
+@pytest.mark.parametrize(
+    ("policy", "following"),
+    [
+        (LatePolicy.SEND, None),
+        (LatePolicy.SKIP, CampaignState.CANCELLED),
+        (LatePolicy.ASK, CampaignState.PAUSED),
+    ],
+)
+async def test_a_campaign_interrupted_for_days_is_what_it_says_of_being_late(
+    database: Database, policy: LatePolicy, state: CampaignState, following: CampaignState | None
+) -> None:
+    gone = START + HOUR
+    campaign = await an_interrupted(database, policy, state, gone)
+    await stop_interrupted(database, gone, gone + 50 * HOUR)
+    async with database.read() as session:
+        found = await campaigns.get_campaign(session, campaign.id)
+    assert found.state is (following or state)
+    if following is not None:
+        told = "It was interrupted: nothing ran from 2026-03-10 11:00 (Europe/Paris) on, for 2 d."
+        assert found.problem.startswith(told)
+
+
+@pytest.mark.parametrize("state", UNDER_WAY)
+@pytest.mark.parametrize("policy", list(LatePolicy))
+async def test_a_short_interruption_is_none(
+    database: Database, policy: LatePolicy, state: CampaignState
+) -> None:
+    gone = START + HOUR
+    campaign = await an_interrupted(database, policy, state, gone)
+    await stop_interrupted(database, gone, gone + HOUR)
+    async with database.read() as session:
+        assert (await campaigns.get_campaign(session, campaign.id)).state is state
+
+
+async def test_an_interrupted_campaign_whose_messages_were_not_due_has_missed_nothing(
+    database: Database,
+) -> None:
+    gone = START + HOUR
+    campaign = await an_interrupted(database, LatePolicy.SKIP, CampaignState.SENDING, gone)
+    async with database.write() as session:
+        await session.exec(sa.update(Delivery).values(due_at=gone + 12 * HOUR))
+    await stop_interrupted(database, gone, gone + 12 * HOUR)
+    async with database.read() as session:
+        assert (await campaigns.get_campaign(session, campaign.id)).state is CampaignState.SENDING
+
+
+async def test_whoever_is_asked_about_an_interrupted_campaign_may_send_the_rest(database: Database) -> None:
+    gone = START + HOUR
+    campaign = await an_interrupted(database, LatePolicy.ASK, CampaignState.SENDING, gone)
+    now = gone + 50 * HOUR
+    await stop_interrupted(database, gone, now)
+    async with database.write() as session:
+        assert (await resume(session, campaign.id, now + HOUR)).state is CampaignState.SENDING
+    # Told of the same silence a second time: somebody has decided since.
+    await stop_interrupted(database, gone, now + HOUR)
+    async with database.read() as session:
+        assert (await campaigns.get_campaign(session, campaign.id)).state is CampaignState.SENDING
+
+
+async def test_the_service_coming_up_in_the_midst_of_a_campaign_asks_before_it_sends_the_rest(
+    database: Database,
+) -> None:
+    clock = SystemClock()
+    gone = clock.now() - 5 * HOUR
+    campaign = await an_interrupted(database, LatePolicy.ASK, CampaignState.SENDING, gone)
+    transport = ScriptedTransport()
+    conductor = Conductor(
+        database,
+        clock,
+        transports={Channel.EMAIL: transport},
+        tokens=Tokens(KEYRING),
+        keyring=KEYRING,
+        options=ConductorOptions(
+            public_url="https://tocsin.exemple.fr", sweep_every=timedelta(milliseconds=100)
+        ),
+    )
+    running = asyncio.create_task(conductor.run())
+    found = await until(database, campaign.id, CampaignState.PAUSED)
+    assert "for 5 h. Resume it to send the rest" in found.problem
+    assert not transport.sent
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_process_that_slept_notices_the_silence_and_a_clock_set_forward_is_none(
+    database: Database, clock: ManualClock
+) -> None:
+    uptime = [100.0]
+    presence = Presence(database, clock, "1" * 12, uptime=lambda: uptime[0])
+    assert await presence.silence() is None
+    await presence.beat()
+    begun = clock.now()
+    clock.advance(3 * HOUR)
+    assert await presence.silence() is None
+    uptime[0] += 3 * 3600
+    assert await presence.silence() == begun
+    # Another worker was there all the time.
+    other = Worker(id="2" * 12, host="h", pid=1, started_at=begun, seen_at=clock.now())
+    async with database.write() as session:
+        await workers.beat(session, other, clock.now())
+    assert await presence.silence() is None
