@@ -28,7 +28,7 @@ from scheduler.obstacles import Obstacles, merge
 from scheduler.presence import Presence, Told, draw_worker_id
 from scheduler.rhythm import Rhythm
 from scheduler.rota import Rota
-from scheduler.upkeep import finish_if_done, reconcile_ended, take_back, tell_problems
+from scheduler.upkeep import finish_if_done, reconcile_ended, reopen_ended, take_back, tell_problems
 from scheduler.warming import complete_plans, step_plans
 from sender import Transport
 from store import Database, campaigns, deliveries, gauges, turns, workers
@@ -248,6 +248,7 @@ class Conductor:
         async with self._database.write() as session:
             await turns.clear_away(session, now)
             await workers.clear_away(session, now - FORGOTTEN)
+        await reopen_ended(self._database, self._clock)
         await reconcile_ended(self._database, self._clock)
 
     async def _sweep(self) -> None:

@@ -21,6 +21,7 @@ from store.claims import ClaimedDelivery
 from store.outcomes import SOURCE
 
 PERSON = "person"
+ENDED = (CampaignState.FINISHED, CampaignState.INCOMPLETE)
 LAST_WORD = timedelta(minutes=15)
 """After that no answer comes: a lease, and the wait for the reply to a message, are over by far."""
 
@@ -102,10 +103,14 @@ def _state_after(decision: Decision) -> DeliveryState:
 
 async def reopen(session: AsyncSession, campaign_id: int, now: datetime) -> bool:
     """Let a campaign that had ended send on: something of it waits again. False when it had not ended."""
-    for ended in (CampaignState.FINISHED, CampaignState.INCOMPLETE):
+    for ended in ENDED:
         if await campaigns.move(session, campaign_id, origin=ended, to=CampaignState.SENDING, now=now):
             return True
-    return False
+    # It may be ending in this very moment, by a sweep that cannot see yet what waits again.
+    state = await campaigns.hold(session, campaign_id, alone=False)
+    if state not in ENDED:
+        return False
+    return await campaigns.move(session, campaign_id, origin=state, to=CampaignState.SENDING, now=now)
 
 
 async def tell_resolved(

@@ -15,6 +15,7 @@ from models.event import event_about
 from models.states import FINAL, WAITING, CampaignState, Channel, DeliveryState, EventKind
 from scheduler.campaigns import close_cancelled
 from scheduler.recording import record_abandoned
+from scheduler.uncertain import reopen
 from store import Database, campaigns, claims, deliveries, erasure, events
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,8 @@ async def finish_if_done(database: Database, campaign_id: int, clock: Clock) -> 
         proof = await _prove(session, campaign_id)
     now = clock.now()
     async with database.write() as session:
+        # Whoever has something wait again does so before this, or finds the campaign at its end.
+        await campaigns.hold(session, campaign_id, alone=True)
         if await campaigns.has_waiting(session, campaign_id, tuple(WAITING)):
             return
         ending = CampaignState.FINISHED if proof.equal else CampaignState.INCOMPLETE
@@ -121,6 +124,17 @@ async def reconcile(database: Database, campaign_id: int, clock: Clock) -> Proof
             campaign.reconciled_at = now if proof.equal else None
             session.add(campaign)
     return proof
+
+
+async def reopen_ended(database: Database, clock: Clock) -> int:
+    """Let campaigns send on that have ended although something of them waits; how many."""
+    async with database.read() as session:
+        wrong = await campaigns.ended_with_waiting(session)
+    for campaign_id in wrong:
+        async with database.write() as session:
+            if await reopen(session, campaign_id, clock.now()):
+                log.warning("campaign had ended with messages waiting", extra={"campaign_id": campaign_id})
+    return len(wrong)
 
 
 async def reconcile_ended(database: Database, clock: Clock) -> int:

@@ -12,7 +12,7 @@ from models.delivery import Delivery
 from models.errors import NotFoundError
 from models.identity import Identity
 from models.segment import Segment
-from models.states import CampaignState, DeliveryState, LeftOutReason
+from models.states import WAITING, CampaignState, DeliveryState, LeftOutReason
 from store import tallies
 from store.engine import insert_for
 
@@ -58,6 +58,16 @@ async def move(
         .execution_options(synchronize_session=False)
     )
     return (await session.exec(change)).rowcount == 1
+
+
+async def hold(session: AsyncSession, campaign_id: int, *, alone: bool) -> CampaignState | None:
+    """Where a campaign stands, and stays until this transaction ends; None when there is none.
+
+    `alone`: nobody else may hold it meanwhile; otherwise only whoever moves it has to wait.
+    """
+    wanted = select(Campaign.state).where(Campaign.id == campaign_id).with_for_update(read=not alone)
+    state = (await session.exec(wanted)).first()
+    return None if state is None else CampaignState(state)
 
 
 async def untie(session: AsyncSession, campaign_id: int) -> None:
@@ -199,6 +209,18 @@ async def cancelled_with_leftovers(session: AsyncSession) -> list[int]:
     )
     wanted = select(Campaign.id).where(Campaign.state == CampaignState.CANCELLED, leftover)
     return list((await session.exec(wanted)).all())
+
+
+async def ended_with_waiting(session: AsyncSession) -> list[int]:
+    """Campaigns that have ended although something of them waits; there should be none.
+
+    One look into ix_delivery_campaign_state for each campaign that has ended.
+    """
+    waits = sa.exists().where(
+        col(Delivery.campaign_id) == col(Campaign.id), col(Delivery.state).in_(tuple(WAITING))
+    )
+    ended = col(Campaign.state).in_((CampaignState.FINISHED, CampaignState.INCOMPLETE))
+    return list((await session.exec(select(Campaign.id).where(ended, waits))).all())
 
 
 async def has_been_due(session: AsyncSession, campaign_id: int, since: datetime) -> bool:
