@@ -190,7 +190,7 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         default=None,
         description="Secret that opens /metrics (Authorization: Bearer …). Without it, only this machine sees"
-        " them.",
+        " them, and nobody through a reverse proxy.",
     )
     debug: bool = Field(
         default=False, description="Show the traceback of an error; for reports to developers."

@@ -3,9 +3,11 @@
 import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from models.clock import Clock
 from models.errors import StoreError
+from service.hosts import is_local
 from service.settings import Settings
 from store import Database
 
@@ -46,4 +48,10 @@ def make_vitals(settings: Settings, pulse: Pulse, clock: Clock) -> "Vitals":
         return await figures(pulse.database, clock, settings.data_dir)
 
     token = settings.metrics_token
-    return Vitals(pulse.trouble, tell, "" if token is None else token.get_secret_value())
+    host = urlsplit(settings.public_url).hostname or ""
+    return Vitals(
+        pulse.trouble,
+        tell,
+        "" if token is None else token.get_secret_value(),
+        "" if is_local(host) else host,
+    )

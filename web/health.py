@@ -1,8 +1,9 @@
 """For whoever watches over the processes: is it alive, can it work, and how much there is to do.
 
 The figures tell volumes, so they are for this machine, or for who knows the token; a request that came
-through a proxy is not from this machine, whatever address it seems to have. Everybody else gets the answer
-of a page that does not exist.
+through a proxy is not from this machine, whatever address it seems to have. A proxy that forwards everything
+need not say that it does, so its other habits are looked for, too: the public name in Host, or HTTP/1.0, in
+which nginx asks unless told otherwise. Everybody else gets the answer of a page that does not exist.
 """
 
 import hmac
@@ -15,7 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+PROXY_HEADERS = frozenset(
+    {"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"}
+)
+FORWARDED = "x-forwarded-"
+BY_HABIT = "1.0"
 FIGURES_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 NOT_KEPT = {"Cache-Control": "no-store"}
 
@@ -34,11 +39,13 @@ class Vitals:
 
     `trouble`: why it cannot work, a short word without particulars; empty when it can. `figures`: in the
     form Prometheus reads. `token`: what opens the figures to other machines; with it, none are shown without.
+    `public_host`: the name by which others reach the pages, empty where none but this machine does.
     """
 
     trouble: Callable[[], Awaitable[str]] = field(default=_nothing)
     figures: Callable[[], Awaitable[bytes]] = field(default=_no_figures)
     token: str = ""
+    public_host: str = ""
 
 
 router = APIRouter()
@@ -69,7 +76,7 @@ async def ready(request: Request) -> Response:
 async def figures(request: Request) -> Response:
     """The figures, to who may see them."""
     vitals = _vitals(request)
-    if not _may_see(request, vitals.token):
+    if not _may_see(request, vitals):
         raise HTTPException(404)
     return Response(await vitals.figures(), media_type=FIGURES_TYPE, headers=NOT_KEPT)
 
@@ -79,13 +86,21 @@ def _vitals(request: Request) -> Vitals:
     return vitals
 
 
-def _may_see(request: Request, token: str) -> bool:
-    if token:
+def _may_see(request: Request, vitals: Vitals) -> bool:
+    if vitals.token:
         given = request.headers.get("authorization", "")
-        return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
-    if any(name in request.headers for name in PROXY_HEADERS):
+        return hmac.compare_digest(given.encode(), f"Bearer {vitals.token}".encode())
+    if _is_forwarded(request, vitals.public_host):
         return False
     try:
         return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
     except ValueError:
         return False
+
+
+def _is_forwarded(request: Request, public_host: str) -> bool:
+    """Whether somebody asks in another's name, as far as it shows."""
+    if any(name in PROXY_HEADERS or name.startswith(FORWARDED) for name in request.headers):
+        return True
+    asked_for = request.url.hostname or ""
+    return request.scope.get("http_version") == BY_HABIT or (bool(public_host) and asked_for == public_host)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
+from starlette.types import Receive, Scope, Send
 
 from models.campaign import CampaignLane
 from models.clock import SystemClock
@@ -75,6 +77,12 @@ async def test_a_database_of_another_version_makes_it_not_ready(database_url: st
         ("::1", {}, "", 200),
         ("192.0.2.7", {}, "", 404),
         ("127.0.0.1", {"x-forwarded-for": "192.0.2.7"}, "", 404),
+        ("127.0.0.1", {"x-forwarded-proto": "https"}, "", 404),
+        ("127.0.0.1", {"via": "1.1 proxy"}, "", 404),
+        ("127.0.0.1", {"Host": "news.example.org"}, "", 404),
+        ("127.0.0.1", {"Host": "news.example.org:443"}, "", 404),
+        ("127.0.0.1", {"Host": "tower:8000"}, "", 200),
+        ("127.0.0.1", {"x-forwarded-for": "192.0.2.7", "authorization": "Bearer sesame"}, "sesame", 200),
         ("192.0.2.7", {"authorization": "Bearer sesame"}, "sesame", 200),
         ("192.0.2.7", {"authorization": "Bearer mustard"}, "sesame", 404),
         ("127.0.0.1", {}, "sesame", 404),
@@ -83,9 +91,22 @@ async def test_a_database_of_another_version_makes_it_not_ready(database_url: st
 async def test_the_figures_are_for_this_machine_or_for_who_has_the_token(
     database: Database, tmp_path: Path, *, host: str, headers: dict[str, str], token: str, status: int
 ) -> None:
-    given = settings(tmp_path, metrics_token=token) if token else settings(tmp_path)
+    behind = settings(tmp_path, public_url="https://news.example.org")
+    given = behind.model_copy(update={"metrics_token": SecretStr(token)}) if token else behind
     app = create_health_app(make_vitals(given, Pulse(database), CLOCK))
     assert (await ask(app, "/metrics", host=host, **headers)).status_code == status
+
+
+async def test_a_proxy_that_says_nothing_is_known_by_its_way_of_asking(
+    database: Database, tmp_path: Path
+) -> None:
+    app = create_health_app(make_vitals(settings(tmp_path), Pulse(database), CLOCK))
+    for version, status in (("1.1", 200), ("1.0", 404)):
+
+        async def asked_so(scope: Scope, receive: Receive, send: Send, version: str = version) -> None:
+            await app({**scope, "http_version": version}, receive, send)
+
+        assert (await ask(asked_so, "/metrics")).status_code == status
 
 
 async def test_the_figures_tell_what_waits_where_and_who_works(
