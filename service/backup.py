@@ -28,6 +28,7 @@ from store import Database, restoring, workers
 FORM = 1
 MANIFEST, KEY, SQLITE, DUMP = "manifest.json", "secret.key", "database.sqlite", "database.dump"
 PRIVATE = 0o600
+UNREADABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,11 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came back; `key`: what became of the secret key, a sentence."""
+    """What came back; `key`: what became of the secret key, a sentence; `aside`: where old journals are."""
 
     manifest: Manifest
     key: str
+    aside: Path | None = None
 
 
 async def make_backup(settings: Settings, file: Path, clock: Clock, *, with_key: bool = True) -> Manifest:
@@ -105,7 +107,8 @@ async def restore_backup(settings: Settings, file: Path, clock: Clock) -> Restor
                 before = restoring.written_clearance(tools.ENGINE_SCHEMA)
                 after = restoring.written_precautions(manifest.moment, manifest.revision)
                 await tools.restore(database.url, Path(name) / DUMP, before=before, after=after)
-            return Restored(manifest, _bring_key(settings, Path(name) / KEY, key))
+            aside = _put_journals_aside(settings.data_dir, clock.now())
+            return Restored(manifest, _bring_key(settings, Path(name) / KEY, key), aside)
     finally:
         await database.close()
 
@@ -189,13 +192,49 @@ async def _nobody_sends(database: Database, clock: Clock) -> None:
 
 def _replace_sqlite(file: Path, copy: Path, manifest: Manifest) -> None:
     restoring.take_precautions(copy, manifest.moment, manifest.revision)
+    _gather(copy)
     with copy.open("rb") as whole:
         os.fsync(whole.fileno())
     copy.chmod(PRIVATE)
-    # The old one's log must not be read into the new one.
+    # Into the file itself first: killed after this, or between the two steps below, the old one is whole.
+    try:
+        _gather(file)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in UNREADABLE:
+            raise _in_the_way(error) from error
+    # What could not be read must not be read into the new one either.
     for rest in ("-wal", "-shm"):
         file.with_name(file.name + rest).unlink(missing_ok=True)
     copy.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _gather(file: Path) -> None:
+    """Bring what is in the log of a database into its file, and take the log away.
+
+    sqlite3.OperationalError while any other connection is open, be it idle.
+    """
+    if file.exists():
+        with closing(sqlite3.connect(file, timeout=1)) as there:
+            there.execute("PRAGMA journal_mode=DELETE")
+
+
+def _in_the_way(error: sqlite3.DatabaseError) -> StoreError | ConflictError:
+    if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+        return ConflictError("Another process has the database open.", "Stop it first, then again.")
+    return StoreError(f"The database cannot be replaced: {error}.", "Check the disk and whose file it is.")
+
+
+def _put_journals_aside(data_dir: Path, now: datetime) -> Path | None:
+    """Move journals of the ledger that was replaced out of the way: they tell nothing of this one."""
+    folder = data_dir / "journal"
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return None
+    return folder.rename(folder.with_name(f"journal-before-restore-{now:%Y%m%d-%H%M%S-%f}"))
 
 
 def _check_key(settings: Settings, key: Path) -> bool:

@@ -20,6 +20,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ VERSION = b"1"
 COMPACT_AT = 4 * 1024 * 1024
 """Octets from which on what is recorded is dropped from the file."""
 SUFFIX = ".log"
+_WORKER = re.compile(r"[0-9a-f]{12}")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -207,12 +209,12 @@ class AbandonedJournal:
 
 def has_others(folder: Path, worker_id: str) -> bool:
     """Whether a journal other than this worker's lies in `folder`."""
-    return any(path.stem != worker_id for path in folder.glob(f"*{SUFFIX}"))
+    return any(path.stem != worker_id for path in _journals(folder))
 
 
 def abandoned_journals(folder: Path, installation: str) -> Iterator[AbandonedJournal]:
     """The journals of workers that are gone, of this installation, each under its lock."""
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    for path in sorted(_journals(folder)):
         try:
             found = _adopt(path)
         except OSError as error:
@@ -225,6 +227,11 @@ def abandoned_journals(folder: Path, installation: str) -> Iterator[AbandonedJou
             found.let_go()
             continue
         yield found
+
+
+def _journals(folder: Path) -> Iterator[Path]:
+    """Files that are called as a worker calls its journal: a copy somebody kept is none."""
+    return (path for path in folder.glob(f"*{SUFFIX}") if _WORKER.fullmatch(path.stem))
 
 
 def _adopt(path: Path) -> AbandonedJournal | None:

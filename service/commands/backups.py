@@ -60,6 +60,8 @@ def restore(
     manifest = restored.manifest
     say(f"Restored: the database as it was on {manifest.moment:%Y-%m-%d at %H:%M} UTC.")
     say(restored.key)
+    if restored.aside is not None:
+        say(f"What workers had noted of the database that was replaced is in {restored.aside}.")
     say(
         "Campaigns that were scheduled or under way are paused. What left since, and who unsubscribed or"
         " complained since, is not known: look into the logs of the mail server, import suppressions you"

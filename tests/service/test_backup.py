@@ -1,7 +1,9 @@
 """A backup in the midst of a campaign, more sending, a restore: and nothing leaves by itself."""
 
 import asyncio
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -188,3 +190,84 @@ def test_backup_and_restore_from_the_command_line(ready: Tocsin) -> None:
     told = ready("backup", "two.backup", "--without-key")
     assert told.code == 0
     assert "keep tocsin-data/secret.key, too" in told.err
+
+
+def a_sqlite(folder: Path, *, address: str) -> sqlite3.Connection:
+    """A connection that has written into the log of the database, and not into its file."""
+    there = sqlite3.connect(folder / "tocsin.db", isolation_level=None)
+    there.execute("PRAGMA journal_mode=WAL")
+    there.execute("PRAGMA wal_autocheckpoint=0")
+    moment = "2026-03-01 10:00:00.000000"
+    there.execute(
+        "INSERT INTO contact (email, language, attributes, attributes_key, email_consent, sms_consent,"
+        " created_at, updated_at) VALUES (?, 'fr', '{}', '{}', 'granted', 'granted', ?, ?)",
+        (address, moment, moment),
+    )
+    return there
+
+
+async def a_backup_of_sqlite(folder: Path) -> tuple[GivenSettings, Path]:
+    given, file = settings(f"sqlite:///{folder}/tocsin.db", folder / "data"), folder / "tocsin.backup"
+    database = Database(f"sqlite:///{folder}/tocsin.db")
+    await database.migrate()
+    await database.close()
+    await make_backup(given, file, CLOCK)
+    return given, file
+
+
+def emails(folder: Path) -> list[str]:
+    with closing(sqlite3.connect(folder / "tocsin.db")) as there:
+        return [email for (email,) in there.execute("SELECT email FROM contact")]
+
+
+async def test_a_restore_is_refused_while_anybody_has_the_file_open(tmp_path: Path) -> None:
+    given, file = await a_backup_of_sqlite(tmp_path)
+    there = a_sqlite(tmp_path, address="late@exemple.fr")
+    with pytest.raises(ConflictError, match="has the database open"):
+        await restore_backup(given, file, CLOCK)
+    there.close()
+    assert emails(tmp_path) == ["late@exemple.fr"]
+    await restore_backup(given, file, CLOCK)
+    assert emails(tmp_path) == []
+
+
+async def test_a_restore_cut_short_before_its_last_step_leaves_the_database_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, file = await a_backup_of_sqlite(tmp_path)
+    there = a_sqlite(tmp_path, address="late@exemple.fr")
+    # As a killed process leaves it: with a log beside the file.
+    kept = {rest: (tmp_path / f"tocsin.db{rest}").read_bytes() for rest in ("", "-wal")}
+    there.close()
+    for rest, octets in kept.items():
+        (tmp_path / f"tocsin.db{rest}").write_bytes(octets)
+
+    def killed(self: Path, target: Path) -> Path:
+        raise RuntimeError(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(RuntimeError):
+            await restore_backup(given, file, CLOCK)
+    assert emails(tmp_path) == ["late@exemple.fr"]
+
+
+@pytest.mark.parametrize("octets", [b"", b"no database at all" * 300])
+async def test_a_database_that_cannot_be_read_is_replaced_with_its_log(tmp_path: Path, octets: bytes) -> None:
+    given, file = await a_backup_of_sqlite(tmp_path)
+    (tmp_path / "tocsin.db").write_bytes(octets)
+    (tmp_path / "tocsin.db-wal").write_bytes(b"the log of another")
+    await restore_backup(given, file, CLOCK)
+    assert emails(tmp_path) == []
+
+
+async def test_journals_of_the_ledger_that_was_replaced_are_moved_aside(tmp_path: Path) -> None:
+    given, file = await a_backup_of_sqlite(tmp_path)
+    assert (await restore_backup(given, file, CLOCK)).aside is None
+    journal = given.data_dir / "journal" / ("a" * 12 + ".log")
+    journal.parent.mkdir()
+    journal.write_bytes(b"begun")
+    aside = (await restore_backup(given, file, CLOCK)).aside
+    assert aside is not None
+    assert (aside / journal.name).read_bytes() == b"begun"
+    assert not journal.parent.exists()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain
 from store import journal
-from store.journal import Answer, Journal, JournalError, abandoned_journals, boot_id, read_journal
+from store.journal import Answer, Journal, JournalError, abandoned_journals, boot_id, has_others, read_journal
 from tests.clocks import START
 
 WORKER, HOME = "0123456789ab", "home"
@@ -200,3 +200,18 @@ def test_an_answer_is_one_line_whatever_was_said(tmp_path: Path) -> None:
     lines = data.splitlines()
     assert len(lines) == 3
     assert json.loads(lines[-1].split(b" ", 4)[4])[0] == "Refused"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["journal.log", f"{WORKER} (copy).log", f"{WORKER.upper()}.log", f"0{WORKER}.log", f"{WORKER[1:]}.log"],
+)
+def test_a_file_that_is_not_called_as_a_journal_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"what somebody kept")
+    assert not has_others(tmp_path, "f" * 12)
+    assert list(abandoned_journals(tmp_path, HOME)) == []
+    (tmp_path / f"{WORKER}.log").write_bytes(b"")
+    assert has_others(tmp_path, "f" * 12)
+    (found,) = abandoned_journals(tmp_path, HOME)
+    found.delete()
+    assert (tmp_path / name).exists()
