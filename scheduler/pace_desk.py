@@ -13,8 +13,9 @@ from models.providers import OTHER, OWN_EXCHANGERS, PROVIDER_BY_KEY, PROVIDERS, 
 from models.states import Channel
 from scheduler import brakes, throttle
 from scheduler.outages import Way
-from scheduler.pacing import Pace, provider_rate, scopes_of
+from scheduler.pacing import SPANS, Pace, provider_rate, scopes_of, share_key, to_microseconds
 from store import limits, throttles
+from store import pace as pace_rows
 from store.campaigns import get_campaign, identities_of
 from store.throttles import lanes_of
 
@@ -126,11 +127,18 @@ async def unset_limit(session: AsyncSession, scope: LimitScope, subject: str, me
     await limits.unset_limit(session, scope=scope, subject=read_subject(scope, subject), measure=measure)
 
 
-async def reset(session: AsyncSession, key: str) -> str:
-    """Let a scope go at full pace again, whatever was answered; its name. NotFoundError when it is free."""
-    if not await throttles.known(session, [key]):
-        raise NotFoundError(f"Nothing slows {key}.", "See `tocsin pace list`.")
+async def reset(session: AsyncSession, key: str, now: datetime) -> str:
+    """Let a scope go at full pace again, at once and whatever was answered; its name.
+
+    Undone are its brake, the moments given out ahead while it was slow, and the hour's and the day's share
+    that are used up; a warm-up plan's day stays. NotFoundError when nothing slows it.
+    """
+    slows = bool(await throttles.known(session, [key]))
     await throttles.remove(session, [key])
+    reached_ahead = await pace_rows.open_up(session, key=key, now_us=to_microseconds(now))
+    counted = await limits.forget(session, *(share_key(key, measure) for measure in SPANS))
+    if not (slows or reached_ahead or counted):
+        raise NotFoundError(f"Nothing slows {key}.", "See `tocsin pace list`.")
     return brakes.name_of(key)
 
 

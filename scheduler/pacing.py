@@ -174,7 +174,7 @@ def allowance(
                 per_second = row.amount / (60 if row.measure is Measure.PER_MINUTE else 1)
                 set_rates.setdefault(key, []).append(per_second)
             case Measure.PER_HOUR | Measure.PER_DAY:
-                shares.append(Share(f"{key}:{row.measure.value}", int(row.amount), SPANS[row.measure]))
+                shares.append(Share(share_key(key, row.measure), int(row.amount), SPANS[row.measure]))
             case Measure.CONNECTIONS | Measure.MESSAGES_PER_CONNECTION if key == scopes.provider:
                 most[row.measure] = max(1, int(row.amount))
             case _:
@@ -194,6 +194,11 @@ def key_of(scope: LimitScope, subject: str, channel: Channel) -> str:
     if scope is LimitScope.IDENTITY:
         return f"identity:{subject}:{channel.value}"
     return f"{scope.value}:{subject}"
+
+
+def share_key(key: str, measure: Measure) -> str:
+    """The row that counts an hour's or a day's messages of a scope."""
+    return f"{key}:{measure.value}"
 
 
 def slowed(limits: Sequence[Limit], brakes: Mapping[str, float]) -> tuple[Limit, ...]:

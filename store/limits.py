@@ -101,10 +101,10 @@ async def count_up(
     return counts
 
 
-async def forget(session: AsyncSession, key: str) -> None:
-    """Begin a counter anew."""
-    gone = sa.delete(PaceWindow).where(col(PaceWindow.key) == key)
-    await session.exec(gone.execution_options(**NO_SYNC))
+async def forget(session: AsyncSession, *keys: str) -> bool:
+    """Begin counters anew; False when none of them had begun. Served by the primary key."""
+    gone = sa.delete(PaceWindow).where(col(PaceWindow.key).in_(sorted(keys)))
+    return (await session.exec(gone.execution_options(**NO_SYNC))).rowcount > 0
 
 
 async def prune(session: AsyncSession, before: datetime) -> None:

@@ -49,10 +49,14 @@ async def later_arrivals(session: AsyncSession, *, now_us: int) -> dict[str, int
     return dict((await session.exec(wanted)).all())
 
 
-async def open_up(session: AsyncSession, *, key: str, now_us: int) -> None:
-    """Take back what `push_back` set: what was in the way is gone. Served by the primary key."""
+async def open_up(session: AsyncSession, *, key: str, now_us: int) -> bool:
+    """Let the next one through at once: what was in the way is gone. False when nothing was.
+
+    Served by the primary key.
+    """
     change = sa.update(PaceRow).where(col(PaceRow.key) == key, col(PaceRow.arrival_us) > now_us)
-    await session.exec(change.values(arrival_us=now_us).execution_options(synchronize_session=False))
+    opened = change.values(arrival_us=now_us).execution_options(synchronize_session=False)
+    return (await session.exec(opened)).rowcount > 0
 
 
 async def push_back(session: AsyncSession, *, key: str, until_us: int) -> None:

@@ -112,12 +112,12 @@ def unset_pace(scope: Scope, subject: Subject, measure: Of) -> None:
 def reset_pace(
     key: Annotated[str, typer.Argument(help="What `tocsin pace list` shows first.", metavar="KEY")],
 ) -> None:
-    """Let what is slowed or rests go at full pace again, before its time."""
+    """Let what is slowed or rests go at full pace again, at once; an hour's or a day's limit counts anew."""
     from scheduler import pace_desk
 
     async def change(desk: Desk) -> str:
         async with desk.database.write() as session:
-            return await pace_desk.reset(session, key)
+            return await pace_desk.reset(session, key, desk.clock.now())
 
     say(f"{work(change)}: at full pace again.")
 

@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+import pytest
+
+from models.errors import NotFoundError
 from models.pace import BreakerState, LimitScope, Measure, PaceWindow
 from scheduler import pace_desk
 from scheduler.pacing import Pace
@@ -44,8 +47,52 @@ async def test_what_a_person_resets_goes_at_full_pace_for_every_worker(
     await learn(database, pacer, "sfr", [SFR], clock.now())
     assert (await permit_of(pacer, "sfr")).opens_at is not None
     async with database.write() as session:
-        assert await pace_desk.reset(session, "provider:sfr") == "SFR"
+        assert await pace_desk.reset(session, "provider:sfr", clock.now()) == "SFR"
     assert (await permit_of(pacer, "sfr")).opens_at is None
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject", "key"),
+    [(LimitScope.LANE, "1:sfr", "lane:1:sfr"), (LimitScope.PROVIDER, "sfr", "provider:sfr")],
+)
+@pytest.mark.parametrize(
+    ("measure", "amount"), [(Measure.PER_MINUTE, 1), (Measure.PER_HOUR, 2), (Measure.PER_DAY, 2)]
+)
+async def test_a_reset_has_an_effect_at_once(
+    database: Database,
+    clock: ManualClock,
+    scope: LimitScope,
+    subject: str,
+    key: str,
+    *,
+    measure: Measure,
+    amount: int,
+) -> None:
+    await set_limit(database, scope, subject, measure, amount)
+    pacer = a_pacer(database, clock)
+    assert await pacer.reserve(await permit_of(pacer, "sfr"), amount)
+    clock.advance(timedelta(seconds=1))
+    shut = await permit_of(pacer, "sfr")
+    assert shut.opens_at is not None
+    assert shut.opens_at > clock.now() + timedelta(seconds=10)
+    async with database.write() as session:
+        await pace_desk.reset(session, key, clock.now())
+    permit = await permit_of(pacer, "sfr")
+    assert permit.opens_at is None
+    assert len(await pacer.reserve(permit, amount)) == amount
+
+
+async def test_a_reset_leaves_the_day_of_a_warm_up_plan_counted(
+    database: Database, clock: ManualClock
+) -> None:
+    day = "lane:1:sfr:day:2026-03-10"
+    async with database.write() as session:
+        session.add(PaceWindow(key=day, started_at=clock.now(), used=200))
+    with pytest.raises(NotFoundError):
+        async with database.write() as session:
+            await pace_desk.reset(session, "lane:1:sfr", clock.now())
+    async with database.read() as session:
+        assert await session.get(PaceWindow, day) is not None
 
 
 async def test_counters_of_last_week_are_forgotten(database: Database, clock: ManualClock) -> None:
