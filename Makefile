@@ -32,9 +32,9 @@ install-dev: $(VENV)/.installed-dev ## the same, with the tools to change Tocsin
 	@:
 
 test: install-dev ## the tests; at the end, which servers were missing and what was skipped for it
-	@$(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
-check: lint types house covered docs ## everything CI checks
+check: lint types house test ## everything CI checks
 	@echo "All checks passed."
 
 lint: install-dev ## style: ruff
@@ -48,10 +48,11 @@ house: install-dev ## who may import whom, and that every dependency is declared
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry .
 
-covered: install-dev
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not docs" --cov --cov-report=term:skip-covered
+# Not a part of `check`: to count every line takes half as long again, and no number of it is a promise.
+covered: install-dev ## the tests, and which lines and branches none of them runs
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not docs" --cov --cov-report=term:skip-covered
 
-docs: install-dev ## that the documentation says what the program does
+docs: install-dev ## of the tests those of the documentation: that it says what the program does
 	@$(BIN)/python -m pytest -q -m docs || [ $$? -eq 5 ]
 
 format: install-dev ## put the source in shape
