@@ -110,6 +110,7 @@ async def _forget_the_erased(database: Database, campaign_id: int) -> None:
 
 async def reconcile(database: Database, campaign_id: int, clock: Clock) -> Proof:
     """Prove a campaign's sums by counting its rows; one that had ended is finished or incomplete by it."""
+    await _forget_the_erased(database, campaign_id)
     async with database.read() as session:
         proof = await _prove(session, campaign_id)
     now = clock.now()

@@ -51,6 +51,24 @@ def _backups() -> Finding:
     return fine(SUBJECT, "The programs that back up PostgreSQL are here.")
 
 
+async def triggers(desk: Desk) -> list[Finding]:
+    """Whether the database itself counts what moves, and forgets who is erased."""
+    from store import cascade, tally_triggers
+
+    subject = "Triggers"
+    told = []
+    async with desk.database.read() as session:
+        connection = await session.connection()
+        if not await connection.run_sync(tally_triggers.are_installed):
+            text = "The triggers that count messages by state are missing or not this version's."
+            advice = "Run `tocsin migrate`, which counts anew, then `tocsin counts check`."
+            told.append(blocking(subject, text, advice))
+        if not await connection.run_sync(cascade.is_installed):
+            text = "The trigger that forgets whoever is deleted is missing or not this version's."
+            told.append(blocking(subject, text, "Run `tocsin migrate`."))
+    return told or [fine(subject, "The database counts what moves, and forgets who is erased.")]
+
+
 async def journals(settings: Settings) -> list[Finding]:
     """Whether what is on the wire can be written down: without that nothing leaves."""
     subject = "Journals"

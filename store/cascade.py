@@ -41,6 +41,7 @@ def install(connection: sa.Connection) -> None:
         )
     # Not made again: that would wait for whoever is writing contacts.
     if not _is_fired(connection):
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {NAME} ON contact")
         connection.exec_driver_sql(
             f"CREATE TRIGGER {NAME} AFTER DELETE ON contact FOR EACH ROW EXECUTE FUNCTION {NAME}()"
         )

@@ -25,6 +25,7 @@ LEFT_OUT_COUNTED = (
     "GROUP BY campaign_id, reason"
 )
 TABLES = ("delivery", "left_out")
+EVENTS = ("INSERT", "UPDATE", "DELETE")
 
 
 def install(connection: sa.Connection) -> None:
@@ -43,6 +44,17 @@ def install(connection: sa.Connection) -> None:
         recount(connection)
     if connection.exec_driver_sql("SELECT count(*) FROM tally_mark WHERE shard = 0").scalar() == 0:
         connection.exec_driver_sql("INSERT INTO tally_mark (shard, event_id) VALUES (0, 0)")
+
+
+def are_installed(connection: sa.Connection) -> bool:
+    """Whether all of them are there, at work, and those of this version."""
+    if connection.dialect.name == "sqlite":
+        return _found_sqlite(connection) == _sqlite_triggers()
+    return all(
+        _found_postgresql(connection, event, table) == _postgresql_function(event, table).split("$$")[1]
+        for table in TABLES
+        for event in EVENTS
+    )
 
 
 def recount(connection: sa.Connection) -> None:
@@ -98,14 +110,18 @@ def _sqlite_triggers() -> dict[str, str]:
     return made
 
 
-def _install_sqlite(connection: sa.Connection) -> bool:
-    wanted = _sqlite_triggers()
+def _found_sqlite(connection: sa.Connection) -> dict[str, str]:
     found = connection.exec_driver_sql(
         "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'tally\\_%' ESCAPE '\\'"
-    ).all()
-    if {str(name): str(text) for name, text in found} == wanted:
+    )
+    return {str(name): str(text) for name, text in found}
+
+
+def _install_sqlite(connection: sa.Connection) -> bool:
+    wanted, found = _sqlite_triggers(), _found_sqlite(connection)
+    if found == wanted:
         return False
-    for name, _ in found:
+    for name in found:
         connection.exec_driver_sql(f"DROP TRIGGER {name}")
     for text in wanted.values():
         connection.exec_driver_sql(text)
@@ -133,19 +149,24 @@ def _postgresql_function(event: str, table: str) -> str:
     )
 
 
+def _found_postgresql(connection: sa.Connection, event: str, table: str) -> str | None:
+    """What is done after such statements; None when nothing is."""
+    name = f"tally_{table}_{event.lower()}"
+    found: str | None = connection.exec_driver_sql(
+        "SELECT prosrc FROM pg_proc WHERE proname = %s AND EXISTS (SELECT 1 FROM pg_trigger "
+        "WHERE tgname = %s AND tgrelid = %s::regclass AND tgenabled <> 'D')",
+        (name, name, table),
+    ).scalar()
+    return found
+
+
 def _install_postgresql(connection: sa.Connection) -> bool:
     changed = False
     for table in TABLES:
-        for event in ("INSERT", "UPDATE", "DELETE"):
+        for event in EVENTS:
             name = f"tally_{table}_{event.lower()}"
             text = _postgresql_function(event, table)
-            body = text.split("$$")[1]
-            found = connection.exec_driver_sql(
-                "SELECT prosrc FROM pg_proc WHERE proname = %s AND EXISTS "
-                "(SELECT 1 FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass)",
-                (name, name, table),
-            ).scalar()
-            if found == body:
+            if _found_postgresql(connection, event, table) == text.split("$$")[1]:
                 continue
             changed = True
             connection.exec_driver_sql(text)

@@ -172,3 +172,37 @@ async def test_figures_that_nobody_elsewhere_can_see_are_told() -> None:
 
     (finding,) = await watching(GivenSettings(metrics_host="192.0.2.7", metrics_port=9100))
     assert (finding.level, "TOCSIN_METRICS_TOKEN" in finding.advice) == (Level.WARNING, True)
+
+
+SQLITE = {
+    "The triggers that count": ("DROP TRIGGER tally_delivery_update",),
+    "The trigger that forgets": (
+        "DROP TRIGGER contact_takes_along",
+        "CREATE TRIGGER contact_takes_along AFTER DELETE ON contact BEGIN SELECT 1; END",
+    ),
+}
+POSTGRESQL = {
+    "The triggers that count": ("ALTER TABLE delivery DISABLE TRIGGER tally_delivery_update",),
+    "The trigger that forgets": ("ALTER TABLE contact DISABLE TRIGGER contact_takes_along",),
+}
+
+
+@pytest.mark.parametrize("told", list(SQLITE))
+async def test_triggers_that_are_missing_are_told_and_mended_by_migrating(
+    database: Database, told: str
+) -> None:
+    from service.desk import Desk
+    from service.examinations_of_running import triggers
+    from service.settings import GivenSettings
+
+    desk = Desk(GivenSettings(), database, SystemClock())
+    assert [finding.level for finding in await triggers(desk)] == [Level.FINE]
+    async with database.write() as session:
+        for statement in (SQLITE if database.is_sqlite else POSTGRESQL)[told]:
+            await (await session.connection()).exec_driver_sql(statement)
+    (finding,) = await triggers(desk)
+    assert finding.level is Level.BLOCKING
+    assert finding.what.startswith(told)
+    assert "tocsin migrate" in finding.advice
+    await database.migrate()
+    assert [finding.level for finding in await triggers(desk)] == [Level.FINE]
