@@ -1,12 +1,14 @@
 """Limits, brakes and connections are shared by every worker and survive every restart."""
 
 import asyncio
+import itertools
 import json
+import random
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,36 @@ async def test_a_used_up_share_shuts_the_lane_until_its_span_is_over(
     again = await permit_of(a_pacer(database, clock), "gmail")
     assert again.opens_at is None
     assert len(await pacer.reserve(again, 5)) == 3
+
+
+async def test_in_any_stretch_of_an_hour_at_most_twice_the_hours_limit_leaves(
+    database: Database, clock: ManualClock
+) -> None:
+    await set_limit(database, LimitScope.LANE, "1:gmail", Measure.PER_HOUR, 5)
+    pacer, whims = a_pacer(database, clock, BUSY), random.Random(7)
+    given: list[datetime] = []
+    for minutes in [0, 59, 1, *(whims.randrange(25) for _ in range(40))]:
+        clock.advance(timedelta(minutes=minutes))
+        # One opens the first window, the rest of it is taken at its very end.
+        wanted = whims.randrange(1, 9) if given else 1
+        given += [clock.now()] * len(await pacer.reserve(await permit_of(pacer, "gmail"), wanted))
+    hour = timedelta(hours=1)
+    in_an_hour = [sum(begin <= moment < begin + hour for moment in given) for begin in given]
+    assert max(in_an_hour) <= 10
+    # That it may come to as much is why the page on the pace says so.
+    assert max(in_an_hour) > 5
+
+
+async def test_a_limit_a_minute_is_spread_over_the_minute_and_saves_nothing_up(
+    database: Database, clock: ManualClock
+) -> None:
+    await set_limit(database, LimitScope.LANE, "1:gmail", Measure.PER_MINUTE, 30)
+    pacer = a_pacer(database, clock, BUSY)
+    for _ in range(2):
+        moments = await pacer.reserve(await permit_of(pacer, "gmail"), 4)
+        gaps = {(later - sooner).total_seconds() for sooner, later in itertools.pairwise(moments)}
+        assert (len(moments), gaps) == (4, {2.0})
+        clock.advance(timedelta(hours=1))
 
 
 async def test_a_warm_up_plan_caps_the_day_of_the_installations_zone(
