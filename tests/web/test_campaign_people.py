@@ -11,7 +11,7 @@ from models.access import Role
 from models.campaign import Campaign, LeftOut
 from models.delivery import Delivery
 from models.event import Event
-from models.states import CampaignState, DeliveryState, EventKind, LatePolicy, LeftOutReason, Purpose
+from models.states import CampaignState, Channel, DeliveryState, EventKind, LatePolicy, LeftOutReason, Purpose
 from scheduler.calendar import read_sending_windows, windows_from_rows
 from scheduler.expansion import launch
 from store import campaigns
@@ -244,6 +244,44 @@ async def test_who_had_enough_messages_is_listed_with_the_moment_of_the_next(sit
     assert "<td>2026-03-11 18:00</td>" in page
     assert "sacha@orange.fr" in page
     assert f"/campaigns/{number}/capped" in await browser.read(f"/campaigns/{number}")
+
+
+@pytest.mark.parametrize(
+    ("kept_back", "left_out"), [(120, 7), (100, 7), (50, 0), (0, 120), (20, 30), (20, 31)]
+)
+async def test_everybody_who_had_enough_messages_is_listed_page_by_page(
+    site: Site, kept_back: int, left_out: int
+) -> None:
+    browser = await prepare(site)
+    async with site.database.write() as session:
+        campaign = await a_campaign(session, senders=[await an_identity(session, key="nord")])
+        for number in range(kept_back + left_out):
+            contact = await a_contact(session, first_name=f"P{number:03}")
+            if number >= kept_back:
+                reason = LeftOutReason.CAPPED
+                session.add(LeftOut(campaign_id=campaign.id, contact_id=contact.id, reason=reason))
+                continue
+            session.add(
+                Delivery(
+                    campaign_id=campaign.id,
+                    contact_id=contact.id,
+                    channel=Channel.EMAIL,
+                    identity_id=1,
+                    provider="gmail",
+                    address=contact.email or "",
+                    state=DeliveryState.CAPPED,
+                    due_at=START,
+                )
+            )
+    seen, path = [], f"/campaigns/{campaign.id}/capped"
+    while path:
+        page = await browser.read(path)
+        listed = re.findall(r"\bP(\d{3})\b", page)
+        assert 0 < len(listed) <= 50
+        seen += listed
+        more = re.findall(r'href="(/campaigns/\d+/capped\?[^"]+)"', page)
+        path = more[0] if more else ""
+    assert seen == [f"{number:03}" for number in range(kept_back + left_out)]
 
 
 async def test_the_end_of_a_campaign_is_foreseen(site: Site) -> None:

@@ -7,8 +7,9 @@ from fastapi import APIRouter
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
-from models.campaign import Campaign
+from models.campaign import Campaign, LeftOut
 from models.contact import Contact
+from models.delivery import Delivery
 from models.errors import BadInputError
 from models.states import CampaignState, DeliveryState, LeftOutReason
 from scheduler.forecast import Forecast, forecast
@@ -133,16 +134,25 @@ async def _uncertain(visit: Visit, campaign_id: int, error: BadInputError | None
 
 @router.get("/campaigns/{campaign_id}/capped")
 async def capped_page(visit: Reader, campaign_id: int) -> Response:
-    """Who was written to often enough, and from when on they may be written to again."""
-    after = visit.query.number("after") or 0
+    """Who was written to often enough, and from when on they may be written to again.
+
+    First those whom the gate kept back, by delivery (`since`), then those left out at the launch, by their
+    own number (`after`).
+    """
+    after, last = visit.query.number("after"), visit.query.number("since") or 0
     async with visit.context.database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
         states = await campaigns.progress(session, campaign_id)
         reasons = await campaigns.left_out(session, campaign_id)
+        since: Sequence[Delivery] = ()
+        if after is None:
+            since = await standing.people_in(
+                session, campaign_id, DeliveryState.CAPPED, after_id=last, limit=A_PAGE + 1
+            )
+        room = A_PAGE - len(since[:A_PAGE])
         before = await standing.people_left_out(
-            session, campaign_id, LeftOutReason.CAPPED, after_id=after, limit=A_PAGE + 1
+            session, campaign_id, LeftOutReason.CAPPED, after_id=after or 0, limit=room + 1
         )
-        since = await standing.people_in(session, campaign_id, DeliveryState.CAPPED, limit=A_PAGE)
         numbers = [row.contact_id for row in before] + [row.contact_id or 0 for row in since]
         people = await _named(session, campaign, numbers)
     return page(
@@ -150,12 +160,21 @@ async def capped_page(visit: Reader, campaign_id: int) -> Response:
         "campaign_capped.html",
         campaign=campaign,
         total=states.get(DeliveryState.CAPPED, 0) + reasons.get(LeftOutReason.CAPPED, 0),
-        before=[(row, people.get(row.contact_id, "")) for row in before[:A_PAGE]],
-        since=[(row, people.get(row.contact_id or 0, row.address), next_of(row.reason)) for row in since]
-        if not after
-        else [],
-        after=before[A_PAGE - 1].contact_id if len(before) > A_PAGE else None,
+        before=[(row, people.get(row.contact_id, "")) for row in before[:room]],
+        since=[
+            (row, people.get(row.contact_id or 0, row.address), next_of(row.reason)) for row in since[:A_PAGE]
+        ],
+        more=_rest(since, before, room),
     )
+
+
+def _rest(since: Sequence[Delivery], before: Sequence[LeftOut], room: int) -> str:
+    """The query of the page after this one, empty on the last."""
+    if len(since) > A_PAGE:
+        return f"since={since[A_PAGE - 1].id}"
+    if len(before) <= room:
+        return ""
+    return f"after={before[room - 1].contact_id if room else 0}"
 
 
 def next_of(reason: str) -> str:
