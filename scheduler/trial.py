@@ -12,6 +12,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from html import escape
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -22,12 +23,13 @@ from models.clock import Clock
 from models.errors import ConflictError
 from models.identity import DkimKey, Identity
 from models.keyring import Keyring
-from models.providers import SMS, provider_of
+from models.providers import SMS
 from models.states import Channel
 from models.suppression import address_hash
 from models.template import TemplateVersion
 from models.values import EmailMessage, Envelope, Outcome, SmsEnvelope
 from scheduler.content import NOBODY, Content, compile_version, people, values_for
+from scheduler.destinations import providers_for
 from scheduler.dispatch import NO_TRANSPORT
 from scheduler.post import Desk, open_desk
 from scheduler.preview import selection_of
@@ -39,6 +41,8 @@ from store.people import Person
 from templates import CompiledEmail, CompiledSms, render_target
 from templates.transfer import LINE_OCTETS, longest_line, rewrap
 
+LOOK_UP = timedelta(seconds=5)
+"""How long somebody waits for name servers before the test message leaves as to anybody."""
 LOOKED_THROUGH = 500
 """Targeted people among whom one who would get the message is looked for."""
 _CLICK_BASE = "https://link.invalid/c"
@@ -89,8 +93,16 @@ async def send_trial(
         language=language,
         clock=clock,
     )
-    provider = provider_of(address) if campaign.channel is Channel.EMAIL else SMS
+    provider = await _provider_of(database, address, campaign.channel, clock)
     return await transports[campaign.channel].send(envelope, provider=provider)
+
+
+async def _provider_of(database: Database, address: str, channel: Channel, clock: Clock) -> str:
+    """By the mail exchangers, as for a campaign: it may decide which way the message leaves."""
+    if channel is Channel.SMS:
+        return SMS
+    domain = address.rpartition("@")[2]
+    return (await providers_for(database, [domain], clock, budget=LOOK_UP))[domain]
 
 
 async def _require_welcome(session: AsyncSession, channel: Channel, address: str, clock: Clock) -> None:

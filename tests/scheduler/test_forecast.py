@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import Campaign
 from models.identity import Identity, TerritoryKind
-from models.pace import BreakerState, LimitScope, Measure, Throttle, Warmup, WarmupState
+from models.pace import BreakerState, LimitScope, MailDomain, Measure, Throttle, Warmup, WarmupState
 from models.states import Channel, IdentityRule
 from models.tokens import Tokens
 from scheduler.calendar import UsualWindows, read_sending_windows
@@ -23,7 +23,7 @@ from scheduler.outages import Outages, Way
 from scheduler.pacer import Pacer
 from scheduler.pacing import Pace
 from scheduler.rhythm import Rhythm
-from store import Database, campaigns, warmups
+from store import Database, campaigns, mail_domains, warmups
 from store.deliveries import Lane
 from tests.clocks import START, ManualClock
 from tests.factories import KEYRING, a_campaign, a_contact, a_template, an_identity
@@ -343,3 +343,15 @@ async def test_what_has_left_of_a_day_s_cap_is_gone(database: Database) -> None:
     # 15 more today, the others after midnight in Paris.
     told = await foretold(database, campaign, START + HOUR)
     assert told.finishes_at == pytest.approx(datetime(2026, 3, 10, 23, 0, 40, tzinfo=UTC), abs=5 * SECOND)
+
+
+async def test_a_draft_is_foreseen_by_the_mail_exchangers_that_are_known(database: Database) -> None:
+    async with database.write() as session:
+        await people(session, {"gmail.com": 3, "mairie-exemple.fr": 4, "asso-exemple.fr": 5})
+        campaign = await a_campaign(session)
+        known = MailDomain(
+            domain="mairie-exemple.fr", provider="gmail", looked_up_at=START, expires_at=START + HOUR
+        )
+        await mail_domains.remember(session, [known])
+    parts = (await foretold(database, campaign, START + 2 * HOUR)).providers
+    assert {part.provider: part.messages for part in parts} == {"gmail": 7, "other": 5}

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -11,11 +12,12 @@ from models.access import Role
 from models.delivery import Delivery
 from models.errors import BadInputError, ConflictError
 from models.event import Event
+from models.pace import MailDomain
 from models.states import Channel, ConsentStatus, IdentityState, SuppressionReason
 from models.suppression import address_hash
-from models.values import EmailEnvelope, Outcome, SmsEnvelope
+from models.values import EmailEnvelope, Envelope, Outcome, SmsEnvelope
 from scheduler.trial import send_trial
-from store import Database, campaigns, suppressions, users
+from store import Database, campaigns, mail_domains, suppressions, users
 from tests.clocks import START, ManualClock
 from tests.factories import KEYRING, a_campaign, a_contact, a_template, an_identity
 from tests.scheduler.desks import TAKEN, ScriptedTransport
@@ -152,3 +154,25 @@ async def test_what_could_not_be_sent_to_people_is_not_sent_as_a_test_either(dat
             to=ME,
             public_url="https://tocsin.exemple.fr",
         )
+
+
+class Ways(ScriptedTransport):
+    """Remembers for which provider it was asked."""
+
+    async def send(self, envelope: Envelope, *, provider: str) -> Outcome:
+        self.allowed[provider] = None
+        return await super().send(envelope, provider=provider)
+
+
+async def test_a_test_message_goes_the_way_that_the_mail_exchangers_of_its_address_show(
+    database: Database,
+) -> None:
+    campaign_id, transport = await a_draft(database), Ways()
+    async with database.write() as session:
+        known = MailDomain(
+            domain="exemple.org", provider="ovh", looked_up_at=START, expires_at=START + timedelta(days=1)
+        )
+        await mail_domains.remember(session, [known])
+    await tried(database, transport, campaign_id)
+    await tried(database, transport, campaign_id, "me@gmail.com")
+    assert list(transport.allowed) == ["ovh", "gmail"]
