@@ -280,7 +280,8 @@ class Conductor:
                 await self._ask_for_launch(campaign.id)
         for lane in lanes:
             await self._ask_for_drains(lane, taken)
-        await tell_problems(self._database, sending, merge(self._told(), met_elsewhere))
+        obstacles = merge(self._told(), met_elsewhere)
+        await tell_problems(self._database, sending, obstacles, now=now, zone=self._options.dispatch.zone)
         for campaign in sending:
             await finish_if_done(self._database, campaign.id, self._clock)
         if more:

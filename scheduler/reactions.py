@@ -219,4 +219,4 @@ def _is_clean(answer: Answer, book: RuleBook) -> bool:
 
 def _told(reply: Reply) -> str:
     words = " ".join(reply.text.split())
-    return words[:300]
+    return " ".join(filter(None, (str(reply.code or ""), reply.enhanced, words)))[:300]

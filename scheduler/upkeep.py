@@ -6,6 +6,7 @@ Each step is a transaction of its own and small: nobody who sends waits for the 
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -15,6 +16,7 @@ from models.event import event_about
 from models.states import FINAL, WAITING, CampaignState, Channel, DeliveryState, EventKind
 from scheduler.campaigns import close_cancelled
 from scheduler.recording import record_abandoned
+from scheduler.rests import tell_rests
 from scheduler.uncertain import reopen
 from store import Database, campaigns, claims, deliveries, erasure, events
 
@@ -164,20 +166,30 @@ def _what_is_missing(proof: Proof) -> str:
 
 
 async def tell_problems(
-    database: Database, sending: Sequence[Campaign], obstacles: Mapping[tuple[int, Channel], str]
+    database: Database,
+    sending: Sequence[Campaign],
+    obstacles: Mapping[tuple[int, Channel], str],
+    *,
+    now: datetime,
+    zone: str,
 ) -> None:
-    """Say on each campaign that is sending what keeps it from its end, and take it back once it is mended."""
+    """Say on each campaign that is sending what keeps it from its end, and take it back once it is mended.
+
+    `zone`: of the times told.
+    """
     if not sending:
         return
     async with database.read() as session:
         numbers = [campaign.id for campaign in sending]
         held = await campaigns.held(session, numbers)
         senders = await campaigns.senders_of(session, numbers)
+        rests = await tell_rests(session, sending, now, zone)
     for campaign in sending:
         told = [obstacles.get((sender, campaign.channel), "") for sender in senders.get(campaign.id, [])]
         if campaign.id in held:
             count, reason = held[campaign.id]
             told.append(f"{count} messages are held back and wait for a person. One of the reasons: {reason}")
+        told += rests.get(campaign.id, ())
         problem = " ".join(dict.fromkeys(text for text in told if text))
         if problem != campaign.problem:
             async with database.write() as session:

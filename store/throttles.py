@@ -8,9 +8,10 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import Campaign, CampaignLane
+from models.delivery import Delivery
 from models.pace import BreakerState, Throttle
 from models.states import CampaignState
-from store.deliveries import Lane
+from store.deliveries import Lane, claimable
 from store.engine import insert_for
 
 NO_SYNC = {"synchronize_session": False}
@@ -61,6 +62,30 @@ async def lanes_of(session: AsyncSession, campaign_id: int) -> list[Lane]:
         CampaignLane.campaign_id == campaign_id
     )
     return [Lane(identity, provider) for identity, provider in (await session.exec(wanted)).all()]
+
+
+async def lanes_waiting(session: AsyncSession, campaign_ids: Collection[int]) -> list[tuple[int, Lane]]:
+    """The lanes in which something of these campaigns waits, due or not.
+
+    Served by the primary key, and one look into ix_delivery_due for each lane.
+    """
+    waits = (
+        sa.select(sa.literal(1))
+        .where(
+            col(Delivery.identity_id) == col(CampaignLane.identity_id),
+            col(Delivery.provider) == col(CampaignLane.provider),
+            col(Delivery.campaign_id) == col(CampaignLane.campaign_id),
+            claimable(),
+        )
+        .exists()
+    )
+    wanted = (
+        select(CampaignLane.campaign_id, CampaignLane.identity_id, CampaignLane.provider)
+        .where(col(CampaignLane.campaign_id).in_(sorted(campaign_ids)), waits)
+        .order_by(CampaignLane.campaign_id, CampaignLane.provider, CampaignLane.identity_id)
+    )
+    found = (await session.exec(wanted)).all()
+    return [(campaign_id, Lane(identity, provider)) for campaign_id, identity, provider in found]
 
 
 async def hold_campaign(session: AsyncSession, campaign_id: int, problem: str, now: datetime) -> bool:

@@ -35,7 +35,7 @@ S = DeliveryState
 async def problem_of(database: Database, campaign_id: int, dispatcher: dispatch.Dispatcher) -> str:
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
-    await tell_problems(database, [campaign], dispatcher.obstacles)
+    await tell_problems(database, [campaign], dispatcher.obstacles, now=START, zone="UTC")
     async with database.read() as session:
         return (await campaigns.get_campaign(session, campaign_id)).problem
 

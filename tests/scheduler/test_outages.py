@@ -14,7 +14,7 @@ from scheduler.dispatch import Dispatcher
 from scheduler.pacing import from_microseconds, to_microseconds
 from scheduler.upkeep import tell_problems
 from store import Database, campaigns
-from tests.clocks import ManualClock
+from tests.clocks import START, ManualClock
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
 from tests.scheduler.ledgers import a_running_campaign
 
@@ -57,7 +57,7 @@ async def shut_until(database: Database, key: str = "relay:email") -> datetime:
 async def problem_of(database: Database, campaign_id: int, dispatcher: Dispatcher) -> str:
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
-    await tell_problems(database, [campaign], dispatcher.obstacles)
+    await tell_problems(database, [campaign], dispatcher.obstacles, now=START, zone="UTC")
     async with database.read() as session:
         return (await campaigns.get_campaign(session, campaign_id)).problem
 

@@ -1,6 +1,7 @@
 """How fast, and why: what waits where, what slows it, the limits, warm-up, who works."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,13 +9,13 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from models.errors import BadInputError
+from models.errors import BadInputError, NotFoundError
 from models.identity import Identity
 from models.pace import BreakerState, LimitScope, Measure, PaceLimit, Throttle, Warmup
 from models.providers import PROVIDERS, provider_name
 from models.states import CampaignState
 from models.worker import Worker
-from scheduler import brakes, throttle
+from scheduler import brakes, pace_desk, throttle
 from scheduler.lanes_ahead import Ahead, look_ahead
 from scheduler.warming import stop_warmup
 from store import campaigns, identities, limits, throttles, traffic, warmups, workers
@@ -84,8 +85,9 @@ async def pace_page(visit: Reader) -> Response:
 async def reset(visit: Editor) -> Response:
     """Forget that a scope is slowed: it is tried again at full pace."""
     key = visit.form.text("key", 200)
-    async with visit.context.database.write() as session:
-        await throttles.remove(session, [key])
+    with suppress(NotFoundError):  # free again in the meantime
+        async with visit.context.database.write() as session:
+            await pace_desk.reset(session, key, visit.context.clock.now())
     await visit.context.wake()
     return go("/pace", "pace-reset")
 

@@ -1,0 +1,71 @@
+"""Lanes at rest as campaigns tell of them: who takes nothing until when, and after which answer.
+
+Only for campaigns of which something waits there: whoever is done with a provider has no problem with it.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import Campaign
+from models.identity import Identity
+from models.pace import BreakerState
+from models.providers import provider_name
+from scheduler import brakes, throttle
+from scheduler.outages import Way
+from scheduler.pacing import scopes_of
+from scheduler.throttle import Brake
+from store import identities, throttles
+from store.deliveries import Lane
+
+
+async def tell_rests(
+    session: AsyncSession, sending: Collection[Campaign], now: datetime, zone: str
+) -> dict[int, Sequence[str]]:
+    """What rests, by campaign, in words for people; `zone`: of the times told.
+
+    One look at a small table while nothing rests.
+    """
+    place = ZoneInfo(zone)
+    seen = {row.key: throttle.at(brakes.brake_of(row), now) for row in await throttles.list_all(session)}
+    resting = {key: brake for key, brake in seen.items() if brake.state is BreakerState.OPEN}
+    if not resting:
+        return {}
+    campaigns = {campaign.id: campaign for campaign in sending}
+    told: dict[int, dict[str, str]] = {}
+    for campaign_id, lane in await throttles.lanes_waiting(session, campaigns):
+        channel = campaigns[campaign_id].channel
+        sender = await identities.get_identity(session, lane.identity_id)
+        scopes = scopes_of(
+            channel, lane.identity_id, lane.provider, sender.dkim_domain or "", Way(channel).key
+        )
+        for key in scopes.all:
+            if key in resting:
+                sentence = _sentence(_whom(key, lane, sender), resting[key], now, place)
+                told.setdefault(campaign_id, {})[key] = sentence
+    return {campaign_id: list(sentences.values()) for campaign_id, sentences in told.items()}
+
+
+def _sentence(whom: str, brake: Brake, now: datetime, zone: ZoneInfo) -> str:
+    until = (brake.opens_at or now).astimezone(zone)
+    today = until.date() == now.astimezone(zone).date()
+    again = f"{until:%H:%M}" if today else f"{until:%d/%m %H:%M}"
+    return f"{whom} {again}" + (f" after this answer: {brake.reason}" if brake.reason else ".")
+
+
+def _whom(key: str, lane: Lane, sender: Identity) -> str:
+    """The beginning of the sentence: who rests, as seen from one lane."""
+    provider = provider_name(lane.provider)
+    match key.partition(":")[0]:
+        case "provider":
+            return f"{provider} rests until"
+        case "lane":
+            return f"{provider} rests for {sender.name} until"
+        case "domain":
+            return f"{provider} rests for {sender.dkim_domain} until"
+        case "identity":
+            return f"The sender {sender.name} rests until"
+        case _:
+            return "Our own way out rests until"
