@@ -50,16 +50,6 @@ def _nobody(*, sqlite: bool) -> str:
     )
 
 
-def _named(*, sqlite: bool) -> str:
-    """Whether an original that led to nobody has one of the person's addresses in it."""
-    if sqlite:
-        return "instr(raw, CAST(old.email AS BLOB)) > 0 OR instr(raw, CAST(substr(old.phone, 2) AS BLOB)) > 0"
-    return (
-        "position(convert_to(old.email, 'UTF8') IN raw) > 0 "
-        "OR position(convert_to(substr(old.phone, 2), 'UTF8') IN raw) > 0"
-    )
-
-
 def statements(*, sqlite: bool) -> tuple[str, ...]:
     """What is done when the contact `old` goes, in this order."""
     nothing, wording = ("x''", "instr(text, {0})") if sqlite else ("''::bytea", "position({0} IN text)")
@@ -73,7 +63,6 @@ def statements(*, sqlite: bool) -> tuple[str, ...]:
         *(f"DELETE FROM {table} WHERE contact_id = old.id" for table in GOES_WITH),  # noqa: S608 - our own words
         f"UPDATE left_out SET contact_id = {_nobody(sqlite=sqlite)} {mine} AND {anywhere}",  # noqa: S608
         f"UPDATE incoming SET raw = {nothing}, contact_id = NULL {mine}",  # noqa: S608
-        f"UPDATE incoming SET raw = {nothing} WHERE contact_id IS NULL AND ({_named(sqlite=sqlite)})",  # noqa: S608
         f"UPDATE tally SET text = '' WHERE {said} AND ({mentioned}) AND {written_to}",  # noqa: S608
         f"UPDATE event SET contact_id = NULL, text = '', details = {_details(sqlite=sqlite)} {mine}",  # noqa: S608
         f"UPDATE delivery SET address = '', reason = '', contact_id = {kept} {mine}",  # noqa: S608

@@ -1,14 +1,22 @@
 """The untouched originals of news from outside, kept so that a better rule can read them again."""
 
 import hashlib
+import re
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.contact import Contact
 from models.event import Incoming
 from store.engine import insert_for
+
+LOOKED_AT = 64 * 1024
+MOST_NAMED = 100
+_EMAIL = re.compile(rb"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]")
+_PHONE = re.compile(rb"(?:\+|%2B)([1-9][0-9]{6,14})")
+"""As a form carries it, too."""
 
 
 async def keep(
@@ -22,10 +30,13 @@ async def keep(
 ) -> None:
     """Keep an original once, named by the SHA-256 of its bytes; `matched` once true stays true.
 
-    `contact_id`: whose it is, and with whom it goes (`store.erasure`).
+    `contact_id`: whose it is, and with whom it goes (`store.erasure`). One that led to no contact goes with
+    the first it names: looking through all of them for each who is erased would take far too long.
 
     Several pieces of news read from one original share one row.
     """
+    if contact_id is None:
+        contact_id = await _named_in(session, raw[:LOOKED_AT])
     row = {
         "source": source,
         "source_id": hashlib.sha256(raw).hexdigest(),
@@ -43,6 +54,16 @@ async def keep(
     else:
         insert = insert.on_conflict_do_nothing(index_elements=["source", "source_id"])
     await session.exec(insert)
+
+
+async def _named_in(session: AsyncSession, raw: bytes) -> int | None:
+    """A contact whose address is written there. Served by the unique indexes of addresses."""
+    emails = sorted({found.decode("ascii").lower() for found in _EMAIL.findall(raw)})[:MOST_NAMED]
+    phones = sorted({f"+{found.decode('ascii')}" for found in _PHONE.findall(raw)})[:MOST_NAMED]
+    if not emails and not phones:
+        return None
+    known = sa.or_(col(Contact.email).in_(emails), col(Contact.phone).in_(phones))
+    return (await session.exec(select(Contact.id).where(known).order_by(col(Contact.id)).limit(1))).first()
 
 
 async def list_unmatched(session: AsyncSession, *, limit: int = 100) -> list[Incoming]:

@@ -388,6 +388,23 @@ async def test_late_news_of_an_erased_person_counts_and_names_nobody(
         assert (await session.exec(select(Suppression))).first() is None
 
 
+async def test_the_original_of_a_complaint_that_names_a_person_goes_with_them(database: Database) -> None:
+    async with database.write() as session:
+        contact = await a_contact(session)
+        signal = Signal(
+            kind=EventKind.COMPLAINED,
+            channel=Channel.EMAIL,
+            source="arf",
+            source_id="1",
+            at=START,
+            recipient=contact.email,
+            raw=f"Original-Rcpt-To: <{(contact.email or '').upper()}>".encode(),
+        )
+        assert await apply(session, signal, LATER) is Applied.NEW
+        await session.exec(sa.delete(Contact).where(col(Contact.id) == contact.id))
+        assert (await session.exec(select(Incoming.raw))).all() == [b""]
+
+
 async def test_what_came_of_a_message_goes_with_its_person(database: Database) -> None:
     async with database.write() as session:
         delivery = await a_delivery(session)
