@@ -15,8 +15,9 @@ from audience.import_rows import CONSENT_PARTS, ImportedRow, RowReader
 from models.segment_tree import ATTRIBUTE_PREFIX
 from models.states import Channel, ConsentStatus
 from models.text import fold
-from store.contacts import BLANK, KEYS, Proof, prepared
+from store.contacts import BLANK, KEYS, prepared
 from store.loading import as_text
+from store.newcomers import Proof
 
 __all__ = ["UNUSUAL", "FileMemory", "Group", "Said", "said_in", "texts_of", "worn_by"]
 

@@ -6,7 +6,7 @@ known when they are written; until then a row is known by its place in the batch
 """
 
 import marshal
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from itertools import compress
@@ -14,11 +14,13 @@ from typing import Final
 
 from audience.import_batch import Batch
 from audience.import_file import Record
-from audience.import_memory import Said, Worn
+from audience.import_memory import Worn
 from audience.import_rows import Note
+from audience.import_seen import KeysSeen
 from models.states import Channel
-from store.contacts import KEYS, Proof, arrange_people
-from store.loading import Rows
+from store.arriving import ArrivingRows
+from store.contacts import KEYS
+from store.newcomers import Newcomers, arrange_people
 
 __all__ = ["ReadyBatch", "make_ready"]
 
@@ -30,18 +32,15 @@ class ReadyBatch:
     """What a block of lines says, row by row, ready to be written.
 
     `lines` are where the rows begin, `cells` what they hold, put away (see `record`). `places` are the rows
-    that share no key with another of the batch, and `people`, `tags` (label and wearers, by key) and `said`
-    (statements, and who made which) are theirs. `hashes` are fingerprints of all addresses, when they are
-    asked for. `noted` holds the notes of rows that have some, by row; `rejected` those of lines that are no
-    row. The next batch begins at `next_line`.
+    that share no key with another of the file up to here, and `people` are made of them. `hashes` are
+    fingerprints of all addresses, when they are asked for. `noted` holds the notes of rows that have some,
+    by row; `rejected` those of lines that are no row. The next batch begins at `next_line`.
     """
 
     lines: list[int]
     cells: list[bytes]
     places: list[int]
-    people: Rows
-    tags: dict[str, tuple[str, list[int]]]
-    said: tuple[list[Proof], list[tuple[int, int]]]
+    people: Newcomers
     hashes: dict[Channel, list[str]]
     noted: dict[int, list[Note]]
     rejected: list[Note]
@@ -62,18 +61,19 @@ class ReadyBatch:
         """The batch as bytes for another process of the same program."""
         noted = {row: [astuple(note) for note in notes] for row, notes in self.noted.items()}
         rejected = [astuple(note) for note in self.rejected]
-        people = (self.people.names, self.people.content, dict(self.people.constants))
+        rows = (self.people.rows.columns, self.people.rows.content)
+        people = (rows, self.people.count, self.people.constants, self.people.labels)
         hashes = {channel.value: found for channel, found in self.hashes.items()}
-        parts = (self.lines, self.cells, self.places, people, self.tags, self.said, hashes, noted, rejected)
+        parts = (self.lines, self.cells, self.places, people, hashes, noted, rejected)
         return marshal.dumps((*parts, self.next_line, self.bytes_read))
 
     @classmethod
     def unpack(cls, packed: bytes) -> "ReadyBatch":
         """What `pack` packed."""
         found = marshal.loads(packed)  # noqa: S302 - written by the same program
-        lines, cells, places, people, tags, said, hashes, noted, rejected, *end = found
+        lines, cells, places, (rows, *people), hashes, noted, rejected, *end = found
         return cls(
-            *(lines, cells, places, Rows(*people), tags, said),
+            *(lines, cells, places, Newcomers(ArrivingRows(*rows), *people)),
             {Channel(name): values for name, values in hashes.items()},
             {row: [Note(*note) for note in notes] for row, notes in noted.items()},
             [Note(*note) for note in rejected],
@@ -81,9 +81,14 @@ class ReadyBatch:
         )
 
 
-def make_ready(batch: Batch, *, embedded: bool, with_hashes: bool, now: datetime) -> ReadyBatch:
-    """The batch as the database takes it fastest; `embedded` is SQLite. The batch is used up."""
-    alone = _alone(batch)
+def make_ready(
+    batch: Batch, seen: KeysSeen, *, embedded: bool, with_hashes: bool, now: datetime
+) -> ReadyBatch:
+    """The batch as the database takes it fastest; `embedded` is SQLite. The batch is used up.
+
+    `seen` are the keys of the batches before this one, to which its own are added.
+    """
+    alone = _alone(batch, seen)
     places = [row for row, is_alone in enumerate(alone) if is_alone]
     hashes = {
         channel: [value for value in batch.columns.get(name, ()) if value is not None]
@@ -95,13 +100,14 @@ def make_ready(batch: Batch, *, embedded: bool, with_hashes: bool, now: datetime
         if len(places) == len(alone)
         else {name: list(compress(column, alone)) for name, column in batch.columns.items()}
     )
+    worn, labels = _wearers(places, compress(batch.tags, alone))
+    made = zip(places, compress(batch.said, alone), strict=True)
+    said = [(place, statement) for place, statements in made for statement in statements]
     return ReadyBatch(
         batch.lines,
         batch.cells,
         places,
-        arrange_people(places, columns, now=now, embedded=embedded),
-        _wearers(places, list(compress(batch.tags, alone))),
-        _proofs(places, list(compress(batch.said, alone))),
+        arrange_people(*(places, columns, worn, said), labels=labels, now=now, embedded=embedded),
         hashes,
         batch.noted,
         batch.rejected,
@@ -110,37 +116,30 @@ def make_ready(batch: Batch, *, embedded: bool, with_hashes: bool, now: datetime
     )
 
 
-def _alone(batch: Batch) -> list[bool]:
-    """Whether each row shares no key with another row of the batch."""
+def _alone(batch: Batch, seen: KeysSeen) -> list[bool]:
+    """Whether each row shares no key with another row of the batch, nor with one before it."""
     alone = [True] * len(batch.lines)
     for name in KEYS:
-        column = [key for key in batch.columns.get(name, ()) if key is not None]
-        if len(set(column)) == len(column):
-            continue
-        times = Counter(column)
-        for row, key in enumerate(batch.columns[name]):
-            if key is not None and times[key] > 1:
-                alone[row] = False
+        column = batch.columns.get(name, ())
+        rows = seen.add(column)
+        for row in rows:
+            alone[row] = False
+        # One that comes twice within the batch is known the second time: the first is not alone either.
+        twice = {column[row] for row in rows}
+        if twice:
+            for row, key in enumerate(column):
+                if key in twice:
+                    alone[row] = False
     return alone
 
 
-def _wearers(places: list[int], worn: list[Worn]) -> dict[str, tuple[str, list[int]]]:
-    """Each tag, by key and in the order of keys: its first label, and who wears it."""
-    found: dict[str, tuple[str, list[int]]] = {}
+def _wearers(places: list[int], worn: Iterable[Worn]) -> tuple[list[tuple[str, int]], dict[str, str]]:
+    """Who wears which tag, by key and in the order of keys; and the first label of each key."""
+    labels: dict[str, str] = {}
+    wearers: dict[str, list[int]] = {}
     for place, tags in zip(places, worn, strict=True):
         for key, label in tags:
-            if (wearers := found.get(key)) is None:
-                wearers = found[key] = (label, [])
-            wearers[1].append(place)
-    return dict(sorted(found.items()))
-
-
-def _proofs(places: list[int], said: list[Said]) -> tuple[list[Proof], list[tuple[int, int]]]:
-    """The different statements, and which row made which of them."""
-    numbers: dict[Proof, int] = {}
-    made = [
-        (place, numbers.setdefault(statement, len(numbers)))
-        for place, statements in zip(places, said, strict=True)
-        for statement in statements
-    ]
-    return list(numbers), made
+            if key not in labels:
+                labels[key], wearers[key] = label, []
+            wearers[key].append(place)
+    return [(key, place) for key in sorted(wearers) for place in wearers[key]], labels

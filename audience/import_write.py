@@ -13,6 +13,7 @@ from audience.import_merge import Change, Merger, Person, UpdatePolicy
 from audience.import_ready import ReadyBatch
 from audience.import_rows import ImportedRow, Note, RowReader
 from store import contacts
+from store.newcomers import insert_people
 from store.suppressions import suppressed_hashes
 
 __all__ = ["WrittenBatch", "write_batch"]
@@ -39,16 +40,19 @@ async def write_batch(
     *,
     policy: UpdatePolicy,
     look_up: bool,
+    trusting: bool,
     now: datetime,
 ) -> WrittenBatch:
     """Lay the batch over what is stored and write the difference, in the caller's transaction.
 
     Rows that share no key with another row nor with a contact are new people, and independent of all
     others: they are inserted at one go. The rest, in order, are merged with whom they are about.
-    `look_up` False: nothing is suppressed at all, so it need not be asked.
+    `look_up` False: nothing is suppressed at all, so it need not be asked. `trusting`: nobody is thought to
+    be there already; where somebody is, PostgreSQL may raise IntegrityError.
     """
     numbers = await contacts.reserve(session, len(batch.lines))
-    created = await _insert_alone(session, batch, numbers, now)
+    made = await insert_people(session, numbers, batch.people, trusting=trusting, now=now)
+    created = {place for place in batch.places if made is None or numbers[place] in made}
     notes = [note for row, found in batch.noted.items() if row in created for note in found]
     written = WrittenBatch(len(created), 0, 0, notes, set())
     entangled = [row for row in range(len(numbers)) if row not in created]
@@ -60,27 +64,6 @@ async def write_batch(
         for channel, hashes in batch.hashes.items():
             written.suppressed.update(await suppressed_hashes(session, channel, set(hashes), now))
     return written
-
-
-async def _insert_alone(
-    session: AsyncSession, batch: ReadyBatch, numbers: Sequence[int], now: datetime
-) -> set[int]:
-    """Insert the rows that share no key with anybody; the rows that are in, by their places."""
-    made = await contacts.insert_people(session, numbers, batch.people)
-    if len(made) == len(batch.places):
-        created = set(batch.places)
-    else:
-        created = {place for place in batch.places if numbers[place] in made}
-    everybody = len(created) == len(batch.places)
-    labels = {}
-    worn = {}
-    for key, (label, places) in batch.tags.items():
-        if wearers := [numbers[place] for place in places if everybody or place in created]:
-            labels[key], worn[key] = label, wearers
-    proofs, made_by = batch.said
-    said = [(numbers[place], proofs[which]) for place, which in made_by if everybody or place in created]
-    await contacts.add_to_people(session, labels, worn, said, now=now)
-    return created
 
 
 def _read(batch: ReadyBatch, reader: RowReader, rows: Sequence[int]) -> list[ImportedRow]:

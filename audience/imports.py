@@ -173,6 +173,7 @@ class _Importer:
         self._report = report
         self._now = now
         self._suppressed: set[str] = set()
+        self._trusting = True
         self._reading = Reading(
             source=source,
             columns=columns,
@@ -210,6 +211,7 @@ class _Importer:
         """One transaction: contacts, tags, proof of consent and the checkpoint.
 
         Somebody else may have taken an address between our look and our write: then it is looked at again.
+        Nobody is thought to be there already until somebody is: then every batch is looked at first.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -220,6 +222,7 @@ class _Importer:
                         self._rows,
                         policy=self._options.update,
                         look_up=look_up,
+                        trusting=self._trusting,
                         now=self._now,
                     )
                     counts = self._counted(batch, written)
@@ -229,6 +232,7 @@ class _Importer:
             except Exception as error:
                 if attempt == ATTEMPTS or not imports.may_pass(error):
                     raise
+                self._trusting = False
             else:
                 self.counts = counts
                 return

@@ -22,21 +22,17 @@ from models.states import Channel, ConsentStatus
 from models.suppression import address_hash
 from models.text import fold
 from store.engine import insert_for, is_among, planned_afresh
-from store.loading import Rows, Texts, arrange, as_text, insert_missing, insert_new, reserve_numbers
+from store.loading import reserve_numbers
 
 __all__ = [
-    "Proof",
     "add_statements",
     "add_tags",
-    "add_to_people",
-    "arrange_people",
     "audience_batch",
     "find_contact",
     "find_stored",
     "get_contact",
     "get_contacts",
     "insert_contacts",
-    "insert_people",
     "latest_statements",
     "page_contacts",
     "prepared",
@@ -62,12 +58,9 @@ BLANK: Final[Mapping[str, Any]] = {
     "sms_consent": ConsentStatus.UNKNOWN,
 }
 """What a new contact has of the columns that are never empty."""
-Proof = tuple[str, str, str, str]
-"""A statement of consent as it is kept: channel, status, source, moment."""
 _FOLDED: Final = ("level", "commune", "canton")
 _contacts = cast("sa.Table", Contact.__table__)  # type: ignore[attr-defined]
 _contact_tags = cast("sa.Table", ContactTag.__table__)  # type: ignore[attr-defined]
-_statements = cast("sa.Table", ConsentRecord.__table__)  # type: ignore[attr-defined]
 _folded: Final = lru_cache(maxsize=65_536)(fold)
 
 
@@ -249,49 +242,6 @@ async def insert_contacts(
 async def reserve(session: AsyncSession, count: int) -> list[int]:
     """Numbers for `count` new contacts, rising."""
     return await reserve_numbers(session, _contacts, count)
-
-
-def arrange_people(
-    places: Sequence[int], columns: Mapping[str, Texts], *, now: datetime, embedded: bool
-) -> Rows:
-    """New contacts for `insert_people`, each known by its place; no database is needed for this.
-
-    `columns` are text, as `store.loading.as_text` writes it, of `prepared` values, row by row.
-    """
-    at = as_text(now)
-    defaults = {name: as_text(value) for name, value in prepared(BLANK).items() if name not in columns}
-    constants = {**defaults, "created_at": at, "updated_at": at}
-    return arrange(places, columns, constants, embedded=embedded)
-
-
-async def insert_people(session: AsyncSession, numbers: Sequence[int], people: Rows) -> set[int]:
-    """Create the contacts that share no key with one that exists; the numbers of those created.
-
-    `numbers` have been reserved: the one for each place.
-    """
-    return await insert_missing(session, _contacts, numbers, people)
-
-
-async def add_to_people(
-    session: AsyncSession,
-    labels: Mapping[str, str],
-    worn: Mapping[str, Sequence[int]],
-    said: Sequence[tuple[int, Proof]],
-    *,
-    now: datetime,
-) -> None:
-    """Tags (wearers, by key) and statements of contacts just created.
-
-    `labels` are the words of the vocabulary, by key.
-    """
-    await add_tags(session, labels, ())
-    keys = [key for key in sorted(worn) for _ in worn[key]]
-    wearers = [number for key in sorted(worn) for number in worn[key]]
-    await insert_new(session, _contact_tags, {"tag_key": keys, "contact_id": wearers}, {})
-    parts: list[Sequence[str]] = list(zip(*(proof for _, proof in said), strict=True))
-    columns: dict[str, Sequence[str] | Sequence[int]] = {"contact_id": [number for number, _ in said]}
-    columns |= dict(zip(("channel", "status", "source", "given_at"), parts, strict=False))
-    await insert_new(session, _statements, columns, {"recorded_at": as_text(now)})
 
 
 async def release_keys(session: AsyncSession, changes: Mapping[str, Collection[int]]) -> None:

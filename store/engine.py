@@ -150,6 +150,20 @@ async def copy_lines(session: AsyncSession, statement: str, lines: str | bytes) 
         await copy.write(lines)
 
 
+async def open_beside(session: AsyncSession, name: str, content: bytes) -> None:
+    """Open `content`, an SQLite database as bytes, in memory and under that name beside the session's own.
+
+    What was open under that name before is closed. Nothing of this reaches the disk.
+    """
+    connection = await session.connection()
+    attached = (await connection.exec_driver_sql("SELECT name FROM pragma_database_list")).scalars().all()
+    if name not in attached:
+        await connection.exec_driver_sql(f"ATTACH ':memory:' AS {name}")
+    raw = cast("Any", (await connection.get_raw_connection()).driver_connection)
+    # The driver has no word of its own for it, but a thread to which a connection belongs.
+    await raw._execute(raw._conn.deserialize, content, name=name)  # noqa: SLF001
+
+
 def is_among(
     session: AsyncSession, column: sa.ColumnElement[Any] | Mapped[Any], values: Collection[Any]
 ) -> sa.ColumnElement[bool]:

@@ -10,10 +10,8 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from itertools import repeat
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -26,13 +24,11 @@ from store.session import Database
 
 __all__ = [
     "Constants",
-    "Rows",
     "Texts",
-    "arrange",
     "as_text",
-    "insert_missing",
-    "insert_new",
     "insert_unless_there",
+    "lines_of",
+    "quoted",
     "reserve_numbers",
     "room_for_many",
 ]
@@ -41,18 +37,6 @@ Texts = Sequence[str | int | None]
 """The values of one column, row by row, in the form `as_text` gives."""
 Constants = Mapping[str, str | int | None]
 """Columns that have one value for every row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows as the database at hand takes them fastest, each with its place in front; made by `arrange`.
-
-    `content` are rows with the values of `names` (SQLite), or lines of COPY, which `constants` complete.
-    """
-
-    names: tuple[str, ...]
-    content: list[tuple[Any, ...]] | bytes
-    constants: Constants
 
 
 CACHE_KB: Final = -131_072
@@ -130,51 +114,6 @@ async def _set_room(database: Database, cache: int, log_pages: int) -> tuple[int
     return before[0], before[1]
 
 
-def arrange(
-    places: Sequence[int], columns: Mapping[str, Texts], constants: Constants, *, embedded: bool
-) -> Rows:
-    """Rows for `insert_missing`; nothing of this needs the database, so it may be done anywhere."""
-    if embedded:
-        each = map(repeat, constants.values())
-        rows = list(zip(places, *columns.values(), *each, strict=False))
-        return Rows((*columns, *constants), rows, {})
-    lines = _lines({"place": places, **columns}) if places else ""
-    return Rows(tuple(columns), lines.encode(), constants)
-
-
-async def insert_missing(
-    session: AsyncSession, table: sa.Table, numbers: Sequence[int], rows: Rows
-) -> set[int]:
-    """Insert the rows that break no unique index; the numbers (column `id`) of those that are in.
-
-    `numbers` have been reserved for this: the one for each place.
-    """
-    if not rows.content:
-        return set()
-    connection = await session.connection()
-    names = ", ".join(rows.names)
-    if isinstance(rows.content, list):
-        # The numbers follow each other here: no other writer is about.
-        statement = (
-            f"INSERT INTO {table.name} (id, {names}) "  # noqa: S608 - the names of our own columns
-            f"VALUES (? + {numbers[0]}{', ?' * len(rows.names)}) ON CONFLICT DO NOTHING"
-        )
-        await connection.exec_driver_sql(statement, rows.content)
-        found = sa.select(table.c.id).where(table.c.id.between(numbers[0], numbers[-1]))
-        return set((await connection.scalars(found)).all())
-    alike = f"SELECT 0 AS place, {names} FROM {table.name} WITH NO DATA"  # noqa: S608 - our own columns
-    await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE arriving ON COMMIT DROP AS {alike}")
-    await copy_lines(session, f"COPY arriving (place, {names}) FROM STDIN", rows.content)
-    reserved = sa.select(sa.literal(list(numbers), postgresql.ARRAY(sa.BigInteger())).label("numbers"))
-    number = reserved.scalar_subquery()[sa.literal_column("place + 1", sa.Integer())]
-    # One word for all of them: to fetch a row for each takes ten times as long.
-    made = _taken(table, rows.names, rows.constants, number).returning(table.c.id).cte("made")
-    listed = sa.select(sa.func.string_agg(sa.cast(made.c.id, sa.Text()), ","))
-    answer = await connection.scalar(listed)
-    await connection.exec_driver_sql("DROP TABLE arriving")
-    return set(map(int, answer.split(","))) if answer else set()
-
-
 async def insert_unless_there(
     session: AsyncSession, table: sa.Table, columns: Mapping[str, Texts], constants: Constants
 ) -> None:
@@ -182,33 +121,31 @@ async def insert_unless_there(
     if not next(iter(columns.values())):
         return
     if is_embedded(session):
-        await _insert_rows(session, table, columns, constants, " ON CONFLICT DO NOTHING")
+        statement = (
+            f"INSERT INTO {table.name} ({', '.join((*columns, *constants))}) "  # noqa: S608 - our own columns
+            f"VALUES ({', '.join((*('?' * len(columns)), *map(quoted, constants.values())))}) "
+            "ON CONFLICT DO NOTHING"
+        )
+        rows: list[tuple[Any, ...]] = list(zip(*columns.values(), strict=True))
+        await (await session.connection()).exec_driver_sql(statement, rows)
         return
     names = ", ".join(columns)
     connection = await session.connection()
     alike = f"SELECT {names} FROM {table.name} WITH NO DATA"  # noqa: S608 - the names of our own columns
     await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE arriving ON COMMIT DROP AS {alike}")
-    await copy_lines(session, f"COPY arriving ({names}) FROM STDIN", _lines(columns))
-    await connection.execute(_taken(table, tuple(columns), constants))
+    await copy_lines(session, f"COPY arriving ({names}) FROM STDIN", lines_of(columns))
+    await connection.execute(_taken(table, tuple(columns), constants).on_conflict_do_nothing())
     await connection.exec_driver_sql("DROP TABLE arriving")
 
 
-def _taken(
-    table: sa.Table,
-    names: Sequence[str],
-    constants: Constants,
-    number: sa.ColumnElement[int] | None = None,
-) -> postgresql.Insert:
-    """The statement that takes what has arrived; `number` is the primary key of each, when it is given."""
+def _taken(table: sa.Table, names: Sequence[str], constants: Constants) -> postgresql.Insert:
+    """The statement that takes what has arrived."""
     arriving = sa.table("arriving", *(sa.column(name, table.c[name].type) for name in names))
     chosen = sa.select(
-        *([] if number is None else [number]),
         *(arriving.c[name] for name in names),
         *(_constant(table.c[name], value) for name, value in constants.items()),
     ).select_from(arriving)
-    into = [*([] if number is None else ["id"]), *names, *constants]
-    insert = postgresql.insert(table).from_select(into, chosen, include_defaults=False)
-    return insert.on_conflict_do_nothing()
+    return postgresql.insert(table).from_select([*names, *constants], chosen, include_defaults=False)
 
 
 def _constant(column: sa.Column[Any], value: str | int | None) -> sa.ColumnElement[Any]:
@@ -217,37 +154,14 @@ def _constant(column: sa.Column[Any], value: str | int | None) -> sa.ColumnEleme
     return sa.cast(sa.literal(text, sa.Text()), column.type)
 
 
-async def insert_new(
-    session: AsyncSession, table: sa.Table, columns: Mapping[str, Texts], constants: Constants
-) -> None:
-    """Insert rows that break no unique index, for sure."""
-    count = len(next(iter(columns.values())))
-    if not count:
-        return
-    if is_embedded(session):
-        await _insert_rows(session, table, columns, constants, "")
-        return
-    whole = {**columns, **{name: [value] * count for name, value in constants.items()}}
-    await copy_lines(session, f"COPY {table.name} ({', '.join(whole)}) FROM STDIN", _lines(whole))
+def quoted(value: str | int | None) -> str:
+    """A value that all rows share, as both databases read it in a statement: quicker than one for each."""
+    if value is None:
+        return "NULL"
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
 
-async def _insert_rows(
-    session: AsyncSession,
-    table: sa.Table,
-    columns: Mapping[str, Texts],
-    constants: Constants,
-    ending: str,
-) -> None:
-    names = [*columns, *constants]
-    statement = (
-        f"INSERT INTO {table.name} ({', '.join(names)}) "  # noqa: S608 - the names of our own columns
-        f"VALUES ({', '.join('?' * len(names))}){ending}"
-    )
-    rows: list[tuple[Any, ...]] = list(zip(*columns.values(), *map(repeat, constants.values()), strict=False))
-    await (await session.connection()).exec_driver_sql(statement, rows)
-
-
-def _lines(columns: Mapping[str, Texts]) -> str:
+def lines_of(columns: Mapping[str, Texts]) -> str:
     """The rows in PostgreSQL's text format for COPY."""
     written = [_escaped(values) for values in columns.values()]
     return "\n".join(map("\t".join, zip(*written, strict=True))) + "\n"

@@ -10,7 +10,6 @@ from models.segment_tree import Clause, Operator
 from models.states import Channel
 from models.suppression import address_hash
 from store import Database, contacts
-from store.loading import as_text
 from store.segment_sql import matching
 from tests.clocks import START
 
@@ -113,9 +112,15 @@ async def test_tags_and_proofs_go_with_the_person(database: Database) -> None:
         gone, stays = await contacts.insert_contacts(
             session, [{"email": "a@b.fr"}, {"email": "c@d.fr"}], now=START
         )
-        said = [(number, ("email", "granted", "", as_text(START) or "")) for number in (gone, stays)]
-        worn = {"sante": [gone, stays]}
-        await contacts.add_to_people(session, {"sante": "Santé"}, worn, said, now=START)
+        await contacts.add_tags(session, {"sante": "Santé"}, [("sante", gone), ("sante", stays)])
+        said = {
+            "channel": "email",
+            "status": "granted",
+            "source": "",
+            "given_at": START,
+            "recorded_at": START,
+        }
+        await contacts.add_statements(session, [said | {"contact_id": number} for number in (gone, stays)])
     async with database.write() as session:
         await session.exec(sa.delete(Contact).where(col(Contact.id) == gone))
     async with database.read() as session:
