@@ -40,10 +40,6 @@ RECORD_EVERY_S = 1.0
 NAP = timedelta(milliseconds=500)
 ASK_AGAIN = timedelta(seconds=2)
 """How long after the gates a message may still leave without its campaign being asked again."""
-CLEARED_FOR = timedelta(seconds=30)
-"""How long what the gates said is taken for known, of messages that wait for a connection."""
-LONGEST_CLEARED = timedelta(seconds=60)
-"""What has not been asked about for so long (the database was away) goes back instead of out."""
 
 
 class GivenUpError(TocsinError):
@@ -67,16 +63,11 @@ class Load:
     leave_at: Sequence[datetime]
     marked_at: datetime
     leased_until: datetime
-    cleared_at: datetime = field(init=False)
     given_up: bool = False
     under_way: dict[int, "Flight"] = field(default_factory=dict)
     ended: list[Ending] = field(default_factory=list)
     half_ended: asyncio.Event = field(default_factory=asyncio.Event)
     all_ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        """The gates have just been asked."""
-        self.cleared_at = self.marked_at
 
     def end(self, row: ClaimedDelivery, outcome: Outcome | None) -> None:
         """Note an outcome, to be recorded."""
@@ -166,8 +157,6 @@ class Handover:
         # Passed the gates in time, and then waited for a server that takes its time.
         if not_after is not None and now >= not_after:
             return "The message came too late while it waited for a connection."
-        if now - load.cleared_at >= LONGEST_CLEARED:
-            return "The message waited so long for a connection that the gates are to be asked again."
         return ""
 
     def let_go(self, load: Load, flight: Flight) -> None:
@@ -240,13 +229,11 @@ class Handover:
         return load.given_up or self.stopping() or self.clock.now() >= load.leased_until
 
     async def _keep(self, load: Load) -> None:
-        """Renew the lease of what is under way, in good time, and ask again about what waits long."""
-        now = self.clock.now()
-        ask = now - load.cleared_at >= CLEARED_FOR
-        if not load.under_way or (load.leased_until - now > self.lease * 2 / 3 and not ask):
+        """Renew the lease of what is under way, in good time; what still waits passes the gates for it."""
+        if not load.under_way or load.leased_until - self.clock.now() > self.lease * 2 / 3:
             return
-        waiting = [flight for flight in load.under_way.values() if ask and not flight.left]
-        until = now + self.lease
+        waiting = [flight for flight in load.under_way.values() if not flight.left]
+        until = self.clock.now() + self.lease
         try:
             async with self.database.write() as session:
                 rows = [flight.row for flight in waiting]
@@ -258,7 +245,6 @@ class Handover:
             lost = [flight for flight in load.under_way.values() if flight.row.id not in ours]
             self._call_back(load, [*lost, *(flight for flight in waiting if flight.row.id not in clear)])
             load.leased_until = until
-            load.cleared_at = now if ask else load.cleared_at
             await self.recorder.pacer.keep(load.way)
         except StoreError:
             log.warning("lease not renewed", extra={"deliveries": len(load.under_way)})

@@ -19,6 +19,7 @@ from tests.scheduler.ledgers import a_running_campaign, rows
 
 S = DeliveryState
 SECOND = timedelta(seconds=1)
+LEASE = 60 * SECOND
 FIRST, OTHER, LAST = "a@gmail.com", "b@gmail.com", "c@gmail.com"
 Change = Callable[[Database, ManualClock, int], Awaitable[None]]
 
@@ -48,6 +49,13 @@ async def is_suppressed(database: Database, clock: ManualClock, campaign_id: int
             )
 
 
+async def others_wait(transport: ScriptedTransport) -> None:
+    """Until the two others are offered, and no connection is free for them."""
+    async with asyncio.timeout(20):
+        while len(transport.waiting) < 2:
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     ("change", "states"),
     [
@@ -61,13 +69,16 @@ async def test_what_is_decided_while_a_message_waits_for_a_slow_server_is_honour
 ) -> None:
     campaign_id = await a_running_campaign(database, FIRST, OTHER, LAST)
 
+    transport = ScriptedTransport(connections=1)
+
     async def take_time(recipient: str) -> None:
         if recipient == FIRST:
+            await others_wait(transport)
             clock.advance(61 * SECOND)
             await change(database, clock, campaign_id)
 
-    transport = ScriptedTransport(before=take_time, connections=1)
-    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    transport.before = take_time
+    await drain_all(database, a_dispatcher(database, transport, clock, lease=LEASE), clock.now())
     assert transport.recipients == [FIRST]
     found = await rows(database)
     assert found.pop(FIRST).state is S.ACCEPTED
@@ -81,11 +92,15 @@ async def test_what_waited_too_long_passes_the_gates_again_and_leaves_once_as_a_
     await a_running_campaign(database, FIRST, OTHER, LAST)
     due = {address: row.due_at for address, row in (await rows(database)).items()}
 
-    async def take_time(recipient: str) -> None:
-        clock.advance(61 * SECOND if recipient == FIRST else SECOND)
+    transport = ScriptedTransport(connections=1)
 
-    transport = ScriptedTransport(before=take_time, connections=1)
-    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    async def take_time(recipient: str) -> None:
+        if recipient == FIRST:
+            await others_wait(transport)
+            clock.advance(61 * SECOND)
+
+    transport.before = take_time
+    await drain_all(database, a_dispatcher(database, transport, clock, lease=LEASE), clock.now())
     assert sorted(transport.recipients) == [FIRST, OTHER, LAST]
     found = await rows(database)
     assert {row.state for row in found.values()} == {S.ACCEPTED}
@@ -106,17 +121,21 @@ async def test_messages_to_a_server_that_is_always_slow_do_not_go_round_in_circl
 
     monkeypatch.setattr(people, "hold_still", count)
 
+    transport = ScriptedTransport(connections=1)
+
     async def take_time(recipient: str) -> None:
-        # Two minutes a message, and the gates are asked again meanwhile.
+        if recipient == FIRST:
+            await others_wait(transport)
+        # A minute and a half a message, and the gates are asked again meanwhile.
         for _ in range(4):
             before = len(asked)
-            clock.advance(31 * SECOND)
+            clock.advance(21 * SECOND)
             async with asyncio.timeout(20):
                 while len(asked) == before and recipient != LAST:
                     await asyncio.sleep(0.02)
 
-    transport = ScriptedTransport(before=take_time, connections=1)
-    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    transport.before = take_time
+    await drain_all(database, a_dispatcher(database, transport, clock, lease=LEASE), clock.now())
     assert transport.recipients == [FIRST, OTHER, LAST]
     # Three at the gates, then those that still waited.
     assert asked == [3, 2, 2, 2, 2, 1, 1, 1, 1]
@@ -128,17 +147,20 @@ async def test_a_message_that_may_not_leave_any_more_is_settled_before_its_conne
 ) -> None:
     campaign_id = await a_running_campaign(database, FIRST, OTHER, LAST)
 
+    transport = ScriptedTransport(connections=1)
+
     async def hang(recipient: str) -> None:
         if recipient != FIRST:
             return
+        await others_wait(transport)
         await change(database, clock, campaign_id)
-        clock.advance(31 * SECOND)
+        clock.advance(21 * SECOND)
         async with asyncio.timeout(20):
             while (await rows(database))[OTHER].state not in {S.DEFERRED, S.SUPPRESSED}:
                 await asyncio.sleep(0.05)
 
-    transport = ScriptedTransport(before=hang, connections=1)
-    dispatcher = a_dispatcher(database, transport, clock)
+    transport.before = hang
+    dispatcher = a_dispatcher(database, transport, clock, lease=LEASE)
     await drain_all(database, dispatcher, clock.now())
     assert transport.recipients == [FIRST]
     if change is is_paused:
@@ -155,12 +177,15 @@ async def test_hours_that_end_while_a_message_waits_are_kept(database: Database,
     async with database.write() as session:
         await session.exec(sa.update(Campaign).where(sa.column("id") == campaign_id).values(windows=hours))
 
+    transport = ScriptedTransport(connections=1)
+
     async def take_time(recipient: str) -> None:
         if recipient != FIRST:
             return
+        await others_wait(transport)
         clock.advance(62 * SECOND)
 
-    transport = ScriptedTransport(before=take_time, connections=1)
-    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    transport.before = take_time
+    await drain_all(database, a_dispatcher(database, transport, clock, lease=LEASE), clock.now())
     assert transport.recipients == [FIRST]
     assert {row.state for row in (await rows(database)).values()} == {S.ACCEPTED, S.QUEUED}
