@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from models.campaign import Campaign, LeftOut
+from models.contact import Contact
 from models.delivery import Delivery
 from models.errors import StoreError
 from models.identity import TerritoryKind
@@ -343,3 +344,50 @@ async def test_a_pause_in_the_midst_of_a_launch_stops_it_and_resuming_goes_on(
     assert len(await deliveries_of(database, campaign_id)) == 10
     async with database.read() as session:
         assert (await campaigns.get_campaign(session, campaign_id)).frozen == 10
+
+
+async def test_who_is_erased_during_a_launch_is_counted_and_nobody_else_is_lost(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expansion, "BATCH", 4)
+    async with database.write() as session:
+        people = [
+            (
+                await a_contact(
+                    session, email_consent=ConsentStatus.GRANTED if place % 3 else ConsentStatus.UNKNOWN
+                )
+            ).id
+            for place in range(12)
+        ]
+        campaign = await a_campaign(session)
+    campaign_id = await scheduled(database, campaign)
+    real, written = freezing.freeze, 0
+
+    async def interrupted(session: Any, *args: Any) -> bool:
+        nonlocal written
+        written += 1
+        if written == 2:
+            # One of a batch that is written and one of the batch that was read, of each kind.
+            gone = [people[0], people[1], people[6], people[7]]
+            await session.exec(sa.delete(Contact).where(col(Contact.id).in_(gone)))
+        if written == 3:
+            raise KeyboardInterrupt
+        return bool(await real(session, *args))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(freezing, "freeze", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            await launch(database, campaign_id, START, language="fr")
+    async with database.write() as session:
+        await session.exec(sa.delete(Contact).where(col(Contact.id) == people[5]))
+    await launch(database, campaign_id, START + timedelta(minutes=5), language="fr")
+    rows, left_out = await deliveries_of(database, campaign_id), await left_out_of(database, campaign_id)
+    async with database.read() as session:
+        done = await campaigns.get_campaign(session, campaign_id)
+        states = await campaigns.count_states(session, campaign_id)
+    assert (done.state, done.frozen, done.targeted) == (CampaignState.SENDING, 8, 12)
+    assert (len(rows), sum(states.values()), len(left_out)) == (8, 8, 4)
+    remaining = {row.contact_id for row in rows if row.address} | {
+        number for number in left_out if number > 0
+    }
+    assert remaining >= set(people) - {people[0], people[1], people[5], people[6], people[7]}

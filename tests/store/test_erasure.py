@@ -43,59 +43,62 @@ async def written_to(
     return delivery
 
 
+async def a_trace(session: AsyncSession, contact: Contact, campaign: Campaign) -> None:
+    """A refused message, what came back of it, and a place among those left out."""
+    delivery = await written_to(session, contact, campaign)
+    reply = Reply(550, "5.1.1", f"<{contact.email}> is unknown")
+    told = event_about(
+        delivery,
+        EventKind.REFUSED,
+        source="test",
+        source_id=str(delivery.id),
+        at=START,
+        now=START,
+        reply=reply,
+    )
+    told.details = {"final_recipient": contact.email or "", "machine": "scanner"}
+    await events.append(session, told)
+    raw = f"To: {contact.email}".encode()
+    await incoming.keep(session, source="mail", raw=raw, matched=True, now=START, contact_id=contact.id)
+    await incoming.keep(session, source="lost", raw=b"who is " + raw, matched=False, now=START)
+    await incoming.keep(
+        session,
+        source="lost",
+        raw=f"From={(contact.phone or '').replace('+', '%2B')}".encode(),
+        matched=False,
+        now=START,
+    )
+    session.add(LeftOut(campaign_id=campaign.id, contact_id=contact.id, reason=LeftOutReason.CAPPED))
+    session.add(
+        Tally(
+            campaign_id=campaign.id,
+            account=Account.SAID,
+            identity_id=0,
+            provider="gmail",
+            word=contact.email or "",
+            shard=7,
+            count=3,
+            text=reply.text,
+        )
+    )
+    await suppressions.suppress(
+        session,
+        channel=Channel.EMAIL,
+        address_hash=address_hash(Channel.EMAIL, contact.email or ""),
+        reason=SuppressionReason.HARD_BOUNCE,
+        evidence="",
+        event_id=None,
+        now=START,
+    )
+
+
 async def a_past(database: Database) -> tuple[int, int]:
     """Ana and Bob got a message each, both refused with their address in the answer; numbers of theirs."""
     async with database.write() as session:
         campaign = await a_campaign(session, senders=[await an_identity(session)])
         people = [await a_contact(session, email=ANA, phone=PHONE), await a_contact(session, email=BOB)]
         for contact in people:
-            delivery = await written_to(session, contact, campaign)
-            reply = Reply(550, "5.1.1", f"<{contact.email}> is unknown")
-            told = event_about(
-                delivery,
-                EventKind.REFUSED,
-                source="test",
-                source_id=str(delivery.id),
-                at=START,
-                now=START,
-                reply=reply,
-            )
-            told.details = {"final_recipient": contact.email or "", "machine": "scanner"}
-            await events.append(session, told)
-            raw = f"To: {contact.email}".encode()
-            await incoming.keep(
-                session, source="mail", raw=raw, matched=True, now=START, contact_id=contact.id
-            )
-            await incoming.keep(session, source="lost", raw=b"who is " + raw, matched=False, now=START)
-            await incoming.keep(
-                session,
-                source="lost",
-                raw=f"From={(contact.phone or '').replace('+', '%2B')}".encode(),
-                matched=False,
-                now=START,
-            )
-            session.add(LeftOut(campaign_id=campaign.id, contact_id=contact.id, reason=LeftOutReason.CAPPED))
-            session.add(
-                Tally(
-                    campaign_id=campaign.id,
-                    account=Account.SAID,
-                    identity_id=0,
-                    provider="gmail",
-                    word=contact.email or "",
-                    shard=7,
-                    count=3,
-                    text=reply.text,
-                )
-            )
-            await suppressions.suppress(
-                session,
-                channel=Channel.EMAIL,
-                address_hash=address_hash(Channel.EMAIL, contact.email or ""),
-                reason=SuppressionReason.HARD_BOUNCE,
-                evidence="",
-                event_id=None,
-                now=START,
-            )
+            await a_trace(session, contact, campaign)
         return people[0].id, campaign.id
 
 
