@@ -1,6 +1,7 @@
 """Rows a test of this room begins with: a campaign that was launched, and deliveries of it."""
 
 import itertools
+from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,10 +12,11 @@ from models.identity import Identity
 from models.keyring import Keyring
 from models.providers import SMS, provider_of
 from models.seed import SeedMailbox
-from models.states import CampaignState, Channel, ConsentStatus, DeliveryState
+from models.states import CampaignState, Channel, ConsentStatus, DeliveryState, EventKind
 from models.suppression import address_hash
 from models.template import Template, TemplateVersion
 from models.tokens import Tokens
+from models.values import Signal
 from tests.clocks import START
 
 KEYRING = Keyring("a secret for tests, long enough to be one")
@@ -129,6 +131,13 @@ async def a_delivery(
     session.add(delivery)
     await session.flush()
     return delivery
+
+
+def heard(
+    kind: EventKind, source: str, source_id: str, *, channel: Channel = Channel.EMAIL, **given: Any
+) -> Signal:
+    """News of that moment, with whatever else is `given` of a Signal."""
+    return Signal(kind=kind, channel=channel, source=source, source_id=source_id, at=START, **given)
 
 
 def _address(contact: Contact | None, channel: Channel) -> str:

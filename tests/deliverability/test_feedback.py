@@ -30,7 +30,7 @@ from models.suppression import Suppression
 from models.values import Reply, Signal
 from store import Database
 from tests.clocks import START
-from tests.deliverability.rows import a_contact, a_delivery, a_seed
+from tests.deliverability.rows import a_contact, a_delivery, a_seed, heard
 
 NO_SUCH_USER = Reply(550, "5.1.1", "550 5.1.1 user unknown")
 CLOSED = Reply(550, "5.2.1", "550 5.2.1 mailbox closed")
@@ -138,13 +138,8 @@ async def test_an_objection_suppresses_and_withdraws_consent_with_proof(
 
 
 async def test_stop_from_a_number_we_never_wrote_to_still_counts(database: Database) -> None:
-    signal = Signal(
-        kind=EventKind.UNSUBSCRIBED,
-        channel=Channel.SMS,
-        source="twilio inbound",
-        source_id="SM9",
-        at=START,
-        recipient="+33612345678",
+    signal = heard(
+        EventKind.UNSUBSCRIBED, "twilio inbound", "SM9", channel=Channel.SMS, recipient="+33612345678"
     )
     async with database.write() as session:
         await a_contact(session, phone="+33612345678")
@@ -159,15 +154,7 @@ async def test_stop_from_a_number_we_never_wrote_to_still_counts(database: Datab
 
 
 async def test_news_of_an_unknown_message_changes_nothing_and_is_kept(database: Database) -> None:
-    signal = Signal(
-        kind=EventKind.BOUNCED,
-        channel=Channel.EMAIL,
-        source="dsn",
-        source_id="x",
-        at=START,
-        reply=NO_SUCH_USER,
-        raw=b"raw",
-    )
+    signal = heard(EventKind.BOUNCED, "dsn", "x", reply=NO_SUCH_USER, raw=b"raw")
     async with database.write() as session:
         assert await apply(session, signal, LATER) is Applied.UNMATCHED
         assert (await session.exec(select(Event))).first() is None
@@ -263,26 +250,18 @@ async def test_a_message_given_up_after_temporary_refusals_says_nothing_final_of
 
 
 async def test_a_complaint_about_an_address_we_never_wrote_to_still_silences_it(database: Database) -> None:
-    signal = Signal(
-        kind=EventKind.COMPLAINED,
-        channel=Channel.EMAIL,
-        source="test",
-        source_id="1",
-        at=START,
-        recipient="inconnue@exemple.fr",
-    )
+    signal = heard(EventKind.COMPLAINED, "test", "1", recipient="inconnue@exemple.fr")
     async with database.write() as session:
         assert await apply(session, signal, LATER) is Applied.NEW
         assert await is_suppressed(session, Channel.EMAIL, "inconnue@exemple.fr", LATER)
 
 
 async def test_a_provider_that_calls_before_our_own_commit_is_understood(database: Database) -> None:
-    early = Signal(
-        kind=EventKind.DELIVERED,
+    early = heard(
+        EventKind.DELIVERED,
+        "twilio",
+        "SM1:delivered",
         channel=Channel.SMS,
-        source="twilio",
-        source_id="SM1:delivered",
-        at=START,
         provider_message_id="SM1",
         recipient="+33611111111",
     )
@@ -391,12 +370,10 @@ async def test_late_news_of_an_erased_person_counts_and_names_nobody(
 async def test_the_original_of_a_complaint_that_names_a_person_goes_with_them(database: Database) -> None:
     async with database.write() as session:
         contact = await a_contact(session)
-        signal = Signal(
-            kind=EventKind.COMPLAINED,
-            channel=Channel.EMAIL,
-            source="arf",
-            source_id="1",
-            at=START,
+        signal = heard(
+            EventKind.COMPLAINED,
+            "arf",
+            "1",
             recipient=contact.email,
             raw=f"Original-Rcpt-To: <{(contact.email or '').upper()}>".encode(),
         )

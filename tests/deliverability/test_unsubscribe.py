@@ -9,10 +9,9 @@ from deliverability.unsubscribe import is_unsubscribed, resubscribe, unsubscribe
 from models.contact import Contact
 from models.errors import NotFoundError
 from models.states import Channel, ConsentStatus, EventKind
-from models.values import Signal
 from store import Database, events
 from tests.clocks import START
-from tests.deliverability.rows import a_contact, a_delivery, a_seed
+from tests.deliverability.rows import a_contact, a_delivery, a_seed, heard
 
 
 async def test_leaving_coming_back_and_leaving_again_each_take_effect(database: Database) -> None:
@@ -61,14 +60,7 @@ async def test_leaving_by_the_link_in_a_text_message_leaves_that_channel_only(da
 async def test_a_complaint_is_not_taken_back_by_the_page(database: Database) -> None:
     async with database.write() as session:
         delivery = await a_delivery(session)
-        complaint = Signal(
-            kind=EventKind.COMPLAINED,
-            channel=Channel.EMAIL,
-            source="arf",
-            source_id="1",
-            at=START,
-            delivery_id=delivery.id,
-        )
+        complaint = heard(EventKind.COMPLAINED, "arf", "1", delivery_id=delivery.id)
         await apply(session, complaint, START)
         await unsubscribe(session, delivery.id, "page", START)
         await resubscribe(session, delivery.id, "page", START)
