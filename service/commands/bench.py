@@ -95,6 +95,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "tocsin bench audience",
             "tocsin bench audience --people 100000 --database-url postgresql://localhost/postgres",
+            "tocsin bench audience --events 10000000",
         )
     )(audience)
     app.add_typer(bench, name="bench", rich_help_panel="Run")

@@ -21,6 +21,13 @@ def audience(
             metavar="URL",
         ),
     ] = "",
+    events: Annotated[
+        int,
+        typer.Option(
+            help="Also how long pages take with so many events behind them; ten million take minutes.",
+            min=0,
+        ),
+    ] = 0,
 ) -> None:
     """Measure how long a large audience takes.
 
@@ -29,6 +36,7 @@ def audience(
     and a sender for each territory. On SQLite and on PostgreSQL; nothing is kept.
     """
     from benchmarks.audience import bench_audience, goals, lines
+    from benchmarks.report import PROMISED_MS, bench_pages_on
 
     found = loops.run(bench_audience(people, database_url, say))
     print_table(
@@ -39,3 +47,7 @@ def audience(
     print_table(
         ("goal", "measured", "promised", ""), goals(found), empty="The goals are for a million people."
     )
+    if events:
+        addresses = ["", database_url] if database_url else [""]
+        rows = loops.run(bench_pages_on(addresses, events, say))
+        print_table(("database", "page", "time", f"below {PROMISED_MS} ms"), rows, empty="")

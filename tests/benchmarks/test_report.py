@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.report import PAGES, bench_pages
+from benchmarks.report import PAGES, bench_pages, bench_pages_on
 from benchmarks.report_rows import fill
 from store import Database
 from store.tally_check import differences
@@ -15,6 +15,14 @@ async def test_every_page_is_measured() -> None:
     assert set(PAGES) <= times.milliseconds.keys()
     assert times.events >= 1_400
     assert len(told) == 2 + len(times.milliseconds)
+
+
+async def test_every_page_is_told_beside_what_was_promised(postgresql_url: str) -> None:
+    rows = await bench_pages_on(["", postgresql_url], 1_000, lambda _: None)
+    assert {row[:2] for row in rows if row[3]} == {
+        (kind, name) for kind in ("SQLite", "PostgreSQL") for name in PAGES
+    }
+    assert len([row for row in rows if not row[3]]) == 6, "what was never promised"
 
 
 async def test_the_ledger_it_makes_is_counted_right(database: Database, tmp_path: Path) -> None:
