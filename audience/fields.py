@@ -1,6 +1,6 @@
 """What is known of a contact: the fields, their names in both languages, and the columns they come from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -105,6 +105,26 @@ FIELDS: Final[tuple[KnownField, ...]] = (
 
 FIELD_BY_NAME: Final = MappingProxyType({field.name: field for field in FIELDS})
 _MERGED: Final = tuple(field.name for field in FIELDS if field.merge)
+_ITS_OWN: Final = frozenset(_MERGED)
+_SPELT_OUT: Final = MappingProxyType({"departement": DEPARTEMENTS, "region": REGIONS})
+
+
+def values_of(person: Person, tags: Sequence[str], names: Collection[str]) -> dict[str, str]:
+    """Those of `contact_values` that are called one of `names`."""
+    values: dict[str, str] = {}
+    for name in names:
+        value: str | None
+        if name in _ITS_OWN:
+            value = getattr(person, name)
+            if value and name in _SPELT_OUT:
+                value = _SPELT_OUT[name].get(value, value)
+        elif name == "tags" and tags:
+            value = ", ".join(tags)
+        else:
+            value = person.attributes.get(name)
+        if value:
+            values[name] = value
+    return values
 
 
 def contact_values(contact: Contact | Person, tags: Sequence[str]) -> dict[str, str]:

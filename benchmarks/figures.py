@@ -27,7 +27,7 @@ class Run:
     """One campaign. `seconds`: from the first claim to the last record in the ledger.
 
     `freeze_s`: from the schedule to that first claim; `lag_s`: from the last message to the last record;
-    `cpu_s`: of each sending process; `signatures_per_s`: RSA-2048, one core, just before.
+    `cpu_s`: of each sending process and its scribes; `signatures_per_s`: RSA-2048, one core, just before.
     """
 
     messages: int
@@ -62,11 +62,15 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A whole measurement; `costs` of the sending processes at the end; rates of the others a second."""
+    """A whole measurement; rates of the others a second.
+
+    `costs` at the end: of the sending processes, and of the `scribes` that write for them.
+    """
 
     plan: SendPlan
     runs: tuple[Run, ...]
     costs: tuple[Cost, ...]
+    scribes: tuple[Cost, ...]
     signatures: Signatures
     plain: float | None
     nodemailer: float | None
@@ -112,7 +116,7 @@ def goals(figures: Figures) -> Iterator[Goal]:
     if near and signed and figures.nodemailer is not None:
         times = figures.rate / plan.processes / figures.nodemailer
         yield _at_least("beside nodemailer, a process", times, TIMES_NODEMAILER, "×")
-    peaks = [cost.peak_mb for cost in figures.costs if cost.peak_mb is not None]
+    peaks = [cost.peak_mb for cost in (*figures.costs, *figures.scribes) if cost.peak_mb is not None]
     if peaks:
         yield Goal(
             "peak memory a process",
@@ -147,7 +151,10 @@ def lines(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "CPU a message, all processes", f"{median(run.cpu_us for run in runs):,.0f} µs"
     for number, cost in enumerate(figures.costs, 1):
         spent = median(run.cpu_s[number - 1] / run.seconds for run in runs)
-        yield f"process {number}", f"{spent:.2f} cores, {_memory(cost)}"
+        of = ", scribes included" if figures.scribes else ""
+        yield f"process {number}", f"{spent:.2f} cores{of}; {_memory(cost)}"
+    for number, cost in enumerate(figures.scribes, 1):
+        yield f"scribe {number}", _memory(cost)
     yield "CPU a message, sink", f"{median(run.sink_cpu_s / run.messages for run in runs) * 1e6:.0f} µs"
     yield "schedule to first claim", f"{median(run.freeze_s for run in runs):.2f} s"
     yield "last message to last record", f"{median(run.lag_s for run in runs) * 1000:.0f} ms"

@@ -17,7 +17,8 @@ class Signing(StrEnum):
 class SendPlan:
     """One configuration to measure. `database_url`: a PostgreSQL server's; empty for a SQLite file.
 
-    `threads`: build-and-sign threads a process, 0 for the product's own choice. `round_trip_ms`: of the wire
+    `threads` and `scribes`: those of a sending process that build and sign, 0 and None for the product's own
+    choice. `round_trip_ms`: of the wire
     to the relay. `run_recipients` go out in each of `runs` runs, after `warm_up` others; with `growth`, ten
     times as many go out in one more.
     """
@@ -28,6 +29,7 @@ class SendPlan:
     database_url: str = ""
     processes: int = 1
     threads: int = 0
+    scribes: int | None = None
     connections: int = 10
     signing: Signing = Signing.PRODUCT
     ed25519: bool = False

@@ -111,6 +111,15 @@ def cost(pid: int) -> Cost:
     return Cost((int(fields[11]) + int(fields[12])) / TICKS, _mb(status, "VmHWM"), _mb(status, "RssAnon"))
 
 
+def helpers_of(pid: int) -> list[int]:
+    """The processes a process has started: those that write for it."""
+    try:
+        lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return []
+    return sorted(int(number) for text in lists for number in text.split())
+
+
 def _mb(status: Mapping[str, str], name: str) -> float | None:
     words = status.get(name, "").split()
     return int(words[0]) / 1024 if words else None

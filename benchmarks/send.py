@@ -22,7 +22,7 @@ from benchmarks.counting import SinkControl, control
 from benchmarks.figures import Figures, Run
 from benchmarks.nodemailer import measure_nodemailer
 from benchmarks.plan import SendPlan, Signing
-from benchmarks.processes import MeasureError, complaints, cost, python, running, tocsin
+from benchmarks.processes import MeasureError, complaints, cost, helpers_of, python, running, tocsin
 from benchmarks.proof import check_arrivals, check_signatures
 from benchmarks.yardsticks import RsaYardstick
 from models.delivery import Delivery
@@ -74,10 +74,11 @@ async def bench_send(plan: SendPlan, tell: Tell) -> Figures:
             keys = await ledger.key_records(bench.database, bench.identity_id)
             signatures = await check_signatures(folder / "sink", keys)
             costs = [cost(worker.pid) for worker in bench.workers]
+            helpers = [cost(pid) for worker in bench.workers for pid in helpers_of(worker.pid)]
             await _stop_workers(bench)
             plain = await _plain(ports[0], folder, tell) if plan.yardsticks and not plan.tls else None
             nodemailer = await measure_nodemailer(ports[0], folder, tell) if plan.nodemailer else None
-        return Figures(plan, tuple(runs), tuple(costs), signatures, plain, nodemailer)
+        return Figures(plan, tuple(runs), tuple(costs), tuple(helpers), signatures, plain, nodemailer)
 
 
 async def _put_up(
@@ -134,6 +135,7 @@ async def _workers(plan: SendPlan, folder: Path, url: str, port: int) -> AsyncIt
         "TOCSIN_PROVIDER_RATES": json.dumps(RELAY_ROOM),
         "TOCSIN_LOG_LEVEL": "warning",
         "MALLOC_ARENA_MAX": "2",  # as in deploy/
+        **({} if plan.scribes is None else {"TOCSIN_SCRIBES": str(plan.scribes)}),
         **({"TOCSIN_SMTP_CA_FILE": str(folder / "certificate.pem")} if plan.tls else {}),
     }
     command = python("benchmarks.worker", "--threads", str(plan.threads))
@@ -148,12 +150,12 @@ async def _run(bench: Bench, group: str, numbers: range, rsa: RsaYardstick) -> R
     """One campaign to the people with these numbers, from the freeze to the last record."""
     signatures = await asyncio.to_thread(rsa.rate)
     await bench.sink.mark(group)
-    before = [cost(worker.pid).cpu_s for worker in bench.workers]
+    before = [_cpu_s(worker) for worker in bench.workers]
     begun_ns = time.monotonic_ns()
     campaign_id = await ledger.start_campaign(bench.database, bench.identity_id, group)
     claimed_ns = await _claimed(bench, campaign_id)
     recorded_ns = await _recorded(bench, campaign_id, len(numbers))
-    spent = [cost(worker.pid).cpu_s - then for worker, then in zip(bench.workers, before, strict=True)]
+    spent = [_cpu_s(worker) - then for worker, then in zip(bench.workers, before, strict=True)]
     count = await bench.sink.count()
     await asyncio.to_thread(check_arrivals, bench.folder / "sink" / group, numbers)
     async with bench.database.read() as session:
@@ -170,6 +172,11 @@ async def _run(bench: Bench, group: str, numbers: range, rsa: RsaYardstick) -> R
         sink_cpu_s=count.cpu_s,
         signatures_per_s=signatures,
     )
+
+
+def _cpu_s(worker: Process) -> float:
+    """Of the process and those that write for it."""
+    return sum(cost(pid).cpu_s for pid in (worker.pid, *helpers_of(worker.pid)))
 
 
 async def _claimed(bench: Bench, campaign_id: int) -> int:

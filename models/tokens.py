@@ -9,7 +9,9 @@ base32 without case, because some mail systems change the case of a local part (
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from models.keyring import Keyring
@@ -40,9 +42,12 @@ class DeliveryTokens(NamedTuple):
 class Tokens:
     """Makes and reads the tokens of one installation; from any number of threads at once."""
 
-    def __init__(self, keyring: Keyring) -> None:
-        """The keys are derived once, here."""
-        self._macs = {purpose: _Mac(keyring.key(f"token/{purpose}")) for purpose in TokenPurpose}
+    def __init__(self, keys: Keyring | Mapping[TokenPurpose, bytes]) -> None:
+        """`keys`: derived once, here; or as `keys` was, for who need not know what they come from."""
+        if isinstance(keys, Keyring):
+            keys = {purpose: keys.key(f"token/{purpose}") for purpose in TokenPurpose}
+        self.keys: Mapping[TokenPurpose, bytes] = MappingProxyType(dict(keys))
+        self._macs = {purpose: _Mac(key) for purpose, key in self.keys.items()}
         self._in_order = [self._macs[TokenPurpose(name)] for name in DeliveryTokens._fields]
 
     def make(self, purpose: TokenPurpose, delivery_id: int) -> str:

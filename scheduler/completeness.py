@@ -13,7 +13,8 @@ from typing import Final
 from models.contact import Contact
 from models.identity import Identity
 from models.template import TemplateVersion
-from scheduler.content import Content, sender_values, values_for
+from scheduler.content import Content, values_for
+from scheduler.letters import sender_values
 from scheduler.senders import Chooser
 from store import Database, contacts, freezing
 from store.audiences import Selection

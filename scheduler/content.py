@@ -1,9 +1,8 @@
 """A campaign's message, compiled once, and what one person reads of it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, assert_never
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -12,25 +11,27 @@ from models.contact import Contact
 from models.identity import Identity
 from models.states import Channel, Purpose
 from models.template import TemplateVersion
-from models.tokens import TokenPurpose, Tokens
 from scheduler.calendar import AT_ANY_TIME, SendingWindows, UsualWindows
+from scheduler.letters import NOBODY, Wording, sender_values
 from store import campaigns, contacts
 from store import templates as template_rows
 from store.people import Person, read_people
-from templates import CompiledEmail, CompiledSms, compile_email, compile_sms
+from templates import CompiledEmail, CompiledSms
 
 ANY_TIME = UsualWindows(email=AT_ANY_TIME, sms=AT_ANY_TIME)
-NOBODY = "—"
-"""Stands in a seed's message where a person's first name would be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a campaign says, ready to be personalised, and at which hours it may arrive."""
+    """What a campaign says, ready to be personalised, and at which hours it may arrive.
+
+    `wording`: what it was compiled from, for who has to compile it elsewhere.
+    """
 
     campaign_name: str
     compiled: CompiledEmail | CompiledSms
     windows: SendingWindows = AT_ANY_TIME
+    wording: Wording | None = None
 
     @property
     def tagged(self) -> bool:
@@ -43,23 +44,24 @@ class Content:
         return self.compiled.links if isinstance(self.compiled, CompiledEmail) else ()
 
 
+def wording_of(version: TemplateVersion, channel: Channel, *, language: str, name: str = "") -> Wording:
+    """What a template version says, in the campaign called `name`."""
+    return Wording(
+        campaign_name=name,
+        channel=channel,
+        subject=version.subject,
+        preheader=version.preheader,
+        body=version.body,
+        fallbacks=dict(version.fallbacks),
+        language=language,
+    )
+
+
 def compile_version(
     version: TemplateVersion, channel: Channel, *, language: str
 ) -> CompiledEmail | CompiledSms:
     """The template version in its compiled form; TemplateError when it cannot be."""
-    match channel:
-        case Channel.EMAIL:
-            return compile_email(
-                subject=version.subject,
-                preheader=version.preheader,
-                mjml=version.body,
-                fallbacks=version.fallbacks,
-                language=language,
-            )
-        case Channel.SMS:
-            return compile_sms(body=version.body, fallbacks=version.fallbacks)
-        case _:
-            assert_never(channel)
+    return wording_of(version, channel, language=language).compile()
 
 
 async def content_of(
@@ -71,12 +73,13 @@ async def content_of(
     """
     campaign = await campaigns.get_campaign(session, campaign_id)
     version = await template_rows.get_version(session, campaign.template_version_id)
+    wording = wording_of(version, campaign.channel, language=language, name=campaign.name)
     # Tens of milliseconds of pure arithmetic: not on the loop that others send from.
-    compiled = await asyncio.to_thread(compile_version, version, campaign.channel, language=language)
+    compiled = await asyncio.to_thread(wording.compile)
     usual = windows or ANY_TIME
     # A receipt or a password is awaited: only hours that were set for it hold it back.
     own = usual if campaign.purpose is Purpose.CAMPAIGN else ANY_TIME
-    return Content(campaign.name, compiled, own.windows_of(campaign.windows, campaign.channel))
+    return Content(campaign.name, compiled, own.windows_of(campaign.windows, campaign.channel), wording)
 
 
 def values_for(
@@ -92,55 +95,6 @@ def values_for(
     if contact is None:
         values.update(dict.fromkeys(content.compiled.missing(values), NOBODY))
     return values
-
-
-def sender_values(identity: Identity) -> Mapping[str, str]:
-    """The merge fields that say who writes."""
-    return {
-        "sender_name": identity.name,
-        "organisation": identity.organisation or identity.name,
-        "postal_address": identity.postal_address,
-    }
-
-
-class EmailAddresses(NamedTuple):
-    """The tokens of one e-mail, each where it stands.
-
-    `click_base`: the number of a link is appended to it. `unsubscribe`: the page, and the target of the
-    one-click POST (RFC 8058). `return_path`: bounces come back to it, and none can be forged. `token` names
-    the delivery in Message-ID and in our own headers.
-    """
-
-    click_base: str
-    unsubscribe: str
-    return_path: str
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """The signed web addresses and mail headers' tokens of deliveries."""
-
-    tokens: Tokens
-    public_url: str
-
-    def of_email(self, delivery_id: int, domain: str) -> "EmailAddresses":
-        """Everything of one e-mail that holds a token; bounces come back to `domain`."""
-        tokens = self.tokens.make_all(delivery_id)
-        return EmailAddresses(
-            click_base=f"{self.public_url}/c/{tokens.visit}",
-            unsubscribe=f"{self.public_url}/u/{tokens.leave}",
-            return_path=f"b+{tokens.bounce}@{domain}",
-            token=tokens.message,
-        )
-
-    def sms_status(self, delivery_id: int) -> str:
-        """Where the provider reports what became of a text message."""
-        return f"{self.public_url}/hooks/twilio/status?d={self.message_token(delivery_id)}"
-
-    def message_token(self, delivery_id: int) -> str:
-        """What names the delivery in Message-ID and in our own headers."""
-        return self.tokens.make(TokenPurpose.MESSAGE, delivery_id)
 
 
 async def people(

@@ -22,10 +22,11 @@ from models.states import Channel
 from scheduler.adoption import adopt_journals
 from scheduler.calendar import UsualWindows
 from scheduler.clearance import Clearance
-from scheduler.content import ANY_TIME, Addresses
+from scheduler.content import ANY_TIME
 from scheduler.draining import Chunk, Drain
 from scheduler.frequency import FrequencyPolicy
 from scheduler.handover import Handover, Load
+from scheduler.letters import Addresses
 from scheduler.outages import Outages
 from scheduler.pacer import Pacer, Permit
 from scheduler.pacing import Pace
@@ -73,7 +74,8 @@ class DispatchOptions:
     `batch_span` is how far ahead a lane claims; a lane that opens later than `patience` is left alone.
     `zone`: of the times that people are told, and of people of whom nothing else is known. `journals`: the
     folder of what is on the wire, shared by the workers of one machine; None keeps none, and a crash then
-    leaves everything uncertain that was marked. `threads` write and sign messages. `chunk`: how many
+    leaves everything uncertain that was marked. `threads` write and sign messages, or `scribes`,
+    which are processes, if there are any. `chunk`: how many
     deliveries are claimed at a time at most.
     """
 
@@ -88,6 +90,7 @@ class DispatchOptions:
     windows: UsualWindows = ANY_TIME
     journals: Path | None = None
     threads: int = 2
+    scribes: int = 0
     chunk: int = CHUNK
 
 
@@ -143,6 +146,7 @@ class Dispatcher:
             language=options.language,
             windows=options.windows,
             threads=options.threads,
+            scribes=options.scribes,
         )
         self._room = Room(ROOM)
         self._opening = asyncio.Lock()
@@ -174,7 +178,7 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Let go of the threads and of the journal, once no lane is being drained."""
-        self._workshop.close()
+        await self._workshop.close()
         await self._pacer.close()
         if self._handover.journal is not None:
             self._handover.journal.close()

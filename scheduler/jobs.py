@@ -18,12 +18,12 @@ from models.keyring import Keyring
 from models.providers import SMS
 from models.states import CampaignState, Channel
 from models.tokens import Tokens
-from scheduler.content import Addresses
 from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
 from scheduler.expansion import launch
 from scheduler.late import may_start, stop_interrupted
+from scheduler.letters import Addresses
 from scheduler.obstacles import Obstacles, merge
 from scheduler.presence import Presence, Told, draw_worker_id
 from scheduler.rhythm import Rhythm

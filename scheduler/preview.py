@@ -14,7 +14,8 @@ from models.segment_tree import Node
 from models.states import Channel, LeftOutReason, LegalBasis, Purpose
 from models.values import EmailMessage
 from scheduler.calendar import AS_INSTALLED, SendingWindows
-from scheduler.content import NOBODY, Content, compile_version, people, values_for
+from scheduler.content import Content, compile_version, people, values_for
+from scheduler.letters import NOBODY
 from scheduler.rhythm import Rhythm
 from store import audiences, identities, queues, segments, templates
 from store.audiences import Selection

@@ -28,9 +28,10 @@ from models.states import Channel
 from models.suppression import address_hash
 from models.template import TemplateVersion
 from models.values import EmailMessage, Envelope, Outcome, SmsEnvelope
-from scheduler.content import NOBODY, Content, compile_version, people, values_for
+from scheduler.content import Content, compile_version, people, values_for
 from scheduler.destinations import providers_for
 from scheduler.dispatch import NO_TRANSPORT
+from scheduler.letters import NOBODY
 from scheduler.post import Desk, open_desk
 from scheduler.preview import selection_of
 from scheduler.senders import can_send

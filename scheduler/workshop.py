@@ -1,8 +1,9 @@
 """Where a chunk of deliveries becomes messages: read who they go to, render, build and sign.
 
-What is signed, in a few threads: signing lets go of the interpreter's lock, so two sign while a third
-renders. What is not, on the event loop itself, a few messages at a time: a thread that only computes holds
-the lock for milliseconds, and the loop would wait for it after every line it writes into the journal.
+By scribes, which are processes of their own, where there are some. Otherwise here: what is signed, in a few
+threads: signing lets go of the interpreter's lock, so two sign while a third renders; what is not, on the
+event loop itself, a few messages at a time: a thread that only computes holds the lock for milliseconds,
+and the loop would wait for it after every line it writes into the journal.
 """
 
 import asyncio
@@ -11,18 +12,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from audience.fields import values_of
 from models.errors import StoreError, TocsinError
+from models.states import Channel
 from models.values import Envelope
 from scheduler import gates
 from scheduler.calendar import UsualWindows
-from scheduler.content import Addresses, Content, content_of, people
+from scheduler.content import Content, content_of, people
 from scheduler.gates import Stop
-from scheduler.post import Desk, write_envelope
+from scheduler.letters import Addresses, Letter, Work, Written
+from scheduler.post import Desk
+from scheduler.scribes import Scribes
 from store import Database
 from store.claims import ClaimedDelivery
 from store.people import Person
@@ -37,28 +41,25 @@ HANDFUL = 8
 """Messages written on the loop before others have their turn: half a millisecond."""
 LONG_S = 0.02
 """A handful that takes longer is that of a laborious template, which is left to a thread."""
+WORTH_A_SCRIBE = 50
+"""Letters at a time from which on they are worth the way to another process."""
 Contents = Mapping[int, Content | Stop]
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """A chunk to be written: what it takes, and what has been made of it by delivery number."""
-
-    desk: Desk
-    persons: Mapping[int, tuple[Person, list[str]]]
-    contents: Contents
-    now: datetime
-    envelopes: dict[int, Envelope] = field(default_factory=dict)
-    unwritten: dict[int, Stop] = field(default_factory=dict)
 
 
 class Workshop:
     """Writes messages, by campaigns that it compiles once."""
 
     def __init__(
-        self, database: Database, addresses: Addresses, *, language: str, windows: UsualWindows, threads: int
+        self,
+        database: Database,
+        addresses: Addresses,
+        *,
+        language: str,
+        windows: UsualWindows,
+        threads: int,
+        scribes: int = 0,
     ) -> None:
-        """`windows`: the hours of campaigns without their own. The threads end with `close`."""
+        """`windows`: the hours of campaigns without their own. Threads and `scribes` end with `close`."""
         self._database = database
         self._addresses = addresses
         self._language = language
@@ -66,19 +67,53 @@ class Workshop:
         self._threads = threads
         self._contents: OrderedDict[int, Content | Stop] = OrderedDict()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="workshop")
+        self._scribes = Scribes(addresses, scribes)
 
     async def write(
         self, desk: Desk, rows: Sequence[ClaimedDelivery], now: datetime
     ) -> tuple[Contents, dict[int, Envelope], dict[int, Stop]]:
         """What the campaigns say, the messages, and those that could not be written with the reason."""
         persons, contents = await self._materials(rows)
-        order = _Order(desk, persons, contents, now)
+        unwritten = {row.id: stop for row in rows if isinstance(stop := contents[row.campaign_id], Stop)}
+        letters = _letters(rows, contents, persons)
+        written = Written({}, {})
+        if len(letters) >= WORTH_A_SCRIBE and letters[0].channel is Channel.EMAIL:
+            wordings = {
+                number: content.wording
+                for number, content in contents.items()
+                if isinstance(content, Content) and content.wording is not None
+            }
+            written = await self._scribes.write(desk.pen, wordings, letters, now)
+        done = written.envelopes.keys() | written.unwritten.keys()
+        rest = [letter for letter in letters if letter.id not in done] if done else letters
+        if rest:
+            await self._write_here(desk, contents, rest, now, written)
+        unwritten.update({number: gates.hold(reason) for number, reason in written.unwritten.items()})
+        return contents, written.envelopes, unwritten
 
-        def write_some(some: Sequence[ClaimedDelivery]) -> None:
-            self._write_some(order, some)
+    async def close(self) -> None:
+        """End the threads and the scribes once they have done what they are at."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        await self._scribes.close()
 
-        done = 0 if desk.signs else await _write_in_turns(write_some, rows)
-        rest = rows[done:]
+    async def _write_here(
+        self, desk: Desk, contents: Contents, letters: Sequence[Letter], now: datetime, written: Written
+    ) -> None:
+        """Write in this process."""
+        said = {
+            number: (content.campaign_name, content.compiled)
+            for number, content in contents.items()
+            if isinstance(content, Content)
+        }
+        work = Work(desk.pen, said, self._addresses, now)
+
+        def write_some(some: Sequence[Letter]) -> None:
+            one = work.write_all(some)
+            written.envelopes.update(one.envelopes)
+            written.unwritten.update(one.unwritten)
+
+        done = 0 if desk.signs else await _write_in_turns(write_some, letters)
+        rest = letters[done:]
         size = max(SLICE, -(-len(rest) // self._threads))
         loop = asyncio.get_running_loop()
         await asyncio.gather(
@@ -87,11 +122,6 @@ class Workshop:
                 for start in range(0, len(rest), size)
             )
         )
-        return contents, order.envelopes, order.unwritten
-
-    def close(self) -> None:
-        """End the threads once they have done what they are at."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _materials(
         self, rows: Sequence[ClaimedDelivery]
@@ -120,31 +150,39 @@ class Workshop:
             self._contents.popitem(last=False)
         return known
 
-    def _write_some(self, order: _Order, rows: Sequence[ClaimedDelivery]) -> None:
-        desk, contents, now = order.desk, order.contents, order.now
-        envelopes, unwritten = order.envelopes, order.unwritten
-        for row in rows:
-            person = order.persons.get(row.contact_id) if row.contact_id is not None else None
-            if person is None and row.contact_id is not None:
-                continue  # gone: the gate says so
-            content = contents[row.campaign_id]
-            if isinstance(content, Stop):
-                unwritten[row.id] = content
+
+def _letters(
+    rows: Sequence[ClaimedDelivery],
+    contents: Contents,
+    persons: Mapping[int, tuple[Person, list[str]]],
+) -> list[Letter]:
+    """What is to be written; who is gone is left out, and the gate says so."""
+    letters: list[Letter] = []
+    for row in rows:
+        content = contents[row.campaign_id]
+        if isinstance(content, Stop):
+            continue
+        values: Mapping[str, str] | None = None
+        if row.contact_id is not None:
+            found = persons.get(row.contact_id)
+            if found is None:
                 continue
-            try:
-                envelopes[row.id] = write_envelope(
-                    desk, row, content=content, person=person, addresses=self._addresses, now=now
-                )
-            except TocsinError as error:
-                unwritten[row.id] = gates.hold(str(error))
-            except Exception as error:  # one message must not hold up its lane for ever
-                log.exception("message not written", extra={"delivery_id": row.id})
-                unwritten[row.id] = gates.hold(f"the message cannot be written: {type(error).__name__}")
+            values = values_of(*found, content.compiled.fields)
+        letters.append(
+            Letter(
+                row.id,
+                row.campaign_id,
+                row.channel,
+                row.seed_id is not None,
+                row.address,
+                row.not_after,
+                values,
+            )
+        )
+    return letters
 
 
-async def _write_in_turns(
-    write: Callable[[Sequence[ClaimedDelivery]], None], rows: Sequence[ClaimedDelivery]
-) -> int:
+async def _write_in_turns(write: Callable[[Sequence[Letter]], None], rows: Sequence[Letter]) -> int:
     """Write on the loop, a handful at a time; how many were, before it took too long."""
     for start in range(0, len(rows), HANDFUL):
         begun = time.perf_counter()

@@ -7,6 +7,7 @@ same one, a busy port.
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import socket
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 MACHINE_SPAN = timedelta(seconds=2)
 """A click sooner than this after its message arrived counts as a machine's."""
+MOST_SCRIBES = 4
+"""One sending process has no work for more."""
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -117,6 +120,14 @@ async def assemble(
             pulse.stopping = True
 
 
+def _scribes(settings: Settings) -> int:
+    """How many processes write for this one: on a single core they would only be in its way."""
+    if settings.scribes is not None:
+        return settings.scribes
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_SCRIBES) if cores > 1 else 0
+
+
 def _make_parts(
     settings: Settings,
     database: Database,
@@ -142,6 +153,7 @@ def _make_parts(
             frequency=frequency_policy(settings),
             windows=usual_windows(settings),
             journals=settings.data_dir / "journal",
+            scribes=_scribes(settings),
         ),
         poll_seeds=look_into_seeds,
         alone=settings.uses_sqlite,

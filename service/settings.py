@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     smtp_messages_per_connection: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=100, description="Messages handed over on a connection before a new one is made."
     )
+    scribes: Annotated[int, Field(ge=0, le=64)] | None = Field(
+        default=None,
+        description="Processes that write and sign messages for each one that sends, while it sends a lot."
+        " Without it, one for each core, four at most, and none where there is one core; 0: none.",
+    )
     smtp_timeout: Rate = Field(default=60, description="Seconds a relay may take to answer one step.")
     hello_name: str = Field(
         default_factory=_default_hello_name,

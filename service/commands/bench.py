@@ -31,6 +31,10 @@ def send(
     threads: Annotated[
         int, typer.Option(help="Threads a process that build and sign; 0: as Tocsin chooses.", min=0)
     ] = 0,
+    scribes: Annotated[
+        int | None,
+        typer.Option(help="Processes that write and sign for each; as Tocsin chooses without it.", min=0),
+    ] = None,
     connections: Annotated[int, typer.Option(help="SMTP connections a process.", min=1)] = 10,
     signing: Annotated[Signing, typer.Option(help="Who signs.")] = Signing.PRODUCT,
     ed25519: Annotated[bool, typer.Option("--ed25519", help="A second signature, Ed25519.")] = False,
@@ -56,6 +60,7 @@ def send(
         database_url=database_url,
         processes=processes,
         threads=threads,
+        scribes=scribes,
         connections=connections,
         signing=signing,
         ed25519=ed25519,

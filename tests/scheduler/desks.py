@@ -14,10 +14,10 @@ from models.states import Channel
 from models.tokens import Tokens
 from models.values import Accepted, Deferred, EmailEnvelope, Envelope, Outcome, Reply, Uncertain
 from scheduler.campaigns import schedule
-from scheduler.content import Addresses
 from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.expansion import launch
 from scheduler.frequency import FrequencyPolicy
+from scheduler.letters import Addresses
 from scheduler.pacing import Pace
 from scheduler.retry import RetryPolicy
 from sender import Parcel
@@ -141,6 +141,7 @@ def a_dispatcher(
     journals: Path | None = None,
     frequency: FrequencyPolicy | None = None,
     worker_id: str = "",
+    scribes: int = 0,
 ) -> Dispatcher:
     """A dispatcher with one transport."""
     return Dispatcher(
@@ -157,6 +158,7 @@ def a_dispatcher(
             chunk=chunk,
             journals=journals,
             frequency=frequency or FrequencyPolicy(),
+            scribes=scribes,
         ),
         worker_id=worker_id,
     )

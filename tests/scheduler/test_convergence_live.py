@@ -10,8 +10,8 @@ from models.event import Event
 from models.states import Channel, EventKind
 from models.tokens import Tokens
 from sandbox import World, WorldOptions
-from scheduler.content import Addresses
 from scheduler.dispatch import Dispatcher, DispatchOptions
+from scheduler.letters import Addresses
 from scheduler.pacing import Pace
 from sender import SmtpOptions, SmtpServer, SmtpTransport
 from sender.smtp import Tls

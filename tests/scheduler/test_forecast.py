@@ -16,9 +16,9 @@ from models.states import Channel, IdentityRule
 from models.tokens import Tokens
 from scheduler.calendar import UsualWindows, read_sending_windows
 from scheduler.campaigns import parts_of, pause, schedule, update_campaign
-from scheduler.content import Addresses
 from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.forecast import Forecast, ForecastOptions, forecast
+from scheduler.letters import Addresses
 from scheduler.outages import Outages, Way
 from scheduler.pacer import Pacer
 from scheduler.pacing import Pace

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,14 +16,14 @@ from models.identity import DkimKey, Identity
 from models.keyring import Keyring
 from models.states import Channel, DeliveryState, EventKind, IdentityState
 from models.template import TemplateVersion
-from models.values import Accepted, Deferred, Refused, Reply
+from models.values import Accepted, Deferred, EmailEnvelope, EmailMessage, Refused, Reply
 from scheduler import dispatch, workshop
 from scheduler.campaigns import release
 from scheduler.pacing import Pace
-from scheduler.post import write_envelope
 from scheduler.recording import Recorder
 from scheduler.uncertain import Decision, resolve_uncertain
 from scheduler.upkeep import take_back, tell_problems
+from sender import EmailBuilder
 from store import Database, campaigns, outcomes
 from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact, a_template, an_identity
@@ -219,12 +220,14 @@ async def test_a_message_that_cannot_be_written_does_not_hold_up_its_lane(
 ) -> None:
     await a_running_campaign(database, "a@gmail.com", "b@gmail.com")
 
-    def stumble(desk: object, row: Delivery, **how: object) -> object:
-        if row.address == "a@gmail.com":
-            raise ZeroDivisionError
-        return write_envelope(desk, row, **how)  # type: ignore[arg-type]
+    really = EmailBuilder.build
 
-    monkeypatch.setattr(workshop, "write_envelope", stumble)
+    def stumble(self: EmailBuilder, message: EmailMessage, *, recipient: str, **how: Any) -> EmailEnvelope:
+        if recipient == "a@gmail.com":
+            raise ZeroDivisionError
+        return really(self, message, recipient=recipient, **how)
+
+    monkeypatch.setattr(EmailBuilder, "build", stumble)
     await drain_all(database, a_dispatcher(database, ScriptedTransport(), clock), clock.now())
     assert await states(database) == {"a@gmail.com": S.HELD, "b@gmail.com": S.ACCEPTED}
 

@@ -24,8 +24,8 @@ from models.states import (
 from models.tokens import Tokens
 from models.values import Verdict
 from scheduler.campaigns import schedule
-from scheduler.content import Addresses
 from scheduler.dispatch import Dispatcher, DispatchOptions
+from scheduler.letters import Addresses
 from scheduler.warming import begin_warmup, complete_plans, set_plan, step_plans, stop_warmup
 from scheduler.warmup import FLOOR
 from store import Database, campaigns, identities, warmups

@@ -11,7 +11,8 @@ from models.errors import BadInputError, ConflictError, NotFoundError, TemplateE
 from models.identity import Identity
 from models.states import Channel
 from models.template import Template, TemplateVersion
-from scheduler.content import compile_version, sender_values
+from scheduler.content import compile_version
+from scheduler.letters import sender_values
 from scheduler.preview import EmailPreview, SmsPreview
 from store import templates
 from templates import CompiledSms

@@ -19,7 +19,7 @@ from models.errors import NotFoundError, TemplateError
 from models.states import EventKind
 from models.tokens import TokenPurpose
 from models.values import Signal
-from scheduler.content import sender_values
+from scheduler.letters import sender_values
 from store import campaigns, contacts, identities
 from store import templates as template_rows
 from templates import render_target
