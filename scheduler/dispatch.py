@@ -118,14 +118,9 @@ class Dispatcher:
         self._keyring = keyring
         self._options = options
         self._worker_id = worker_id or draw_worker_id()
-        self._outages = Outages(options.zone)
+        outages = self._outages = Outages(options.zone)
         self._pacer = Pacer(
-            database,
-            clock,
-            pace=options.pace,
-            span=options.batch_span,
-            outages=self._outages,
-            zone=options.zone,
+            database, clock, pace=options.pace, span=options.batch_span, outages=outages, zone=options.zone
         )
         self._recorder = Recorder(options.retry, self._pacer)
         self._stopping, self._key = False, ""
