@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from models.campaign import Campaign
-from models.clock import SystemClock
+from models.clock import Clock, SystemClock
 from models.delivery import Delivery
 from models.states import CampaignState, Channel, LatePolicy
 from models.tokens import Tokens
@@ -155,6 +155,20 @@ async def test_a_clock_that_jumps_in_the_night_of_a_change_starts_nothing_early_
     assert found.frozen == 1
 
 
+def a_conductor(database: Database, clock: Clock, transport: ScriptedTransport) -> Conductor:
+    """The service, looking ten times a second."""
+    return Conductor(
+        database,
+        clock,
+        transports={Channel.EMAIL: transport},
+        tokens=Tokens(KEYRING),
+        keyring=KEYRING,
+        options=ConductorOptions(
+            public_url="https://tocsin.exemple.fr", sweep_every=timedelta(milliseconds=100)
+        ),
+    )
+
+
 async def test_the_service_coming_up_again_asks_before_it_sends(database: Database) -> None:
     clock = SystemClock()
     gone = clock.now() - 5 * HOUR
@@ -165,16 +179,7 @@ async def test_the_service_coming_up_again_asks_before_it_sends(database: Databa
         session.add(campaign)
         await schedule(session, campaign.id, (gone + HOUR).replace(tzinfo=None), "UTC", gone)
     transport = ScriptedTransport()
-    conductor = Conductor(
-        database,
-        clock,
-        transports={Channel.EMAIL: transport},
-        tokens=Tokens(KEYRING),
-        keyring=KEYRING,
-        options=ConductorOptions(
-            public_url="https://tocsin.exemple.fr", sweep_every=timedelta(milliseconds=100)
-        ),
-    )
+    conductor = a_conductor(database, clock, transport)
     running = asyncio.create_task(conductor.run())
     found = await until(database, campaign.id, CampaignState.PAUSED)
     assert "it would be 4 h late. Resume it" in found.problem
@@ -284,16 +289,7 @@ async def test_the_service_coming_up_in_the_midst_of_a_campaign_asks_before_it_s
     gone = clock.now() - 5 * HOUR
     campaign = await an_interrupted(database, LatePolicy.ASK, CampaignState.SENDING, gone)
     transport = ScriptedTransport()
-    conductor = Conductor(
-        database,
-        clock,
-        transports={Channel.EMAIL: transport},
-        tokens=Tokens(KEYRING),
-        keyring=KEYRING,
-        options=ConductorOptions(
-            public_url="https://tocsin.exemple.fr", sweep_every=timedelta(milliseconds=100)
-        ),
-    )
+    conductor = a_conductor(database, clock, transport)
     running = asyncio.create_task(conductor.run())
     found = await until(database, campaign.id, CampaignState.PAUSED)
     assert "for 5 h. Resume it to send the rest" in found.problem
