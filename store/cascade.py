@@ -27,6 +27,9 @@ def remove(connection: sa.Connection) -> None:
 def install(connection: sa.Connection) -> None:
     """Put the trigger in place, within the caller's transaction, once the tables are as they should be."""
     if not _is_recent(connection):
+        if connection.dialect.name != "sqlite":
+            # Of a version before: it would look for columns that are not there.
+            connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {NAME} CASCADE")
         return
     if connection.dialect.name == "sqlite":
         remove(connection)

@@ -31,9 +31,12 @@ EVENTS = ("INSERT", "UPDATE", "DELETE")
 def install(connection: sa.Connection) -> None:
     """Put the triggers in place; counters are taken anew when they were not there, or not these.
 
-    Within the caller's transaction. Nothing is done while the tables are older than the counters.
+    Within the caller's transaction. While the tables are older than the counters there are none.
     """
     if not sa.inspect(connection).has_table("tally"):
+        if connection.dialect.name == "postgresql":
+            for name in (f"tally_{table}_{event.lower()}" for table in TABLES for event in EVENTS):
+                connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {name} CASCADE")
         return
     changed = (
         _install_sqlite(connection)

@@ -1,6 +1,9 @@
 """A person is erased: what was sent to them still counts, and nothing says whom it was sent to."""
 
+import asyncio
+
 import sqlalchemy as sa
+from alembic import command
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -13,6 +16,7 @@ from models.suppression import Suppression, address_hash
 from models.tally import Account, Tally
 from models.values import Reply
 from store import Database, campaigns, cascade, erasure, events, incoming, suppressions
+from store.schema import configuration
 from tests.clocks import START
 from tests.factories import a_campaign, a_contact, an_identity
 
@@ -226,3 +230,14 @@ async def test_an_older_way_to_erase_is_replaced_when_the_tables_are_migrated(da
     number, _ = await a_past(database)
     await erase(database, number)
     assert "durand" not in await everything(database)
+
+
+async def test_on_older_tables_people_can_be_deleted_without_it(database: Database) -> None:
+    await asyncio.to_thread(command.downgrade, configuration(database.url), "0001")
+    async with database.write() as session:
+        await (await session.connection()).exec_driver_sql(
+            "INSERT INTO contact (id, language, attributes, attributes_key, email_consent, sms_consent,"
+            " created_at, updated_at) VALUES (1, 'fr', '{}', '{}', 'granted', 'granted',"
+            " '2026-03-01 10:00:00', '2026-03-01 10:00:00')"
+        )
+    await erase(database, 1)
