@@ -104,6 +104,30 @@ async def test_a_relay_that_stalls_before_the_dot_gets_the_message_later(
         await relay.stop()
 
 
+async def test_a_relay_that_stops_reading_in_the_midst_of_a_message_never_gets_it_twice(
+    a_scene: Callable[..., Scene],
+) -> None:
+    scene = a_scene(people=8, lease_s=3600)
+    await scene.set_up()
+    relay = await SmtpPeer(Manners(stall_at="BODY", window=4096)).start()
+    worker = scene.start(relay_port=relay.port, verdict_s=1)
+    try:
+        async with asyncio.timeout(60):
+            while (await scene.states())[DeliveryState.UNCERTAIN] < CONNECTIONS:
+                await asyncio.sleep(0.05)
+        relay.manners = Manners()
+        await scene.finished(worker)
+        states = await scene.states()
+        # Our own system had taken all of it with its dot, and would have passed it on: nobody can be sure.
+        assert states.total() == 8
+        assert states[DeliveryState.UNCERTAIN] + states[DeliveryState.ACCEPTED] == 8
+        taken = [message.recipient for message in relay.messages]
+        assert len(taken) == len(set(taken)) == states[DeliveryState.ACCEPTED]
+        assert not set(taken) & (await scene.numbers(DeliveryState.UNCERTAIN)).keys()
+    finally:
+        await relay.stop()
+
+
 async def test_a_relay_that_stalls_after_the_dot_leaves_those_messages_uncertain(
     a_scene: Callable[..., Scene],
 ) -> None:

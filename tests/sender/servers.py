@@ -7,6 +7,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ class Manners:
     itself; `flushes` forgets whatever came together with a command; `messages`: then the connection is
     closed, without a word unless `farewell` is one; `unasked` is said right after each message. `mood` is
     asked at each step, for a reply, "drop", "stall" or None; `on_dot` hears whose message has just ended.
-    `takes_and_drops`: whether to take a message and hang up without a word of it.
+    `takes_and_drops`: whether to take a message and hang up without a word of it. `window`: octets that its
+    system takes for it while it does not read, some more than those asked for.
     """
 
     extensions: tuple[str, ...] = ("PIPELINING", "SIZE 50000000", "ENHANCEDSTATUSCODES")
@@ -46,6 +48,7 @@ class Manners:
     mood: Callable[[str], str | None] | None = None
     on_dot: Callable[[str], None] | None = None
     takes_and_drops: Callable[[], bool] | None = None
+    window: int | None = None
 
     def touch(self, step: str) -> bool:
         """Whether a step goes otherwise than usual."""
@@ -83,6 +86,8 @@ class SmtpPeer:
     async def start(self) -> Self:
         tls = self.manners.tls if self.manners.implicit else None
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        if self.manners.window is not None:
+            self._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.manners.window)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
