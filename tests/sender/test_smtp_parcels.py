@@ -262,7 +262,7 @@ async def test_a_message_that_cannot_be_noted_does_not_leave(peer: StartPeer, tr
 
 async def test_a_message_given_up_before_its_dot_does_not_leave(peer: StartPeer, transport: Connect) -> None:
     server = await peer(stall_at="DATA")
-    line = transport(server, connections=1, timeout=0.3)
+    line = transport(server, connections=1, timeout=2.0)
     sending = asyncio.create_task(line.send(a_letter(recipient="early@inbox.test"), provider="other"))
     await server.heard("DATA")
     sending.cancel()
