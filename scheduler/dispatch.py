@@ -145,8 +145,7 @@ class Dispatcher:
         )
         self._room = Room(ROOM)
         self._opening = asyncio.Lock()
-        self._turn = 0
-        self._held: set[str] = set()
+        self._turn, self._held = 0, set[str]()
         self._obstacles: dict[tuple[int, Channel], str] = {}
 
     @property
