@@ -184,8 +184,9 @@ class _Line(asyncio.BufferedProtocol):
             ours.settimeout(0)
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                # Imported, not run as a module: what it sends is then called by the names it has here.
-                *("-c", "from scheduler.scribe import main; main()", str(its.fileno())),
+                # Imported, not run as a module: what it sends is then called by the names it has here. -P: and
+                # from nowhere else.
+                *("-P", "-c", "from scheduler.scribe import main; main()", str(its.fileno())),
                 pass_fds=(its.fileno(),),
                 stdin=DEVNULL,
                 # Neither the secret nor the database's address: it is given what it needs.
