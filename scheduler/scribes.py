@@ -184,8 +184,8 @@ class _Line(asyncio.BufferedProtocol):
             ours.settimeout(0)
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                # Imported, not run as a module: what it sends is then called by the names it has here. -P: from
-                # where this process has it, not from the folder it stands in.
+                # Imported, not run as a module: what it sends is then called by the names it has here.
+                # -P: from where this process has it, not from the folder it stands in.
                 *("-P", "-c", "from scheduler.scribe import main; main()", str(its.fileno())),
                 pass_fds=(its.fileno(),),
                 stdin=DEVNULL,
