@@ -28,7 +28,7 @@ from models.states import Channel, ConsentStatus
 __all__ = ["Reading", "open_reading"]
 
 ROWS_AT_FIRST: Final = 1000
-ROWS_A_BATCH: Final = 16_000
+ROWS_A_BATCH: Final = 32_000
 BATCHES_A_CLEANING: Final = 16
 WORTH_A_PROCESS: Final = 8_000_000
 _LENGTH: Final = struct.Struct("<Q")

@@ -30,7 +30,7 @@ from scheduler.rhythm import Rhythm
 from scheduler.senders import Chooser, can_send
 from store import Database, audiences, campaigns, freezing, seeds, templates, touches
 from store.audiences import Selection
-from store.freezing import Frozen
+from store.freezing import Frozen, FrozenRows
 from store.loading import room_for_many
 
 BATCH = 20_000
@@ -42,17 +42,21 @@ AT_ANY_RHYTHM = Rhythm(windows=ANY_TIME)
 
 @dataclass(slots=True)
 class Launch:
-    """One launch under way: what it needs at every batch. `lookout` are the fields that may not be blank."""
+    """One launch under way: what it needs at every batch. `lookout` are the fields that may not be blank.
+
+    `waiting` are the seeds that have no place yet, and `remaining` about how many batches there are to come.
+    """
 
     campaign: Campaign
     selection: Selection
     identities: Sequence[Identity]
     content: Content
     seeds: Sequence[SeedMailbox]
-    targeted: int
     at: datetime
     judge: Judge
     lookout: frozenset[str] | None
+    waiting: list[tuple[SeedMailbox, Identity]]
+    remaining: int
     draw: random.Random = field(default_factory=random.Random)
 
 
@@ -120,16 +124,18 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
         version = await templates.get_version(session, campaign.template_version_id)
         able = [identity for identity in identities if can_send(identity, campaign.channel)]
         wants_seeds = campaign.with_seeds and campaign.channel is Channel.EMAIL
+        found = await seeds.list_active_seeds(session) if wants_seeds else []
         return Launch(
             campaign=campaign,
             selection=selection,
             identities=identities,
             content=content,
-            seeds=await seeds.list_active_seeds(session) if wants_seeds else [],
-            targeted=targeted,
+            seeds=found,
             at=at,
             judge=Judge(campaign, chooser, rhythm, content.windows, {}, at),
             lookout=fields_to_look_at(content, version, able),
+            waiting=[(seed, identity) for identity in identities for seed in found],
+            remaining=max(1, -(-targeted // BATCH)),
         )
 
 
@@ -201,44 +207,49 @@ async def _read(database: Database, plan: Launch, after_id: int) -> Batch:
 
 async def _freeze_all(database: Database, plan: Launch, after_id: int) -> bool:
     """Write every batch; False when the campaign was paused or cancelled meanwhile."""
-    waiting = [(seed, identity) for identity in plan.identities for seed in plan.seeds]
-    remaining = max(1, -(-plan.targeted // BATCH))
-    async with aclosing(_batches(database, plan, after_id)) as batches:
-        async for batch in batches:
-            frozen = await asyncio.to_thread(plan.judge.judge, batch)
-            # Seeds travel at random places among the people, as one of them.
-            for _ in range(sum(plan.draw.random() * remaining < 1 for _ in waiting)):
-                _put(plan, frozen, *waiting.pop())
-            remaining = max(1, remaining - 1)
+    async with aclosing(_judged(database, plan, after_id)) as batches:
+        async for rows in batches:
             async with database.write() as session:
-                if not await freezing.freeze(session, plan.campaign, frozen):
+                if not await freezing.freeze(session, plan.campaign, rows):
                     return False
     last = Frozen()
-    for seed, identity in waiting:
-        _put(plan, last, seed, identity)
+    while plan.waiting:
+        _put(plan, last, *plan.waiting.pop())
     async with database.write() as session:
-        return await freezing.freeze(session, plan.campaign, last)
+        rows = freezing.on_its_way(plan.campaign, last, embedded=database.is_sqlite)
+        return await freezing.freeze(session, plan.campaign, rows)
 
 
-async def _batches(database: Database, plan: Launch, after_id: int) -> AsyncGenerator[Batch]:
-    """The people, batch after batch.
+async def _judged(database: Database, plan: Launch, after_id: int) -> AsyncGenerator[FrozenRows]:
+    """The people, batch after batch; the next ones are read and judged while these are written."""
+    following = asyncio.create_task(_judge_next(database, plan, after_id))
+    try:
+        while found := await following:
+            rows, after_id = found
+            following = asyncio.create_task(_judge_next(database, plan, after_id))
+            yield rows
+    finally:
+        # It must be done with the database before the database is closed.
+        await asyncio.wait({following})
+        following.cancelled() or following.exception()  # seen: raised above, or something worse is on its way
 
-    On PostgreSQL the next ones are read while these are written; on SQLite the two would take turns.
-    """
+
+async def _judge_next(database: Database, plan: Launch, after_id: int) -> tuple[FrozenRows, int] | None:
+    """The next batch on its way and its last contact; None when nobody is left."""
     batch = await _read(database, plan, after_id)
-    while batch.targets:
-        after_id = batch.targets[-1].id
-        if database.is_sqlite:
-            yield batch
-            batch = await _read(database, plan, after_id)
-            continue
-        following = asyncio.create_task(_read(database, plan, after_id))
-        try:
-            yield batch
-        finally:
-            await asyncio.wait({following})
-            following.exception()  # seen: it is raised below, or something worse is on its way
-        batch = following.result()
+    if not batch.targets:
+        return None
+    rows = await asyncio.to_thread(_judge, plan, batch, embedded=database.is_sqlite)
+    return rows, batch.targets[-1].id
+
+
+def _judge(plan: Launch, batch: Batch, *, embedded: bool) -> FrozenRows:
+    frozen = plan.judge.judge(batch)
+    # Seeds travel at random places among the people, as one of them.
+    for _ in range(sum(plan.draw.random() * plan.remaining < 1 for _ in plan.waiting)):
+        _put(plan, frozen, *plan.waiting.pop())
+    plan.remaining = max(1, plan.remaining - 1)
+    return freezing.on_its_way(plan.campaign, frozen, embedded=embedded)
 
 
 def _put(plan: Launch, frozen: Frozen, seed: SeedMailbox, identity: Identity) -> None:

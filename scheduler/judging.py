@@ -10,9 +10,9 @@ from models.identity import Identity
 from models.providers import OTHER, SMS
 from models.states import Channel, IdentityRule, IdentityState, LeftOutReason
 from scheduler.calendar import SendingWindows, opens
-from scheduler.frequency import next_eligible
+from scheduler.frequency import Touch, next_eligible
 from scheduler.rhythm import Rhythm
-from scheduler.senders import PLACE, Chooser
+from scheduler.senders import PLACE, PLACES_REMEMBERED, Chooser
 from scheduler.warmup import engagement_band
 from store.freezing import Frozen, Target
 from store.queues import Place
@@ -20,6 +20,12 @@ from store.touches import Touches
 
 BAND: Final = timedelta(milliseconds=1)
 """How much later the next band of engagement is due: enough to come after, too little to be waited for."""
+
+
+_DETAILS: Final = 4
+"""Where what tells of a person's place begins in a `Target`."""
+_Answer = tuple[Sequence[Identity], datetime]
+"""Who may write to the people of a place, and when they may first be written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +48,13 @@ class Judge:
     providers: Mapping[str, str]
     at: datetime
     _opens_at: dict[Place, datetime] = field(default_factory=dict)
+    _answers: dict[tuple[str | None, ...], _Answer] = field(default_factory=dict)
 
     @property
     def details(self) -> frozenset[str]:
         """What must be known of a person besides the address."""
         place = PLACE if self.chooser.rule is IdentityRule.TERRITORY else ()
-        home = () if self._always else ("departement", "postcode", "phone")
+        home = () if self._always else ("departement", "postcode", "phone_prefix")
         return frozenset((*place, *home))
 
     @property
@@ -57,23 +64,27 @@ class Judge:
     def judge(self, batch: Batch) -> Frozen:
         """The batch as it is written down."""
         frozen = Frozen()
-        always = self._always
+        touches, answers = batch.touches, self._answers
         for person in batch.targets:
-            reason = LeftOutReason(person.reason) if person.reason is not None else None
-            again = self._capped_until(person, batch.touches) if reason is None else None
-            if again is not None:
-                reason = LeftOutReason.CAPPED
-            identity = self.chooser.choose(person) if reason is None else None
-            if identity is None:
-                frozen.left_out.append((person.id, reason or LeftOutReason.NO_IDENTITY, again))
+            number, address, domain, word = person[:_DETAILS]
+            if word is not None:
+                frozen.left_out.append((number, LeftOutReason(word), None))
                 continue
-            due_at = self.at if always else self._open(person)
+            again = self._capped_until(touches[number]) if number in touches else None
+            if again is not None:
+                frozen.left_out.append((number, LeftOutReason.CAPPED, again))
+                continue
+            candidates, due_at = answers.get(person[_DETAILS:]) or self._answer(person)
+            identity = self.chooser.choose_among(candidates, number)
+            if identity is None:
+                frozen.left_out.append((number, LeftOutReason.NO_IDENTITY, None))
+                continue
             if identity.state is IdentityState.WARMING:
-                due_at += BAND * engagement_band(batch.engaged_at.get(person.id), self.at)
-            frozen.contact_ids.append(person.id)
+                due_at += BAND * engagement_band(batch.engaged_at.get(number), self.at)
+            frozen.contact_ids.append(number)
             frozen.identity_ids.append(identity.id)
-            frozen.providers.append(self.provider_of(person.domain))
-            frozen.addresses.append(person.address or "")
+            frozen.providers.append(self.provider_of(domain))
+            frozen.addresses.append(address or "")
             frozen.due_at.append(due_at)
         frozen.seed_ids = [None] * len(frozen.contact_ids)
         return frozen
@@ -84,14 +95,19 @@ class Judge:
             return SMS
         return self.providers.get(domain or "", OTHER)
 
-    def _capped_until(self, person: Target, touches: Touches) -> datetime | None:
-        known = touches.get(person.id)
-        if not known:
-            return None
+    def _capped_until(self, known: Sequence[Touch]) -> datetime | None:
         return next_eligible(known, self.campaign.channel, self.at, self.rhythm.frequency)
 
+    def _answer(self, person: Target) -> _Answer:
+        """What is the same for everybody who lives where this person lives."""
+        answer = self.chooser.candidates(person), self.at if self._always else self._open(person)
+        if len(self._answers) >= PLACES_REMEMBERED:
+            self._answers.clear()
+        self._answers[person[_DETAILS:]] = answer
+        return answer
+
     def _open(self, person: Target) -> datetime:
-        place = Place(person.departement, person.postcode, (person.phone or "")[:7] or None)
+        place = Place(person.departement, person.postcode, person.phone_prefix or None)
         found = self._opens_at.get(place)
         if found is None:
             found = opens(self.windows, self.rhythm.zone_of(place), self.at)

@@ -54,17 +54,28 @@ class Chooser:
 
     def choose(self, person: Addressee) -> Identity | None:
         """The identity that writes to this person, None when none of them may."""
+        return self.choose_among(self.candidates(person), person.id)
+
+    def candidates(self, person: Placed) -> Sequence[Identity]:
+        """Those one of whom writes to everybody who lives where this person lives."""
         match self.rule:
             case IdentityRule.ONE:
-                return self._able[0] if self._able else None
+                return self._able[:1]
             case IdentityRule.TERRITORY:
-                return _heaviest(self._smallest_around(person), person)
+                return self._smallest_around(person)
             case IdentityRule.ROTATE:
-                return _heaviest(self._able, person)
+                return self._able
             case _:
                 assert_never(self.rule)
 
-    def _smallest_around(self, person: Addressee) -> list[Identity]:
+    @staticmethod
+    def choose_among(candidates: Sequence[Identity], contact_id: int) -> Identity | None:
+        """The candidate that wins the person; two of one territory share its people as a rotation would."""
+        if len(candidates) < 2:
+            return candidates[0] if candidates else None
+        return max(candidates, key=lambda identity: _weight(identity, contact_id))
+
+    def _smallest_around(self, person: Placed) -> list[Identity]:
         """The identities of the smallest territory around the person; found once for a place."""
         place = tuple(getattr(person, name) for name in PLACE)
         found = self._around.get(place)
@@ -83,13 +94,6 @@ def choose_identity(
 ) -> Identity | None:
     """The identity that writes to `contact`, None when none of them may; see `Chooser`."""
     return Chooser(rule, identities, channel).choose(contact)
-
-
-def _heaviest(identities: Sequence[Identity], person: Addressee) -> Identity | None:
-    """The one that wins the person; two of the same territory share its people as a rotation would."""
-    if len(identities) < 2:
-        return identities[0] if identities else None
-    return max(identities, key=lambda identity: _weight(identity, person.id))
 
 
 def _weight(identity: Identity, contact_id: int) -> int:

@@ -34,7 +34,7 @@ class ArrivingRows:
 
 
 def arrange(
-    tables: Mapping[str, tuple[Sequence[int], Mapping[str, Texts]]], *, embedded: bool
+    tables: Mapping[str, tuple[Sequence[int | None], Mapping[str, Texts]]], *, embedded: bool
 ) -> ArrivingRows:
     """Places and columns of rows for each table, on their way; no database is needed for this.
 
@@ -70,6 +70,8 @@ def _database_of(tables: Mapping[str, Mapping[str, Texts]]) -> bytes:
 
 async def receive(session: AsyncSession, rows: ArrivingRows) -> None:
     """Let the transaction see the rows; they are gone with it, or when others are received."""
+    if not rows.columns:
+        return
     if isinstance(rows.content, bytes):
         await open_beside(session, "arriving", rows.content)
         return
@@ -77,7 +79,7 @@ async def receive(session: AsyncSession, rows: ArrivingRows) -> None:
     for table, names in rows.columns.items():
         own = arriving(table)
         listed = ", ".join(names)
-        alike = f"SELECT 0 AS place, {listed} FROM {table} WITH NO DATA"  # noqa: S608 - our own words
+        alike = f"SELECT CAST(0 AS bigint) AS place, {listed} FROM {table} WITH NO DATA"  # noqa: S608 - our own words
         await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {own} ON COMMIT DROP AS {alike}")
         await copy_lines(session, f"COPY {own} (place, {listed}) FROM STDIN", rows.content[table])
 

@@ -7,27 +7,37 @@ contact numbers, so that an interrupted freeze goes on where it stopped.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import Campaign, CampaignLane, LeftOut
+from models.campaign import Campaign, CampaignLane
 from models.contact import Contact, ContactTag
-from models.delivery import Delivery
 from models.event import Event
 from models.segment_tree import ATTRIBUTE_PREFIX
 from models.states import CampaignState, Channel, DeliveryState, EventKind, LeftOutReason, Purpose
+from store.arriving import ArrivingRows, arrange, receive, taking
 from store.audiences import Selection, reason_left_out
 from store.engine import insert_for, planned_afresh
-from store.loading import Constants, Texts, as_text, insert_unless_there
+from store.loading import Constants, Texts, as_text
 from store.tally_bulk import counted_at_once
 
-__all__ = ["Frozen", "Target", "domains_reached", "freeze", "lacking", "last_engaged", "read_targets"]
+__all__ = [
+    "Frozen",
+    "FrozenRows",
+    "Target",
+    "domains_reached",
+    "freeze",
+    "lacking",
+    "last_engaged",
+    "on_its_way",
+    "read_targets",
+]
 
-_deliveries = cast("sa.Table", Delivery.__table__)  # type: ignore[attr-defined]
-_left_out = cast("sa.Table", LeftOut.__table__)  # type: ignore[attr-defined]
+PREFIX_LENGTH: Final = 7
+"""Of a telephone number: what tells in which country or overseas territory it is."""
 _SIGNS = (EventKind.CLICKED, EventKind.REPLIED)
 
 
@@ -41,7 +51,7 @@ class Target(NamedTuple):
     departement: str | None
     region: str | None
     postcode: str | None
-    phone: str | None
+    phone_prefix: str | None
     commune_key: str | None
     canton_key: str | None
     circonscription: str | None
@@ -90,7 +100,7 @@ async def read_targets(
     email = selection.channel is Channel.EMAIL
     columns: list[Any] = [col(Contact.id), col(Contact.email) if email else col(Contact.phone)]
     columns += [col(Contact.email_domain), reason_left_out(selection, now)]
-    columns += [getattr(Contact, name) if name in details else sa.null() for name in Target._fields[4:]]
+    columns += [_detail(name) if name in details else sa.null() for name in Target._fields[4:]]
     wanted = (
         sa.select(*columns)
         .where(selection.targeted, col(Contact.id) > after_id)
@@ -100,6 +110,12 @@ async def read_targets(
     connection = await session.connection()
     async with planned_afresh(session):
         return [Target._make(row) for row in (await connection.execute(wanted)).all()]
+
+
+def _detail(name: str) -> Any:
+    if name == "phone_prefix":
+        return sa.func.substr(col(Contact.phone), 1, PREFIX_LENGTH)
+    return getattr(Contact, name)
 
 
 async def lacking(
@@ -158,7 +174,49 @@ async def last_engaged(session: AsyncSession, *, after_id: int, up_to_id: int) -
     return {row[0]: row[1] for row in rows}
 
 
-async def freeze(session: AsyncSession, campaign: Campaign, frozen: Frozen) -> bool:
+@dataclass(frozen=True, slots=True)
+class FrozenRows:
+    """A batch on its way: rows by table, what all rows of a table have alike, lanes that now have work."""
+
+    rows: ArrivingRows
+    constants: Mapping[str, Constants]
+    lanes: list[tuple[int, str]]
+
+
+def on_its_way(campaign: Campaign, frozen: Frozen, *, embedded: bool) -> FrozenRows:
+    """The batch as `freeze` takes it; nothing of this needs the database."""
+    numbers, reasons, moments = zip(*frozen.left_out, strict=True) if frozen.left_out else ((), (), ())
+    written = {moment: as_text(moment) for moment in {*frozen.due_at, *moments}}
+    deliveries: dict[str, Texts] = {
+        "seed_id": frozen.seed_ids,
+        "identity_id": frozen.identity_ids,
+        "provider": frozen.providers,
+        "address": frozen.addresses,
+        "due_at": [written[moment] for moment in frozen.due_at],
+    }
+    left_out: dict[str, Texts] = {
+        "reason": [reason.value for reason in reasons],
+        "next_at": [written[moment] for moment in moments],
+    }
+    # The place of a row is the person's number.
+    tables = {"delivery": (frozen.contact_ids, deliveries), "left_out": (numbers, left_out)}
+    constants: dict[str, Constants] = {
+        "delivery": {
+            "campaign_id": campaign.id,
+            "channel": campaign.channel.value,
+            "state": DeliveryState.QUEUED.value,
+            "reason": "",
+            "not_after": as_text(campaign.not_after),
+            "exempt": campaign.purpose is Purpose.TRANSACTIONAL,
+            "attempts": 0,
+        },
+        "left_out": {"campaign_id": campaign.id},
+    }
+    lanes = sorted(set(zip(frozen.identity_ids, frozen.providers, strict=True)))
+    return FrozenRows(arrange(tables, embedded=embedded), constants, lanes)
+
+
+async def freeze(session: AsyncSession, campaign: Campaign, frozen: FrozenRows) -> bool:
     """Write one batch, rows already there staying as they are; False when the campaign launches no more.
 
     The campaign is held still until the transaction ends: a pause or an end comes before or after.
@@ -167,46 +225,20 @@ async def freeze(session: AsyncSession, campaign: Campaign, frozen: Frozen) -> b
     connection = await session.connection()
     if (await connection.scalar(state)) is not CampaignState.LAUNCHING:
         return False
+    await receive(session, frozen.rows)
     async with counted_at_once(session, campaign.id):
-        await _write_deliveries(session, campaign, frozen)
-        await _write_left_out(session, campaign, frozen)
-    lanes = sorted(set(zip(frozen.identity_ids, frozen.providers, strict=True)))
-    if lanes:
+        for table in frozen.rows.columns:
+            statement = taking(
+                *(session, frozen.rows, table),
+                number=("contact_id", "place"),
+                constants=frozen.constants[table],
+                ending=" ON CONFLICT DO NOTHING",
+            )
+            await connection.exec_driver_sql(statement)
+    if frozen.lanes:
         rows = [
             {"campaign_id": campaign.id, "identity_id": identity_id, "provider": provider}
-            for identity_id, provider in lanes
+            for identity_id, provider in frozen.lanes
         ]
         await connection.execute(insert_for(session, CampaignLane).on_conflict_do_nothing(), rows)
     return True
-
-
-async def _write_left_out(session: AsyncSession, campaign: Campaign, frozen: Frozen) -> None:
-    numbers, reasons, moments = zip(*frozen.left_out, strict=True) if frozen.left_out else ((), (), ())
-    columns = {
-        "contact_id": numbers,
-        "reason": [reason.value for reason in reasons],
-        "next_at": [moment and as_text(moment) for moment in moments],
-    }
-    await insert_unless_there(session, _left_out, columns, {"campaign_id": campaign.id})
-
-
-async def _write_deliveries(session: AsyncSession, campaign: Campaign, frozen: Frozen) -> None:
-    written = {moment: as_text(moment) for moment in set(frozen.due_at)}
-    columns: Mapping[str, Texts] = {
-        "contact_id": frozen.contact_ids,
-        "seed_id": frozen.seed_ids,
-        "identity_id": frozen.identity_ids,
-        "provider": frozen.providers,
-        "address": frozen.addresses,
-        "due_at": [written[moment] for moment in frozen.due_at],
-    }
-    constants: Constants = {
-        "campaign_id": campaign.id,
-        "channel": campaign.channel.value,
-        "state": DeliveryState.QUEUED.value,
-        "reason": "",
-        "not_after": as_text(campaign.not_after),
-        "exempt": int(campaign.purpose is Purpose.TRANSACTIONAL),
-        "attempts": 0,
-    }
-    await insert_unless_there(session, _deliveries, columns, constants)
