@@ -14,27 +14,30 @@ from service.terminal import print_table, say
 if TYPE_CHECKING:
     from benchmarks.figures import Figures
 
+Scribes = Annotated[
+    int | None,
+    typer.Option(help="Processes that write and sign for each; as Tocsin chooses without it.", min=0),
+]
+Server = Annotated[
+    str,
+    typer.Option(
+        help="A PostgreSQL server on which a database may be made, and removed again. Without it, a SQLite"
+        " file.",
+        metavar="URL",
+    ),
+]
+
 
 def send(
     *,
     recipients: Annotated[int, typer.Option(help="People written to in each run.", min=100)] = 10_000,
     runs: Annotated[int, typer.Option(help="Runs, of which the median is told.", min=1)] = 5,
-    database_url: Annotated[
-        str,
-        typer.Option(
-            help="A PostgreSQL server on which a database may be made, and removed again. Without it, a"
-            " SQLite file.",
-            metavar="URL",
-        ),
-    ] = "",
+    database_url: Server = "",
     processes: Annotated[int, typer.Option(help="Sending processes (PostgreSQL).", min=1)] = 1,
     threads: Annotated[
         int, typer.Option(help="Threads a process that build and sign; 0: as Tocsin chooses.", min=0)
     ] = 0,
-    scribes: Annotated[
-        int | None,
-        typer.Option(help="Processes that write and sign for each; as Tocsin chooses without it.", min=0),
-    ] = None,
+    scribes: Scribes = None,
     connections: Annotated[int, typer.Option(help="SMTP connections a process.", min=1)] = 10,
     signing: Annotated[Signing, typer.Option(help="Who signs.")] = Signing.PRODUCT,
     ed25519: Annotated[bool, typer.Option("--ed25519", help="A second signature, Ed25519.")] = False,
