@@ -1,9 +1,8 @@
-"""Many new rows at once, by the fastest way each database has.
+"""What many new rows at once need: numbers, room, and values as both databases read them.
 
-PostgreSQL takes them by COPY into a table of the transaction and from there in one statement; SQLite row
-by row of one prepared statement. Either way values come as columns of text, in the form both databases
-read: what is text already (names, fingerprints) is not touched again, and what repeats (moments,
-documents, codes) has been written once by whoever calls.
+Values come as columns of text: what is text already (names, fingerprints) is not touched again, and what
+repeats (moments, documents, codes) has been written once by whoever calls. How the rows travel is told in
+`store.arriving`.
 """
 
 import gc

@@ -1,5 +1,7 @@
 """Many rows at once: what is given for it is given back, and every row finds its number."""
 
+import gc
+
 import pytest
 
 from store import Database
@@ -28,3 +30,12 @@ async def test_room_taken_for_many_rows_is_given_back_also_after_a_failure(datab
     with pytest.raises(ZeroDivisionError):
         await fail()
     assert await room_of(database) == before
+
+
+async def test_python_looks_for_rubbish_less_often_only_as_long_as_many_rows_come(database: Database) -> None:
+    usual = gc.get_threshold()
+    async with room_for_many(database):
+        async with room_for_many(database):
+            assert gc.get_threshold()[0] > usual[0]
+        assert gc.isenabled()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, 0)
