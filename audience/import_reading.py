@@ -71,14 +71,19 @@ class Reading:
         try:
             while block := reader.take(size):
                 batch = batches.read(block, self.start_line, reader.bytes_read)
-                if batch.records:
-                    size = min(2 * size, ROWS_A_BATCH)
-                    yield make_ready(
-                        *(batch, seen),
-                        embedded=self.embedded,
-                        with_hashes=self.with_hashes,
-                        now=self.now,
-                    )
+                if not batch.records:
+                    continue
+                size = min(2 * size, ROWS_A_BATCH)
+                ready = make_ready(
+                    *(batch, seen),
+                    embedded=self.embedded,
+                    with_hashes=self.with_hashes,
+                    now=self.now,
+                )
+                # One batch in memory is enough, in one form.
+                del block, batch
+                yield ready
+                del ready
         finally:
             reader.close()
 
@@ -168,9 +173,11 @@ def main() -> None:
             if number % BATCHES_A_CLEANING == 0:
                 gc.collect()
             packed = batch.pack()
+            del batch
             answer.write(_LENGTH.pack(len(packed)))
             answer.write(packed)
             answer.flush()
+            del packed
         answer.write(_LENGTH.pack(0))
         answer.flush()
     except BrokenPipeError:

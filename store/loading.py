@@ -40,7 +40,8 @@ Constants = Mapping[str, str | int | None]
 
 CACHE_KB: Final = -131_072
 """Negative: kilobytes, not pages."""
-LOG_PAGES: Final = 16_000
+LOG_PAGES: Final = 64_000
+"""A quarter of a gigabyte on disk: what many batches change is copied to its place once."""
 OBJECTS_A_CLEANING: Final = 100_000
 _NULL: Final = r"\N"
 _CAREFUL: Final = re.compile(r"[\\\t\n\r]")
