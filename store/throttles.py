@@ -82,7 +82,7 @@ async def lanes_waiting(session: AsyncSession, campaign_ids: Collection[int]) ->
     wanted = (
         select(CampaignLane.campaign_id, CampaignLane.identity_id, CampaignLane.provider)
         .where(col(CampaignLane.campaign_id).in_(sorted(campaign_ids)), waits)
-        .order_by(CampaignLane.campaign_id, CampaignLane.provider, CampaignLane.identity_id)
+        .order_by(col(CampaignLane.campaign_id), col(CampaignLane.provider), col(CampaignLane.identity_id))
     )
     found = (await session.exec(wanted)).all()
     return [(campaign_id, Lane(identity, provider)) for campaign_id, identity, provider in found]
