@@ -37,6 +37,11 @@ class Cost:
     own_mb: float | None
 
 
+def cores_here() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def python(module: str, *arguments: str) -> list[str]:
     """The command that runs a Python module."""
     return [sys.executable, "-m", module, *arguments]

@@ -22,7 +22,16 @@ from benchmarks.counting import SinkControl, control
 from benchmarks.figures import Figures, Run
 from benchmarks.nodemailer import measure_nodemailer
 from benchmarks.plan import SendPlan, Signing
-from benchmarks.processes import MeasureError, complaints, cost, helpers_of, python, running, tocsin
+from benchmarks.processes import (
+    MeasureError,
+    complaints,
+    cores_here,
+    cost,
+    helpers_of,
+    python,
+    running,
+    tocsin,
+)
 from benchmarks.proof import check_arrivals, check_signatures
 from benchmarks.yardsticks import RsaYardstick
 from models.delivery import Delivery
@@ -78,7 +87,10 @@ async def bench_send(plan: SendPlan, tell: Tell) -> Figures:
             await _stop_workers(bench)
             plain = await _plain(ports[0], folder, tell) if plan.yardsticks and not plan.tls else None
             nodemailer = await measure_nodemailer(ports[0], folder, tell) if plan.nodemailer else None
-        return Figures(plan, tuple(runs), tuple(costs), tuple(helpers), signatures, plain, nodemailer)
+            together = await asyncio.to_thread(rsa.rate_on, cores_here())
+        return Figures(
+            plan, tuple(runs), tuple(costs), tuple(helpers), signatures, together, plain, nodemailer
+        )
 
 
 async def _put_up(
