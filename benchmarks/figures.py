@@ -64,8 +64,8 @@ class Goal:
 class Figures:
     """A whole measurement; rates of the others a second.
 
-    `signatures_together`: RSA-2048, on all cores at once. `costs` at the end: of the sending processes, and of
-    the `scribes` that write for them.
+    `signatures_together`: RSA-2048, on all cores at once. `costs` at the end: of the sending processes, and
+    of the `scribes` that write for them.
     """
 
     plan: SendPlan
