@@ -153,8 +153,7 @@ def lines_of(columns: Mapping[str, Texts]) -> str:
 
 
 def _escaped(values: Texts) -> list[str]:
-    texts = [_NULL if value is None else str(value) for value in values]
     # A look at all of them at once is far quicker than at each: hardly any column has such a sign.
-    if _CAREFUL.search("".join(texts).replace(_NULL, "")) is None:
-        return texts
+    if _CAREFUL.search("".join([str(value) for value in values if value is not None])) is None:
+        return [_NULL if value is None else str(value) for value in values]
     return [_NULL if value is None else str(value).translate(_ESCAPES) for value in values]

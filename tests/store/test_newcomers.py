@@ -101,3 +101,20 @@ async def test_batch_after_batch_sees_its_own_rows_alone(database: Database) -> 
             await insert_people(session, numbers, people, now=START)
     assert len(await those_with(database, col(Contact.id))) == 3
     assert len(await those_with(database, col(ContactTag.contact_id))) == 5
+
+
+async def test_backslashes_of_a_file_stay_what_they_are_beside_what_is_not_said(database: Database) -> None:
+    names = [r"\N", "ends in \\", "Nadia", None, r"a\Nb"]
+    columns: dict[str, list[str | None]] = {
+        "email": [f"a{place}@b.fr" for place in range(len(names))],
+        "first_name": names,
+    }
+    async with database.write() as session:
+        numbers = await contacts.reserve(session, len(names))
+        people = arrange_people(
+            range(len(names)), columns, [], [], labels={}, now=START, embedded=database.is_sqlite
+        )
+        await insert_people(session, numbers, people, trusting=True, now=START)
+    async with database.read() as session:
+        found = (await session.exec(select(Contact.first_name).order_by(col(Contact.id)))).all()
+    assert list(found) == names
