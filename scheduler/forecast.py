@@ -116,7 +116,7 @@ async def forecast(
     under_way = await campaigns.list_in_state(session, *UNDER_WAY)
     others = [each for each in under_way if each.id != campaign_id]
     own_identities = {each.id: each for each in await campaigns.identities_of(session, campaign_id)}
-    if campaign.launched_at is not None:
+    if _launched(campaign):
         starts_at = now
         asked = [*others, campaign]
         waiting = await _waiting(session, asked, options, now)
@@ -136,7 +136,7 @@ async def forecast(
         finishes_at=_latest(course.finishes_at for course in courses),
         not_after=campaign.not_after,
         providers=_by_provider(courses),
-        latest_start=view.latest_start() if campaign.launched_at is None else None,
+        latest_start=None if view.launched else view.latest_start(),
         cold=_cold(own_identities, view.own(), ahead, *days),
     )
 
@@ -153,7 +153,7 @@ class _View:
     @property
     def launched(self) -> bool:
         """Whether its messages wait already, each from a moment of its own."""
-        return self.campaign.launched_at is not None
+        return _launched(self.campaign)
 
     def own(self) -> list[Queue]:
         """The campaign's queues alone."""
@@ -185,6 +185,11 @@ class _View:
 
     def _makes_it(self, starts_at: datetime) -> bool:
         return not any(course.missed for course in self.courses(starts_at))
+
+
+def _launched(campaign: Campaign) -> bool:
+    """Whether its messages are all there; until the launch is over its audience is counted as before."""
+    return campaign.launched_at is not None and campaign.state is not CampaignState.LAUNCHING
 
 
 def _by_provider(courses: Iterable[Course]) -> tuple[ProviderForecast, ...]:

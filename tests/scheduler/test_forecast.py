@@ -17,6 +17,7 @@ from models.tokens import Tokens
 from scheduler.calendar import UsualWindows, read_sending_windows
 from scheduler.campaigns import parts_of, pause, schedule, update_campaign
 from scheduler.dispatch import Dispatcher, DispatchOptions
+from scheduler.expansion import launch
 from scheduler.forecast import Forecast, ForecastOptions, forecast
 from scheduler.letters import Addresses
 from scheduler.outages import Outages, Way
@@ -289,6 +290,20 @@ async def test_text_messages_have_a_lane_of_their_own(database: Database) -> Non
     told = await foretold(database, campaign)
     assert [(part.provider, part.messages) for part in told.providers] == [("sms", 30)]
     assert told.finishes_at == pytest.approx(START + 30 * SECOND, abs=2 * SECOND)
+
+
+async def test_while_it_is_launched_its_audience_is_counted_as_before(database: Database) -> None:
+    async with database.write() as session:
+        await people(session, {"gmail.com": 40})
+        campaign = await a_campaign(session, with_seeds=False)
+        await schedule(session, campaign.id, START.replace(tzinfo=None), "UTC", START)
+    before = await foretold(database, campaign)
+    async with database.write() as session:
+        assert await campaigns.begin_launch(session, campaign.id, START)
+    assert before.messages == 40
+    assert await foretold(database, campaign) == before
+    await launch(database, campaign.id, START, language="fr")
+    assert (await foretold(database, campaign)).messages == 40
 
 
 async def test_nobody_to_write_to_is_over_at_once(database: Database) -> None:
