@@ -36,7 +36,7 @@ def records_to_publish(
         return []
     domain = identity.dkim_domain or domain_of(identity.from_email)
     return_path = identity.return_path_domain or domain
-    host = inbound_host or "the host of your mail listener"
+    host = inbound_host or "HOST-OF-TOCSIN"
     reports = report_address or f"dmarc@{domain_of(identity.from_email)}"
     return [
         *(_key_record(key, domain) for key in keys),

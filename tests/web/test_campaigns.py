@@ -5,6 +5,7 @@ import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -229,6 +230,23 @@ async def test_a_blocked_or_scheduled_campaign_goes_back_to_draft_and_is_schedul
     fields = {"moment": "at", "day": "2026-04-01", "time": "18:00", "zone": "Europe/Paris"}
     await browser.send_form("/campaigns/1/schedule", fields, page="/campaigns/1")
     assert (await only_campaign(site)).starts_at == datetime(2026, 4, 1, 16, tzinfo=UTC)
+
+
+async def test_a_moment_that_is_past_is_no_start_unless_now_is_said(site: Site) -> None:
+    browser = await prepare(site)
+    past = {"moment": "at", "day": "2026-02-28", "time": "18:00", "zone": "Europe/Paris"}
+    await browser.send_form("/campaigns", {**FORM, "moment": "draft"}, page="/campaigns/new")
+    answer = await browser.send_form("/campaigns/1/schedule", past, page="/campaigns/1")
+    assert answer.status_code == 400
+    assert "This moment is past. Choose a later one, or “Now”." in answer.text
+    assert (await only_campaign(site)).state is CampaignState.DRAFT
+    answer = await browser.send_form("/campaigns", {**FORM, **past}, page="/campaigns/new")
+    assert answer.status_code == 400
+    assert "This moment is past." in answer.text
+    this_minute = site.clock.now().astimezone(ZoneInfo("Europe/Paris"))
+    fields = {**past, "day": f"{this_minute:%Y-%m-%d}", "time": f"{this_minute:%H:%M}"}
+    await browser.send_form("/campaigns/1/schedule", fields, page="/campaigns/1")
+    assert (await only_campaign(site)).state is CampaignState.SCHEDULED
 
 
 async def test_a_draft_can_be_discarded_and_only_a_draft(site: Site) -> None:

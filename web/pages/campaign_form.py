@@ -58,6 +58,8 @@ ZONES = (
 )
 """The zones offered: those of the French Republic and of its neighbours."""
 NO_TEMPLATE = N_("Choose a template.")
+PAST = N_("This moment is past.")
+SAY_NOW = N_("Choose a later one, or “Now”.")
 NOT_ANY_MORE = N_("This campaign cannot be changed any more.")
 BACK_FIRST = N_("A scheduled one can once its schedule is taken away; for any other, make a new one.")
 
@@ -88,7 +90,11 @@ async def schedule_as_chosen(session: AsyncSession, visit: Visit, campaign: Camp
         case "now":
             await schedule(session, campaign.id, local_now(visit, choice.zone), choice.zone, now)
         case "at":
-            await schedule(session, campaign.id, read_moment(choice.day, choice.time), choice.zone, now)
+            moment = read_moment(choice.day, choice.time)
+            # A slip of the date would write to everybody at once: whoever means that says so.
+            if moment < local_now(visit, choice.zone).replace(second=0, microsecond=0):
+                raise BadInputError(PAST, SAY_NOW)
+            await schedule(session, campaign.id, moment, choice.zone, now)
         case _:
             return "campaign-created"
     return "campaign-scheduled"
