@@ -238,11 +238,11 @@ async def test_a_moment_that_is_past_is_no_start_unless_now_is_said(site: Site) 
     await browser.send_form("/campaigns", {**FORM, "moment": "draft"}, page="/campaigns/new")
     answer = await browser.send_form("/campaigns/1/schedule", past, page="/campaigns/1")
     assert answer.status_code == 400
-    assert "This moment is past. Choose a later one, or “Now”." in answer.text
+    assert "This moment is past: choose a later one, or “Now”." in answer.text
     assert (await only_campaign(site)).state is CampaignState.DRAFT
     answer = await browser.send_form("/campaigns", {**FORM, **past}, page="/campaigns/new")
     assert answer.status_code == 400
-    assert "This moment is past." in answer.text
+    assert "This moment is past: choose a later one" in answer.text
     this_minute = site.clock.now().astimezone(ZoneInfo("Europe/Paris"))
     fields = {**past, "day": f"{this_minute:%Y-%m-%d}", "time": f"{this_minute:%H:%M}"}
     await browser.send_form("/campaigns/1/schedule", fields, page="/campaigns/1")

@@ -58,8 +58,7 @@ ZONES = (
 )
 """The zones offered: those of the French Republic and of its neighbours."""
 NO_TEMPLATE = N_("Choose a template.")
-PAST = N_("This moment is past.")
-SAY_NOW = N_("Choose a later one, or “Now”.")
+PAST = N_("This moment is past: choose a later one, or “Now”.")
 NOT_ANY_MORE = N_("This campaign cannot be changed any more.")
 BACK_FIRST = N_("A scheduled one can once its schedule is taken away; for any other, make a new one.")
 
@@ -93,7 +92,7 @@ async def schedule_as_chosen(session: AsyncSession, visit: Visit, campaign: Camp
             moment = read_moment(choice.day, choice.time)
             # A slip of the date would write to everybody at once: whoever means that says so.
             if moment < local_now(visit, choice.zone).replace(second=0, microsecond=0):
-                raise BadInputError(PAST, SAY_NOW)
+                raise BadInputError(PAST)
             await schedule(session, campaign.id, moment, choice.zone, now)
         case _:
             return "campaign-created"
