@@ -96,10 +96,10 @@ def _sheet(number: int, envelope: Envelope) -> Sheet:
     return number, envelope.return_path, envelope.recipient, envelope.data, envelope.proven
 
 
-def pack(news: object) -> bytes:
-    """A piece of news as it goes over the socket."""
+def pack(news: object) -> tuple[bytes, bytes]:
+    """A piece of news as it goes over the socket: how long it is, and itself."""
     octets = pickle.dumps(news, protocol=5)
-    return len(octets).to_bytes(LENGTH_OCTETS, "big") + octets
+    return len(octets).to_bytes(LENGTH_OCTETS, "big"), octets
 
 
 def _receive(line: socket.socket, room: bytearray) -> memoryview | None:
@@ -132,9 +132,10 @@ def serve(line: socket.socket) -> None:
         news.release()
         if scribe is None:
             scribe = Scribe(told)
-            line.sendall(pack(Delivered(READY, (), {})))
+            line.sendall(b"".join(pack(Delivered(READY, (), {}))))
         else:
-            line.sendall(pack(scribe.carry_out(told)))
+            for part in pack(scribe.carry_out(told)):
+                line.sendall(part)
 
 
 def main() -> None:

@@ -241,7 +241,7 @@ class _Line(asyncio.BufferedProtocol):
 
     def _write(self, news: Office | Order) -> None:
         if self._transport is not None:
-            self._transport.write(pack(news))
+            self._transport.writelines(pack(news))
 
     async def close(self) -> None:
         """Hang up, upon which the scribe ends; one that does not is ended."""

@@ -17,7 +17,7 @@ from models.keyring import Keyring
 from models.states import Channel, DeliveryState, EventKind, IdentityState
 from models.template import TemplateVersion
 from models.values import Accepted, Deferred, EmailEnvelope, EmailMessage, Refused, Reply
-from scheduler import dispatch, workshop
+from scheduler import dispatch, handover, workshop
 from scheduler.campaigns import release
 from scheduler.pacing import Pace
 from scheduler.recording import Recorder
@@ -195,8 +195,10 @@ async def test_a_worker_that_slept_past_its_lease_still_tells_the_truth(
 
 
 async def test_a_worker_that_slept_past_its_lease_sends_nothing_more_and_undoes_no_decision(
-    database: Database, clock: ManualClock, caplog: pytest.LogCaptureFixture
+    database: Database, clock: ManualClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Asleep as a whole: nothing of it may wake and give back what it holds before the decision is made.
+    monkeypatch.setattr(handover, "RECORD_EVERY_S", 60)
     campaign_id = await a_running_campaign(database, "a@gmail.com", "b@gmail.com")
 
     async def sleep_long(recipient: str) -> None:
