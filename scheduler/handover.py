@@ -194,10 +194,7 @@ class Handover:
                     given_up = load.given_up or flight.called_back or self.stopping()
                     allowed = not given_up and self.outages.enter(load.way, now)
                 else:
-                    allowed = await self._may_leave(load, row, leave_at)
-                    if allowed and flight.called_back:
-                        self.outages.give_up(load.way)
-                        allowed = False
+                    allowed = await self._may_leave(load, flight, leave_at)
                 if not allowed:
                     load.end(row, None)
                     continue
@@ -209,21 +206,24 @@ class Handover:
             for row_id in load.envelopes.keys() & load.under_way.keys():
                 load.end(load.under_way[row_id].row, None)
 
-    async def _may_leave(self, load: Load, row: ClaimedDelivery, leave_at: datetime) -> bool:
+    async def _may_leave(self, load: Load, flight: Flight, leave_at: datetime) -> bool:
         while (wait := leave_at - self.clock.now()) > timedelta(0) and not self._given_up(load):
             await self.clock.sleep(min(wait, NAP))
-        if self._given_up(load) or not self.outages.enter(load.way, self.clock.now()):
+        if self._given_up(load):
             return False
-        if self.clock.now() - load.marked_at < ASK_AGAIN:
-            return True
-        load.marked_at = self.clock.now()
-        async with self.database.read() as session:
-            sending = await claims.still_sending(session, {each.campaign_id for each in load.rows})
-        for other in [flight.row for flight in load.under_way.values()]:
-            if other.campaign_id not in sending and other.id in load.envelopes and other is not row:
-                del load.envelopes[other.id]
-                load.end(other, None)
-        return row.campaign_id in sending
+        row = flight.row
+        if self.clock.now() - load.marked_at >= ASK_AGAIN:
+            load.marked_at = self.clock.now()
+            async with self.database.read() as session:
+                sending = await claims.still_sending(session, {each.campaign_id for each in load.rows})
+            for other in [each.row for each in load.under_way.values()]:
+                if other.campaign_id not in sending and other.id in load.envelopes and other is not row:
+                    del load.envelopes[other.id]
+                    load.end(other, None)
+            if row.campaign_id not in sending or self._given_up(load):
+                return False
+        # Last of all: a way that somebody enters who then stays stays shut for everybody.
+        return not flight.called_back and self.outages.enter(load.way, self.clock.now())
 
     def _given_up(self, load: Load) -> bool:
         return load.given_up or self.stopping() or self.clock.now() >= load.leased_until

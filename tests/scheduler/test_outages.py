@@ -1,5 +1,6 @@
 """Our own mail server is down: messages wait, nobody is blamed, and it is told in one line."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,9 +9,12 @@ from sqlmodel import select
 from models.delivery import Delivery
 from models.event import Event
 from models.pace import PaceRow
-from models.states import BounceClass, DeliveryState, EventKind, Fault, Permanence
+from models.states import BounceClass, CampaignState, DeliveryState, EventKind, Fault, Permanence
 from models.values import Deferred, Outcome, Reply
+from scheduler.campaigns import pause as pause_campaign
+from scheduler.campaigns import resume
 from scheduler.dispatch import Dispatcher
+from scheduler.pacer import Pacer, Permit
 from scheduler.pacing import from_microseconds, to_microseconds
 from scheduler.upkeep import tell_problems
 from store import Database, campaigns
@@ -181,3 +185,34 @@ async def test_a_service_that_has_just_started_asks_for_itself(
     relay.sent.clear()
     await drain_all(database, a_dispatcher(database, relay, clock), clock.now())
     assert len(relay.sent) > 8
+
+
+async def test_a_pause_while_a_message_is_about_to_find_out_does_not_leave_the_way_shut(
+    database: Database, clock: ManualClock, campaign_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay()
+    relay.shut()
+    dispatcher = a_dispatcher(database, relay, clock)
+    await drain_all(database, dispatcher, clock.now())
+    relay.answers = {}
+    clock.advance(timedelta(minutes=5))
+    really = Pacer.reserve
+
+    async def in_a_while(pacer: Pacer, permit: Permit, count: int, *, latest: datetime) -> Sequence[datetime]:
+        """Moments far enough ahead for the campaign to be asked again, which is paused before they come."""
+        await really(pacer, permit, count, latest=latest)
+        async with database.write() as session:
+            campaign = await campaigns.get_campaign(session, campaign_id)
+            if campaign.state is CampaignState.SENDING:
+                await pause_campaign(session, campaign_id, clock.now())
+        return [clock.now() + timedelta(seconds=3)] * count
+
+    with monkeypatch.context() as slowly:
+        slowly.setattr(Pacer, "reserve", in_a_while)
+        await drain_all(database, dispatcher, clock.now())
+    async with database.write() as session:
+        await resume(session, campaign_id, clock.now())
+    for _ in range(3):
+        clock.advance(timedelta(hours=1))
+        await drain_all(database, dispatcher, clock.now())
+    assert {row.state for row in await rows(database)} == {DeliveryState.ACCEPTED}
