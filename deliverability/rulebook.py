@@ -162,6 +162,8 @@ def read_rules(file: Path) -> RuleBook:
     """The shipped table with an installation's own rules over it. RulesError says which one is wrong."""
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RulesError(f"There is no file {file}.", "Look where it is, and name it anew.") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RulesError(f"{file}: {error}.", "Mend it; until then the rules before it hold.") from error
     base = shipped()

@@ -325,6 +325,8 @@ async def _close_some(session: AsyncSession, campaign_id: int, now: datetime) ->
 
 async def _move(session: AsyncSession, campaign: Campaign, following: CampaignState, now: datetime) -> None:
     origin = campaign.state
+    if origin is following:
+        raise ConflictError(f"The campaign {campaign.name!r} is {origin} already.")
     allowed = campaign_may_become(origin, following)
     # Compare and swap: another person, or the launch itself, may have been faster.
     if not allowed or not await campaigns.move(session, campaign.id, origin=origin, to=following, now=now):

@@ -114,7 +114,8 @@ def run(arguments: list[str]) -> int:
 
 def _misuse(error: typer.TyperException) -> Problem:
     """What was typed wrongly, and where to read how it goes."""
-    message = " ".join(error.format_message().split())
+    # "Value error" is a word of the library that read it, and tells nothing.
+    message = " ".join(error.format_message().replace("Value error, ", "").split())
     if not message:
         # A group typed alone: its help has just been printed.
         return Problem((), 0)

@@ -27,18 +27,21 @@ def tell_forecast(name: str, found: "Forecast", zone: str) -> None:
     """When it is over, who would be too late, what to do about it; then provider by provider."""
     for sentence in sentences(name, found, zone):
         say(sentence)
+    columns = ["Provider", "#Messages", "Finished"]
     rows = [
-        (provider_name(part.provider), f"{part.messages:,}", _end(part, zone), _missed(part))
-        for part in found.providers
+        (provider_name(part.provider), f"{part.messages:,}", _end(part, zone)) for part in found.providers
     ]
-    if rows:
-        print_table(["Provider", "#Messages", "Finished", "#Too late"], rows, empty="")
+    if found.missed:
+        late = [(*row, _missed(part)) for row, part in zip(rows, found.providers, strict=True)]
+        print_table([*columns, "#Too late"], late, empty="")
+    elif rows:
+        print_table(columns, rows, empty="")
 
 
 def sentences(name: str, found: "Forecast", zone: str) -> list[str]:
     """What matters first."""
     if not found.messages:
-        return [f"{name}: nothing is left to send."]
+        return [f"{name}: nobody is left to write to."]
     waits = plural(found.messages, "message")
     if found.missed:
         ends = f"{name}: {waits}, of which {found.missed:,} would miss the deadline"
@@ -55,8 +58,8 @@ def sentences(name: str, found: "Forecast", zone: str) -> list[str]:
 
 
 def warnings(name: str, found: "Forecast", zone: str) -> list[str]:
-    """What somebody who schedules a campaign should know: who misses the deadline, who is not warm."""
-    return sentences(name, found, zone) if found.missed else _cold(found)
+    """What somebody who schedules a campaign should know: nobody gets it, or too late, or cold."""
+    return sentences(name, found, zone) if found.missed or not found.messages else _cold(found)
 
 
 def _cold(found: "Forecast") -> list[str]:

@@ -41,6 +41,7 @@ BORROWED: tuple[str, ...] = (
     ),
     N_("The identity %(key)s cannot send %(channel)s: it is %(state)s or lacks an address."),
     N_("The campaign %(name)s is %(origin)s and cannot become %(following)s."),
+    N_("The campaign %(name)s is %(state)s already."),
     N_("There is no time zone %(zone)s."),
     N_("Write a name such as Europe/Paris or America/Cayenne."),
     N_("This moment is beyond the calendar."),

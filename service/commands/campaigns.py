@@ -25,7 +25,7 @@ from service.desk import Desk, work
 from service.forecast_view import foretell, warnings
 from service.terminal import plural, print_table, say, words
 from service.trying import try_out
-from service.wishes import Wish, moment_of, resolve, tell_reach, wanted_campaign
+from service.wishes import NOW, Wish, moment_of, resolve, tell_reach, wanted_campaign
 
 group = noun("Make, schedule, follow, pause and stop campaigns.")
 
@@ -152,7 +152,8 @@ def show(campaign: Which) -> None:
     starts = ("Starts", _starts(found) or "not scheduled")
     print_table(["", ""], [*parts, starts, *manners_of(found)], empty="")
     rows = [(words(state), f"{count:,}") for state, count in states.items() if count]
-    print_table(["Messages", "#"], rows, empty="No message has been made yet.")
+    none = "No message has been made yet." if found.launched_at is None else "Nobody was left to write to."
+    print_table(["Messages", "#"], rows, empty=none)
     if left_out:
         rows = [(words(reason), f"{count:,}") for reason, count in left_out.items() if count]
         print_table(["Left out", "#"], rows, empty="")
@@ -224,7 +225,7 @@ def schedule(
     """
     manners = Manners(urgent, until, late, late_after, hours)
 
-    async def set_time(desk: Desk) -> tuple[Campaign, list[str]]:
+    async def set_time(desk: Desk) -> tuple[Campaign, datetime, list[str]]:
         from scheduler import campaigns
 
         now = desk.clock.now()
@@ -235,10 +236,12 @@ def schedule(
                 wanted = manners.apply(await campaigns.parts_of(session, found), zone_name, now)
                 await campaigns.update_campaign(session, found.id, wanted, now)
             found = await campaigns.schedule(session, found.id, local_time, zone_name, now)
-        return found, warnings(found.name, await foretell(desk, found.id), zone_name)
+        return found, now, warnings(found.name, await foretell(desk, found.id), zone_name)
 
-    found, warned = work(set_time)
+    found, scheduled_at, warned = work(set_time)
     say(f"{found.name} starts at {_starts(found)}.")
+    if at.strip().lower() != NOW and found.starts_at and found.starts_at <= scheduled_at:
+        say("! That moment is past, so it starts at once: `tocsin campaign pause` holds it.")
     for sentence in warned:
         say(f"! {sentence}")
 

@@ -92,6 +92,8 @@ async def test_a_schedule_can_be_taken_away_and_given_anew(database: Database) -
 async def test_a_draft_cannot_be_paused(database: Database) -> None:
     async with database.write() as session:
         campaign = await a_campaign(session)
+        with pytest.raises(ConflictError, match="is draft already"):
+            await unschedule(session, campaign.id, START)
         with pytest.raises(ConflictError, match="is draft and cannot become paused"):
             await pause(session, campaign.id, START)
 

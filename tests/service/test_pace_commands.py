@@ -14,6 +14,12 @@ def pace(ready: Tocsin, typed: Typed) -> Typed:
     return typed
 
 
+def test_a_wrong_word_is_answered_with_the_right_ones_and_nothing_else(pace: Typed) -> None:
+    told = pace("pace", "set", "orange", "per_second", "2", "--note", "x").err
+    assert "Value error" not in told
+    assert "'orange' is not one of 'relay', 'identity', 'provider'" in told
+
+
 def test_a_limit_is_set_seen_and_taken_away(pace: Typed) -> None:
     assert "Nobody set a limit" in pace.must("pace", "list")
     pace.must("pace", "set", "provider", "orange", "per_second", "2", "--note", "asked us to")
@@ -66,5 +72,7 @@ def test_answers_are_reviewed_and_read_again_by_other_rules(ready: Tocsin, pace:
     rules = ready.folder / "new.toml"
     rules.write_text('[[rules]]\nid = "x"\ntext = "x"\nclass = "rate"\nfault = "provider"\n')
     assert "0 answers read again" in pace.must("pace", "replay", "--rules", str(rules))
+    missing = pace("pace", "replay", "--rules", "nowhere.toml")
+    assert missing.err == "tocsin: There is no file nowhere.toml. Look where it is, and name it anew.\n"
     rules.write_text("[[rules]]\nid = 'x'\n")
     assert "rule 1 (x): class is missing." in pace("pace", "replay", "--rules", str(rules)).err

@@ -61,6 +61,7 @@ def test_whom_it_would_reach_and_when_it_would_be_over(drafted: Typed) -> None:
     assert "Lettre: 60 messages, finished " in told
     assert "Orange" in told
     assert "Gmail" in told
+    assert "Too late" not in told
     hours = {"TOCSIN_SENDING_WINDOWS_EMAIL": "sun 03:00-03:01"}
     slow = drafted.must(
         "campaign", "forecast", "1", "--at", "2040-03-01 18:30", TOCSIN_EMAILS_PER_SECOND="0.01", **hours
@@ -71,7 +72,19 @@ def test_whom_it_would_reach_and_when_it_would_be_over(drafted: Typed) -> None:
         "campaign", "forecast", "1", "--at", "2040-03-01 19:59", TOCSIN_EMAILS_PER_SECOND="0.1"
     )
     assert "60 messages, of which 54 would miss the deadline, Thursday 01 March at 20:00" in late
+    assert "Too late" in late
     assert "Start before Thursday 01 March at 19:" in late
+
+
+def test_who_schedules_is_told_when_it_starts_at_once_and_when_nobody_would_get_it(drafted: Typed) -> None:
+    past = drafted.must("campaign", "schedule", "Lettre", "--at", "2001-01-01 18:30")
+    assert "! That moment is past, so it starts at once" in past
+    drafted.must("segment", "add", "nobody", "commune:Nulle")
+    made = ("campaign", "create", "Vide", "--template", "hello", "--segment", "nobody", "--from", "nat")
+    drafted.must(*made)
+    empty = drafted.must("campaign", "schedule", "Vide", "--at", "now")
+    assert "! Vide: nobody is left to write to." in empty
+    assert "past" not in empty
 
 
 def test_an_identity_warms_up_by_plans_that_people_can_change(drafted: Typed) -> None:
