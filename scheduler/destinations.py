@@ -10,6 +10,8 @@ import logging
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from deliverability.exchangers import AsksTheDns, Destination, can_be_asked, find_destination
 from models.clock import Clock
 from models.pace import MailDomain
@@ -62,6 +64,13 @@ async def providers_for(
         stale = sorted(domain for domain in wanted if domain not in rows or rows[domain].expires_at <= now)
         providers |= await _look_up(database, stale, resolver, now, budget, known=rows)
     return {domain: providers.get(domain.lower(), provider) for domain, provider in found.items()}
+
+
+async def providers_as_known(session: AsyncSession, domains: Collection[str]) -> dict[str, str]:
+    """The provider's key for each of `domains` by what was looked up before; nobody is asked."""
+    found = {domain: provider_of(domain) for domain in domains}
+    rows = await mail_domains.known(session, [domain for domain, key in found.items() if key == OTHER])
+    return found | {domain: row.provider for domain, row in rows.items()}
 
 
 async def _look_up(

@@ -16,9 +16,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import AudienceRole, Campaign
 from models.contact import Contact
 from models.identity import Identity
-from models.providers import OTHER, SMS, provider_of
+from models.providers import SMS
 from models.states import CampaignState, Channel, IdentityRule
 from scheduler.calendar import SendingWindows
+from scheduler.destinations import providers_as_known
 from scheduler.flow import Course, LaneKey, Queue, simulate
 from scheduler.lanes_ahead import Ahead, look_ahead
 from scheduler.pacing import Pace
@@ -27,7 +28,7 @@ from scheduler.rhythm import Rhythm
 from scheduler.senders import can_send, choose_identity
 from scheduler.warming import day_of
 from scheduler.warmup import planned_cap, warm_on
-from store import campaigns, mail_domains, queues
+from store import campaigns, queues
 from store.queues import Crowd
 
 UNDER_WAY: Final = (CampaignState.SENDING, CampaignState.LAUNCHING)
@@ -289,11 +290,9 @@ def _senders_of(campaign: Campaign, senders: Sequence[Identity], crowd: Crowd) -
 
 async def _providers(session: AsyncSession, domains: set[str], channel: Channel) -> dict[str, str]:
     """The provider of each domain, as far as it is known already."""
-    if channel is Channel.SMS:
-        return dict.fromkeys(domains, SMS)
-    found = {domain: provider_of(domain) for domain in domains}
-    rows = await mail_domains.known(session, [domain for domain, key in found.items() if key == OTHER])
-    return found | {domain: row.provider for domain, row in rows.items()}
+    return (
+        dict.fromkeys(domains, SMS) if channel is Channel.SMS else await providers_as_known(session, domains)
+    )
 
 
 def _queue(

@@ -3,6 +3,7 @@
 A brake is taken to stay as it is until it opens: how fast a provider will trust again nobody knows.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -12,8 +13,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.identity import Identity
 from models.pace import BreakerState, PaceLimit, Throttle, Warmup
 from models.providers import SMS
-from models.states import Channel
+from models.states import Channel, IdentityState
 from scheduler import brakes, throttle
+from scheduler.destinations import providers_as_known
 from scheduler.flow import LaneKey, LaneLimits, Share
 from scheduler.outages import Way
 from scheduler.pacing import (
@@ -29,7 +31,7 @@ from scheduler.pacing import (
     to_microseconds,
 )
 from scheduler.pacing import Share as Portion
-from scheduler.warming import day_of, start_of
+from scheduler.warming import day_of, plans_for, start_of
 from scheduler.warmup import planned_cap
 from store import identities, limits, throttles, warmups
 from store import pace as pace_rows
@@ -73,6 +75,9 @@ async def look_ahead(
         await limits.used(session, keys),
     )
     plans = {(plan.identity_id, plan.provider): plan for plan in await warmups.list_plans(session)}
+    plans = (
+        await _plans_to_come(session, known, [lane for lane in found if lane not in plans], zone, now) | plans
+    )
     ahead = Ahead()
     for lane, (scopes, allowed) in found.items():
         shares = [_add_portion(ahead, share, rows.used, now) for share in allowed.shares]
@@ -90,6 +95,22 @@ async def look_ahead(
         opens_at = _opens_at(scopes, allowed, rows, now)
         ahead.lanes[lane] = LaneLimits(rates, tuple(shares), opens_at, batch_size(held, TURN))
     return ahead
+
+
+async def _plans_to_come(
+    session: AsyncSession, known: Mapping[int, Identity], lanes: Collection[LaneKey], zone: str, now: datetime
+) -> dict[LaneKey, Warmup]:
+    """The plans that a launch would begin: of identities that warm up, at providers new to the list."""
+    warming = {identity_id for identity_id, _ in lanes if known[identity_id].state is IdentityState.WARMING}
+    if not warming:
+        return {}
+    by_domain = await warmups.people_by_domain(session)
+    providers = await providers_as_known(session, by_domain)
+    people: Counter[str] = Counter()
+    for domain, count in by_domain.items():
+        people[providers[domain]] += count
+    begun = plans_for([known[identity_id] for identity_id in warming], people, now, zone, None)
+    return {lane: plan for plan in begun if (lane := (plan.identity_id, plan.provider)) in lanes}
 
 
 def _todays(scopes: Scopes, today: date) -> str:

@@ -60,7 +60,7 @@ async def begin_warmup(
             if plan.state not in warmups.CAPPING:
                 await session.delete(plan)
         await session.flush()
-        await warmups.add_plans(session, _plans([identity], people, now, zone, target))
+        await warmups.add_plans(session, plans_for([identity], people, now, zone, target))
         return await warmups.list_plans(session, identity_id=identity_id)
 
 
@@ -75,7 +75,7 @@ async def complete_plans(database: Database, clock: Clock, *, zone: str) -> None
         return
     people = await people_by_provider(database, clock)
     async with database.write() as session:
-        await warmups.add_plans(session, _plans(warming, people, clock.now(), zone, None))
+        await warmups.add_plans(session, plans_for(warming, people, clock.now(), zone, None))
 
 
 async def people_by_provider(database: Database, clock: Clock) -> Counter[str]:
@@ -89,9 +89,10 @@ async def people_by_provider(database: Database, clock: Clock) -> Counter[str]:
     return people
 
 
-def _plans(
+def plans_for(
     warming: Sequence[Identity], people: Counter[str], now: datetime, zone: str, target: int | None
 ) -> list[Warmup]:
+    """A plan for each of the identities at each provider with more than a handful of people."""
     return [
         Warmup(
             identity_id=identity.id,

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import Campaign
 from models.identity import Identity, TerritoryKind
 from models.pace import BreakerState, LimitScope, MailDomain, Measure, Throttle, Warmup, WarmupState
-from models.states import Channel, IdentityRule
+from models.states import Channel, IdentityRule, IdentityState
 from models.tokens import Tokens
 from scheduler.calendar import UsualWindows, read_sending_windows
 from scheduler.campaigns import parts_of, pause, schedule, update_campaign
@@ -24,6 +24,7 @@ from scheduler.outages import Outages, Way
 from scheduler.pacer import Pacer
 from scheduler.pacing import Pace
 from scheduler.rhythm import Rhythm
+from scheduler.warming import complete_plans
 from store import Database, campaigns, mail_domains, warmups
 from store.deliveries import Lane
 from tests.clocks import START, ManualClock
@@ -358,6 +359,18 @@ async def test_what_has_left_of_a_day_s_cap_is_gone(database: Database) -> None:
     # 15 more today, the others after midnight in Paris.
     told = await foretold(database, campaign, START + HOUR)
     assert told.finishes_at == pytest.approx(datetime(2026, 3, 10, 23, 0, 40, tzinfo=UTC), abs=5 * SECOND)
+
+
+async def test_plans_that_the_launch_will_begin_are_foreseen(database: Database) -> None:
+    async with database.write() as session:
+        await people(session, {"orange.fr": 35, "gmail.com": 5})
+        identity = await an_identity(session, emails_per_second=None, state=IdentityState.WARMING)
+        campaign = await a_campaign(session, senders=[identity], with_seeds=False)
+    told = await foretold(database, campaign)
+    assert [(cold.provider, cold.cap, cold.messages) for cold in told.cold] == [("orange", 20, 35)]
+    await complete_plans(database, ManualClock(), zone=PARIS)
+    assert await foretold(database, campaign) == told
+    assert told.finishes_at == pytest.approx(datetime(2026, 3, 10, 23, 0, 30, tzinfo=UTC), abs=5 * SECOND)
 
 
 async def test_a_draft_is_foreseen_by_the_mail_exchangers_that_are_known(database: Database) -> None:
