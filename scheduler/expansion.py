@@ -28,7 +28,7 @@ from scheduler.destinations import providers_for
 from scheduler.judging import Batch, Judge, put_seed, warming
 from scheduler.rhythm import Rhythm
 from scheduler.senders import Chooser, can_send
-from store import Database, audiences, campaigns, freezing, seeds, templates, touches
+from store import Database, audiences, campaigns, erasure, freezing, seeds, templates, touches
 from store.audiences import Selection
 from store.freezing import Frozen, FrozenRows
 from store.loading import room_for_many
@@ -99,6 +99,8 @@ async def launch(
         return
     async with room_for_many(database):
         whole = await _freeze_all(database, plan, frozen_already)
+    # Erased between the look at them and the writing; cancelled, too, the campaign must not keep them.
+    await erasure.forget(database, campaign_id)
     if whole:
         await _begin_sending(database, plan, now)
 

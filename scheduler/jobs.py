@@ -31,7 +31,7 @@ from scheduler.rota import Rota
 from scheduler.upkeep import finish_if_done, reconcile_ended, reopen_ended, take_back, tell_problems
 from scheduler.warming import complete_plans, step_plans
 from sender import Transport
-from store import Database, campaigns, deliveries, gauges, turns, workers
+from store import Database, campaigns, deliveries, erasure, gauges, turns, workers
 from store.deliveries import Lane
 from store.tally_fold import advance
 from store.workers import HEARTBEAT
@@ -248,6 +248,7 @@ class Conductor:
         async with self._database.write() as session:
             await turns.clear_away(session, now)
             await workers.clear_away(session, now - FORGOTTEN)
+        await erasure.forget(self._database)
         await reopen_ended(self._database, self._clock)
         await reconcile_ended(self._database, self._clock)
 

@@ -96,23 +96,12 @@ async def finish_if_done(database: Database, campaign_id: int, clock: Clock) -> 
         campaign.problem = _what_is_missing(proof)
         campaign.reconciled_at = now if proof.equal else None
         session.add(campaign)
-    await _forget_the_erased(database, campaign_id)
-
-
-async def _forget_the_erased(database: Database, campaign_id: int) -> None:
-    """Blank what was written of people erased in the very moment of a launch or of sending."""
-    while True:
-        async with database.read() as session:
-            numbers = await erasure.left_behind(session, campaign_id)
-        if not numbers:
-            return
-        async with database.write() as session:
-            await erasure.blank(session, numbers)
+    await erasure.forget(database, campaign_id)
 
 
 async def reconcile(database: Database, campaign_id: int, clock: Clock) -> Proof:
     """Prove a campaign's sums by counting its rows; one that had ended is finished or incomplete by it."""
-    await _forget_the_erased(database, campaign_id)
+    await erasure.forget(database, campaign_id)
     async with database.read() as session:
         proof = await _prove(session, campaign_id)
     now = clock.now()

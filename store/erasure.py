@@ -18,6 +18,7 @@ from models.delivery import Delivery
 from models.event import IMPERSONAL
 from models.states import DeliveryState
 from models.tally import Account
+from store.session import Database
 
 GOES_WITH: Final = ("contact_tag", "consent_record")
 AT_ONCE: Final = 1000
@@ -26,6 +27,9 @@ UNENDED: Final = (_S.QUEUED, _S.CLAIMED, _S.SENDING, _S.DEFERRED, _S.HELD, _S.UN
 """Who is in one of these keeps the number until the end: it tells the sender that somebody was there."""
 _KEPT = ", ".join(f"'{name}'" for name in IMPERSONAL)
 _OPEN = ", ".join(f"'{state.value}'" for state in UNENDED)
+_ENDED_SINCE: Final = sa.and_(
+    col(Delivery.address) == "", col(Delivery.contact_id).is_not(None), col(Delivery.state).not_in(UNENDED)
+)
 
 
 def _details(*, sqlite: bool) -> str:
@@ -81,13 +85,37 @@ async def left_behind(session: AsyncSession, campaign_id: int) -> list[int]:
     campaign's deliveries by uq_delivery_campaign_contact and contacts by their primary key.
     """
     there = sa.exists().where(col(Contact.id) == col(Delivery.contact_id))
-    wanted = (
-        sa.select(col(Delivery.id))
-        .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.contact_id).is_not(None), ~there)
-        .where(sa.or_(col(Delivery.address) != "", col(Delivery.state).not_in(UNENDED)))
-        .limit(AT_ONCE)
+    named = sa.and_(col(Delivery.address) != "", ~there)
+    wanted = sa.or_(named, _ENDED_SINCE)
+    return await _numbers(
+        session, col(Delivery.campaign_id) == campaign_id, col(Delivery.contact_id).is_not(None), wanted
     )
+
+
+async def ended_since(session: AsyncSession) -> list[int]:
+    """The same, of all campaigns, for people erased while something of theirs was open that has ended since.
+
+    SQLite gives a number to somebody else, whose history this would become. Served by ix_delivery_address.
+    """
+    return await _numbers(session, _ENDED_SINCE)
+
+
+async def _numbers(session: AsyncSession, *which: sa.ColumnElement[bool]) -> list[int]:
+    wanted = sa.select(col(Delivery.id)).where(*which).limit(AT_ONCE)
     return list((await (await session.connection()).scalars(wanted)).all())
+
+
+async def forget(database: Database, campaign_id: int | None = None) -> None:
+    """Blank what is left of erased people in a campaign (`left_behind`), or in all (`ended_since`)."""
+    while True:
+        async with database.read() as session:
+            numbers = await (
+                ended_since(session) if campaign_id is None else left_behind(session, campaign_id)
+            )
+        if not numbers:
+            return
+        async with database.write() as session:
+            await blank(session, numbers)
 
 
 async def blank(session: AsyncSession, numbers: list[int]) -> None:

@@ -1,21 +1,25 @@
 """A person who is deleted while a campaign sends keeps nobody else's message back, and leaves no open end."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.contact import Contact
 from models.delivery import Delivery
 from models.event import Event
 from models.states import DeliveryState
 from models.values import Accepted, Outcome, Refused, Reply, Uncertain
+from scheduler.campaigns import cancel
 from scheduler.uncertain import Decision, resolve_uncertain
 from scheduler.upkeep import finish_if_done, reconcile, take_back
-from store import Database
+from store import Database, erasure, freezing
 from tests.clocks import ManualClock
-from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
+from tests.factories import a_campaign, a_contact
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
 from tests.scheduler.ledgers import a_running_campaign, states
 
 S = DeliveryState
@@ -114,3 +118,67 @@ async def test_who_is_erased_while_the_launch_writes_them_is_forgotten_when_the_
     assert transport.recipients == [THERE]
     assert await is_proved(database, campaign_id, clock)
     assert await states(database) == {NOBODY: S.CANCELLED, THERE: S.ACCEPTED}
+
+
+async def those_known(database: Database) -> set[int | None]:
+    """The numbers of people in the ledger and in its events."""
+    async with database.read() as session:
+        found = (await session.exec(select(Delivery.contact_id))).all()
+        return {*found, *(await session.exec(select(Event.contact_id))).all()}
+
+
+async def test_who_is_given_the_number_of_an_erased_person_is_not_given_their_history(
+    database: Database, clock: ManualClock
+) -> None:
+    campaign_id = await a_running_campaign(database, THERE, GONE)
+    newcomers: list[int] = []
+
+    async def on_the_wire(recipient: str) -> None:
+        if recipient == GONE:
+            await delete_person(database)
+            async with database.write() as session:
+                newcomers.append((await a_contact(session, email="new@gmail.com")).id)
+
+    transport = ScriptedTransport(before=on_the_wire, connections=1)
+    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    await finish_if_done(database, campaign_id, clock)
+    assert not await those_known(database) & set(newcomers)
+
+
+async def test_what_was_uncertain_of_an_erased_person_is_nobodys_once_it_is_decided(
+    database: Database, clock: ManualClock
+) -> None:
+    campaign_id = await a_running_campaign(database, GONE)
+    lost = ScriptedTransport(answers={GONE: Uncertain(Reply(None, None, "cut off"))})
+    await drain_all(database, a_dispatcher(database, lost, clock), clock.now())
+    await finish_if_done(database, campaign_id, clock)
+    await delete_person(database)
+    await erasure.forget(database)
+    assert await those_known(database) != {None}
+    clock.advance(timedelta(hours=1))
+    async with database.write() as session:
+        assert await resolve_uncertain(session, campaign_id, Decision.SENT, "Ana", clock.now())
+    await erasure.forget(database)
+    assert await those_known(database) == {None}
+
+
+async def test_a_campaign_cancelled_before_its_end_keeps_nobody_who_was_erased_while_it_was_launched(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with database.write() as session:
+        for address in (GONE, THERE):
+            await a_contact(session, email=address)
+        campaign = await a_campaign(session)
+    really = freezing.freeze
+
+    async def erased_meanwhile(session: AsyncSession, *batch: Any) -> bool:
+        await session.exec(sa.delete(Contact).where(col(Contact.email) == GONE))
+        return await really(session, *batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(freezing, "freeze", erased_meanwhile)
+        await launched(database, campaign.id)
+    async with database.write() as session:
+        await cancel(session, campaign.id, clock.now())
+    await take_back(database, clock)
+    assert await states(database) == {NOBODY: S.CANCELLED, THERE: S.CANCELLED}
