@@ -87,6 +87,9 @@ class Scribe:
             sheets = [_sheet(number, envelope) for number, envelope in written.envelopes.items()]
             return Delivered(order.number, sheets, written.unwritten)
         except (TocsinError, LookupError, TypeError, ValueError) as error:
+            # What was to replace it may not be here: nothing is written with what is out of date.
+            self._pens.clear()
+            self._contents.clear()
             return Delivered(order.number, (), {}, failure=f"{type(error).__name__}: {error}")
 
 

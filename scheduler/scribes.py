@@ -16,6 +16,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -38,6 +39,8 @@ MOURNING_S = 600.0
 IDLE_S = 60.0
 """After so long without a letter they are sent home."""
 LAST_ORDERS_S = 2.0
+PATIENCE_S = 20.0
+"""A scribe that says nothing for so long, while something is asked of it, is taken for dead."""
 HOUSE = Path(__file__).resolve().parent.parent
 
 
@@ -73,10 +76,14 @@ class Scribes:
         if not self._staff:
             return written
         self._put_off_closing_time()
-        errands = [
-            self._least_busy().order(pen, wordings, letters[start : start + SHEETS], now)
-            for start in range(0, len(letters), SHEETS)
-        ]
+        errands = []
+        for start in range(0, len(letters), SHEETS):
+            line, part = self._least_busy(), letters[start : start + SHEETS]
+            errand = asyncio.ensure_future(line.order(pen, wordings, part, now))
+            # Counted from now on, lest all of them go to the same one; and also if it never begins.
+            line.outstanding += len(part)
+            errand.add_done_callback(partial(line.done_with, len(part)))
+            errands.append(errand)
         for answer in await asyncio.gather(*errands, return_exceptions=True):
             match answer:
                 case Delivered(failure=""):
@@ -173,6 +180,7 @@ class _Line(asyncio.BufferedProtocol):
         self._room = bytearray(1 << 20)
         self._have, self._length = 0, -1
         self._closing = False
+        self._heard_at = 0.0
         self.outstanding = 0
 
     async def open(self, office: Office) -> None:
@@ -202,18 +210,34 @@ class _Line(asyncio.BufferedProtocol):
         self, pen: Pen, wordings: Mapping[int, Wording], letters: Sequence[Letter], now: datetime
     ) -> Delivered:
         """Have letters written; ScribeGoneError when nobody will."""
-        self.outstanding += len(letters)
+        if self._transport is None or self._transport.is_closing():
+            self._lost(self)
+            raise ScribeGoneError("It was gone already.")
+        number = next(self._numbers)
+        answer: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         try:
-            number = next(self._numbers)
-            answer: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
-            self._waiting[number] = answer
-            if self._transport is None or self._transport.is_closing():
-                raise ScribeGoneError("It was gone already.")
             self._write(self._as_order(number, pen, wordings, letters, now))
-            return await answer
+            delivered = await self._hear(answer)
         finally:
-            self.outstanding -= len(letters)
             self._waiting.pop(number, None)
+        if delivered.failure:
+            # It has forgotten everything, lest it write with what was to be replaced.
+            self._told = _Told({}, OrderedDict())
+        return delivered
+
+    def done_with(self, count: int, _errand: object) -> None:
+        """So many letters are not asked of it any more."""
+        self.outstanding -= count
+
+    async def _hear(self, answer: "asyncio.Future[Delivered]") -> Delivered:
+        loop = asyncio.get_running_loop()
+        while not answer.done():
+            await asyncio.wait({answer}, timeout=PATIENCE_S)
+            if not answer.done() and loop.time() - self._heard_at >= PATIENCE_S:
+                self._lost(self)
+                raise ScribeGoneError("It says nothing any more.")
+        return answer.result()
 
     def _as_order(
         self,
@@ -228,12 +252,13 @@ class _Line(asyncio.BufferedProtocol):
         known = self._told.pens.get(key) == held
         self._told.pens[key] = held
         news, old = {}, []
-        for campaign_id in {letter.campaign_id for letter in letters}:
+        wanted = {letter.campaign_id for letter in letters}
+        for campaign_id in wanted:
             wording = wordings[campaign_id]
             if self._told.wordings.get(campaign_id) != wording:
                 self._told.wordings[campaign_id] = news[campaign_id] = wording
             self._told.wordings.move_to_end(campaign_id)
-        while len(self._told.wordings) > WORDINGS_KEPT + len(news):
+        while len(self._told.wordings) > max(WORDINGS_KEPT, len(wanted)):
             old.append(self._told.wordings.popitem(last=False)[0])
         return Order(
             number, now, key, None if known else held, news, old, [tuple(letter) for letter in letters]
@@ -281,6 +306,7 @@ class _Line(asyncio.BufferedProtocol):
             # Written by the process this one has started, over a socket of their own.
             told: Delivered = pickle.loads(memoryview(self._room)[: self._length])  # noqa: S301
             self._have, self._length = 0, -1
+            self._heard_at = asyncio.get_running_loop().time()
             answer = self._waiting.get(told.number)
             if answer is not None and not answer.done():
                 answer.set_result(told)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import dkim
@@ -19,6 +20,7 @@ from models.tokens import Tokens
 from models.values import EmailEnvelope
 from scheduler import scribes
 from scheduler.letters import Addresses, Letter, Letterhead, Pen, Wording, Work, Written
+from scheduler.scribe import Office, Scribe
 from scheduler.scribes import Scribes
 from sender.dkim import make_key
 from store import Database
@@ -172,6 +174,72 @@ async def test_scribes_are_sent_home_when_there_is_nothing_to_write_and_come_aga
         await ended(number)
     assert (await written_by(staff, a_pen(), {7: a_wording(7)}, letters_of(7))).envelopes
     assert not set(pids(staff)) & set(numbers)
+
+
+async def test_a_scribe_does_not_forget_what_it_is_asked_to_write_now(
+    hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribes, "WORDINGS_KEPT", 2)
+    staff, wordings = hire(1), {number: a_wording(number) for number in range(4)}
+    for _ in range(2):
+        theirs = await written_by(staff, a_pen(), wordings, letters_of(*wordings))
+        assert len(theirs.envelopes) == 5
+
+
+def test_a_scribe_that_could_not_take_something_in_writes_nothing_with_what_it_was_to_replace() -> None:
+    scribe = Scribe(Office(ADDRESSES.public_url, dict(ADDRESSES.tokens.keys)))
+    line = scribes._Line(lambda _line: None)
+    wordings, letters = {7: a_wording(7)}, letters_of(7)
+    assert scribe.carry_out(line._as_order(1, a_pen(), wordings, letters, START)).sheets
+    pen = Pen.of(replace(HEAD, bounce_domain="neuf.exemple.fr"), a_pen().sender)
+    broken = replace(a_wording(8), subject="{{ first_name")
+    assert scribe.carry_out(line._as_order(2, pen, {8: broken}, letters_of(8), START)).failure
+    assert not scribe.carry_out(line._as_order(3, pen, wordings, letters, START)).sheets
+
+
+async def test_after_something_it_could_not_take_in_a_scribe_is_told_everything_anew(hire: Hire) -> None:
+    staff = hire(1)
+    await written_by(staff, a_pen(), {7: a_wording(7)}, letters_of(7))
+    broken = {8: replace(a_wording(8), subject="{{ first_name")}
+    assert await staff.write(a_pen(), broken, letters_of(8), START) == Written({}, {})
+    theirs = await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7), START)
+    assert plain(theirs) == plain(written_here(a_pen(), {7: a_wording(7)}, letters_of(7)))
+
+
+async def test_letters_of_one_chunk_are_shared_among_all_scribes(
+    hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribes, "SHEETS", 2)
+    staff = hire(2)
+    async with asyncio.timeout(30):
+        while staff.count < 2:
+            await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7), START)
+            await asyncio.sleep(0.05)
+    asked: list[int] = []
+    really = scribes._Line._as_order
+
+    def note(line: scribes._Line, *what: object) -> object:
+        asked.append(id(line))
+        return really(line, *what)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(scribes._Line, "_as_order", note)
+    await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7, count=8), START)
+    assert sorted(asked.count(line) for line in set(asked)) == [2, 2]
+    assert [line.outstanding for line in staff._staff] == [0, 0]
+
+
+async def test_a_scribe_that_hangs_keeps_nobody_waiting_for_ever(
+    hire: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff = hire(1)
+    await written_by(staff, a_pen(), {7: a_wording(7)}, letters_of(7))
+    (number,) = pids(staff)
+    monkeypatch.setattr(scribes, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(scribes, "LAST_ORDERS_S", 0.2)
+    os.kill(number, signal.SIGSTOP)
+    async with asyncio.timeout(10):
+        assert await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7), START) == Written({}, {})
+    await ended(number)
 
 
 async def test_few_letters_are_no_reason_to_start_a_process() -> None:
