@@ -71,3 +71,17 @@ async def latest_statement(
 async def contact_of_phone(session: AsyncSession, phone: str) -> int | None:
     """The number of the contact with that telephone number (E.164). Served by its unique index."""
     return (await session.exec(select(Contact.id).where(Contact.phone == phone))).first()
+
+
+async def statements_of(session: AsyncSession, contact_id: int, *, limit: int) -> list[ConsentRecord]:
+    """What a person said of every channel, the newest first.
+
+    Served by the unique index of consent_record, which begins with the contact.
+    """
+    wanted = (
+        select(ConsentRecord)
+        .where(ConsentRecord.contact_id == contact_id)
+        .order_by(col(ConsentRecord.given_at).desc(), col(ConsentRecord.id).desc())
+        .limit(limit)
+    )
+    return list((await session.exec(wanted)).all())

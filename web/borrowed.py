@@ -93,6 +93,9 @@ BORROWED: tuple[str, ...] = (
     N_("connection refused, nothing answers there"),
     N_("it did not answer in time"),
     # deliverability
+    N_("unsubscribe link"),
+    N_("complaint"),
+    N_("undo"),
     N_("our mail server"),
     N_("our SMS account"),
     # audience

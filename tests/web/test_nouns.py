@@ -146,6 +146,18 @@ async def test_a_person_is_found_by_address_and_the_list_by_rule(site: Site) -> 
     assert "sacha@orange.fr" not in text
 
 
+async def test_a_person_s_page_holds_the_proof_of_what_they_agreed_to(site: Site) -> None:
+    browser = await editor(site)
+    upload = {"file": ("a.csv", "email,birth date,region\nlea@free.fr,1951-08-13,Bretagne\n", "text/csv")}
+    fields = {"csrf": await browser.csrf("/contacts/import"), "source": "adhésion 2026", "granted_email": "1"}
+    await browser.client.post("/contacts/import", data=fields, files=upload)
+    found = await browser.send_form("/contacts/find", {"wanted": "lea@free.fr"}, page="/contacts")
+    text = await browser.read(found.headers["location"])
+    assert '<th scope="row">Agreed</th><td>adhésion 2026</td>' in text
+    assert "Bretagne (53)" in text
+    assert "13 Aug 1951" in text
+
+
 async def test_an_address_is_suppressed_and_let_go_again_each_with_its_reason(site: Site) -> None:
     browser = await editor(site)
     fields = {"channel": "email", "address": "Camille@GMAIL.com"}

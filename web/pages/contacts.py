@@ -1,7 +1,7 @@
 """Contacts: how many, who fits a rule, one person's record and what happened between them and us."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from fastapi import APIRouter
@@ -11,19 +11,21 @@ from starlette.responses import Response
 from audience.addresses import read_email, read_phone
 from audience.fields import FIELDS
 from audience.segments import count, parse_segment
+from audience.territory import DEPARTEMENTS, REGIONS
 from models.errors import BadInputError, SegmentError
 from models.states import Channel, EventKind
-from store import campaigns, contacts, events, suppressions
+from store import campaigns, consents, contacts, events, suppressions
 from store.segment_sql import matching
 from web.access import Reader, Visit
 from web.borrowed import say_error
-from web.i18n import N_
+from web.i18n import N_, Tongue
 from web.view import go, page
 from web.words import word_for
 
 router = APIRouter()
 A_PAGE = 50
 EVERYONE = "everyone"
+NAMES_OF_PLACES = {"departement": DEPARTEMENTS, "region": REGIONS}
 NOBODY_FOUND = N_("Nobody has this address, number or identifier.")
 
 
@@ -103,6 +105,7 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
         contact = await contacts.get_contact(session, contact_id)
         tags = (await contacts.tags_of(session, [contact_id]))[contact_id]
         timeline = await _timeline(session, contact_id)
+        statements = await consents.statements_of(session, contact_id, limit=A_PAGE)
         suppressed = [
             channel
             for channel, fingerprint in (
@@ -113,7 +116,7 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
         ]
     french = visit.tongue.language == "fr"
     known = [
-        (field.label_fr if french else field.label, value)
+        (field.label_fr if french else field.label, _readable(field.name, value, visit.tongue))
         for field in FIELDS
         if (value := getattr(contact, field.name, None)) and not isinstance(value, StrEnum | dict)
     ]
@@ -125,9 +128,21 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
         known=known,
         tags=tags,
         timeline=timeline,
+        statements=statements,
         suppressed=suppressed,
         suppressed_words=[visit.tongue.say(word_for(channel)) for channel in suppressed],
     )
+
+
+def _readable(field: str, value: object, tongue: Tongue) -> str:
+    """A value as people read it: a day in their language, a territory's name beside its number."""
+    match value:
+        case date():
+            return tongue.day(value)
+        case str() if field in NAMES_OF_PLACES and value in NAMES_OF_PLACES[field]:
+            return f"{NAMES_OF_PLACES[field][value]} ({value})"
+        case _:
+            return str(value)
 
 
 async def _timeline(session: AsyncSession, contact_id: int) -> list[Happening]:
