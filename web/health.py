@@ -102,5 +102,5 @@ def _is_forwarded(request: Request, public_host: str) -> bool:
     """Whether somebody asks in another's name, as far as it shows."""
     if any(name in PROXY_HEADERS or name.startswith(FORWARDED) for name in request.headers):
         return True
-    asked_for = request.url.hostname or ""
+    asked_for = (request.url.hostname or "").rstrip(".")
     return request.scope.get("http_version") == BY_HABIT or (bool(public_host) and asked_for == public_host)

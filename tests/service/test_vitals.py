@@ -81,6 +81,7 @@ async def test_a_database_of_another_version_makes_it_not_ready(database_url: st
         ("127.0.0.1", {"via": "1.1 proxy"}, "", 404),
         ("127.0.0.1", {"Host": "news.example.org"}, "", 404),
         ("127.0.0.1", {"Host": "news.example.org:443"}, "", 404),
+        ("127.0.0.1", {"Host": "news.example.org."}, "", 404),
         ("127.0.0.1", {"Host": "tower:8000"}, "", 200),
         ("127.0.0.1", {"x-forwarded-for": "192.0.2.7", "authorization": "Bearer sesame"}, "sesame", 200),
         ("192.0.2.7", {"authorization": "Bearer sesame"}, "sesame", 200),
