@@ -3,10 +3,11 @@
 import pytest
 
 from models.access import Role
+from models.identity import TerritoryKind
 from models.states import Channel, ConsentStatus
 from models.suppression import address_hash
 from store import contacts, segments, suppressions, templates
-from tests.factories import MJML, a_contact, a_segment, a_template
+from tests.factories import MJML, a_contact, a_segment, a_template, an_identity
 from tests.web.browsers import Browser, Site
 
 FILE = "E-mail;Prénom;Commune\ncamille@exemple.fr;Camille;Marseille\nnot an address;Sacha;Lyon\n"
@@ -156,6 +157,16 @@ async def test_a_person_s_page_holds_the_proof_of_what_they_agreed_to(site: Site
     assert '<th scope="row">Agreed</th><td>adhésion 2026</td>' in text
     assert "Bretagne (53)" in text
     assert "13 Aug 1951" in text
+
+
+async def test_a_territory_is_told_by_its_name(site: Site) -> None:
+    browser = await editor(site)
+    async with site.database.write() as session:
+        identity = await an_identity(
+            session, key="bretagne", territory=TerritoryKind.REGION, territory_value="53"
+        )
+    for page in ("/identities", f"/identities/{identity.id}"):
+        assert "Region Bretagne (53)" in await browser.read(page)
 
 
 async def test_an_address_is_suppressed_and_let_go_again_each_with_its_reason(site: Site) -> None:

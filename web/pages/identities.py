@@ -3,13 +3,16 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from audience.territory import DEPARTEMENTS, REGIONS
 from deliverability.dns_checks import DnsResolver, Finding, Level, check_identity
 from deliverability.dns_records import records_to_publish
+from models.identity import Identity, TerritoryKind
 from store import identities
 from web.access import Editor, Reader, Visit
 from web.view import page
 
 router = APIRouter()
+PLACES = {TerritoryKind.DEPARTEMENT: DEPARTEMENTS, TerritoryKind.REGION: REGIONS}
 LEVEL_TONES = {Level.FINE: "good", Level.ADVICE: "warn", Level.PROBLEM: "bad"}
 
 
@@ -18,7 +21,7 @@ async def list_page(visit: Reader) -> Response:
     """Every identity."""
     async with visit.context.database.read() as session:
         found = await identities.list_identities(session)
-    return page(visit, "identities.html", identities=found)
+    return page(visit, "identities.html", identities=found, place=place)
 
 
 @router.get("/identities/{identity_id}")
@@ -36,6 +39,13 @@ async def check(visit: Editor, identity_id: int) -> Response:
     return await _show(visit, identity_id, await check_identity(identity, keys, DnsResolver()))
 
 
+def place(identity: Identity) -> str:
+    """What an identity speaks for, by name where numbers are usual."""
+    value = identity.territory_value
+    name = PLACES[identity.territory].get(value) if identity.territory in PLACES else None
+    return f"{name} ({value})" if name else value
+
+
 async def _show(visit: Visit, identity_id: int, findings: list[Finding] | None) -> Response:
     async with visit.context.database.read() as session:
         identity = await identities.get_identity(session, identity_id)
@@ -44,6 +54,7 @@ async def _show(visit: Visit, identity_id: int, findings: list[Finding] | None) 
         visit,
         "identity.html",
         identity=identity,
+        place=place,
         records=records_to_publish(identity, keys) if identity.from_email else [],
         findings=findings,
         tones_by_level=LEVEL_TONES,
