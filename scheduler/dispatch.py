@@ -8,7 +8,7 @@ before the wire is in `scheduler.clearance`, what a crash leaves behind in `sche
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -94,8 +94,15 @@ class DispatchOptions:
     chunk: int = CHUNK
 
 
+async def _nothing() -> None:
+    """Ask nobody."""
+
+
 class Dispatcher:
     """Sends what is due, lane by lane."""
+
+    before_gates: Callable[[], Awaitable[None]] = staticmethod(_nothing)
+    """Awaited before each chunk comes to the gates: who has slept sees first to what is too late by it."""
 
     def __init__(
         self,
@@ -357,6 +364,7 @@ class Dispatcher:
                 await chunk.before.wait()
             if drain.ahead is not None:
                 await drain.ahead.half_ended.wait()
+            await self.before_gates()
             cleared = await self._clearance.clear(chunk.token, rows, contents=contents, unwritten=unwritten)
             if not cleared:
                 return None

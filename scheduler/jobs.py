@@ -98,6 +98,7 @@ class Conductor:
             options=options.dispatch,
             worker_id=self._presence.worker_id,
         )
+        self._dispatcher.before_gates = self._see_to_silence
         self._engine.job("launch", self._launch)
         self._engine.job("drain", self._drain)
         self._engine.job("sweep", self._sweep)
@@ -168,6 +169,11 @@ class Conductor:
         if silent_since is not None:
             await stop_interrupted(self._database, silent_since, self._clock.now())
         await self._presence.beat(self._told())
+
+    async def _see_to_silence(self) -> None:
+        """Awake after a sleep: nothing leaves before what was under way is asked what now."""
+        if await self._presence.silence() is not None:
+            await self._be_heard()
 
     async def _keep_taking_over(self) -> None:
         """Put right what workers of this machine left behind: only here can their journals be read."""
@@ -258,8 +264,7 @@ class Conductor:
                 await self._look()
 
     async def _look(self) -> None:
-        if await self._presence.silence() is not None:
-            await self._be_heard()  # awake after a sleep: nothing leaves before that is seen to
+        await self._see_to_silence()
         now = self._clock.now()
         more = await take_back(
             self._database,

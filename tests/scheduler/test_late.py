@@ -14,13 +14,14 @@ from models.tokens import Tokens
 from models.worker import Worker
 from scheduler import Conductor, ConductorOptions
 from scheduler.campaigns import cancel, pause, resume, schedule
+from scheduler.dispatch import CHUNK, DispatchOptions
 from scheduler.expansion import launch
 from scheduler.late import lateness, may_start, stop_interrupted
 from scheduler.presence import Presence
 from store import Database, campaigns, workers
 from tests.clocks import START, ManualClock
 from tests.factories import KEYRING, a_campaign, a_contact
-from tests.scheduler.desks import ScriptedTransport
+from tests.scheduler.desks import FAST, ScriptedTransport, drain_all
 
 HOUR = timedelta(hours=1)
 
@@ -155,7 +156,9 @@ async def test_a_clock_that_jumps_in_the_night_of_a_change_starts_nothing_early_
     assert found.frozen == 1
 
 
-def a_conductor(database: Database, clock: Clock, transport: ScriptedTransport) -> Conductor:
+def a_conductor(
+    database: Database, clock: Clock, transport: ScriptedTransport, *, chunk: int = CHUNK
+) -> Conductor:
     """The service, looking ten times a second."""
     return Conductor(
         database,
@@ -164,7 +167,9 @@ def a_conductor(database: Database, clock: Clock, transport: ScriptedTransport) 
         tokens=Tokens(KEYRING),
         keyring=KEYRING,
         options=ConductorOptions(
-            public_url="https://tocsin.exemple.fr", sweep_every=timedelta(milliseconds=100)
+            public_url="https://tocsin.exemple.fr",
+            sweep_every=timedelta(milliseconds=100),
+            dispatch=DispatchOptions(pace=FAST, chunk=chunk),
         ),
     )
 
@@ -315,3 +320,30 @@ async def test_a_process_that_slept_notices_the_silence_and_a_clock_set_forward_
     async with database.write() as session:
         await workers.beat(session, other, clock.now())
     assert await presence.silence() is None
+
+
+async def test_a_lane_that_is_emptied_when_the_machine_goes_to_sleep_is_not_emptied_after_it_awakes(
+    database: Database, clock: ManualClock
+) -> None:
+    async with database.write() as session:
+        for _ in range(11):
+            await a_contact(session)
+    campaign = await a_scheduled(database, LatePolicy.SKIP)
+    clock.advance(HOUR)
+    transport = ScriptedTransport(connections=1)
+    conductor = a_conductor(database, clock, transport, chunk=3)
+    presence = conductor._presence
+    await presence.beat()
+    await begin(database, campaign.id, clock.now())
+
+    async def sleep(_recipient: str) -> None:
+        if len(transport.sent) == 1:
+            clock.advance(10 * HOUR)
+            presence._last_uptime -= 10 * HOUR.total_seconds()
+
+    transport.before = sleep
+    await drain_all(database, conductor._dispatcher, clock.now())
+    assert len(transport.sent) == 2
+    async with database.read() as session:
+        found = await campaigns.get_campaign(session, campaign.id)
+    assert found.state is CampaignState.CANCELLED
