@@ -199,7 +199,12 @@ class Handover:
                     load.end(row, None)
                     continue
                 envelope = load.envelopes.pop(row.id)
-                transport.offer(Parcel(envelope, row.provider, flight.on_wire, flight.done, flight.is_wanted))
+                parcel = Parcel(envelope, row.provider, flight.on_wire, flight.done, flight.is_wanted)
+                try:
+                    transport.offer(parcel)
+                except Exception:
+                    self._call_back(load, [flight])  # whether it was queued or not, it stays
+                    raise
         except Exception:
             log.exception("messages not offered", extra={"claim": load.token})
         finally:

@@ -23,7 +23,7 @@ from scheduler.pacing import Pace
 from scheduler.recording import Recorder
 from scheduler.uncertain import Decision, resolve_uncertain
 from scheduler.upkeep import take_back, tell_problems
-from sender import EmailBuilder
+from sender import EmailBuilder, Parcel
 from store import Database, campaigns, outcomes
 from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact, a_template, an_identity
@@ -31,6 +31,7 @@ from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, la
 from tests.scheduler.ledgers import a_running_campaign, kinds, states
 
 S = DeliveryState
+PEOPLE = ("a@gmail.com", "b@gmail.com", "c@gmail.com")
 
 
 async def problem_of(database: Database, campaign_id: int, dispatcher: dispatch.Dispatcher) -> str:
@@ -337,3 +338,31 @@ async def test_errors_of_the_database_name_no_address(database: Database) -> Non
         async with database.write() as session:
             session.add(twin)
     assert "secret@gmail.com" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("queued", [False, True])
+async def test_a_message_that_a_transport_does_not_take_leaves_once_when_it_does(
+    database: Database, clock: ManualClock, *, queued: bool
+) -> None:
+    class Unwilling(ScriptedTransport):
+        """Breaks at one message, before it has taken it or after; then it has learnt."""
+
+        breaks: bool = True
+
+        def offer(self, parcel: Parcel) -> None:
+            wrong = self.breaks and parcel.envelope.recipient == "b@gmail.com"
+            if queued or not wrong:
+                super().offer(parcel)
+            if wrong:
+                self.breaks = False
+                raise RuntimeError("boom")
+
+    await a_running_campaign(database, *PEOPLE)
+    transport = Unwilling()
+    dispatcher = a_dispatcher(database, transport, clock)
+    async with asyncio.timeout(20):
+        for _ in range(2):
+            await drain_all(database, dispatcher, clock.now())
+            clock.advance(timedelta(minutes=1))
+    assert sorted(transport.recipients) == list(PEOPLE)
+    assert set((await states(database)).values()) == {S.ACCEPTED}
