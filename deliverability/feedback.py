@@ -57,6 +57,8 @@ async def apply(session: AsyncSession, signal: Signal, now: datetime) -> Applied
     matched = delivery is not None or (signal.kind in PERSONAL and signal.recipient is not None)
     contact_id = await _contact_of(session, signal) if delivery is None else delivery.contact_id
     erased = delivery is not None and not delivery.address
+    if erased:
+        contact_id = None  # SQLite gives the number to somebody else, who has said nothing
     if signal.raw and not erased:
         await incoming.keep(
             session, source=signal.source, raw=signal.raw, matched=matched, now=now, contact_id=contact_id

@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from deliverability.feedback import Applied, apply
 from models.contact import Contact
 from models.delivery import Delivery
 from models.event import Event
-from models.states import DeliveryState
-from models.values import Accepted, Outcome, Refused, Reply, Uncertain
+from models.states import Channel, ConsentStatus, DeliveryState, EventKind
+from models.values import Accepted, Outcome, Refused, Reply, Signal, Uncertain
 from scheduler.campaigns import cancel
 from scheduler.uncertain import Decision, resolve_uncertain
 from scheduler.upkeep import finish_if_done, reconcile, take_back
@@ -182,3 +183,26 @@ async def test_a_campaign_cancelled_before_its_end_keeps_nobody_who_was_erased_w
         await cancel(session, campaign.id, clock.now())
     await take_back(database, clock)
     assert await states(database) == {NOBODY: S.CANCELLED, THERE: S.CANCELLED}
+
+
+async def test_what_an_erased_person_says_is_not_said_by_who_was_given_their_number(
+    database: Database, clock: ManualClock
+) -> None:
+    await a_running_campaign(database, GONE)
+    lost = ScriptedTransport(answers={GONE: Uncertain(Reply(None, None, "cut off"))})
+    await drain_all(database, a_dispatcher(database, lost, clock), clock.now())
+    await delete_person(database)
+    async with database.write() as session:
+        newcomer = await a_contact(session, email="new@gmail.com", email_consent=ConsentStatus.GRANTED)
+        (row,) = (await session.exec(select(Delivery))).all()
+        said = Signal(
+            EventKind.UNSUBSCRIBED, Channel.EMAIL, "unsubscribe-link", "1", clock.now(), delivery_id=row.id
+        )
+        assert await apply(session, said, clock.now()) is Applied.NEW
+    async with database.read() as session:
+        found = await session.get(Contact, newcomer.id)
+    assert found is not None
+    assert found.email_consent is ConsentStatus.GRANTED
+    async with database.read() as session:
+        told = select(Event.contact_id).where(Event.kind == EventKind.UNSUBSCRIBED)
+        assert (await session.exec(told)).all() == [None]
