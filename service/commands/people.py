@@ -64,6 +64,8 @@ Report = Annotated[
 ]
 KnownOnly = Annotated[bool, typer.Option("--known-only", help="Leave out columns that are no known field.")]
 
+CONSENTING = frozenset({"email_consent", "sms_consent"})
+
 
 def import_(
     *,
@@ -110,7 +112,13 @@ def import_(
 
             return await import_contacts(desk.database, file, options, desk.clock, on_progress)
 
-    _print_result(file, work(bring_in))
+    result = work(bring_in)
+    _print_result(file, result)
+    if not consents and not any(column.field in CONSENTING for column in result.columns):
+        say(
+            "The file does not say who agreed to be written to, so those who are new get nothing yet. If they"
+            " did agree, import it again with --consent email, or sms."
+        )
 
 
 def _consents(words: Iterable[str]) -> dict[Channel, ConsentStatus]:

@@ -59,6 +59,15 @@ def test_an_import_tells_what_came_of_every_row(ready: Tocsin, typed: Typed) -> 
     assert "0 created, 0 updated, 3 unchanged" in typed.must("import", "people.csv", "--consent", "email")
 
 
+def test_an_import_that_says_nothing_of_consent_tells_that_nobody_is_written_to_yet(
+    ready: Tocsin, typed: Typed
+) -> None:
+    (ready.folder / "people.csv").write_text(PEOPLE, encoding="utf-8")
+    hint = "does not say who agreed"
+    assert hint in typed.must("import", "people.csv")
+    assert hint not in typed.must("import", "people.csv", "--consent", "email")
+
+
 def test_a_segment_is_made_counted_and_explained(people: Typed) -> None:
     assert people.must("segment", "add", "lyon", "commune:Lyon and tag:membre") == "lyon: 2 people now.\n"
     assert people.must("segment", "count", "lyon") == "2\n"
