@@ -1,24 +1,26 @@
-"""The mail listener: where bounces, complaints and unsubscriptions by mail arrive.
+"""The mail listener, by SMTP or LMTP (RFC 2033): where bounces, complaints and unsubscriptions arrive.
 
 It takes mail for addresses this installation signed and for the complaint address, and nothing else, so
 that it can stand on the internet's port 25 without becoming anybody's mailbox or relay. A mail is
 acknowledged once its news is committed; when the database is in trouble the sender is told to come back.
+LMTP is for a mail server of one's own, which hands over what came for the return path's domain: each
+recipient has its own answer, so that what one of them met does not send the others' news again.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from pathlib import Path
 
+from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deliverability.feedback import Applied, apply
+from deliverability.arrival import COMPLAINT_LOCAL_PARTS, is_signed, record_mail
 from deliverability.signals.mail import read_inbound
-from deliverability.signals.origin import bounced_delivery, left_delivery
 from models.clock import Clock
 from models.errors import SettingsError
 from models.tokens import Tokens
-from store import Database, incoming
+from store import Database
 
 __all__ = ["InboundServer", "read_inbound"]
 log = logging.getLogger(__name__)
@@ -29,11 +31,12 @@ MAX_REFUSALS = 10
 MAX_MAILS_A_SESSION = 200
 MAX_SESSIONS = 100
 SILENCE_SECONDS = 60.0
-COMPLAINT_LOCAL_PARTS = frozenset({"fbl", "abuse", "complaints"})
+SOCKET_MODE = 0o666
+"""Who may hand over mail is decided by the folder the socket is in."""
 
 
 class InboundServer:
-    """An SMTP server for what comes back. `host`, `port` say where it listens; port 0 takes a free one."""
+    """A server for what comes back. `host`, `port` say where it listens; port 0 takes a free one."""
 
     def __init__(
         self,
@@ -45,29 +48,44 @@ class InboundServer:
         *,
         hello_name: str = "localhost",
         complaint_address: str = "",
+        lmtp: bool = False,
+        path: Path | None = None,
     ) -> None:
-        """`complaint_address` is accepted whole, besides `fbl@`, `abuse@` and `complaints@` of any domain."""
+        """`complaint_address` is accepted whole, besides `fbl@`, `abuse@` and `complaints@` of any domain.
+
+        `lmtp`: that, in place of SMTP. `path`: of a Unix socket, in place of host and port.
+        """
         self._handler = _Handler(database, tokens, clock, complaint_address.lower())
         self._host = host
         self._port = port
         self._hello_name = hello_name
+        self._kind = _LmtpSession if lmtp else _SmtpSession
+        self._path = path
         self._server: asyncio.Server | None = None
 
     @property
     def port(self) -> int:
-        """The port it listens on; the one asked for until it has started."""
-        return self._server.sockets[0].getsockname()[1] if self._server is not None else self._port
+        """The port it listens on; the one asked for until it has started, and on a Unix socket."""
+        if self._server is None or self._path is not None:
+            return self._port
+        return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self) -> None:
         """Listen; SettingsError when the address is taken or may not be used."""
         loop = asyncio.get_running_loop()
         try:
             # aiosmtpd's own Controller cannot start on port 0 and brings a thread.
-            self._server = await loop.create_server(self._session, self._host, self._port)
+            if self._path is not None:
+                self._server = await loop.create_unix_server(self._session, self._path)
+                self._path.chmod(SOCKET_MODE)
+            else:
+                self._server = await loop.create_server(self._session, self._host, self._port)
         except OSError as error:
+            place = self._path or f"{self._host}:{self._port}"
+            setting = "TOCSIN_INBOUND_HOST or TOCSIN_INBOUND_PORT"
             raise SettingsError(
-                f"The mail listener cannot use {self._host}:{self._port}: {error.strerror or error}.",
-                "Choose another TOCSIN_INBOUND_HOST or TOCSIN_INBOUND_PORT.",
+                f"The mail listener cannot use {place}: {error.strerror or error}.",
+                f"Choose another {'TOCSIN_INBOUND_LMTP' if self._kind is _LmtpSession else setting}.",
             ) from error
         log.info("mail listener started", extra={"port": self.port})
 
@@ -81,9 +99,11 @@ class InboundServer:
             line.close()
         await self._server.wait_closed()
         self._server = None
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
 
     def _session(self) -> "_SmtpSession":
-        return _SmtpSession(
+        return self._kind(
             self._handler,
             hostname=self._hello_name,
             ident="Tocsin",
@@ -100,6 +120,7 @@ class _SmtpSession(SMTP):
     `refusals` are unknown recipients so far, `mails` those taken.
     """
 
+    counts_refusals = True
     refusals = 0
     mails = 0
 
@@ -117,6 +138,28 @@ class _SmtpSession(SMTP):
         # One that was turned away was never begun.
         if handler.lines.pop(self, None) is not None:
             super().connection_lost(error)
+
+
+class _LmtpSession(_SmtpSession, LMTP):
+    """One connection of our own mail server, which may ask for any name and is answered for each.
+
+    `owed`: the answers it waits for after the end of a mail.
+    """
+
+    counts_refusals = False
+    owed = 0
+
+    async def push(self, status: str | bytes) -> None:
+        """Send an answer; after a mail as many as it has recipients (RFC 2033 section 4.2)."""
+        said = status if isinstance(status, bytes) else status.encode()
+        await super().push(said)
+        if said.startswith(b"354"):
+            self.owed = len(self.envelope.rcpt_tos) if self.envelope else 0
+            return
+        missing, self.owed = self.owed - 1 - said.count(b"\r\n"), 0
+        for _ in range(missing):
+            # aiosmtpd refuses a mail that is too large by one line, whoever listens.
+            await super().push(said)
 
 
 class _Handler:
@@ -143,7 +186,7 @@ class _Handler:
         if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
         if not self._is_ours(address):
-            server.refusals += 1
+            server.refusals += server.counts_refusals
             if server.refusals > MAX_REFUSALS and server.transport is not None:
                 # Somebody tries addresses; ours cannot be guessed.
                 asyncio.get_running_loop().call_soon(server.transport.close)
@@ -161,10 +204,15 @@ class _Handler:
             return "452 4.5.3 Too many messages on this connection, open another"
         content = envelope.content
         raw = content if isinstance(content, bytes) else (content or "").encode()
+        if not isinstance(server, _LmtpSession):
+            return await self._take(raw, envelope.rcpt_tos)
+        return "\r\n".join([await self._take(raw, [recipient]) for recipient in envelope.rcpt_tos])
+
+    async def _take(self, raw: bytes, recipients: Sequence[str]) -> str:
         self._busy += 1
         self._free.clear()
         try:
-            await self._record(raw, envelope.rcpt_tos, self._clock.now())
+            await record_mail(self._database, self._tokens, raw, recipients, self._clock.now())
         except Exception:
             # Whatever it is, the mail is not recorded: the sender keeps it and tries again.
             log.exception("mail not recorded")
@@ -176,22 +224,8 @@ class _Handler:
         return "250 2.0.0 Recorded"
 
     def _is_ours(self, address: str) -> bool:
-        local_part = address.rpartition("@")[0].lower()
         return (
-            local_part in COMPLAINT_LOCAL_PARTS
+            address.rpartition("@")[0].lower() in COMPLAINT_LOCAL_PARTS
             or (bool(self._complaint_address) and address.lower() == self._complaint_address)
-            or bounced_delivery(address, self._tokens) is not None
-            or left_delivery(address, self._tokens) is not None
+            or is_signed(address, self._tokens)
         )
-
-    async def _record(self, raw: bytes, recipients: Sequence[str], now: datetime) -> None:
-        # Parsing a large mail takes long enough to keep others waiting.
-        signals = await asyncio.to_thread(read_inbound, raw, recipients, self._tokens, now)
-        async with self._database.write() as session:
-            if not signals:
-                await incoming.keep(session, source="mail", raw=raw, matched=False, now=now)
-            for signal in signals:
-                applied = await apply(session, signal, now)
-                if applied is Applied.UNMATCHED:
-                    log.info("news of no known message", extra={"source": signal.source})
-        log.info("mail recorded", extra={"signals": len(signals)})

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deliverability.inbox import InboundServer
@@ -105,7 +106,7 @@ async def assemble(
         if with_worker:
             conducting = group.create_task(parts.conductor.run(), name="conductor")
             stack.push_async_callback(_end, conducting)
-        if with_web and settings.inbound_port is not None:
+        if with_web:
             parts = replace(parts, inbound_port=await _start_inbound(parts, stack))
         pulse = Pulse(database)
         if door is not None:
@@ -206,14 +207,35 @@ def _with_port(settings: Settings, door: socket.socket) -> Settings:
     return settings.model_copy(update={"public_url": f"http://{name_to_open(settings.bind_host)}:{port}"})
 
 
-async def _start_inbound(parts: Parts, stack: AsyncExitStack) -> int:
-    host, port = parts.settings.inbound_host, parts.settings.inbound_port or 0
-    inbound = InboundServer(
-        parts.database, parts.tokens, parts.clock, host, port, hello_name=parts.settings.hello_name
+async def _start_inbound(parts: Parts, stack: AsyncExitStack) -> int | None:
+    """The listeners for what comes back that are set; the port of the one that speaks SMTP."""
+    settings = parts.settings
+    port = None
+    if settings.inbound_port is not None:
+        port = (await _listen(parts, stack, f"{settings.inbound_host}:{settings.inbound_port}")).port
+    if settings.inbound_lmtp is not None:
+        await _listen(parts, stack, settings.inbound_lmtp, lmtp=True)
+    return port
+
+
+async def _listen(parts: Parts, stack: AsyncExitStack, place: str, *, lmtp: bool = False) -> InboundServer:
+    """`place` is host:port, or the path of a socket."""
+    path = Path(place) if place.startswith("/") else None
+    host, _, port = ("", "", "0") if path else place.rpartition(":")
+    name = parts.settings.hello_name
+    server = InboundServer(
+        parts.database,
+        parts.tokens,
+        parts.clock,
+        host.strip("[]"),
+        int(port),
+        hello_name=name,
+        lmtp=lmtp,
+        path=path,
     )
-    await inbound.start()
-    stack.push_async_callback(inbound.stop)
-    return inbound.port
+    await server.start()
+    stack.push_async_callback(server.stop)
+    return server
 
 
 async def _end(task: asyncio.Task[None]) -> None:

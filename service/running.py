@@ -44,6 +44,8 @@ async def greeting(parts: Parts, *, with_worker: bool = True) -> list[str]:
         lines.append(
             f"Bounces and complaints are received on {settings.inbound_host}, port {parts.inbound_port}."
         )
+    if settings.inbound_lmtp is not None and parts.web_port is not None:
+        lines.append(f"Bounces and complaints are received by LMTP at {settings.inbound_lmtp}.")
     return lines
 
 

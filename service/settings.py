@@ -127,6 +127,11 @@ class Settings(BaseSettings):
         description="Port on which Tocsin receives bounces, complaints and mailed unsubscriptions by SMTP."
         " Without it, no listener: pipe such mail to `tocsin inbound` instead.",
     )
+    inbound_lmtp: Annotated[str, AfterValidator(checks.lmtp_place)] | None = Field(
+        default=None,
+        description="Where Tocsin receives the same by LMTP from a mail server of yours: host:port, or the"
+        " path of a Unix socket. Without it, not by LMTP.",
+    )
 
     twilio_account_sid: str | None = Field(
         default=None, description="Twilio account for SMS, AC and 32 digits."

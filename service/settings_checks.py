@@ -83,6 +83,15 @@ def web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def lmtp_place(value: str) -> str:
+    """A host and a port, or the absolute path of a socket."""
+    if not value.startswith("/"):
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            raise ValueError("is no place to listen; write 127.0.0.1:2424, or /run/tocsin/lmtp.sock")
+    return value
+
+
 def zone(value: str) -> str:
     """The name of a time zone."""
     try:
