@@ -13,7 +13,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.classify import classify_reply, provider_behind
 from deliverability.own_word import COMPLAINT, START, STOP, UNDO, UNSUBSCRIBE_LINK, hear
-from deliverability.suppression import act_on_verdict
+from deliverability.policy import LIFE
+from deliverability.suppression import act_on_verdict, notice_life
 from models.delivery import Delivery
 from models.event import IMPERSONAL, Event, event_about
 from models.providers import SMS, provider_of
@@ -200,6 +201,8 @@ async def _take_effect(
     """What the news means for the person."""
     # Of an erased person only the fingerprint of what the news itself names can be kept.
     address = (delivery.address if delivery is not None else "") or signal.recipient
+    if delivery is not None and signal.kind in LIFE and "machine" not in signal.details:
+        await notice_life(session, delivery, now)
     match signal.kind:
         case EventKind.BOUNCED if delivery is not None and delivery.address and verdict is not None:
             await act_on_verdict(session, delivery, verdict, event_id=event.id, now=now)

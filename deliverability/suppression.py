@@ -1,27 +1,29 @@
 """When an address is not written to any more, and when it is again.
 
 Suppressing too little annoys people and providers; suppressing too much silences members for good. So
-only news that names the recipient suppresses at once, and a mailbox that is merely closed needs to be
-found closed twice, a week apart: providers close and reopen mailboxes.
+only news that names the recipient suppresses at once; the rest is weighed over time by the policies
+(`deliverability.policy`), by everything on record and never by the last bounce alone.
 """
 
 from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from deliverability.policy import REASONS, Finding, Policy, judge, policies_in_force, policy_at_once
 from models.delivery import Delivery
 from models.errors import BadInputError
-from models.states import BounceClass, Channel, EventKind, Fault, Permanence, SuppressionReason
-from models.suppression import address_hash
+from models.states import Channel, SuppressionReason
+from models.suppression import Suppression, address_hash
 from models.values import Verdict
 from store import events, suppressions
 from store.claims import ClaimedDelivery
 from store.suppressions import NewSuppression
 
-INACTIVE_FOR = timedelta(days=7)
-"""How far apart two refusals of a closed mailbox must be before it is believed."""
+UNFOUNDED = "unfounded:"
+"""How the trace of a suppression begins that ended because what is on record is not enough for it."""
+LATER_NEWS = "news heard later shows that the mailbox lives"
 LISTED_HEADER = "channel,address_hash,reason"
 OWN_WORD = frozenset({SuppressionReason.UNSUBSCRIBE, SuppressionReason.STOP})
 """What a person can take back; a complaint or a dead mailbox they cannot."""
@@ -38,45 +40,97 @@ class ListTaken:
     problems: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """How many suppressions were added and how many ended."""
+
+    added: int = 0
+    ended: int = 0
+
+
 def reason_for(verdict: Verdict) -> SuppressionReason | None:
     """Why this refusal alone suppresses the address; None when it does not."""
-    if verdict.fault is not Fault.RECIPIENT or verdict.permanence is not Permanence.HARD:
-        return None
-    if verdict.bounce_class is BounceClass.NO_SUCH_ADDRESS:
-        return SuppressionReason.HARD_BOUNCE
-    if verdict.bounce_class is BounceClass.OPTED_OUT:
-        return SuppressionReason.PROVIDER
-    return None
+    policy = policy_at_once(verdict)
+    return policy.reason if policy is not None else None
 
 
 async def act_on_verdict(
     session: AsyncSession,
     delivery: Delivery | ClaimedDelivery,
-    verdict: Verdict,
+    verdict: Verdict,  # noqa: ARG001 - what is on record decides, and this is
     *,
-    event_id: int | None,
+    event_id: int | None,  # noqa: ARG001
     now: datetime,
 ) -> bool:
     """Suppress the address of `delivery` if the refusal, or what was refused before, earns it.
 
     Call it once the event is recorded. True when the address is newly suppressed. Seeds never are.
     """
-    if delivery.seed_id is not None:
+    if delivery.seed_id is not None or not delivery.address:
         return False
-    reason = reason_for(verdict)
-    if reason is None and await _is_inactive_for_long(session, delivery, verdict):
-        reason = SuppressionReason.HARD_BOUNCE
-    if reason is None:
+    return (await weigh(session, delivery.channel, delivery.address, now)).added > 0
+
+
+async def notice_life(session: AsyncSession, delivery: Delivery, now: datetime) -> bool:
+    """A sign of life was recorded: whether a suppression that rested on its absence has ended."""
+    if delivery.seed_id is not None or not delivery.address:
         return False
-    return await suppress(
-        session,
-        delivery.channel,
-        delivery.address,
-        reason,
-        evidence=f"{verdict.bounce_class.value}, rule {verdict.rule}",
-        event_id=event_id,
-        now=now,
-    )
+    fingerprint = address_hash(delivery.channel, delivery.address)
+    if not await suppressions.earned_standing(session, delivery.channel, fingerprint, REASONS, now):
+        return False
+    return (await weigh(session, delivery.channel, delivery.address, now)).ended > 0
+
+
+async def weigh(
+    session: AsyncSession,
+    channel: Channel,
+    address: str,
+    now: datetime,
+    *,
+    why: str = LATER_NEWS,
+    policies: Collection[Policy] | None = None,
+) -> Weighed:
+    """Bring what stands against an address in line with everything on record of it.
+
+    A suppression is ended here only when the very event it names is still on record and is not enough any
+    more: evidence that is gone is no evidence of life. Lists, complaints and people's words are not touched.
+    """
+    fingerprint = address_hash(channel, address)
+    history = await suppressions.history(session, channel, fingerprint)
+    news = await events.news_of_address(session, channel, address)
+    earned = judge(news, policies or policies_in_force(), since=decided_since(history))
+    known = {one.event_id for one in news}
+    standing = {row.reason: row for row in history if row.lifted_at is None and row.event_id in known}
+    added = ended = 0
+    for reason, finding in earned.items():
+        added += await suppressions.suppress(
+            session,
+            channel=channel,
+            address_hash=fingerprint,
+            reason=reason,
+            evidence=_evidence(finding),
+            event_id=finding.proof.event_id,
+            now=now,
+        )
+    for reason in REASONS.intersection(standing) - set(earned):
+        told = f"{UNFOUNDED} {why}"
+        ended += await suppressions.lift_row(session, standing[reason].id, why=told, now=now)
+    return Weighed(added, ended)
+
+
+def decided_since(history: Iterable[Suppression]) -> dict[SuppressionReason, datetime]:
+    """When a person last decided to write to an address again, by reason: what was before does not count."""
+    decided: dict[SuppressionReason, datetime] = {}
+    for row in history:
+        if row.lifted_at is not None and not row.lifted_why.startswith(UNFOUNDED):
+            decided[row.reason] = max(row.lifted_at, decided.get(row.reason, row.lifted_at))
+    return decided
+
+
+def _evidence(finding: Finding) -> str:
+    proof = finding.proof
+    read = proof.bounce_class.value if proof.bounce_class is not None else ""
+    return f"{read}, policy {finding.policy}, rule {proof.rule}"
 
 
 async def suppress(
@@ -175,16 +229,3 @@ def _listed(words: list[str]) -> NewSuppression | None:
     if channel not in set(Channel) or reason not in set(SuppressionReason):
         return None
     return NewSuppression(Channel(channel), fingerprint, SuppressionReason(reason))
-
-
-async def _is_inactive_for_long(
-    session: AsyncSession, delivery: Delivery | ClaimedDelivery, verdict: Verdict
-) -> bool:
-    """Whether the mailbox was found closed at two moments far enough apart, in whatever order we heard."""
-    closed = verdict.bounce_class is BounceClass.INACTIVE and verdict.permanence is Permanence.HARD
-    if not closed or verdict.fault is not Fault.RECIPIENT or delivery.contact_id is None:
-        return False
-    span = await events.span_of_hard_class(
-        session, delivery.contact_id, BounceClass.INACTIVE, (EventKind.BOUNCED, EventKind.REFUSED)
-    )
-    return span is not None and span[1] - span[0] >= INACTIVE_FOR

@@ -154,7 +154,8 @@ class Recorder:
             await tell_resolved(session, row, {"by": "late answer", "to": state.value}, attempt, now)
             if state is DeliveryState.DEFERRED:
                 await reopen(session, row.campaign_id, now)
-        if verdict is not None and kind is EventKind.REFUSED:
+        ended = kind in {EventKind.REFUSED, EventKind.EXPIRED}
+        if verdict is not None and ended and verdict.fault is Fault.RECIPIENT:
             await act_on_verdict(session, row, verdict, event_id=event.id, now=now)
         return True
 

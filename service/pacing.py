@@ -1,6 +1,7 @@
 """What the pace of this installation follows: its own rules for answers, and the name servers it asks."""
 
 from deliverability.classify import use_rules
+from deliverability.policy import OWN_POLICY, use_policies
 from deliverability.resolver import DnsResolver
 from deliverability.rulebook import OWN_FILE
 from scheduler.destinations import use_resolver
@@ -15,6 +16,7 @@ LOOK_UP_SECONDS = 3.0
 def follow_settings(settings: Settings) -> None:
     """Read answers and find providers as this installation wants it. RulesError for a wrong own rule."""
     use_rules(settings.data_dir / OWN_FILE)
+    use_policies(settings.data_dir / OWN_POLICY)
     use_resolver(resolver_of(settings.dns_servers))
 
 

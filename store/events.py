@@ -1,6 +1,7 @@
 """The evidence, append-only: each piece of news once, however often and in whatever order it arrives."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -10,13 +11,31 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.delivery import Delivery
 from models.event import Event
-from models.states import BounceClass, EventKind, Permanence
+from models.states import BounceClass, Channel, EventKind, Fault, Permanence
 from store.engine import insert_for
 
 # A statement of 200 rows of 20 columns stays far below SQLite's 32,766 variables.
 ROWS_A_STATEMENT = 200
 TEXT_LENGTH = 2000
 _DELIVERY = cast("Any", Delivery).__table__.c
+REREAD = "replay"
+"""The source of events that say how an older one is read now; UNKNOWN by kind: no report counts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One piece of news about a message to an address, as it is read now."""
+
+    event_id: int
+    delivery_id: int
+    campaign_id: int
+    kind: EventKind
+    at: datetime
+    bounce_class: BounceClass | None = None
+    fault: Fault | None = None
+    permanence: Permanence | None = None
+    rule: str = ""
+    machine: bool = False
 
 
 async def append(session: AsyncSession, event: Event) -> bool:
@@ -65,22 +84,69 @@ async def count_of_kind(session: AsyncSession, delivery_id: int, kind: EventKind
     return (await session.exec(wanted)).one()
 
 
-async def span_of_hard_class(
-    session: AsyncSession, contact_id: int, bounce_class: BounceClass, kinds: Collection[EventKind]
-) -> tuple[datetime, datetime] | None:
-    """When a person's messages first and last met a class of hard refusal; None when never.
+async def news_of_address(session: AsyncSession, channel: Channel, address: str) -> list[Told]:
+    """What was heard of every message to an address, seeds aside, each piece as it was last read.
 
-    Served by ix_event_contact_id.
+    Served by ix_delivery_address and ix_event_delivery_id.
     """
-    wanted = select(func.min(Event.at), func.max(Event.at)).where(
-        Event.contact_id == contact_id,
-        Event.bounce_class == bounce_class,
-        Event.permanence == Permanence.HARD,
-        col(Event.kind).in_(kinds),
+    wanted = (
+        select(Event)
+        .join(Delivery, col(Delivery.id) == col(Event.delivery_id))
+        .where(
+            Delivery.address == address,
+            Delivery.channel == channel,
+            col(Delivery.seed_id).is_(None),
+            col(Event.campaign_id).is_not(None),
+        )
+        .order_by(col(Event.id))
     )
-    # Both are NULL when no row matches, which the types of min and max do not tell.
-    span: Any = (await session.exec(wanted)).one()
-    return None if span[0] is None else (span[0], span[1])
+    told: dict[int, Told] = {}
+    for event in (await session.exec(wanted)).all():
+        if event.source != REREAD:
+            told[event.id] = _told(event)
+        elif (number := int(event.details.get("event", 0))) in told:
+            told[number] = reread(told[number], event)
+    return list(told.values())
+
+
+def reread(told: Told, event: Event) -> Told:
+    """News as a later reading of it has it."""
+    return replace(
+        told,
+        bounce_class=event.bounce_class,
+        fault=event.fault,
+        permanence=event.permanence,
+        rule=event.rule,
+    )
+
+
+async def rereadings(session: AsyncSession, delivery_ids: Sequence[int]) -> dict[int, list[Event]]:
+    """How events of these deliveries were read later, by their number, oldest first.
+
+    Served by ix_event_delivery_id.
+    """
+    found: dict[int, list[Event]] = {}
+    for start in range(0, len(delivery_ids), ROWS_A_STATEMENT):
+        some = delivery_ids[start : start + ROWS_A_STATEMENT]
+        wanted = select(Event).where(col(Event.delivery_id).in_(some), Event.source == REREAD)
+        for event in (await session.exec(wanted.order_by(col(Event.id)))).all():
+            found.setdefault(int(event.details.get("event", 0)), []).append(event)
+    return found
+
+
+def _told(event: Event) -> Told:
+    return Told(
+        event_id=event.id,
+        delivery_id=event.delivery_id or 0,
+        campaign_id=event.campaign_id or 0,
+        kind=event.kind,
+        at=event.at,
+        bounce_class=event.bounce_class,
+        fault=event.fault,
+        permanence=event.permanence,
+        rule=event.rule,
+        machine="machine" in event.details,
+    )
 
 
 def _unless_erased(event: Event) -> dict[str, object]:

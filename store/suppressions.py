@@ -14,6 +14,8 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.columns import UtcDateTime
+from models.delivery import Delivery
+from models.event import Event
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression
 from store.bulk import Question, Spelling, listed
@@ -164,6 +166,62 @@ async def history(session: AsyncSession, channel: Channel, address_hash: str) ->
         .order_by(col(Suppression.id))
     )
     return list((await session.exec(wanted)).all())
+
+
+async def lift_row(session: AsyncSession, suppression_id: int, *, why: str, now: datetime) -> bool:
+    """End one suppression; False when it has ended already. Served by the primary key."""
+    change = (
+        sa.update(Suppression)
+        .where(col(Suppression.id) == suppression_id, _holds(now))
+        .values(lifted_at=now, lifted_why=why.replace("\x00", "")[:EVIDENCE_LENGTH])
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.exec(change)).rowcount > 0
+
+
+async def earned_standing(
+    session: AsyncSession,
+    channel: Channel,
+    address_hash: str,
+    reasons: Collection[SuppressionReason],
+    now: datetime,
+) -> list[Suppression]:
+    """What stands against an address for such reasons and names its event. Served by ix_suppression_hash."""
+    wanted = select(Suppression).where(
+        Suppression.address_hash == address_hash,
+        Suppression.channel == channel,
+        col(Suppression.reason).in_(reasons),
+        col(Suppression.event_id).is_not(None),
+        _holds(now),
+    )
+    return list((await session.exec(wanted)).all())
+
+
+async def by_rule(
+    session: AsyncSession, rule: str, *, since: datetime, now: datetime, after_id: int = 0, limit: int = 500
+) -> list[tuple[Suppression, Event, Delivery | None]]:
+    """Standing suppressions since a moment that rest on an event as `rule` read it, in order of number.
+
+    The delivery is None, or has no address, once the person is erased. Walks the primary keys.
+    """
+    wanted = (
+        select(Suppression, Event, Delivery)
+        .join(Event, col(Event.id) == col(Suppression.event_id))
+        .join(Delivery, col(Delivery.id) == col(Event.delivery_id), isouter=True)
+        .where(
+            col(Suppression.id) > after_id,
+            Suppression.created_at >= since,
+            col(Suppression.evidence).like(f"%, rule {_like(rule)}", escape="!"),
+            _holds(now),
+        )
+        .order_by(col(Suppression.id))
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2]) for row in (await session.exec(wanted)).all()]
+
+
+def _like(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 async def list_active(
