@@ -31,7 +31,7 @@ from scheduler.rota import Rota
 from scheduler.upkeep import finish_if_done, reconcile_ended, reopen_ended, take_back, tell_problems
 from scheduler.warming import complete_plans, step_plans
 from sender import Transport
-from store import Database, campaigns, deliveries, erasure, gauges, turns, workers
+from store import Database, campaigns, deliveries, erasure, gauges, incoming, turns, workers
 from store.deliveries import Lane
 from store.tally_fold import advance
 from store.workers import HEARTBEAT
@@ -62,6 +62,7 @@ class ConductorOptions:
     role: str = "worker"
     take_over_every: timedelta = timedelta(seconds=1)
     housekeeping_every: timedelta = timedelta(hours=1)
+    keep_originals: timedelta = timedelta(days=90)
     count_every: timedelta = timedelta(seconds=5)
 
 
@@ -254,6 +255,8 @@ class Conductor:
         async with self._database.write() as session:
             await turns.clear_away(session, now)
             await workers.clear_away(session, now - FORGOTTEN)
+        async with self._database.write() as session:
+            await incoming.forget_before(session, now - self._options.keep_originals)
         await erasure.forget(self._database)
         await reopen_ended(self._database, self._clock)
         await reconcile_ended(self._database, self._clock)

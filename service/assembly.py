@@ -157,6 +157,7 @@ def _make_parts(
             scribes=_scribes(settings),
         ),
         poll_seeds=look_into_seeds,
+        keep_originals=timedelta(days=settings.keep_originals_days),
         alone=settings.uses_sqlite,
         role=role,
     )

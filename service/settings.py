@@ -142,6 +142,14 @@ class Settings(BaseSettings):
         description="Another address for Twilio's API, for rehearsals. Without it, Twilio's own.",
     )
 
+    keep_originals_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="How many days the originals of bounces, complaints and other news are kept, so that"
+        " better rules can read them again. What was read in them stays.",
+    )
+
     emails_per_second: Rate = Field(
         default=20, description="Most e-mails a second from one identity, all providers together."
     )

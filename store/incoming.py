@@ -14,6 +14,7 @@ from store.engine import insert_for
 
 LOOKED_AT = 64 * 1024
 MOST_NAMED = 100
+FORGOTTEN_AT_ONCE = 500
 _EMAIL = re.compile(rb"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]")
 _PHONE = re.compile(rb"(?:\+|%2B)([1-9][0-9]{6,14})")
 """As a form carries it, too."""
@@ -79,7 +80,30 @@ async def count(session: AsyncSession) -> tuple[int, int]:
     return int(total), int(lost or 0)
 
 
+async def kept(
+    session: AsyncSession, *, since: datetime, before_id: int | None = None, limit: int = 100
+) -> list[Incoming]:
+    """Originals received since a moment, newest first, `limit` at a time. Walks the primary key backwards."""
+    wanted = select(Incoming).where(col(Incoming.received_at) >= since)
+    if before_id is not None:
+        wanted = wanted.where(col(Incoming.id) < before_id)
+    return list((await session.exec(wanted.order_by(col(Incoming.id).desc()).limit(limit))).all())
+
+
 async def forget_before(session: AsyncSession, moment: datetime) -> int:
-    """Delete originals received before `moment`; how many. Their events stay."""
-    change = sa.delete(Incoming).where(col(Incoming.received_at) < moment)
-    return (await session.exec(change)).rowcount
+    """Delete originals received before `moment`; how many. Their events stay.
+
+    Originals are numbered as they arrive: it walks the primary key and stops at a page that stays.
+    """
+    forgotten = 0
+    last = -1
+    while True:
+        page = select(Incoming.id, Incoming.received_at).where(col(Incoming.id) > last)
+        found = (await session.exec(page.order_by(col(Incoming.id)).limit(FORGOTTEN_AT_ONCE))).all()
+        old = [number for number, received_at in found if received_at < moment]
+        if old:
+            await session.exec(sa.delete(Incoming).where(col(Incoming.id).in_(old)))
+        forgotten += len(old)
+        if not old or len(found) < FORGOTTEN_AT_ONCE:
+            return forgotten
+        last = found[-1][0]

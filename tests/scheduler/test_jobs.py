@@ -18,7 +18,7 @@ from models.tokens import Tokens
 from models.values import Deferred, Outcome, Reply
 from scheduler import Conductor, ConductorOptions, DispatchOptions, RetryPolicy
 from scheduler.campaigns import cancel, pause, resume, schedule
-from store import Database, campaigns, events
+from store import Database, campaigns, events, incoming
 from tests.factories import KEYRING, a_campaign, a_contact
 from tests.scheduler.desks import FAST, ScriptedTransport
 
@@ -298,3 +298,20 @@ async def test_stopping_hands_back_what_was_not_sent(database: Database) -> None
     assert counts == {DeliveryState.ACCEPTED: len(transport.sent)}
     assert len(transport.sent) + back == 100
     assert back > 0
+
+
+async def test_originals_older_than_they_are_kept_for_are_forgotten_by_housekeeping(
+    database: Database,
+) -> None:
+    now = CLOCK.now()
+    async with database.write() as session:
+        for raw, days in ((b"old", 91), (b"young", 89)):
+            await incoming.keep(session, source="dsn", raw=raw, matched=False, now=now - timedelta(days=days))
+    async with conducting(database, ScriptedTransport()):
+        async with asyncio.timeout(20):
+            while True:
+                async with database.read() as session:
+                    left = [one.raw for one in await incoming.list_unmatched(session)]
+                if left == [b"young"]:
+                    return
+                await asyncio.sleep(0.05)
