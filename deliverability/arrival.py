@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 COMPLAINT_LOCAL_PARTS = frozenset({"fbl", "abuse", "complaints"})
 RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "X-Envelope-To", "Envelope-To", "X-Delivered-To", "To")
 """Where mail servers write whom a mail came for. Anybody can write them: only what we signed counts."""
+UNKNOWN = ""
 TALK = frozenset({EventKind.REPLIED, EventKind.AUTORESPONDED})
 
 
@@ -60,22 +61,27 @@ def is_about_us(signals: Sequence[Signal]) -> bool:
     return any(signal.delivery_id is not None or signal.kind not in TALK for signal in signals)
 
 
+def _read(raw: bytes, recipients: Sequence[str] | None, tokens: Tokens, now: datetime) -> list[Signal]:
+    known = recipients_in(raw, tokens) if recipients is None else recipients
+    # Delivered to nobody we know of, it may still enclose a message of ours.
+    return read_inbound(raw, known or [UNKNOWN], tokens, now)
+
+
 async def record_mail(
     database: Database,
     tokens: Tokens,
     raw: bytes,
-    recipients: Sequence[str],
+    recipients: Sequence[str] | None,
     now: datetime,
-    *,
-    leave_post: bool = False,
 ) -> Arrival | None:
     """Record the news of a mail that came for `recipients`; when this returns it is committed.
 
-    `leave_post`: None, and nothing is kept, for a mail that is no business of ours.
+    Without `recipients` its headers are asked, and a mail that is no business of ours is left alone: None,
+    and nothing is kept of it.
     """
     # Parsing a large mail takes long enough to keep others waiting.
-    signals = await asyncio.to_thread(read_inbound, raw, recipients, tokens, now)
-    if leave_post and not is_about_us(signals):
+    signals = await asyncio.to_thread(_read, raw, recipients, tokens, now)
+    if recipients is None and not is_about_us(signals):
         return None
     async with database.write() as session:
         if not signals:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from models.errors import BadInputError, ConflictError
+from models.errors import BadInputError, ConflictError, TocsinError
 from service.commands import examples
 from service.desk import Desk, read_settings, work
 from service.loops import run
@@ -14,6 +14,12 @@ from service.secret_key import make_data_dir
 from service.terminal import say
 
 LARGEST_MAIL = 20 * 1024 * 1024
+
+
+class NotRecordedError(TocsinError):
+    """A mail that was piped in is not in the ledger; whoever brought it keeps it (EX_TEMPFAIL)."""
+
+    exit_code = 75
 
 
 def serve(
@@ -113,34 +119,39 @@ def inbound(
     """Take in one bounce or complaint from standard input.
 
     For mail servers that deliver to a command. Nothing is answered to anybody, and mail that says
-    nothing about a message of ours changes nothing.
+    nothing about a message of ours changes nothing. While it cannot be recorded, the exit status is 75,
+    at which a mail server keeps the mail and tries again.
     """
     raw = sys.stdin.buffer.read(LARGEST_MAIL + 1)
     if not raw.strip():
         raise BadInputError("No mail came in on standard input.", "Write `tocsin inbound < mail.eml`.")
     if len(raw) > LARGEST_MAIL:
         raise BadInputError("The mail is larger than 20 MB.", "No bounce is: look at what was piped in.")
-    say(work(lambda desk: _take_in(desk, raw, recipient or [])))
+    try:
+        told = work(lambda desk: _take_in(desk, raw, recipient or None))
+    except TocsinError as error:
+        raise NotRecordedError(error.problem, error.advice) from error
+    except Exception as error:
+        raise NotRecordedError(f"The mail could not be recorded: {error}") from error
+    say(told)
 
 
-async def _take_in(desk: Desk, raw: bytes, recipients: list[str]) -> str:
-    from deliverability.feedback import Applied, apply
-    from deliverability.signals.mail import read_inbound
+async def _take_in(desk: Desk, raw: bytes, recipients: list[str] | None) -> str:
+    from deliverability.arrival import record_mail
+    from deliverability.feedback import Applied
     from models.tokens import Tokens
 
-    now = desk.clock.now()
-    signals = read_inbound(raw, recipients, Tokens(desk.keyring), now)
-    if not signals:
+    arrival = await record_mail(desk.database, Tokens(desk.keyring), raw, recipients, desk.clock.now())
+    if arrival is None or not arrival.signals:
         return "This mail says nothing about a message of ours."
-    async with desk.database.write() as session:
-        outcomes = [await apply(session, signal, now) for signal in signals]
     words = {
         Applied.NEW: "recorded",
         Applied.REPEATED: "known already",
         Applied.UNMATCHED: "matches no message of ours",
     }
     return "\n".join(
-        f"{signal.kind.value}: {words[outcome]}" for signal, outcome in zip(signals, outcomes, strict=True)
+        f"{signal.kind.value}: {words[outcome]}"
+        for signal, outcome in zip(arrival.signals, arrival.outcomes, strict=True)
     )
 
 
