@@ -17,6 +17,7 @@ from service.commands import (
     backups,
     bench,
     campaigns,
+    classify,
     counts,
     identities,
     pace,
@@ -58,6 +59,7 @@ COMMANDS = (
     campaigns,
     seeds,
     counts,
+    classify,
     bench,
 )
 

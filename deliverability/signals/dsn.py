@@ -142,7 +142,7 @@ def _decoded(text: str) -> str:
 
 def _blocks_in_plain_text(mail: Message) -> list[dict[str, str]]:
     for part in parts_of(mail):
-        text = body_text(part) if content_type(part).startswith("text/") else ""
+        text = body_text(part) if content_type(part).startswith(("text/", "multipart/")) else ""
         if "final-recipient:" in text.lower() and "action:" in text.lower():
             return _split(text)
     return []

@@ -100,9 +100,11 @@ def texts_of(mail: Message) -> Iterator[str]:
         part = waiting.pop(0)
         seen += 1
         kind = content_type(part)
-        if kind.startswith("multipart/"):
-            waiting[:0] = children_of(part)
-        elif kind == "text/plain":
+        inside = children_of(part)
+        if inside and kind.startswith("multipart/"):
+            waiting[:0] = inside
+        elif kind == "text/plain" or kind.startswith("multipart/"):
+            # A container whose boundary is nowhere is a text after all.
             yield body_text(part)
 
 
@@ -127,6 +129,8 @@ def enclosed_headers(mail: Message) -> list[Message]:
 
 def clean(text: str) -> str:
     """One line without control characters or lone surrogates."""
+    if text.isprintable():
+        return _SPACES.sub(" ", text).strip()
     printable = text.encode("utf-8", "replace").decode("utf-8")
     return _SPACES.sub(" ", "".join(sign if sign.isprintable() else " " for sign in printable)).strip()
 

@@ -1,0 +1,238 @@
+"""The fine reason of a refusal, in the words operators know, beside the verdict and never instead of it.
+
+The verdict (`deliverability.classify`) decides what follows; the reason explains it on a page and can be
+compared with other tools. Its table is `rules/reasons.toml`: phrases, not patterns. A phrase is looked for
+as it is, `…` in it stands for up to 90 other letters: so thousands of phrases cost less than ten regular
+expressions, and none can run away on a stranger's text.
+"""
+
+import re
+import tomllib
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from typing import Any
+
+MAX_TEXT = 1500
+_GAP = 90
+_SPACES = re.compile(r"\s+")
+_COMMANDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "data",
+        (
+            "end of data",
+            "to data command",
+            "after data",
+            "following data",
+            "our final data",
+            "our data",
+            "failed after i sent the message",
+            "(data)",
+            "reply to data",
+            "pipelined data",
+            "text command",
+        ),
+    ),
+    (
+        "rcpt",
+        (
+            "reply to rcpt",
+            "[rcpt_to]",
+            "rcpt command",
+            "after rcpt",
+            "our rcpt",
+            "progress was rcpt to",
+            "does not like recipient",
+            "rejected recipient",
+            "error from rcpt",
+            "while rcpt",
+            "(rcpt)",
+        ),
+    ),
+    (
+        "mail",
+        (
+            "reply to mail",
+            "after mail from",
+            "our mail from",
+            "sender was rejected",
+            "mail command",
+            "[mail_from]",
+            "rejected sender",
+            "progress was mail from",
+        ),
+    ),
+    (
+        "connect",
+        (
+            "initial connection",
+            "after ehlo",
+            "after helo",
+            "reply to ehlo",
+            "reply to helo",
+            "our ehlo",
+            "helo command",
+            "ehlo command",
+            "but greeting failed",
+            "refused to talk to me",
+            "smtp greeting",
+        ),
+    ),
+)
+_LAST_SENT = re.compile(r">>> ?(rcpt|data|mail|ehlo|helo|\.)", re.IGNORECASE)
+
+
+class Reason(StrEnum):
+    """Why it was refused, by the field's usual words."""
+
+    USERUNKNOWN = "userunknown"
+    HOSTUNKNOWN = "hostunknown"
+    HASMOVED = "hasmoved"
+    SUSPEND = "suspend"
+    FILTERED = "filtered"
+    SUPPRESSED = "suppressed"
+    MAILBOXFULL = "mailboxfull"
+    BLOCKED = "blocked"
+    REJECTED = "rejected"
+    BADREPUTATION = "badreputation"
+    AUTHFAILURE = "authfailure"
+    REQUIREPTR = "requireptr"
+    POLICYVIOLATION = "policyviolation"
+    NORELAYING = "norelaying"
+    SECURITYERROR = "securityerror"
+    NOTCOMPLIANTRFC = "notcompliantrfc"
+    FAILEDSTARTTLS = "failedstarttls"
+    SPAMDETECTED = "spamdetected"
+    VIRUSDETECTED = "virusdetected"
+    CONTENTERROR = "contenterror"
+    EMAILTOOLARGE = "emailtoolarge"
+    NETWORKERROR = "networkerror"
+    EXPIRED = "expired"
+    SYSTEMERROR = "systemerror"
+    SYSTEMFULL = "systemfull"
+    RATELIMITED = "ratelimited"
+    MAILERERROR = "mailererror"
+    NOTACCEPT = "notaccept"
+    SYNTAXERROR = "syntaxerror"
+    UNDEFINED = "undefined"
+    DELIVERED = "delivered"
+    FEEDBACK = "feedback"
+    VACATION = "vacation"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is known of one refusal. `host`: who said it; `context`: more of the letter, for its command."""
+
+    text: str
+    code: int | None = None
+    enhanced: str | None = None
+    host: str = ""
+    context: str = ""
+    is_delay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    reason: Reason
+    phrases: tuple[str, ...]
+    gapped: tuple[tuple[str, ...], ...]
+    enhanced: re.Pattern[str] | None
+    not_enhanced: re.Pattern[str] | None
+    codes: frozenset[int]
+    commands: frozenset[str]
+    hosts: tuple[str, ...]
+    temporary: bool | None
+
+    def fits(self, said: Said, text: str, command: str, *, temporary: bool) -> bool:
+        status = said.enhanced or ""
+        return (
+            (not self.codes or said.code in self.codes)
+            and (not self.commands or command in self.commands)
+            and (self.temporary is None or self.temporary == temporary)
+            and (self.enhanced is None or self.enhanced.fullmatch(status) is not None)
+            and (self.not_enhanced is None or self.not_enhanced.fullmatch(status) is None)
+            and (not self.hosts or any(host in said.host for host in self.hosts))
+            and (not (self.phrases or self.gapped) or self._is_said(text))
+        )
+
+    def _is_said(self, text: str) -> bool:
+        # A loop, not `any`: this is asked a hundred times for each refusal.
+        for phrase in self.phrases:
+            if phrase in text:
+                return True
+        return any(parts[0] in text and _stands(parts, text) for parts in self.gapped)
+
+
+def reason_of(said: Said) -> Reason:
+    """The reason of a refusal; UNDEFINED when nothing in the table speaks of it."""
+    text = plain(said.text)
+    command = command_in(text) or command_in(plain(said.context))
+    status = said.enhanced or ""
+    temporary = status.startswith("4") or (not status and said.code is not None and said.code < 500)
+    temporary = temporary or said.is_delay
+    for row in _rows():
+        if row.fits(said, text, command, temporary=temporary):
+            return row.reason
+    return Reason.UNDEFINED
+
+
+def command_in(text: str) -> str:
+    """At which command of the SMTP dialogue it was refused: connect, mail, rcpt, data, or ""."""
+    sent = _LAST_SENT.findall(text)
+    if sent:
+        word = str(sent[-1]).lower()
+        return {"ehlo": "connect", "helo": "connect", ".": "data"}.get(word, word)
+    return next((name for name, signs in _COMMANDS if any(sign in text for sign in signs)), "")
+
+
+def plain(text: str) -> str:
+    """Text as phrases are written: one line, lower case, without accents or curly quotes."""
+    text = text[:MAX_TEXT]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.replace("\u2019", "'").replace("…", "\0")).replace(
+            "\0", "…"
+        )
+        text = "".join(sign for sign in text if not unicodedata.combining(sign))
+    return str(_SPACES.sub(" ", text)).lower()
+
+
+def _stands(parts: tuple[str, ...], text: str) -> bool:
+    place = text.find(parts[0])
+    # Each first part is tried once, and the rest within reach of it: linear in the text.
+    for _ in range(8):
+        end = place + len(parts[0])
+        for part in parts[1:]:
+            following = text.find(part, end, end + _GAP + len(part))
+            if following < 0:
+                break
+            end = following + len(part)
+        else:
+            return True
+        place = text.find(parts[0], place + 1)
+        if place < 0:
+            return False
+    return False
+
+
+@cache
+def _rows() -> tuple[_Row, ...]:
+    text = (resources.files("deliverability") / "rules" / "reasons.toml").read_text(encoding="utf-8")
+    return tuple(_row(row) for row in tomllib.loads(text)["reasons"])
+
+
+def _row(row: dict[str, Any]) -> _Row:
+    phrases = [plain(phrase) for phrase in row.get("phrases", ())]
+    return _Row(
+        reason=Reason(row["reason"]),
+        phrases=tuple(phrase for phrase in phrases if "…" not in phrase),
+        gapped=tuple(tuple(phrase.split("…")) for phrase in phrases if "…" in phrase),
+        enhanced=re.compile(row["enhanced"]) if "enhanced" in row else None,
+        not_enhanced=re.compile(row["not_enhanced"]) if "not_enhanced" in row else None,
+        codes=frozenset(row.get("codes", ())),
+        commands=frozenset(row.get("commands", ())),
+        hosts=tuple(row.get("hosts", ())),
+        temporary=row.get("temporary"),
+    )

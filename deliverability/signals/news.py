@@ -1,0 +1,303 @@
+"""What one mail from outside says: its kind, and for each recipient the reply, the verdict and the reason.
+
+Pure and total: bytes in, a `Reading` out, whatever the bytes are. Which message of ours it speaks of is
+asked elsewhere (`signals.origin`): an address in a report proves nothing.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import Message
+from email.utils import getaddresses
+from enum import StrEnum
+
+from deliverability.classify import classify_reply, provider_behind
+from deliverability.reasons import Reason, Said, reason_of
+from deliverability.signals.arf import read_complaint
+from deliverability.signals.autoreply import is_automatic_reply
+from deliverability.signals.dsn import RecipientStatus, read_delivery_status, reply_in
+from deliverability.signals.letter import named_in, own_part
+from deliverability.signals.mime import (
+    body_text,
+    children_of,
+    clean,
+    content_type,
+    enclosed_headers,
+    header,
+    open_mail,
+    parts_of,
+    texts_of,
+)
+from deliverability.signals.ses_mail import read_ses
+from deliverability.signals.wording import wording
+from models.providers import provider_of
+from models.states import Channel, EventKind
+from models.values import Reply, Verdict
+
+MAX_NAMED = 50
+
+
+class MailKind(StrEnum):
+    """What kind of mail it is."""
+
+    BOUNCE = "bounce"
+    DELAY = "delay"
+    DELIVERED = "delivered"
+    COMPLAINT = "complaint"
+    AUTOREPLY = "autoreply"
+    ORDINARY = "ordinary"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientNews:
+    """What is said of one recipient. `reason` is finer than the verdict and decides nothing."""
+
+    address: str
+    reply: Reply
+    verdict: Verdict | None
+    reason: Reason
+    action: str = ""
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether the address itself is said to be wrong for good: a label, no proof against a person."""
+        if self.action in {"delayed", "delivered", "relayed", "expanded"}:
+            return False
+        if self.reason is Reason.NOTACCEPT:
+            return not (self.reply.enhanced or "5").startswith("4") and (self.reply.code or 500) >= 500
+        return self.reason in {Reason.USERUNKNOWN, Reason.HOSTUNKNOWN, Reason.HASMOVED}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One mail, read."""
+
+    kind: MailKind
+    recipients: tuple[RecipientNews, ...] = field(default=())
+
+
+_ORDINARY = Reading(MailKind.ORDINARY)
+_REPLY = re.compile(
+    r"(?<![\w.])([45]\d\d)[ :-]{1,3}(?:[45]\d\d[ -]{1,2})?#?([45]\.\d{1,3}\.\d{1,3})(?![.\d])"
+)
+_BARE = re.compile(r"(?:^|[:>\s\[\"'(])([45]\d\d)[ :-](?=[^\d\s]| [^\d\s])")
+_TROUBLE = re.compile(r"\b(?:error|failed|rejected|not taken|refused|invalid)\b", re.IGNORECASE)
+_IN_BRACKETS = re.compile(r"\(#?([45]\.\d{1,3}\.\d{1,3})\)|(?<![\w.])#([45]\.\d{1,3}\.\d{1,3})(?![.\d])")
+
+
+_SNS = re.compile(r"amazonaws|[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
+_NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
+"""No date is read here; older ones than `now` allows cost nothing."""
+
+
+def read_news(raw: bytes, now: datetime = _NO_DATE) -> Reading:
+    """What `raw` says; ORDINARY when nothing of it is news. Never raises on any input."""
+    mail = open_mail(raw)
+    if mail is None:
+        return _ORDINARY
+    for reader in (_complaint, _report, _notification, _letter, _autoreply):
+        reading = reader(mail, now)
+        if reading is not None:
+            return reading
+    return _ORDINARY
+
+
+def _complaint(mail: Message, now: datetime) -> Reading | None:
+    report = next((part for part in parts_of(mail) if content_type(part) == "message/feedback-report"), None)
+    if report is not None and read_complaint(mail, now) is not None:
+        fields = next(iter(children_of(report)), report)
+        named = _addresses(fields, "Original-Rcpt-To", "Removal-Recipient", "Redacted-Address")
+    elif wording("complaints").search(header(mail, "Subject")):
+        named = []
+    else:
+        return None
+    for enclosed in enclosed_headers(mail) if not named else ():
+        named = named or _addresses(enclosed, "X-HmXmrOriginalRecipient") or _addresses(enclosed, "To")
+    return Reading(MailKind.COMPLAINT, tuple(_plainly(address, Reason.FEEDBACK) for address in named))
+
+
+def _report(mail: Message, now: datetime) -> Reading | None:
+    statuses = read_delivery_status(mail, now)
+    if not statuses:
+        return None
+    letter = own_part("\n".join(texts_of(mail)))
+    told = [_recipient(status, letter) for status in statuses]
+    if any(status.action == "failed" for status in statuses):
+        kind = MailKind.BOUNCE
+    elif all(status.kind is EventKind.DELIVERED for status in statuses):
+        kind = MailKind.DELIVERED
+    elif all(status.kind is EventKind.DEFERRED for status in statuses):
+        kind = MailKind.DELAY
+    else:
+        kind = MailKind.BOUNCE
+    return Reading(kind, tuple(news for news in told if "@" in news.address))
+
+
+def _recipient(status: RecipientStatus, letter: str) -> RecipientNews:
+    address = next((a for a in (status.recipient, status.original_recipient) if "@" in a), "")
+    reply = status.reply
+    if status.kind is EventKind.DELIVERED:
+        return RecipientNews(address, reply, None, Reason.DELIVERED, status.action)
+    return _news(address, reply, action=status.action, mta=status.remote_mta, letter=letter, text=reply.text)
+
+
+def _news(address: str, reply: Reply, *, action: str, mta: str, letter: str, text: str) -> RecipientNews:
+    delayed = action == "delayed" or ((reply.enhanced or "").startswith("4.") and action != "failed")
+    verdict = classify_reply(
+        reply,
+        provider=provider_behind(provider_of(address), mta),
+        channel=Channel.EMAIL,
+        permanent=not delayed,
+    )
+    near = _near(letter, address)
+    host = f"{mta} {address.rpartition('@')[2]}".lower()
+    said = Said(text, reply.code, reply.enhanced, host, near, is_delay=delayed)
+    reason = reason_of(said)
+    for more in (near, letter):
+        if reason is Reason.UNDEFINED or len(text) < 12:
+            reason = reason_of(Said(f"{text} {more}", reply.code, reply.enhanced, host, is_delay=delayed))
+    return RecipientNews(address, reply, verdict, reason, action)
+
+
+def _near(letter: str, address: str) -> str:
+    """What the letter says after it names the address, else all it says."""
+    place = letter.lower().find(address.lower()) if address else -1
+    return letter[max(place, 0) :][:1500]
+
+
+def _notification(mail: Message, now: datetime) -> Reading | None:  # noqa: ARG001 - one shape for all readers
+    if not _SNS.search(header(mail, "From") + header(mail, "X-Amz-Sns-Message-Id")):
+        return None
+    found = read_ses("\n".join(texts_of(mail))[:200_000])
+    if found is None:
+        return None
+    if found.kind == "complaint":
+        named = tuple(_plainly(address, Reason.FEEDBACK) for address, _, _ in found.told)
+        return Reading(MailKind.COMPLAINT, named)
+    if found.kind == "delivery":
+        return Reading(
+            MailKind.DELIVERED, tuple(_plainly(name, Reason.DELIVERED) for name, _, _ in found.told)
+        )
+    told = tuple(
+        _news(
+            name,
+            reply_in(reply.text, reply.enhanced or ""),
+            action=action,
+            mta="",
+            letter="",
+            text=reply.text,
+        )
+        for name, reply, action in found.told
+    )
+    return Reading(MailKind.BOUNCE, told)
+
+
+def _letter(mail: Message, now: datetime) -> Reading | None:  # noqa: ARG001 - one shape for all readers
+    failed = header(mail, "X-Failed-Recipients")
+    subject = header(mail, "Subject")
+    if not failed and not _is_bounce_letter(mail, subject):
+        return None
+    letter = own_part("\n".join(_texts(mail)))
+    writers = {address.lower() for address in _addresses(mail, "From", "Reply-To", "Sender")}
+    others = writers | {address.lower() for address in _addresses(mail, "To", "Delivered-To")}
+    members = wording("members").search(subject) is not None
+    named = named_in(letter, others, anywhere=members) or named_in(letter, writers)
+    if failed:
+        known = [address.strip(" <>") for address in failed.split(",") if "@" in address][:MAX_NAMED]
+        said = {name.address.lower(): name.text for name in named}
+        pairs = [(address, said.get(address.lower(), letter)) for address in known]
+    else:
+        pairs = [(name.address, name.text) for name in named]
+    if not pairs:
+        enclosed = enclosed_headers(mail)
+        pairs = [(address, letter) for block in enclosed[:1] for address in _addresses(block, "To")[:1]]
+    delayed = wording("delayed").search(subject) is not None
+    told = tuple(_told(address, text, letter, delayed=delayed) for address, text in pairs)
+    if not told and not wording("failed").search(subject):
+        return None
+    return Reading(MailKind.DELAY if delayed else MailKind.BOUNCE, told)
+
+
+def _told(address: str, text: str, letter: str, *, delayed: bool) -> RecipientNews:
+    reply = _reply_of(clean(text))
+    if reply.code is None and reply.enhanced is None:
+        # A reply that stands before the address, or apart from it.
+        quoted = _reply_of(clean(letter))
+        reply = Reply(quoted.code, quoted.enhanced, reply.text)
+    return _news(address, reply, action="delayed" if delayed else "failed", mta="", letter=letter, text=text)
+
+
+def _reply_of(text: str) -> Reply:
+    """The reply a letter quotes, wherever it stands in it."""
+    full = _REPLY.search(text)
+    if full is not None:
+        return Reply(int(full[1]), full[2], text)
+    found = reply_in(text)
+    status = _IN_BRACKETS.search(text)
+    if status is not None and found.enhanced is None:
+        return Reply(found.code, status[1] or status[2], text)
+    return found if found.code or found.enhanced else Reply(_bare_code(text), None, text)
+
+
+def _bare_code(text: str) -> int | None:
+    found = _BARE.search(text)
+    return int(found[1]) if found else None
+
+
+def _is_bounce_letter(mail: Message, subject: str) -> bool:
+    """Whether a mail system wrote it because something went wrong: its sender and its words say so."""
+    sender = header(mail, "From")
+    if wording("members").search(subject):
+        return True
+    returned = header(mail, "Return-Path").lower()
+    if not wording("robots").search(sender) and returned not in {"<>", "<mailer-daemon>"}:
+        return False
+    if wording("failed").search(subject):
+        return True
+    text = own_part("\n".join(_texts(mail)))[:3000]
+    if not wording("certain_robots").search(sender):
+        return not is_automatic_reply(mail) and wording("failed").search(text) is not None
+    quotes = _REPLY.search(text) or (_TROUBLE.search(text) and _BARE.search(text))
+    return wording("failed").search(text) is not None or quotes is not None
+
+
+def _autoreply(mail: Message, now: datetime) -> Reading | None:  # noqa: ARG001 - one shape for all readers
+    if not is_automatic_reply(mail):
+        return None
+    senders = _addresses(mail, "From")
+    text = "\n".join(_texts(mail))[:4000]
+    if wording("gone").search(text):
+        named = named_in(text, {address.lower() for address in _addresses(mail, "To")})
+        address = named[0].address if named else next(iter(senders), "")
+        reply = Reply(None, None, clean(text)[:500])
+        return Reading(MailKind.AUTOREPLY, (RecipientNews(address, reply, None, Reason.SUSPEND),))
+    return Reading(MailKind.AUTOREPLY, tuple(_plainly(address, Reason.VACATION) for address in senders[:1]))
+
+
+def _texts(mail: Message) -> list[str]:
+    """The texts for people; the HTML when there is no other."""
+    return list(texts_of(mail)) or [
+        _tagless(body_text(part)) for part in parts_of(mail) if content_type(part) == "text/html"
+    ]
+
+
+_TAGS = re.compile(r"<(?!/?[^<>\s]{1,80}@)[^<>]{0,2000}>")
+_BREAKS = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d)\b[^<>]{0,500}>", re.IGNORECASE)
+
+
+def _tagless(html: str) -> str:
+    text = _TAGS.sub(" ", _BREAKS.sub("\n", html[:60_000]))
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", " ").replace("&amp;", "&")
+
+
+def _addresses(mail: Message, *names: str) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        for field_name, value in mail.raw_items():
+            if field_name.lower() == name.lower():
+                found.extend(address for _, address in getaddresses([clean(str(value))]) if "@" in address)
+    return list(dict.fromkeys(found))[:MAX_NAMED]
+
+
+def _plainly(address: str, reason: Reason) -> RecipientNews:
+    return RecipientNews(address, Reply(None, None, ""), None, reason)
