@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from deliverability.classify import classify_reply, provider_behind
 from deliverability.own_word import COMPLAINT, START, STOP, UNDO, UNSUBSCRIBE_LINK, hear
 from deliverability.policy import LIFE
+from deliverability.rulebook import RuleBook
 from deliverability.suppression import act_on_verdict, notice_life
 from models.delivery import Delivery
 from models.event import IMPERSONAL, Event, event_about
@@ -66,7 +67,7 @@ async def apply(session: AsyncSession, signal: Signal, now: datetime) -> Applied
         )
     if not matched:
         return Applied.UNMATCHED
-    verdict = _verdict_on(signal, delivery)
+    verdict = verdict_on(signal, delivery)
     event = _event_of(signal, delivery, verdict, now)
     event.contact_id = contact_id
     if erased:
@@ -122,8 +123,8 @@ async def _contact_of(session: AsyncSession, signal: Signal) -> int | None:
     return None
 
 
-def _verdict_on(signal: Signal, delivery: Delivery | None) -> Verdict | None:
-    """The signal's own verdict, or what the rules make of its reply."""
+def verdict_on(signal: Signal, delivery: Delivery | None, book: RuleBook | None = None) -> Verdict | None:
+    """The signal's own verdict, or what the rules (those in force, unless a `book` is given) make of it."""
     if signal.verdict is not None or signal.reply is None:
         return signal.verdict
     if signal.kind not in {EventKind.BOUNCED, EventKind.DEFERRED}:
@@ -134,7 +135,9 @@ def _verdict_on(signal: Signal, delivery: Delivery | None) -> Verdict | None:
         known = delivery.provider if delivery is not None else provider_of(signal.recipient or "")
         provider = provider_behind(known, signal.details.get("remote_mta", ""))
     permanent = signal.kind is EventKind.BOUNCED and not _is_temporary(signal.reply, signal.channel)
-    return classify_reply(signal.reply, provider=provider, channel=signal.channel, permanent=permanent)
+    return classify_reply(
+        signal.reply, provider=provider, channel=signal.channel, permanent=permanent, book=book
+    )
 
 
 def _is_temporary(reply: Reply, channel: Channel) -> bool:

@@ -2,17 +2,19 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.classify import classify_reply
+from deliverability.policy import FAILURES
 from deliverability.rulebook import RuleBook
-from deliverability.suppression import reason_for
-from models.states import BounceClass, EventKind, Fault, Permanence
+from deliverability.suppression import foresee, weigh
+from models.event import Event
+from models.states import BounceClass, Channel, EventKind, Fault, Permanence
 from models.values import Reply, Verdict
-from store import replies
+from store import Database, events, replies
 from store.replies import Said
 
 MOST_READ = 200_000
@@ -78,23 +80,93 @@ async def review(session: AsyncSession, *, since: datetime) -> list[Unread]:
 
 async def replay(session: AsyncSession, book: RuleBook, *, since: datetime) -> Replay:
     """Read the answers since a moment by `book`; nothing is changed."""
+    seen, _ = await _read_again(session, book, since)
+    return seen
+
+
+async def carry_out(database: Database, book: RuleBook, *, since: datetime, now: datetime) -> Replay:
+    """Read the answers since a moment by `book`, and act on it: people are suppressed, or spared.
+
+    Each reading that changes is an event of its own, and counts from now on; the old one stays. What was
+    carried out already changes nothing, so that it is safe to repeat.
+    """
+    async with database.read() as session:
+        seen, changed = await _read_again(session, book, since)
+    for (channel, address), verdicts in changed.items():
+        async with database.write() as session:
+            for number, verdict in verdicts.items():
+                await record_reading(session, number, verdict, now)
+            await weigh(session, channel, address, now, why=f"rules {book.version} read it otherwise")
+    return seen
+
+
+async def record_reading(session: AsyncSession, event_id: int, verdict: Verdict, now: datetime) -> bool:
+    """Put on record how an event is read from now on; False when it is read so already."""
+    event = await session.get(Event, event_id)
+    if event is None or event.delivery_id is None:
+        return False
+    so_far = (await events.rereadings(session, [event.delivery_id])).get(event_id, [])
+    if reading_of((so_far or [event])[-1]) == verdict:
+        return False
+    return await events.append(
+        session,
+        Event(
+            delivery_id=event.delivery_id,
+            campaign_id=event.campaign_id,
+            identity_id=event.identity_id,
+            contact_id=event.contact_id,
+            provider=event.provider,
+            seed=event.seed,
+            kind=EventKind.UNKNOWN,
+            permanence=verdict.permanence,
+            bounce_class=verdict.bounce_class,
+            fault=verdict.fault,
+            rule=verdict.rule,
+            source=events.REREAD,
+            source_id=f"{event_id}/{len(so_far) + 1}",
+            details={"event": str(event_id)},
+            at=event.at,
+            recorded_at=now,
+        ),
+    )
+
+
+def reading_of(event: Event | Said) -> Verdict:
+    """How an event was read."""
+    return Verdict(
+        event.bounce_class or BounceClass.UNKNOWN,
+        event.fault or Fault.UNKNOWN,
+        event.permanence or Permanence.SOFT,
+        event.rule,
+    )
+
+
+Changed = dict[tuple[Channel, str], dict[int, Verdict]]
+"""What would be read differently of each address, by number of the event."""
+
+
+async def _read_again(session: AsyncSession, book: RuleBook, since: datetime) -> tuple[Replay, Changed]:
     counts: Counter[tuple[str, str, str]] = Counter()
     examples: dict[tuple[str, str, str], str] = {}
-    read = would_suppress = would_spare = 0
+    changed: Changed = {}
+    read = 0
     async for said in replies.answers(session, since=since, limit=MOST_READ):
         read += 1
-        before, after = _as_read(said), _by(book, said)
-        if (before.rule, before.bounce_class, before.fault) == (after.rule, after.bounce_class, after.fault):
+        before, after = reading_of(said), _by(book, said)
+        if before == after:
             continue
         form = (said.provider, _name(before), _name(after))
         counts[form] += 1
-        examples.setdefault(form, said.text)
-        if said.kind is EventKind.REFUSED:
-            suppressed, would = reason_for(before) is not None, reason_for(after) is not None
-            would_suppress += would and not suppressed
-            would_spare += suppressed and not would
+        examples.setdefault(form, skeleton(said.text))
+        if said.kind in FAILURES and said.address and not said.seed:
+            changed.setdefault((said.channel, said.address), {})[said.event_id] = after
+    would_suppress = would_spare = 0
+    for (channel, address), verdicts in changed.items():
+        plan = await foresee(session, channel, address, read_as=verdicts)
+        would_suppress += plan.missing
+        would_spare += len(plan.unfounded)
     changes = [Change(*form, count=count, example=examples[form]) for form, count in counts.most_common()]
-    return Replay(read, tuple(changes), would_suppress, would_spare)
+    return Replay(read, tuple(changes), would_suppress, would_spare), changed
 
 
 def skeleton(text: str) -> str:
@@ -105,22 +177,10 @@ def skeleton(text: str) -> str:
     return words[:300]
 
 
-def _as_read(said: Said) -> Verdict:
-    return Verdict(
-        said.bounce_class or BounceClass.UNKNOWN,
-        said.fault or Fault.UNKNOWN,
-        said.permanence or Permanence.SOFT,
-        said.rule,
-    )
-
-
 def _by(book: RuleBook, said: Said) -> Verdict:
     reply = Reply(said.code, said.enhanced, said.text)
     permanent = said.kind is EventKind.REFUSED
-    verdict = classify_reply(
-        reply, provider=said.provider, channel=said.channel, permanent=permanent, book=book
-    )
-    return replace(verdict, rule=verdict.rule)
+    return classify_reply(reply, provider=said.provider, channel=said.channel, permanent=permanent, book=book)
 
 
 def _name(verdict: Verdict) -> str:

@@ -5,8 +5,8 @@ only news that names the recipient suppresses at once; the rest is weighed over 
 (`deliverability.policy`), by everything on record and never by the last bounce alone.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,6 +19,7 @@ from models.suppression import Suppression, address_hash
 from models.values import Verdict
 from store import events, suppressions
 from store.claims import ClaimedDelivery
+from store.events import Told
 from store.suppressions import NewSuppression
 
 UNFOUNDED = "unfounded:"
@@ -46,6 +47,15 @@ class Weighed:
 
     added: int = 0
     ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What stands to reason against an address, what stands without one, and how many are `missing`."""
+
+    earned: dict[SuppressionReason, Finding]
+    unfounded: tuple[Suppression, ...]
+    missing: int
 
 
 def reason_for(verdict: Verdict) -> SuppressionReason | None:
@@ -95,14 +105,10 @@ async def weigh(
     A suppression is ended here only when the very event it names is still on record and is not enough any
     more: evidence that is gone is no evidence of life. Lists, complaints and people's words are not touched.
     """
+    plan = await foresee(session, channel, address, policies=policies)
     fingerprint = address_hash(channel, address)
-    history = await suppressions.history(session, channel, fingerprint)
-    news = await events.news_of_address(session, channel, address)
-    earned = judge(news, policies or policies_in_force(), since=decided_since(history))
-    known = {one.event_id for one in news}
-    standing = {row.reason: row for row in history if row.lifted_at is None and row.event_id in known}
     added = ended = 0
-    for reason, finding in earned.items():
+    for reason, finding in plan.earned.items():
         added += await suppressions.suppress(
             session,
             channel=channel,
@@ -112,10 +118,54 @@ async def weigh(
             event_id=finding.proof.event_id,
             now=now,
         )
-    for reason in REASONS.intersection(standing) - set(earned):
-        told = f"{UNFOUNDED} {why}"
-        ended += await suppressions.lift_row(session, standing[reason].id, why=told, now=now)
+    for row in plan.unfounded:
+        ended += await suppressions.lift_row(session, row.id, why=f"{UNFOUNDED} {why}", now=now)
     return Weighed(added, ended)
+
+
+async def foresee(
+    session: AsyncSession,
+    channel: Channel,
+    address: str,
+    *,
+    policies: Collection[Policy] | None = None,
+    read_as: Mapping[int, Verdict] | None = None,
+    besides: Collection[Told] = (),
+    apart_from: str = "",
+) -> Plan:
+    """What `weigh` would do, if events were read in another way, or more were known; nothing is changed.
+
+    `read_as`: other verdicts on events, by number; `besides`: news not on record; `apart_from`: a rule whose
+    readings do not count.
+    """
+    history = await suppressions.history(session, channel, address_hash(channel, address))
+    known = await events.news_of_address(session, channel, address)
+    news = [
+        *(_read_as(one, read_as or {}) for one in known if not apart_from or one.rule != apart_from),
+        *besides,
+    ]
+    earned = judge(news, policies or policies_in_force(), since=decided_since(history))
+    numbers = {one.event_id for one in known}
+    standing = {row.reason: row for row in history if row.lifted_at is None}
+    unfounded = [
+        row
+        for reason, row in standing.items()
+        if reason in REASONS and reason not in earned and row.event_id in numbers
+    ]
+    return Plan(earned, tuple(unfounded), len(set(earned) - set(standing)))
+
+
+def _read_as(one: Told, verdicts: Mapping[int, Verdict]) -> Told:
+    verdict = verdicts.get(one.event_id)
+    if verdict is None:
+        return one
+    return replace(
+        one,
+        bounce_class=verdict.bounce_class,
+        fault=verdict.fault,
+        permanence=verdict.permanence,
+        rule=verdict.rule,
+    )
 
 
 def decided_since(history: Iterable[Suppression]) -> dict[SuppressionReason, datetime]:

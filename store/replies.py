@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.delivery import Delivery
 from models.event import Event
 from models.states import BounceClass, Channel, EventKind, Fault, Permanence
+from store.events import rereadings
 
 ANSWERS = (EventKind.DEFERRED, EventKind.REFUSED, EventKind.EXPIRED)
 BATCH = 2000
@@ -18,7 +19,7 @@ BATCH = 2000
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One answer, how it was read then and what it led to."""
+    """One answer, and how it was read last."""
 
     event_id: int
     kind: EventKind
@@ -32,6 +33,7 @@ class Said:
     fault: Fault | None
     permanence: Permanence | None
     address: str
+    seed: bool
     at: datetime
 
 
@@ -74,17 +76,19 @@ async def answers(
         page = wanted if before is None else wanted.where(col(Event.id) < before)
         size = BATCH if limit is None else min(limit - given, BATCH)
         rows = (await session.exec(page.limit(size))).all()
+        later = await rereadings(session, sorted({row[0].delivery_id or 0 for row in rows}))
         for event, channel, address in rows:
             if event.recorded_at < since:
                 return
-            yield _said(event, channel, address)
+            yield _said(event, later.get(event.id, [event])[-1], channel, address)
         session.expunge_all()
         if len(rows) < size:
             return
         given, before = given + len(rows), rows[-1][0].id
 
 
-def _said(event: Event, channel: Channel, address: str) -> Said:
+def _said(event: Event, read: Event, channel: Channel, address: str) -> Said:
+    """`read`: the event that says how it was read last."""
     return Said(
         event_id=event.id,
         kind=event.kind,
@@ -93,10 +97,11 @@ def _said(event: Event, channel: Channel, address: str) -> Said:
         code=event.code,
         enhanced=event.enhanced,
         text=event.text,
-        rule=event.rule,
-        bounce_class=event.bounce_class,
-        fault=event.fault,
-        permanence=event.permanence,
+        rule=read.rule,
+        bounce_class=read.bounce_class,
+        fault=read.fault,
+        permanence=read.permanence,
         address=address,
+        seed=event.seed,
         at=event.recorded_at,
     )

@@ -4,12 +4,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
-from deliverability.replay import replay, review, skeleton
-from deliverability.rulebook import read_rules, shipped
+from deliverability.replay import carry_out, replay, review, skeleton
+from deliverability.rulebook import RuleBook, read_rules, shipped
+from deliverability.undoing import undo_rule
+from models.errors import BadInputError
 from models.event import Event
 from models.states import BounceClass, EventKind, Fault, Permanence
-from store import Database
+from store import Database, suppressions
 from tests.clocks import START
 from tests.deliverability.rows import a_delivery
 
@@ -85,3 +88,81 @@ async def test_a_new_rule_is_tried_on_the_past_and_changes_nothing(
 )
 def test_the_form_of_an_answer_leaves_out_what_varies(text: str, form: str) -> None:
     assert skeleton(text) == form
+
+
+def a_rule(folder: Path) -> RuleBook:
+    rules = folder / "rules.toml"
+    rules.write_text(
+        '[[rules]]\nid = "gone"\ntext = "has left us"\nclass = "no_such_address"\nfault = "recipient"\n'
+        'permanence = "hard"\nproven = true\n'
+    )
+    return read_rules(rules)
+
+
+async def standing(database: Database) -> int:
+    async with database.read() as session:
+        return sum((await suppressions.count_by_reason(session, START + DAY)).values())
+
+
+async def test_a_rule_carried_out_on_the_past_suppresses_once_and_is_taken_back_by_another(
+    database: Database, tmp_path: Path
+) -> None:
+    for number in range(3):
+        await an_answer(database, number, "599 This person has left us", kind=EventKind.REFUSED)
+    book = a_rule(tmp_path)
+    first = await carry_out(database, book, since=START - DAY, now=START + DAY)
+    again = await carry_out(database, book, since=START - DAY, now=START + DAY)
+    assert (first.would_suppress, await standing(database)) == (3, 3)
+    assert (again.changes, again.would_suppress) == ((), 0)
+    back = await carry_out(database, shipped(), since=START - DAY, now=START + DAY)
+    assert (back.would_spare, await standing(database)) == (3, 0)
+    forth = await carry_out(database, book, since=START - DAY, now=START + DAY)
+    assert (forth.would_suppress, await standing(database)) == (3, 3)
+
+
+async def test_what_a_rule_suppressed_is_undone_as_a_whole_with_a_trace(
+    database: Database, tmp_path: Path
+) -> None:
+    now = START + DAY
+    for number in range(3):
+        await an_answer(database, number, "599 This person has left us", kind=EventKind.REFUSED)
+    await carry_out(database, a_rule(tmp_path), since=START - DAY, now=now)
+    dry = await undo_rule(database, "gone", since=START, why="ada: wrong", now=now, apply=False)
+    assert (dry.found, dry.lifted, await standing(database)) == (3, 3, 3)
+    other = await undo_rule(database, "g_ne", since=START, why="ada: wrong", now=now, apply=True)
+    later = await undo_rule(database, "gone", since=now + DAY, why="ada: wrong", now=now, apply=True)
+    assert (other.found, later.found) == (0, 0)
+    done = await undo_rule(database, "gone", since=START, why="ada: wrong", now=now, apply=True)
+    again = await undo_rule(database, "gone", since=START, why="ada: wrong", now=now, apply=True)
+    assert (done.lifted, again.found, await standing(database)) == (3, 0, 0)
+    # What was heard before does not suppress anybody anew.
+    await carry_out(database, a_rule(tmp_path), since=START - DAY, now=now)
+    assert await standing(database) == 0
+    with pytest.raises(BadInputError):
+        await undo_rule(database, "gone", since=START, why=" ", now=now, apply=True)
+
+
+async def test_who_earned_it_without_the_rule_stays_suppressed(database: Database, tmp_path: Path) -> None:
+    now = START + DAY
+    await an_answer(database, 1, "599 This person has left us", kind=EventKind.REFUSED)
+    await carry_out(database, a_rule(tmp_path), since=START - DAY, now=now)
+    async with database.write() as session:
+        event = (await session.exec(select(Event).where(Event.source == "dispatch"))).one()
+        session.add(
+            Event(
+                delivery_id=event.delivery_id,
+                campaign_id=event.campaign_id,
+                identity_id=event.identity_id,
+                kind=EventKind.BOUNCED,
+                rule="another",
+                bounce_class=BounceClass.NO_SUCH_ADDRESS,
+                fault=Fault.RECIPIENT,
+                permanence=Permanence.HARD,
+                source="dsn",
+                source_id="1",
+                at=START,
+                recorded_at=START,
+            )
+        )
+    done = await undo_rule(database, "gone", since=START, why="ada: wrong", now=now, apply=True)
+    assert (done.found, done.kept, done.lifted, await standing(database)) == (1, 1, 0, 1)
