@@ -15,6 +15,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from models.states import BounceClass, Fault, Permanence
+from models.values import Verdict
+
 MAX_TEXT = 1500
 _GAP = 90
 _SPACES = re.compile(r"\s+")
@@ -217,10 +220,44 @@ def _stands(parts: tuple[str, ...], text: str) -> bool:
     return False
 
 
+def verdict_of(reason: Reason, *, permanent: bool) -> Verdict | None:
+    """The verdict that follows from a reason alone; None when none does.
+
+    Words prove nothing against a person: for good, the recipient is blamed by a status only
+    (`deliverability.classify`).
+    """
+    found = _verdicts().get(reason)
+    if found is None:
+        return None
+    bounce_class, fault, stated = found
+    permanence = stated or (Permanence.HARD if permanent else Permanence.SOFT)
+    if fault is Fault.RECIPIENT and permanence is Permanence.HARD:
+        fault = Fault.UNKNOWN
+    return Verdict(bounce_class, fault, permanence, f"reason-{reason.value}")
+
+
+@cache
+def _verdicts() -> dict[Reason, tuple[BounceClass, Fault, Permanence | None]]:
+    return {
+        Reason(name): (
+            BounceClass(row["class"]),
+            Fault(row["fault"]),
+            Permanence(row["permanence"]) if "permanence" in row else None,
+        )
+        for row in _table()["verdicts"]
+        for name in row["reasons"]
+    }
+
+
+@cache
+def _table() -> dict[str, Any]:
+    text = (resources.files("deliverability") / "rules" / "reasons.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
 @cache
 def _rows() -> tuple[_Row, ...]:
-    text = (resources.files("deliverability") / "rules" / "reasons.toml").read_text(encoding="utf-8")
-    return tuple(_row(row) for row in tomllib.loads(text)["reasons"])
+    return tuple(_row(row) for row in _table()["reasons"])
 
 
 def _row(row: dict[str, Any]) -> _Row:

@@ -24,7 +24,7 @@ _HEAD = re.compile(
     r"|delivery failed \d{1,4} attempts|could not be delivered to|unable to deliver (?:mail )?to"
     r"|undeliverable to|user unknown|unknown user|mailbox full|not delivered to|recipient unknown)"
     r"[ \t]{0,8}[:;=：][ \t]{0,8}(?:rfc822;[ \t]{0,4})?)?"
-    r"(?:(?:[^\s<>@\":]{1,40} ){0,4}|[^\s<>@\":]{1,64}@[^\s<>@\":]{1,250} (?=<)|\"[^\"\n]{0,80}\" ?)<?("
+    r"(?:[^\s<>@\":]{1,64}@[^\s<>@\":]{1,250} (?=<)|(?:[^\s<>@\":]{1,40} ){0,4}|\"[^\"\n]{0,80}\" ?)<?("
     + ADDRESS
     + r")>?(?=$|[\s:;,.)\]…-])",
     re.IGNORECASE | re.MULTILINE,

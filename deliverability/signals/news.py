@@ -12,7 +12,7 @@ from email.utils import getaddresses
 from enum import StrEnum
 
 from deliverability.classify import classify_reply, provider_behind
-from deliverability.reasons import Reason, Said, reason_of
+from deliverability.reasons import Reason, Said, reason_of, verdict_of
 from deliverability.signals.arf import read_complaint
 from deliverability.signals.autoreply import is_automatic_reply
 from deliverability.signals.dsn import RecipientStatus, read_delivery_status, reply_in
@@ -77,6 +77,8 @@ class Reading:
 
 
 _ORDINARY = Reading(MailKind.ORDINARY)
+_PERSONAL = re.compile(r"was automatically rejected:\s{1,4}(\S[^\n]{1,300})")
+"""What a person's own filter says (Sieve): it speaks louder than the status made up around it."""
 _REPLY = re.compile(
     r"(?<![\w.])([45]\d\d)[ :-]{1,3}(?:[45]\d\d[ -]{1,2})?#?([45]\.\d{1,3}\.\d{1,3})(?![.\d])"
 )
@@ -138,7 +140,9 @@ def _recipient(status: RecipientStatus, letter: str) -> RecipientNews:
     reply = status.reply
     if status.kind is EventKind.DELIVERED:
         return RecipientNews(address, reply, None, Reason.DELIVERED, status.action)
-    return _news(address, reply, action=status.action, mta=status.remote_mta, letter=letter, text=reply.text)
+    personal = _PERSONAL.search(letter)
+    text = personal[1] if personal else reply.text
+    return _news(address, reply, action=status.action, mta=status.remote_mta, letter=letter, text=text)
 
 
 def _news(address: str, reply: Reply, *, action: str, mta: str, letter: str, text: str) -> RecipientNews:
@@ -156,6 +160,8 @@ def _news(address: str, reply: Reply, *, action: str, mta: str, letter: str, tex
     for more in (near, letter):
         if reason is Reason.UNDEFINED or len(text) < 12:
             reason = reason_of(Said(f"{text} {more}", reply.code, reply.enhanced, host, is_delay=delayed))
+    if not verdict.rule:
+        verdict = verdict_of(reason, permanent=not delayed) or verdict
     return RecipientNews(address, reply, verdict, reason, action)
 
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from deliverability.signals.news import Reading, RecipientNews
 
 MAX_FILE_BYTES = 1_000_000
+FIRST = (
+    b"From: mailer-daemon@mx.example\nSubject: Undelivered\n\n"
+    b"<a@b.example>:\n550 unlike any other\n\nAction: failed\nFinal-Recipient: rfc822; a@b.example\n"
+)
+"""A bounce that makes every rule be asked."""
 KINDS = MappingProxyType(
     {
         "bounce": "soft",
@@ -47,7 +52,7 @@ def classify(
     """
     from deliverability.signals.news import read_news
 
-    read_news(b"")  # the rules are read once, before the clock starts
+    read_news(FIRST)  # the rules are read once, before the clock starts
     spent = 0.0
     count = 0
     for line in sys.stdin:
@@ -99,8 +104,18 @@ def _recipient(news: "RecipientNews") -> dict[str, object]:
         "code": news.reply.code,
         "text": news.reply.text[:500],
         "action": news.action or None,
+        "permanent": _is_permanent(news),
         "class": verdict.bounce_class.value if verdict else None,
         "fault": verdict.fault.value if verdict else None,
         "permanence": verdict.permanence.value if verdict else None,
         "rule": verdict.rule if verdict else None,
     }
+
+
+def _is_permanent(news: "RecipientNews") -> bool | None:
+    """What the mail system says of trying again; None when it says nothing."""
+    if news.action == "delayed":
+        return False
+    if news.reply.enhanced:
+        return news.reply.enhanced.startswith("5")
+    return news.reply.code >= 500 if news.reply.code else None

@@ -1,0 +1,88 @@
+"""What a mail from outside says: one golden pair for each dialect, and no input that stops the reader."""
+
+import json
+import random
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.fuzz_bounces import mutants
+from deliverability.reasons import Reason, Said, command_in, plain, reason_of, verdict_of
+from deliverability.signals.news import MailKind, read_news
+from models.states import Fault
+from service.commands.classify import as_row
+
+GOLDEN = Path(__file__).parent / "golden"
+LETTERS = sorted(GOLDEN.glob("*.eml"))
+
+
+@pytest.mark.parametrize("letter", LETTERS, ids=lambda path: path.stem)
+def test_each_dialect_is_read_as_its_golden_pair_says(letter: Path) -> None:
+    expected = json.loads(letter.with_suffix(".json").read_text(encoding="utf-8"))
+    row = as_row(read_news(letter.read_bytes()))
+    assert json.loads(json.dumps(row)) == expected
+
+
+def test_no_5xx_without_a_status_of_the_recipient_blames_the_recipient() -> None:
+    for name in ("laposte_blocked", "exim", "courier", "smtp32", "domino", "spanish_letter", "spamhaus"):
+        for news in read_news((GOLDEN / f"{name}.eml").read_bytes()).recipients:
+            assert news.verdict is not None
+            assert news.verdict.fault is not Fault.RECIPIENT, name
+
+
+def test_words_alone_never_blame_the_recipient_for_good() -> None:
+    for reason in Reason:
+        verdict = verdict_of(reason, permanent=True)
+        assert verdict is None or (verdict.fault, verdict.permanence.value) != (Fault.RECIPIENT, "hard")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("550 5.1.1 Compte inconnu", "userunknown"),
+        ("Das Postfach des Empfängers ist voll", "mailboxfull"),
+        ("buzón lleno", "mailboxfull"),
+        ("La casella del destinatario è piena", "mailboxfull"),
+        ("550 5.7.1 Message classified as SPAM", "spamdetected"),
+        ("554 5.7.1 Relay access denied", "norelaying"),
+        ("552 5.3.4 Message too big", "emailtoolarge"),
+        ("450 4.7.25 cannot find your reverse hostname", "requireptr"),
+        ("421 4.7.0 too many connections", "ratelimited"),
+    ],
+)
+def test_phrases_of_several_languages_have_a_reason(text: str, reason: str) -> None:
+    status = text.split()[1] if text[0].isdigit() else None
+    assert reason_of(Said(text, None, status)).value == reason
+
+
+def test_the_last_command_of_a_transcript_is_the_one_that_was_refused() -> None:
+    assert command_in(plain(">>> RCPT To:<a@b.example>\n<<< 550 no\n>>> DATA\n<<< 503 no")) == "data"
+    assert command_in(plain("host said: 550 no (in reply to RCPT TO command)")) == "rcpt"
+
+
+def test_mutants_of_every_dialect_stop_nothing_and_take_no_time() -> None:
+    originals = [path.read_bytes() for path in LETTERS]
+    for mutant in mutants(originals, random.Random(3), 300):
+        started = time.perf_counter()
+        read_news(mutant)
+        assert time.perf_counter() - started < 2
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=3000))
+def test_any_bytes_are_read(raw: bytes) -> None:
+    assert isinstance(read_news(raw).kind, MailKind)
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [b"<", b" ", b"a@", b"a@b.", b"-", b">", b"=", b"rcpt to:", b"550 ", b"message ", b"\n", b'"', b"{"],
+)
+def test_a_letter_of_one_sign_a_million_times_is_read_in_a_moment(sign: bytes) -> None:
+    head = b"From: mailer-daemon@a.example\nSubject: Undelivered " + sign * 2000 + b"\n\n"
+    started = time.perf_counter()
+    read_news(head + sign * (1_000_000 // len(sign)))
+    assert time.perf_counter() - started < 2
