@@ -137,7 +137,7 @@ async def poll_seeds(
                 )
             except (OSError, IMAPClientError, SettingsError, ValueError) as error:
                 log.warning("seed mailbox not readable", extra={"seed_id": seed.id})
-                return seed, [], _explain(error)
+                return seed, [], explain(error)
             return seed, _signals(mails, sightings, missing_after, now), ""
 
     results = await asyncio.gather(*(look(seed) for seed in active if mails_by_seed[seed.id]))
@@ -158,7 +158,7 @@ async def look_in(
     try:
         return await asyncio.to_thread(_name_folders, seed, password, timeout_seconds, ssl_context)
     except (OSError, IMAPClientError, ValueError) as error:
-        raise SeedError(_explain(error), _advice(error)) from error
+        raise SeedError(explain(error), _advice(error)) from error
 
 
 def _name_folders(
@@ -284,7 +284,8 @@ def _details(sighting: _Sighting, mail: AwaitedMail, now: datetime) -> dict[str,
     return details
 
 
-def _explain(error: Exception) -> str:
+def explain(error: Exception) -> str:
+    """What stood in the way of reading a mailbox, in a plain sentence."""
     if isinstance(error, TimeoutError):
         return "The mail server did not answer in time."
     if isinstance(error, SettingsError):

@@ -1,7 +1,8 @@
-"""Mailboxes the organisation owns, where it looks to see in which folder its mail lands."""
+"""Mailboxes Tocsin reads: seeds, to see in which folder our mail lands, and the one where bounces gather."""
 
 from datetime import datetime
 
+from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
 from models.columns import moment, primary_key
@@ -27,3 +28,22 @@ class SeedMailbox(SQLModel, table=True):
     active: bool = True
     last_checked_at: datetime | None = moment(nullable=True)
     last_problem: str = Field(default="", max_length=500)
+
+
+class PolledMailbox(SQLModel, table=True):
+    """One folder of one mailbox. UIDs up to `last_uid` were looked at, as long as `uid_validity` stays.
+
+    `place`: user@host:port/folder. `recorded`: mails that brought news; `left_alone`: those that were no
+    business of ours. `problem`: what keeps it from being read at present, "" when nothing does.
+    """
+
+    __tablename__ = "polled_mailbox"
+
+    place: str = Field(primary_key=True, max_length=300)
+    uid_validity: int = Field(default=0, sa_type=BigInteger)
+    last_uid: int = Field(default=0, sa_type=BigInteger)
+    recorded: int = 0
+    left_alone: int = 0
+    checked_at: datetime | None = moment(nullable=True)
+    news_at: datetime | None = moment(nullable=True)
+    problem: str = Field(default="", max_length=500)

@@ -11,13 +11,15 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deliverability.bounce_mailbox import poll_bounces
 from deliverability.inbox import InboundServer
 from deliverability.placement import poll_seeds
 from models.clock import Clock, SystemClock
@@ -145,6 +147,7 @@ def _make_parts(
     async def look_into_seeds() -> None:
         await poll_seeds(database, keyring, clock)
 
+    look_into_bounces = _bounce_poller(settings, database, tokens, clock)
     options = ConductorOptions(
         public_url=settings.public_url,
         dispatch=DispatchOptions(
@@ -157,6 +160,8 @@ def _make_parts(
             scribes=_scribes(settings),
         ),
         poll_seeds=look_into_seeds,
+        poll_bounces=look_into_bounces,
+        poll_bounces_every=timedelta(seconds=settings.bounce_imap_every),
         keep_originals=timedelta(days=settings.keep_originals_days),
         alone=settings.uses_sqlite,
         role=role,
@@ -171,6 +176,21 @@ def _make_parts(
         engine=_make_engine(settings, clock),
     )
     return Parts(settings, database, clock, keyring, tokens, transports, conductor, _setup_code())
+
+
+def _bounce_poller(
+    settings: Settings, database: Database, tokens: Tokens, clock: Clock
+) -> Callable[[], Awaitable[None]] | None:
+    """What looks into the bounce mailbox; None when none is set."""
+    mailbox = settings.bounce_mailbox
+    if mailbox is None:
+        return None
+    trusted = ssl.create_default_context(cafile=settings.bounce_imap_ca_file)
+
+    async def look() -> None:
+        await poll_bounces(database, tokens, clock, mailbox, ssl_context=trusted)
+
+    return look
 
 
 def _make_engine(settings: Settings, clock: Clock) -> Engine:

@@ -134,6 +134,14 @@ async def receiving(settings: Settings) -> list[Finding]:
     """Where bounces that come back as mail arrive."""
     subject = "Bounces"
     host, port = settings.inbound_host, settings.inbound_port
+    others = settings.inbound_lmtp is not None or settings.bounce_imap_url is not None
+    by_lmtp = (
+        []
+        if settings.inbound_lmtp is None
+        else [fine(subject, f"A mail server may hand them over by LMTP at {settings.inbound_lmtp}.")]
+    )
+    if port is None and others:
+        return by_lmtp
     if port is None:
         return [
             warning(
@@ -143,8 +151,36 @@ async def receiving(settings: Settings) -> list[Finding]:
             )
         ]
     if port and await asyncio.to_thread(is_taken, host, port):
-        return [fine(subject, f"Something receives mail on {host}, port {port}: Tocsin, if it runs.")]
-    return [fine(subject, f"Port {port} on {host} is free: `tocsin serve` receives bounces there.")]
+        return [
+            fine(subject, f"Something receives mail on {host}, port {port}: Tocsin, if it runs."),
+            *by_lmtp,
+        ]
+    return [fine(subject, f"Port {port} on {host} is free: `tocsin serve` receives bounces there."), *by_lmtp]
+
+
+async def bounce_mailbox(desk: Desk) -> list[Finding]:
+    """How far the mailbox in which bounces gather was read, and what stands in the way."""
+    from store.mailboxes import mailbox_at
+
+    subject = "Bounce mailbox"
+    mailbox = desk.settings.bounce_mailbox
+    if mailbox is None:
+        return []
+    async with desk.database.read() as session:
+        known = await mailbox_at(session, mailbox.place)
+    if known.checked_at is None:
+        return [fine(subject, f"{mailbox.place} was not looked into yet: whoever sends does.")]
+    when = f"{known.checked_at:%Y-%m-%d %H:%M} UTC"
+    if known.problem:
+        advice = "It is tried again at each look; check TOCSIN_BOUNCE_IMAP_URL."
+        return [warning(subject, f"{mailbox.place}, at {when}: {known.problem}", advice)]
+    return [
+        fine(
+            subject,
+            f"{mailbox.place} was last looked into at {when}: {known.recorded} mails brought news,"
+            f" {known.left_alone} were left alone.",
+        )
+    ]
 
 
 async def senders(desk: Desk, *, with_network: bool) -> list[Finding]:

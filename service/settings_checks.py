@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from models.errors import BadInputError
 from models.keyring import MINIMUM_SECRET_LENGTH
 from models.providers import OTHER, PROVIDERS
+from service.imap_url import parse_imap_url
 from service.smtp_url import parse_smtp_url
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -89,6 +90,12 @@ def lmtp_place(value: str) -> str:
         host, _, port = value.rpartition(":")
         if not host or not port.isdigit() or int(port) > 65535:
             raise ValueError("is no place to listen; write 127.0.0.1:2424, or /run/tocsin/lmtp.sock")
+    return value
+
+
+def bounce_mailbox(value: SecretStr) -> SecretStr:
+    """The address of a mailbox over IMAP."""
+    parse_imap_url(value.get_secret_value())
     return value
 
 

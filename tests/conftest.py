@@ -10,6 +10,7 @@ from hypothesis import settings
 pytest_plugins = [
     "tests.fixtures",
     "tests.servers.databases",
+    "tests.servers.dovecot",
     "tests.servers.postfix",
     "tests.servers.perl_dkim",
     "tests.servers.sink",
