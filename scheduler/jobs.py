@@ -1,9 +1,9 @@
 """The list of jobs, and the conductor that keeps them going.
 
 `launch` freezes a campaign's audience, `drain` empties a lane, `poll_seeds` looks into the seed
-mailboxes and `poll_bounces` into the one where bounces gather, `warm` steps the warm-up plans whose day is
-over, `sweep` finds by the rows whatever is due and was not asked for, `count` keeps the campaigns'
-counters up to date, `housekeeping` clears away what nobody needs any more.
+mailboxes, `warm` steps the warm-up plans whose day is over, `sweep` finds by the rows whatever is due and
+was not asked for, `count` keeps the campaigns' counters up to date, `housekeeping` clears away what nobody
+needs any more.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from models.keyring import Keyring
 from models.providers import SMS
 from models.states import CampaignState, Channel
 from models.tokens import Tokens
+from scheduler import news
 from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
@@ -58,14 +59,13 @@ class ConductorOptions:
     warm_every: timedelta = timedelta(minutes=10)
     poll_seeds_every: timedelta = timedelta(minutes=2)
     poll_seeds: Callable[[], Awaitable[None]] | None = None
-    poll_bounces_every: timedelta = timedelta(minutes=1)
-    poll_bounces: Callable[[], Awaitable[None]] | None = None
     alone: bool = False
     role: str = "worker"
     take_over_every: timedelta = timedelta(seconds=1)
     housekeeping_every: timedelta = timedelta(hours=1)
     keep_originals: timedelta = timedelta(days=90)
     count_every: timedelta = timedelta(seconds=5)
+    news_every: timedelta = timedelta(seconds=1)
 
 
 class Conductor:
@@ -110,14 +110,13 @@ class Conductor:
         self._engine.every(options.warm_every, "warm")
         self._engine.job("count", self._count)
         self._engine.every(options.count_every, "count")
+        self._engine.job("news", self._apply_news)
+        self._engine.every(options.news_every, "news")
         self._engine.job("housekeeping", self._tidy)
         self._engine.every(options.housekeeping_every, "housekeeping")
         if options.poll_seeds is not None:
             self._engine.job("poll_seeds", self._poll_seeds)
             self._engine.every(options.poll_seeds_every, "poll_seeds")
-        if options.poll_bounces is not None:
-            self._engine.job("poll_bounces", self._poll_bounces)
-            self._engine.every(options.poll_bounces_every, "poll_bounces")
 
     async def run(self) -> None:
         """Work until cancelled; then let what is on the wire end and hand the rest back."""
@@ -249,19 +248,20 @@ class Conductor:
             if mine and self._options.poll_seeds is not None:
                 await self._options.poll_seeds()
 
-    async def _poll_bounces(self) -> None:
-        async with self._rota.turn("poll_bounces") as mine:
-            if mine and self._options.poll_bounces is not None:
-                await self._options.poll_bounces()
-
     async def _count(self) -> None:
         """Bring the counters of campaigns up to date; pages are right without it, and slower."""
         async with self._rota.turn("count") as mine:
             if mine:
                 await advance(self._database)
 
+    async def _apply_news(self) -> None:
+        async with self._rota.turn("news") as mine:
+            while mine and await news.apply_news(self._database, self._clock):
+                pass
+
     async def _tidy(self) -> None:
         now = self._clock.now()
+        await news.tidy(self._database, now)
         async with self._database.write() as session:
             await turns.clear_away(session, now)
             await workers.clear_away(session, now - FORGOTTEN)

@@ -52,6 +52,7 @@ def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI"
             wake=parts.conductor.wake,
             transports=parts.transports,
             twilio_auth_token="" if token is None else token.get_secret_value(),
+            hook_secrets=settings.hook_secrets,
             zone=settings.zone,
             language=settings.language,
             data_dir=settings.data_dir,

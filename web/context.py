@@ -14,6 +14,7 @@ from scheduler.forecast import ForecastOptions
 from sender import Transport
 from store import Database
 from web.health import Vitals
+from web.hook_desk import HookDesk
 
 
 async def _nobody_to_wake() -> None:
@@ -27,7 +28,8 @@ class WebContext:
     `public_url` is how the outside reaches this service, without a final slash; `https` makes cookies
     Secure. `setup_code` is asked for once, to make the first administrator; the service prints it on
     its terminal. `wake` tells the conductor to look at the ledger now. `twilio_auth_token` empty:
-    the Twilio hooks answer 404. `transports` carry test messages; a channel without one has none. A click
+    the Twilio hooks answer 404; so does a provider's hook without `hook_secrets` under its key.
+    `transports` carry test messages; a channel without one has none. A click
     sooner than `machine_span` after its message arrived counts as a machine's; zero trusts every moment,
     as a rehearsal at many times the natural speed has to. `zone` (IANA) and `language` are the settings'
     defaults; `outlook` is what forecasts are made with. `vitals`: how this process
@@ -42,6 +44,8 @@ class WebContext:
     setup_code: str
     wake: Callable[[], Awaitable[None]] = field(default=_nobody_to_wake)
     twilio_auth_token: str = ""
+    hook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hooks: HookDesk = field(default_factory=HookDesk)
     transports: Mapping[Channel, Transport] = field(default_factory=dict)
     machine_span: timedelta = timedelta(seconds=2)
     zone: str = "Europe/Paris"

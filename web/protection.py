@@ -39,7 +39,11 @@ MEBIBYTE = 1024 * KIBIBYTE
 LIMIT_BY_PREFIX: tuple[tuple[str, int], ...] = (
     ("/u/", 8 * KIBIBYTE),
     ("/c/", 8 * KIBIBYTE),
-    ("/hooks/", 64 * KIBIBYTE),
+    ("/hooks/twilio/", 64 * KIBIBYTE),
+    # Batches of events: ten thousand at some providers.
+    ("/hooks/sparkpost", 8 * MEBIBYTE),
+    ("/hooks/mandrill", 8 * MEBIBYTE),
+    ("/hooks/", 2 * MEBIBYTE),
     ("/sign-in", 8 * KIBIBYTE),
     ("/setup", 8 * KIBIBYTE),
     # A list of a million people is about eighty megabytes.

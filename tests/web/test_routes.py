@@ -29,7 +29,7 @@ TABLE: dict[str, dict[str, str]] = {
         "GET": """/static/{name} /favicon.ico /robots.txt /healthz /readyz /metrics /setup /sign-in
             /u/{token} /c/{token}/{index}""",
         "POST": """/setup /sign-in /sign-out /language /u/{token} /u/{token}/undo
-            /hooks/twilio/status /hooks/twilio/inbound""",
+            /hooks/twilio/status /hooks/twilio/inbound /hooks/{provider}""",
     },
     READER: {
         "GET": """/ /account /campaigns /campaigns/preview /campaigns/{campaign_id}

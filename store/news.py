@@ -1,0 +1,129 @@
+"""News from providers, kept from the answer to the webhook until it is in the evidence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.news import HookNonce, News, NewsState, signal_to_json
+from models.values import Signal
+from store.engine import insert_for
+
+ROWS_A_STATEMENT = 200
+
+
+async def keep(session: AsyncSession, signals: Sequence[Signal], now: datetime) -> int:
+    """Store each piece of news once, due now; how many were new.
+
+    The unique (source, source_id) decides, so a request told again stores nothing.
+    """
+    new = 0
+    for start in range(0, len(signals), ROWS_A_STATEMENT):
+        rows = [_row(signal, now) for signal in signals[start : start + ROWS_A_STATEMENT]]
+        insert = insert_for(session, News).values(rows)
+        insert = insert.on_conflict_do_nothing(index_elements=["source", "source_id"])
+        new += len((await session.exec(insert.returning(col(News.id)))).all())
+    return new
+
+
+def _row(signal: Signal, now: datetime) -> dict[str, object]:
+    return {
+        "source": signal.source,
+        "source_id": signal.source_id,
+        "kind": signal.kind,
+        "signal": signal_to_json(signal),
+        "raw": signal.raw,
+        "received_at": now,
+        "due_at": now,
+        "tries": 0,
+        "state": NewsState.WAITING,
+    }
+
+
+async def use_nonce(session: AsyncSession, source: str, nonce: str, digest: str, now: datetime) -> bool:
+    """Whether `nonce` is new, or was used for this very body; `digest`: SHA-256 of it in hexadecimal.
+
+    Served by the primary key.
+    """
+    row = {"source": source, "nonce": nonce, "digest": digest, "seen_at": now}
+    insert = insert_for(session, HookNonce).values(row)
+    await session.exec(insert.on_conflict_do_nothing(index_elements=["source", "nonce"]))
+    wanted = select(HookNonce.digest).where(HookNonce.source == source, HookNonce.nonce == nonce)
+    return (await session.exec(wanted)).one() == digest
+
+
+async def due(session: AsyncSession, now: datetime, *, limit: int) -> list[News]:
+    """What is to be applied now, longest due first. Served by ix_news_due."""
+    waiting: sa.ColumnElement[str] = sa.literal_column(
+        "'waiting'"
+    )  # spelt out, so that SQLite sees the partial index
+    wanted = (
+        select(News)
+        .where(col(News.state) == waiting, col(News.due_at) <= now)
+        .order_by(col(News.due_at), col(News.id))
+        .limit(limit)
+    )
+    return list((await session.exec(wanted)).all())
+
+
+async def settle(session: AsyncSession, ids: Sequence[int], state: NewsState) -> None:
+    """An end for these, after which their content is not needed here. Served by the primary key."""
+    if ids:
+        change = sa.update(News).where(col(News.id).in_(ids))
+        await session.exec(change.values(state=state, tries=News.tries + 1, signal={}, raw=b""))
+
+
+async def put_off(session: AsyncSession, news_id: int, until: datetime) -> None:
+    """Try again then. Served by the primary key."""
+    change = sa.update(News).where(col(News.id) == news_id)
+    await session.exec(change.values(due_at=until, tries=News.tries + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How one provider's news stands: how many wait, how many led to nobody, and when the last came."""
+
+    source: str
+    waiting: int
+    unmatched: int
+    last_at: datetime
+
+
+async def heard(session: AsyncSession) -> list[Heard]:
+    """Each provider we heard of lately, by name. Reads the table, which holds a month at most."""
+    waiting = sa.func.sum(sa.case((col(News.state) == NewsState.WAITING, 1), else_=0))
+    unmatched = sa.func.sum(sa.case((col(News.state) == NewsState.UNMATCHED, 1), else_=0))
+    wanted = (
+        select(News.source, waiting, unmatched, func.max(col(News.received_at)))
+        .group_by(col(News.source))
+        .order_by(col(News.source))
+    )
+    rows = (await session.exec(wanted)).all()
+    return [Heard(source, int(open_), int(lost), at) for source, open_, lost, at in rows]
+
+
+async def list_unmatched(session: AsyncSession, *, limit: int = 100) -> list[News]:
+    """What led to nobody, newest first. Served by ix_news_state_received."""
+    wanted = (
+        select(News)
+        .where(News.state == NewsState.UNMATCHED)
+        .order_by(col(News.received_at).desc(), col(News.id).desc())
+        .limit(limit)
+    )
+    return list((await session.exec(wanted)).all())
+
+
+async def clear_away(
+    session: AsyncSession, now: datetime, *, applied: timedelta, unmatched: timedelta, nonces: timedelta
+) -> None:
+    """Forget what came long ago: applied news is in the evidence, which knows it when it comes again.
+
+    Served by ix_news_state_received and ix_hook_nonce_seen_at.
+    """
+    for state, span in ((NewsState.APPLIED, applied), (NewsState.UNMATCHED, unmatched)):
+        old = sa.and_(col(News.state) == state, col(News.received_at) < now - span)
+        await session.exec(sa.delete(News).where(old))
+    await session.exec(sa.delete(HookNonce).where(col(HookNonce.seen_at) < now - nonces))

@@ -1,0 +1,105 @@
+"""Webhooks of mail providers: proven first, stored once, answered; a job applies what they tell.
+
+A call that is not the provider's, or came too late, changes nothing. What is told is stored before it is
+answered, so none is lost, and never applied here: providers want their answer within seconds.
+"""
+
+import asyncio
+import hashlib
+import logging
+from dataclasses import replace
+from datetime import datetime
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from deliverability.hook_fetch import FetchError
+from deliverability.signals.hooks import PROVIDERS, ForgedError, HookRequest, Provider, StaleError
+from models.errors import NotFoundError
+from models.tokens import Tokens
+from models.values import Signal
+from store import news
+from web.access import ForbiddenError
+from web.door import client_address, front_door
+from web.public.letters import TooManyError
+
+log = logging.getLogger(__name__)
+router = APIRouter()
+
+
+@router.head("/hooks/{provider}")
+async def probe(request: Request, provider: str) -> Response:
+    """Some providers look whether the address is there before they keep it."""
+    _set_up(request, provider)
+    return Response(status_code=200)
+
+
+@router.post("/hooks/{provider}")
+async def hook(request: Request, provider: str) -> Response:
+    """One call of a provider: 200 once it is stored, and as well when it told nothing new."""
+    context, now = front_door(request).context, front_door(request).context.clock.now()
+    known, secrets = _set_up(request, provider)
+    desk = context.hooks
+    async with desk.reading:
+        call, signals = await _proven(request, known, secrets, now)
+    async with context.database.write() as session:
+        new = await news.keep(session, signals, now)
+    log.info("webhook", extra={"provider": known.key, "told": len(signals), "new": new})
+    address = known.confirms(call) if known.confirms is not None else None
+    if address is not None:
+        try:
+            await desk.fetch(address)
+        except FetchError as error:
+            # It asks again when it is not answered well.
+            log.warning("subscription not confirmed", extra={"provider": known.key, "problem": str(error)})
+            return Response(status_code=503)
+        log.info("subscription confirmed", extra={"provider": known.key})
+    return Response(status_code=200)
+
+
+def _set_up(request: Request, name: str) -> tuple[Provider, tuple[str, ...]]:
+    """The provider and its secrets; 404 where it is unknown or not set up, 429 after too many forgeries."""
+    door = front_door(request)
+    provider, secrets = PROVIDERS.get(name), door.context.hook_secrets.get(name, ())
+    if provider is None or not secrets:
+        raise NotFoundError("No such provider is set up here.")
+    if door.forgeries.wait(client_address(request)):
+        raise TooManyError
+    return provider, secrets
+
+
+async def _proven(
+    request: Request, provider: Provider, secrets: tuple[str, ...], now: datetime
+) -> tuple[HookRequest, list[Signal]]:
+    """The call and what it tells; ForbiddenError, counted, unless the provider made it."""
+    door = front_door(request)
+    query = f"?{request.url.query}" if request.url.query else ""
+    # Signed is the address the provider was given, which a proxy may have rewritten on the way here.
+    url = f"{door.context.public_url}{request.url.path}{query}"
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    call = HookRequest(url, headers, await request.body())
+    try:
+        if provider.needs is not None and (address := provider.needs(call, secrets)) is not None:
+            call = replace(call, fetched=await door.context.hooks.certificates(address))
+        nonce = await asyncio.to_thread(provider.verify, call, secrets, now)
+        if nonce is not None:
+            await _use_once(request, provider, nonce, call.body, now)
+    except (ForgedError, FetchError) as error:
+        if not isinstance(error, FetchError):
+            door.forgeries.count(client_address(request))
+        stale = isinstance(error, StaleError)
+        log.warning("webhook refused", extra={"provider": provider.key, "stale": stale})
+        raise ForbiddenError from error
+    return call, await asyncio.to_thread(_read, provider, call, door.context.tokens, now)
+
+
+async def _use_once(request: Request, provider: Provider, nonce: str, body: bytes, now: datetime) -> None:
+    digest = hashlib.sha256(body).hexdigest()
+    async with front_door(request).context.database.write() as session:
+        if not await news.use_nonce(session, provider.key, nonce, digest, now):
+            raise StaleError("This token served another call.")
+
+
+def _read(provider: Provider, call: HookRequest, tokens: Tokens, now: datetime) -> list[Signal]:
+    return provider.read(call, tokens, now)
