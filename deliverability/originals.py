@@ -1,0 +1,175 @@
+"""The kept originals of bounces and complaints, read again: by better readers, and by other rules.
+
+Not a second way for news to come in: what an original now says of a message that nobody heard before goes
+through `feedback.apply` like all news; what was heard and is read differently is a new reading of that event.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from deliverability.feedback import apply, verdict_on
+from deliverability.replay import Change, reading_of, record_reading, skeleton
+from deliverability.rulebook import RuleBook
+from deliverability.signals.mail import read_inbound
+from deliverability.suppression import foresee, weigh
+from models.delivery import Delivery
+from models.event import Event
+from models.states import BounceClass, EventKind, Fault, Permanence
+from models.tokens import Tokens
+from models.values import Signal, Verdict
+from store import Database, deliveries, events, incoming
+from store.events import Told
+
+A_PAGE = 100
+HEAD = 64 * 1024
+SOMEBODY = "replay@localhost"
+"""Stands for an address that names no message: then only the original's own content can."""
+NO_BOUNCE = Verdict(BounceClass.UNKNOWN, Fault.UNKNOWN, Permanence.SOFT, "no bounce")
+_ARRIVED_AT = re.compile(
+    rb"^(?:To|Delivered-To|X-Original-To|Envelope-To):(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE
+)
+_ADDRESS = re.compile(rb"[^\s<>,;:\"]+@[^\s<>,;:\"]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """Originals `read`; `news` in them that nobody had heard; what changes; people suppressed, or spared."""
+
+    read: int
+    news: int
+    changes: tuple[Change, ...]
+    would_suppress: int
+    would_spare: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """What one signal now says of `delivery`: of an `event` on record, or, without one, as news."""
+
+    delivery: Delivery
+    signal: Signal
+    event: Event | None
+    before: Verdict
+    after: Verdict
+
+
+async def read_originals_again(
+    database: Database, tokens: Tokens, book: RuleBook, *, since: datetime, now: datetime, act: bool
+) -> Reread:
+    """Read the originals kept since a moment again; with `act`, on record and with what follows from it.
+
+    Each original is a transaction; what was carried out once changes nothing the next time.
+    """
+    read = news = suppressed = spared = 0
+    counts: Counter[tuple[str, str, str]] = Counter()
+    examples: dict[tuple[str, str, str], str] = {}
+    before_id: int | None = None
+    while True:
+        async with database.read() as session:
+            page = await incoming.kept(session, since=since, before_id=before_id, limit=A_PAGE)
+            session.expunge_all()
+        for original in page:
+            read += 1
+            signals = await asyncio.to_thread(
+                read_inbound, original.raw, arrived_at(original.raw), tokens, original.received_at
+            )
+            async with database.write() if act else database.read() as session:
+                for found in [await _difference(session, signal, book) for signal in signals]:
+                    if found is None:
+                        continue
+                    form = (found.delivery.provider, _name(found.before), _name(found.after))
+                    counts[form] += 1
+                    text = found.signal.reply.text if found.signal.reply else ""
+                    examples.setdefault(form, skeleton(text))
+                    news += found.event is None
+                    added, ended = await _follow(session, found, book, now, act=act)
+                    suppressed, spared = suppressed + added, spared + ended
+        if len(page) < A_PAGE:
+            break
+        before_id = page[-1].id
+    changes = tuple(
+        Change(*form, count=count, example=examples[form]) for form, count in counts.most_common()
+    )
+    return Reread(read, news, changes, suppressed, spared)
+
+
+def arrived_at(raw: bytes) -> list[str]:
+    """The addresses an original was sent to, by its own head: the envelope was not kept."""
+    head = raw[:HEAD].replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    found = [address for line in _ARRIVED_AT.findall(head) for address in _ADDRESS.findall(line)]
+    named = list(dict.fromkeys(address.decode("ascii", "ignore") for address in found))
+    return [address for address in named if address.startswith("b+")][:1] or [SOMEBODY]
+
+
+async def _difference(session: AsyncSession, signal: Signal, book: RuleBook) -> _Difference | None:
+    if signal.delivery_id is None:
+        return None
+    delivery = await deliveries.get_delivery(session, signal.delivery_id)
+    if delivery is None or not delivery.address or delivery.seed_id is not None:
+        return None
+    bounced = signal.kind is EventKind.BOUNCED
+    after = (verdict_on(signal, delivery, book) if bounced else None) or NO_BOUNCE
+    known = await events.events_of_delivery(session, delivery.id)
+    event = _on_record(signal, known, bounced=bounced)
+    if event is None:
+        is_new = bounced and not any(_is_it(one, signal) for one in known)
+        return _Difference(delivery, signal, None, NO_BOUNCE, after) if is_new else None
+    later = (await events.rereadings(session, [delivery.id])).get(event.id, [event])
+    before = reading_of(later[-1])
+    return _Difference(delivery, signal, event, before, after) if before != after else None
+
+
+def _on_record(signal: Signal, known: list[Event], *, bounced: bool) -> Event | None:
+    """The bounce on record that this is about: by its name, else, as readers give new names, by its kind."""
+    bounces = [one for one in known if one.kind is EventKind.BOUNCED]
+    named = next((one for one in bounces if _is_it(one, signal)), None)
+    if named is not None or not bounced:
+        return named
+    mailed = [one for one in bounces if one.source in {"dsn", "mail"}]
+    return mailed[0] if len(mailed) == 1 else None
+
+
+def _is_it(event: Event, signal: Signal) -> bool:
+    return (event.source, event.source_id) == (signal.source, signal.source_id)
+
+
+async def _follow(
+    session: AsyncSession, found: _Difference, book: RuleBook, now: datetime, *, act: bool
+) -> tuple[int, int]:
+    """How many suppressions are added and ended by it."""
+    delivery = found.delivery
+    read_as: Mapping[int, Verdict] = {found.event.id: found.after} if found.event is not None else {}
+    besides = [] if found.event is not None else [_told(found)]
+    plan = await foresee(session, delivery.channel, delivery.address, read_as=read_as, besides=besides)
+    if act and found.event is not None:
+        await record_reading(session, found.event.id, found.after, now)
+        why = f"rules {book.version} read its original otherwise"
+        await weigh(session, delivery.channel, delivery.address, now, why=why)
+    elif act:
+        await apply(session, replace(found.signal, verdict=found.after, raw=b""), now)
+    return plan.missing, len(plan.unfounded)
+
+
+def _told(found: _Difference) -> Told:
+    delivery, after = found.delivery, found.after
+    return Told(
+        event_id=-1,
+        delivery_id=delivery.id,
+        campaign_id=delivery.campaign_id,
+        kind=found.signal.kind,
+        at=found.signal.at,
+        bounce_class=after.bounce_class,
+        fault=after.fault,
+        permanence=after.permanence,
+        rule=after.rule,
+    )
+
+
+def _name(verdict: Verdict) -> str:
+    return f"{verdict.rule or 'no rule'} ({verdict.bounce_class.value})"
