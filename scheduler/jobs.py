@@ -1,9 +1,9 @@
 """The list of jobs, and the conductor that keeps them going.
 
 `launch` freezes a campaign's audience, `drain` empties a lane, `poll_seeds` looks into the seed
-mailboxes, `warm` steps the warm-up plans whose day is over, `sweep` finds by the rows whatever is due and
-was not asked for, `count` keeps the campaigns' counters up to date, `housekeeping` clears away what nobody
-needs any more.
+mailboxes and `poll_bounces` into the one where bounces gather, `warm` steps the warm-up plans whose day is
+over, `sweep` finds by the rows whatever is due and was not asked for, `news` applies what providers told,
+`count` keeps the campaigns' counters up to date, `housekeeping` clears away what nobody needs any more.
 """
 
 import asyncio
@@ -59,6 +59,8 @@ class ConductorOptions:
     warm_every: timedelta = timedelta(minutes=10)
     poll_seeds_every: timedelta = timedelta(minutes=2)
     poll_seeds: Callable[[], Awaitable[None]] | None = None
+    poll_bounces_every: timedelta = timedelta(minutes=1)
+    poll_bounces: Callable[[], Awaitable[None]] | None = None
     alone: bool = False
     role: str = "worker"
     take_over_every: timedelta = timedelta(seconds=1)
@@ -117,6 +119,9 @@ class Conductor:
         if options.poll_seeds is not None:
             self._engine.job("poll_seeds", self._poll_seeds)
             self._engine.every(options.poll_seeds_every, "poll_seeds")
+        if options.poll_bounces is not None:
+            self._engine.job("poll_bounces", self._poll_bounces)
+            self._engine.every(options.poll_bounces_every, "poll_bounces")
 
     async def run(self) -> None:
         """Work until cancelled; then let what is on the wire end and hand the rest back."""
@@ -247,6 +252,11 @@ class Conductor:
         async with self._rota.turn("poll_seeds") as mine:
             if mine and self._options.poll_seeds is not None:
                 await self._options.poll_seeds()
+
+    async def _poll_bounces(self) -> None:
+        async with self._rota.turn("poll_bounces") as mine:
+            if mine and self._options.poll_bounces is not None:
+                await self._options.poll_bounces()
 
     async def _count(self) -> None:
         """Bring the counters of campaigns up to date; pages are right without it, and slower."""

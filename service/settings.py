@@ -21,10 +21,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from models.bounce_box import BounceMailbox
 from models.errors import SettingsError
 from service import settings_checks as checks
 from service.hook_settings import HOOK_FIELDS, HookSettings
 from service.hosts import name_to_open
+from service.imap_url import check_mark, parse_imap_url
 from service.settings_problems import PREFIX, describe_problems, describe_unknown, variable
 from service.smtp_url import RelayAddress, parse_smtp_url
 
@@ -134,6 +136,25 @@ class Settings(BaseSettings, HookSettings):
         " path of a Unix socket. Without it, not by LMTP.",
     )
 
+    bounce_imap_url: Annotated[SecretStr, AfterValidator(checks.bounce_mailbox)] | None = Field(
+        default=None,
+        description="Mailbox in which bounces and complaints gather, to be read over IMAP:"
+        " imaps://user:password@host/folder, or imap+starttls://. Without it, none is read.",
+    )
+    bounce_imap_ca_file: Annotated[Path, AfterValidator(checks.existing_file)] | None = Field(
+        default=None,
+        description="PEM file of the authorities that may sign the mailbox server's certificate. Without it,"
+        " those the system trusts.",
+    )
+    bounce_imap_mark: Annotated[str, AfterValidator(check_mark)] = Field(
+        default="keyword",
+        description="What is done with a mail of that mailbox once its news is recorded: keyword (the flag"
+        " TocsinRecorded), move:FOLDER, or nothing. Other mail is left alone, and none is deleted.",
+    )
+    bounce_imap_every: Annotated[float, Field(ge=5, le=86_400)] = Field(
+        default=60, description="Seconds between two looks into that mailbox."
+    )
+
     twilio_account_sid: str | None = Field(
         default=None, description="Twilio account for SMS, AC and 32 digits."
     )
@@ -226,6 +247,13 @@ class Settings(BaseSettings, HookSettings):
         return {key: parse_smtp_url(url.get_secret_value()) for key, url in self.smtp_routes.items()}
 
     @property
+    def bounce_mailbox(self) -> BounceMailbox | None:
+        """The mailbox of `bounce_imap_url`."""
+        if self.bounce_imap_url is None:
+            return None
+        return parse_imap_url(self.bounce_imap_url.get_secret_value(), self.bounce_imap_mark)
+
+    @property
     def uses_sqlite(self) -> bool:
         """Whether the ledger is a file of this machine."""
         return self.database_url.get_secret_value().startswith("sqlite")
@@ -248,7 +276,17 @@ class GivenSettings(Settings):
 
 
 SECRET_FIELDS = (
-    frozenset({"database_url", "secret_key", "smtp_url", "smtp_routes", "twilio_auth_token", "metrics_token"})
+    frozenset(
+        {
+            "database_url",
+            "secret_key",
+            "smtp_url",
+            "smtp_routes",
+            "bounce_imap_url",
+            "twilio_auth_token",
+            "metrics_token",
+        }
+    )
     | HOOK_FIELDS
 )
 """Settings whose value is never shown as it is."""
