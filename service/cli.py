@@ -16,6 +16,7 @@ from rich.text import Text
 from service.commands import (
     backups,
     bench,
+    bounces,
     campaigns,
     classify,
     counts,
@@ -55,6 +56,7 @@ COMMANDS = (
     identities,
     warmup,
     pace,
+    bounces,
     sending,
     campaigns,
     seeds,

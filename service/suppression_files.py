@@ -42,8 +42,10 @@ def write_suppressions(stream: TextIO, rows: Iterable[Suppression]) -> int:
     return count
 
 
-def read_suppressions(path: Path) -> Listed:
-    """What a file lists: our own export, a CSV with a column of addresses, or one address a line.
+def read_suppressions(path: Path, channel: Channel | None = None) -> Listed:
+    """What a file lists: our own export, a CSV with a column of addresses or of fingerprints, or one a line.
+
+    `channel`: of fingerprints without one; an address of another channel is rejected.
 
     BadInputError when it is not UTF-8 text.
     """
@@ -53,7 +55,7 @@ def read_suppressions(path: Path) -> Listed:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for number, row in _records(file):
                 try:
-                    rows.append(_read_row(row))
+                    rows.append(_read_row(row, channel))
                 except BadInputError as error:
                     rejected.append(f"line {number}: {error.problem}")
     except (UnicodeDecodeError, csv.Error) as error:
@@ -81,16 +83,19 @@ def _records(file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:
         yield reader.line_num, dict(zip(heading, (cell.strip() for cell in cells), strict=False))
 
 
-def _read_row(row: dict[str, str]) -> NewSuppression:
+def _read_row(row: dict[str, str], wanted: Channel | None) -> NewSuppression:
     reason = row.get("reason", "")
     known = SuppressionReason(reason) if reason in REASONS else SuppressionReason.IMPORTED
-    if fingerprint := row.get("address_hash", ""):
-        channel = row.get("channel", "")
+    text = next((row[name] for name in ADDRESS_COLUMNS if row.get(name)), "")
+    fingerprint = row.get("address_hash", "") or (text.lower() if FINGERPRINT.fullmatch(text.lower()) else "")
+    if fingerprint:
+        channel = row.get("channel", "") or (wanted.value if wanted is not None else "")
         if not FINGERPRINT.fullmatch(fingerprint) or channel not in set(Channel):
             raise BadInputError("The fingerprint or its channel is malformed.")
         return NewSuppression(Channel(channel), fingerprint, known)
-    text = next((row[name] for name in ADDRESS_COLUMNS if row.get(name)), "")
     channel, address = read_address(text)
+    if wanted is not None and channel is not wanted:
+        raise BadInputError(f"This is no address for {wanted.value}.")
     return NewSuppression(channel, address_hash(channel, address), known)
 
 

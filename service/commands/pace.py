@@ -144,23 +144,36 @@ def review_answers(days: Days = 30) -> None:
         say(f"… and {plural(len(forms) - SHOWN, 'other form')}.")
 
 
-@group.command("replay", epilog=examples("tocsin pace replay --rules new-rules.toml --days 90"))
+@group.command(
+    "replay",
+    epilog=examples(
+        "tocsin pace replay --rules new-rules.toml --days 90",
+        "tocsin pace replay --rules new-rules.toml --apply",
+    ),
+)
 def replay_answers(
     rules: Annotated[
         Path | None,
         typer.Option(help="Rules to try; without it, rules.toml of the data directory.", metavar="FILE"),
     ] = None,
     days: Days = 30,
+    act: Annotated[
+        bool, typer.Option("--apply", help="Carry it out: people are suppressed, or spared.")
+    ] = False,
 ) -> None:
-    """What other rules would have made of the answers of the past. Nothing is changed."""
-    from deliverability.replay import Replay, replay
+    """What other rules would have made of the answers of the past. Nothing is changed without --apply."""
+    from deliverability.replay import Replay, carry_out, replay
     from deliverability.rulebook import OWN_FILE, read_rules, shipped
 
     async def look(desk: Desk) -> Replay:
         file = rules or desk.settings.data_dir / OWN_FILE
         book = read_rules(file) if rules is not None or file.exists() else shipped()
+        now = desk.clock.now()
+        since = now - timedelta(days=days)
+        if act:
+            return await carry_out(desk.database, book, since=since, now=now)
         async with desk.database.read() as session:
-            return await replay(session, book, since=desk.clock.now() - timedelta(days=days))
+            return await replay(session, book, since=since)
 
     seen = work(look)
     print_table(

@@ -1,13 +1,15 @@
 """`tocsin suppression`: addresses that are not written to any more, kept as fingerprints."""
 
+import getpass
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from models.errors import NotFoundError
-from models.states import SuppressionReason
+from models.errors import BadInputError, NotFoundError
+from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
 from service.commands import examples, noun
 from service.desk import Desk, work
@@ -39,7 +41,7 @@ def add(
                 channel=channel,
                 address_hash=address_hash(channel, normal),
                 reason=SuppressionReason.MANUAL,
-                evidence=why or "command line",
+                evidence=traced(why),
                 event_id=None,
                 now=desk.clock.now(),
             )
@@ -59,6 +61,8 @@ def lift(
     ],
 ) -> None:
     """Allow an address to be written to again. The suppression stays on record, as lifted."""
+    if not why.strip():
+        raise BadInputError("A reason is needed.", "It is kept as the trace of the decision: --why TEXT.")
     channel, normal = read_address(address)
 
     async def change(desk: Desk) -> int:
@@ -69,7 +73,7 @@ def lift(
                 session,
                 channel=channel,
                 address_hash=address_hash(channel, normal),
-                why=why,
+                why=traced(why),
                 now=desk.clock.now(),
             )
 
@@ -114,6 +118,39 @@ def list_(limit: Annotated[int, typer.Option(help="How many, the newest first.",
     )
 
 
+@group.command(
+    "undo",
+    epilog=examples(
+        "tocsin suppression undo words-gone --since 2026-11-01",
+        "tocsin suppression undo words-gone --since 2026-11-01 --why 'read blocks as deaths' --apply",
+    ),
+)
+def undo(
+    rule: Annotated[str, typer.Argument(help="Name of the rule, as the evidence tells it.", metavar="RULE")],
+    since: Annotated[datetime, typer.Option(help="From which day on, in UTC.", formats=["%Y-%m-%d"])],
+    why: Annotated[
+        str, typer.Option(help="Why; kept with each row. Required with --apply.", metavar="TEXT")
+    ] = "",
+    act: Annotated[bool, typer.Option("--apply", help="Carry it out.")] = False,
+) -> None:
+    """Undo what a rule suppressed, as a whole, unless other evidence is enough.
+
+    Shows how many; nothing is changed without --apply. The suppressions stay on record, as lifted.
+    """
+    from deliverability.undoing import Undone, undo_rule
+
+    async def change(desk: Desk) -> Undone:
+        reason = traced(why) if why.strip() or not act else ""
+        start, now = since.replace(tzinfo=UTC), desk.clock.now()
+        return await undo_rule(desk.database, rule, since=start, why=reason, now=now, apply=act)
+
+    seen = work(change)
+    lifted = "lifted" if act else "would be lifted (--apply does it)"
+    say(f"{plural(seen.found, 'suppression')} by rule {rule}: {seen.lifted:,} {lifted}.")
+    if seen.kept:
+        say(f"{seen.kept:,} stay: there is other evidence.")
+
+
 @group.command("export", epilog=examples("tocsin suppression export > suppressions.csv"))
 def export() -> None:
     """Print every suppression as CSV: fingerprints of addresses, never addresses."""
@@ -139,13 +176,16 @@ def export() -> None:
 )
 def import_(
     file: Annotated[Path, typer.Argument(help="Our own export, or a list of addresses.", metavar="FILE")],
+    channel: Annotated[
+        Channel | None, typer.Option(help="email or sms: of fingerprints that stand alone.")
+    ] = None,
 ) -> None:
     """Take over a list of addresses not to write to: do this before the first import of people.
 
     The file is one that `tocsin suppression export` wrote, or a CSV with a column named email, phone or
-    address, or one address a line.
+    address, or one address a line. Instead of an address, each may be a fingerprint.
     """
-    listed = read_suppressions(file)
+    listed = read_suppressions(file, channel)
 
     async def save(desk: Desk) -> int:
         from store.suppressions import suppress_many
@@ -158,6 +198,11 @@ def import_(
     new = work(save)
     say(f"{plural(len(listed.rows), 'row')} read, {new:,} new, {len(listed.rows) - new:,} known already.")
     _tell_rejected(listed)
+
+
+def traced(why: str) -> str:
+    """The reason as it is kept: with who gave it, and how."""
+    return f"{getpass.getuser()}, command line: {why}".rstrip(": ")
 
 
 def _tell_rejected(listed: Listed) -> None:
