@@ -16,7 +16,8 @@ from service.doctor import examine
 from service.findings import Finding, Level
 from service.secret_key import open_keyring
 from service.settings import load_settings
-from store import Database, workers
+from store import Database, mailboxes, workers
+from store.mailboxes import Progress
 from tests.servers.sink import Sink
 from tests.service.conftest import Tocsin, Typed
 
@@ -206,3 +207,29 @@ async def test_triggers_that_are_missing_are_told_and_mended_by_migrating(
     assert "tocsin migrate" in finding.advice
     await database.migrate()
     assert [finding.level for finding in await triggers(desk)] == [Level.FINE]
+
+
+async def test_a_bounce_mailbox_is_told_of_without_its_password(ready: Tocsin) -> None:
+    mailbox = {"bounce_imap_url": "imaps://rebonds:hunter2@imap.parti.example/INBOX", "inbound_port": None}
+    (fresh,) = await findings_of("Bounce mailbox", ready.folder, with_network=False, **mailbox)
+    assert (fresh.level, "not looked into yet" in fresh.what) == (Level.FINE, True)
+    assert await findings_of("Bounces", ready.folder, with_network=False, **mailbox) == []
+    database = Database(f"sqlite:///{ready.folder}/tocsin-data/tocsin.db")
+    now = SystemClock().now()
+    place = "rebonds@imap.parti.example:993/INBOX"
+    async with database.write() as session:
+        await mailboxes.advance(session, place, Progress(1, 12, recorded=7, left_alone=5), now)
+        await mailboxes.note_check(session, place, at=now, problem="")
+    (well,) = await findings_of("Bounce mailbox", ready.folder, with_network=False, **mailbox)
+    assert "7 mails brought news, 5 were left alone" in well.what
+    async with database.write() as session:
+        await mailboxes.note_check(session, place, at=now, problem="Nothing answers there.")
+    (away,) = await findings_of("Bounce mailbox", ready.folder, with_network=False, **mailbox)
+    assert (away.level, "Nothing answers" in away.what) == (Level.WARNING, True)
+    assert "hunter2" not in fresh.what + well.what + away.what
+    await database.close()
+
+
+async def test_lmtp_is_a_way_in(ready: Tocsin) -> None:
+    (told,) = await findings_of("Bounces", ready.folder, with_network=False, inbound_lmtp="127.0.0.1:2424")
+    assert (told.level, "LMTP at 127.0.0.1:2424" in told.what) == (Level.FINE, True)
