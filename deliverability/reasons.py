@@ -18,7 +18,7 @@ from typing import Any
 from models.states import BounceClass, Fault, Permanence
 from models.values import Verdict
 
-MAX_TEXT = 1500
+MAX_TEXT = 1000
 _GAP = 90
 _SPACES = re.compile(r"\s+")
 _COMMANDS: tuple[tuple[str, tuple[str, ...]], ...] = (

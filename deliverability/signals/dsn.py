@@ -58,6 +58,8 @@ class RecipientStatus:
     remote_mta: str
     attempted_at: datetime
     will_retry_until: str
+    category: str = ""
+    """What PowerMTA makes of it (`X-PowerMTA-BounceCategory`)."""
 
 
 def read_delivery_status(mail: Message, now: datetime) -> list[RecipientStatus]:
@@ -106,6 +108,7 @@ def _status_from(block: dict[str, str], sent_at: str, now: datetime) -> Recipien
         remote_mta=block.get("remote-mta", "").rpartition(";")[2].strip()[:253],
         attempted_at=moment_in(block.get("last-attempt-date", "") or sent_at, now),
         will_retry_until=block.get("will-retry-until", "")[:60],
+        category=block.get("x-powermta-bouncecategory", "")[:40],
     )
 
 

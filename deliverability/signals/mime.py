@@ -13,6 +13,7 @@ from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from weakref import WeakKeyDictionary
 
 MAX_BYTES = 1_000_000
 """What is read of one mail: reports are small, and what follows is the returned content."""
@@ -24,6 +25,7 @@ MAX_AGE = timedelta(days=60)
 SLOW_CHARSETS = frozenset({"punycode", "idna"})
 """Encodings of host names, in which no mail is written, and whose decoders take minutes for a megabyte."""
 _EMPTY_LINES = re.compile(rb"[\r\n]{20,}")
+_FIELDS: "WeakKeyDictionary[Message, dict[str, str]]" = WeakKeyDictionary()
 _SPACES = re.compile(r"\s+")
 
 
@@ -63,18 +65,35 @@ def children_of(part: Message) -> list[Message]:
 
 def content_type(part: Message) -> str:
     """Type and subtype in lower case, `text/plain` when the header is missing or broken."""
-    return part.get_content_type()
+    return part.get_content_type() if "content-type" in _fields(part) else part.get_default_type()
 
 
 def header(mail: Message, name: str) -> str:
     """The first 4,000 characters of a header on one line, encoded words decoded; "" when it is missing."""
-    values = (str(value) for field, value in mail.raw_items() if field.lower() == name.lower())
     # `mail.get` would put a mark in place of each letter that is written as it is, in UTF-8 (RFC 6532).
-    written = next(values, "").encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:MAX_HEADER]
+    written = (
+        _fields(mail)
+        .get(name.lower(), "")
+        .encode("utf-8", "surrogateescape")
+        .decode("utf-8", "replace")[:MAX_HEADER]
+    )
+    if "=?" not in written:
+        return clean(written)
     try:
         return clean(str(make_header(decode_header(written))))
     except Exception:  # noqa: BLE001 - unknown charset, broken encoded word
         return clean(written)
+
+
+def _fields(mail: Message) -> dict[str, str]:
+    """The first value of each header by its name in lower case; a reader asks for twenty of them."""
+    found = _FIELDS.get(mail)
+    if found is None:
+        found = {}
+        for name, value in mail.raw_items():
+            found.setdefault(name.lower(), str(value))
+        _FIELDS[mail] = found
+    return found
 
 
 def body_text(part: Message) -> str:

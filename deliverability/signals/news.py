@@ -35,6 +35,8 @@ from models.states import Channel, EventKind
 from models.values import Reply, Verdict
 
 MAX_NAMED = 50
+MAX_REPLY = 600
+"""What a rule is shown of a letter: replies are shorter (RFC 5321 section 4.5.3.1.5)."""
 
 
 class MailKind(StrEnum):
@@ -142,13 +144,15 @@ def _recipient(status: RecipientStatus, letter: str) -> RecipientNews:
         return RecipientNews(address, reply, None, Reason.DELIVERED, status.action)
     personal = _PERSONAL.search(letter)
     text = personal[1] if personal else reply.text
+    if status.category:
+        text = f"x-powermta: {status.category} {text}"
     return _news(address, reply, action=status.action, mta=status.remote_mta, letter=letter, text=text)
 
 
 def _news(address: str, reply: Reply, *, action: str, mta: str, letter: str, text: str) -> RecipientNews:
     delayed = action == "delayed" or ((reply.enhanced or "").startswith("4.") and action != "failed")
     verdict = classify_reply(
-        reply,
+        Reply(reply.code, reply.enhanced, reply.text[:MAX_REPLY]),
         provider=provider_behind(provider_of(address), mta),
         channel=Channel.EMAIL,
         permanent=not delayed,
@@ -299,6 +303,8 @@ def _tagless(html: str) -> str:
 def _addresses(mail: Message, *names: str) -> list[str]:
     found: list[str] = []
     for name in names:
+        if not header(mail, name):
+            continue
         for field_name, value in mail.raw_items():
             if field_name.lower() == name.lower():
                 found.extend(address for _, address in getaddresses([clean(str(value))]) if "@" in address)
