@@ -17,7 +17,7 @@ from models.delivery import Delivery
 from models.errors import StoreError
 from models.event import event_about
 from models.identity import Identity
-from models.states import BounceClass, DeliveryState, EventKind, Fault, Permanence
+from models.states import FINAL, BounceClass, DeliveryState, EventKind, Fault, Permanence
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain, Verdict
 from scheduler.pacer import Pacer, Result
 from scheduler.pacing import to_microseconds
@@ -154,8 +154,7 @@ class Recorder:
             await tell_resolved(session, row, {"by": "late answer", "to": state.value}, attempt, now)
             if state is DeliveryState.DEFERRED:
                 await reopen(session, row.campaign_id, now)
-        ended = kind in {EventKind.REFUSED, EventKind.EXPIRED}
-        if verdict is not None and ended and verdict.fault is Fault.RECIPIENT:
+        if verdict is not None and verdict.fault is Fault.RECIPIENT and state in FINAL:
             await act_on_verdict(session, row, verdict, event_id=event.id, now=now)
         return True
 
