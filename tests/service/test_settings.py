@@ -8,6 +8,7 @@ from models.errors import SettingsError
 from models.states import Channel
 from scheduler.calendar import UsualWindows
 from scheduler.frequency import USUAL
+from service.hook_settings import HOOK_FIELDS
 from service.rhythm import frequency_policy, usual_windows
 from service.secret_key import key_file, open_keyring
 from service.settings import SECRET_FIELDS, GivenSettings, Settings, load_settings
@@ -76,6 +77,7 @@ def test_no_secret_is_shown_anywhere(typed: Typed, monkeypatch: pytest.MonkeyPat
         "TOCSIN_BOUNCE_IMAP_URL": "imaps://user:hunter2@imap.example/INBOX",
         "TOCSIN_TWILIO_AUTH_TOKEN": "hunter2",
         "TOCSIN_METRICS_TOKEN": "hunter2",
+        **{variable(name): "name:hunter2 hunter2" for name in HOOK_FIELDS},
     }
     assert set(secrets) == {variable(name) for name in SECRET_FIELDS}
     shown = typed.must("settings", **secrets)
@@ -143,3 +145,12 @@ def test_a_rhythm_that_cannot_be_understood_is_refused(
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=complaint):
         load_settings()
+
+
+@pytest.mark.parametrize("place", ["2424", "localhost", "127.0.0.1:99999", ":2424", "lmtp.sock"])
+def test_a_place_for_lmtp_is_a_port_or_a_socket(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_INBOUND_LMTP", place)
+    with pytest.raises(SettingsError, match="no place to listen"):
+        load_settings()
+    monkeypatch.setenv("TOCSIN_INBOUND_LMTP", "/run/tocsin/lmtp.sock")
+    assert load_settings().settings.inbound_lmtp == "/run/tocsin/lmtp.sock"
