@@ -176,7 +176,7 @@ def _told(event: Mapping[str, object], word: str, raw: bytes, at: datetime) -> T
         kind,
         word,
         raw,
-        moment_of(said(part, "timestamp") or None, at),
+        at,
         message_id=said(mail, "messageId"),
         marks=(*headers, *tags, said(mail, "commonHeaders", "messageId")),
         details=details,
