@@ -186,6 +186,21 @@ async def test_an_address_is_suppressed_and_let_go_again_each_with_its_reason(si
     assert row.lifted_why == "editor@parti.example: came back"
 
 
+async def test_a_persons_page_shows_what_was_suppressed_and_lifted_and_why(site: Site) -> None:
+    async with site.database.write() as session:
+        contact = await a_contact(session, email="dominique@gmail.com")
+    browser = await editor(site)
+    fields = {"channel": "email", "address": "dominique@gmail.com"}
+    await browser.send_form("/suppressions/add", {**fields, "why": "wrote to us"}, page="/suppressions")
+    shown = await browser.read(f"/contacts/{contact.id}")
+    assert "On the suppression list" in shown
+    assert "editor@parti.example: wrote to us" in shown
+    await browser.send_form("/suppressions/lift", {**fields, "why": "came back"}, page="/suppressions")
+    shown = await browser.read(f"/contacts/{contact.id}")
+    assert "On the suppression list" not in shown
+    assert "editor@parti.example: came back" in shown
+
+
 async def test_readers_see_no_button_they_may_not_press(site: Site) -> None:
     async with site.database.write() as session:
         await a_segment(session)

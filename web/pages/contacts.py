@@ -12,13 +12,16 @@ from audience.addresses import read_email, read_phone
 from audience.fields import FIELDS
 from audience.segments import count, parse_segment
 from audience.territory import DEPARTEMENTS, REGIONS
+from models.contact import Contact
 from models.errors import BadInputError, SegmentError
 from models.states import Channel, EventKind
+from models.suppression import Suppression
 from store import campaigns, consents, contacts, events, suppressions
 from store.segment_sql import matching
 from web.access import Reader, Visit
 from web.borrowed import say_error
 from web.i18n import N_, Tongue
+from web.pages.suppressions import holds
 from web.view import go, page
 from web.words import word_for
 
@@ -106,14 +109,10 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
         tags = (await contacts.tags_of(session, [contact_id]))[contact_id]
         timeline = await _timeline(session, contact_id)
         statements = await consents.statements_of(session, contact_id, limit=A_PAGE)
-        suppressed = [
-            channel
-            for channel, fingerprint in (
-                (Channel.EMAIL, contact.email_hash),
-                (Channel.SMS, contact.phone_hash),
-            )
-            if fingerprint and await suppressions.suppressed_hashes(session, channel, [fingerprint], now)
-        ]
+        history = await _suppressions_of(session, contact)
+    suppressed = [
+        channel for channel in Channel if any(row.channel is channel and holds(row, now) for row in history)
+    ]
     french = visit.tongue.language == "fr"
     known = [
         (field.label_fr if french else field.label, _readable(field.name, value, visit.tongue))
@@ -130,8 +129,20 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
         timeline=timeline,
         statements=statements,
         suppressed=suppressed,
+        history=history,
         suppressed_words=[visit.tongue.say(word_for(channel)) for channel in suppressed],
     )
+
+
+async def _suppressions_of(session: AsyncSession, contact: Contact) -> list[Suppression]:
+    """Every suppression of a person's addresses, lifted ones too."""
+    prints = ((Channel.EMAIL, contact.email_hash), (Channel.SMS, contact.phone_hash))
+    return [
+        row
+        for channel, fingerprint in prints
+        if fingerprint
+        for row in await suppressions.history(session, channel, fingerprint)
+    ]
 
 
 def _readable(field: str, value: object, tongue: Tongue) -> str:
