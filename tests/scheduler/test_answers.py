@@ -8,8 +8,10 @@ import pytest
 from sqlmodel import select
 
 from deliverability.classify import use_rules
+from deliverability.policy import use_policies
+from deliverability.suppression import is_suppressed
 from models.delivery import Delivery
-from models.states import CampaignState, DeliveryState
+from models.states import CampaignState, Channel, DeliveryState
 from models.values import Deferred, Refused, Reply
 from store import Database, campaigns
 from tests.clocks import ManualClock
@@ -116,3 +118,25 @@ async def test_a_provider_that_puts_a_block_on_us_is_left_alone_for_as_long_as_i
     async with database.read() as session:
         states = {row.state for row in await session.exec(select(Delivery))}
     assert states == {DeliveryState.ACCEPTED}
+
+
+async def test_a_message_that_expires_before_a_full_mailbox_counts_against_the_address(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    file = tmp_path / "suppression.toml"
+    file.write_text('[[policies]]\nid = "mailbox-full"\nclasses = ["mailbox_full"]\n')
+    await a_running_campaign(database, "a@gmail.com", "b@gmail.com")
+    async with database.write() as session:
+        for row in (await session.exec(select(Delivery))).all():
+            row.not_after = clock.now() + timedelta(minutes=1)
+    full = Deferred(Reply(452, "4.2.2", "mailbox is full"))
+    transport = ScriptedTransport(answers={"a@gmail.com": full, "b@gmail.com": GREY})
+    try:
+        use_policies(file)
+        await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    finally:
+        use_policies(None)
+    for address, suppressed in (("a@gmail.com", True), ("b@gmail.com", False)):
+        assert (await delivery_to(database, address)).state is DeliveryState.EXPIRED
+        async with database.read() as session:
+            assert await is_suppressed(session, Channel.EMAIL, address, clock.now()) is suppressed
