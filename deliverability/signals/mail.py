@@ -9,8 +9,9 @@ from deliverability.signals.arf import Complaint, read_complaint
 from deliverability.signals.autoreply import is_automatic_reply
 from deliverability.signals.dsn import RecipientStatus, read_delivery_status
 from deliverability.signals.mime import enclosed_headers, header, open_mail
+from deliverability.signals.news import MailKind, read_news
 from deliverability.signals.origin import bounced_delivery, delivery_behind, left_delivery
-from deliverability.signals.plain_bounce import read_plain_bounce
+from deliverability.signals.plain_bounce import PlainBounce, read_plain_bounce
 from models.states import Channel, EventKind
 from models.tokens import Tokens
 from models.values import Reply, Signal
@@ -54,6 +55,8 @@ def _news_of(
         return [_status(status, raw, delivery_id) for status in statuses]
     # Before absence notes: some mail systems mark their bounces as automatic replies.
     bounce = read_plain_bounce(mail)
+    if bounce is None or bounce.kind is EventKind.UNKNOWN:
+        bounce = _letter_of_another_kind(raw) or bounce
     if bounce is not None:
         return [_plain(bounce.kind, mail, raw, delivery_id, now=now, reply=bounce.reply)]
     if is_automatic_reply(mail):
@@ -63,6 +66,16 @@ def _news_of(
         complaint = Complaint(EventKind.COMPLAINED, "unstated", now, {})
         return [_complaint(complaint, raw, delivery_id)]
     return [_plain(EventKind.REPLIED, mail, raw, delivery_id, now=now)]
+
+
+def _letter_of_another_kind(raw: bytes) -> PlainBounce | None:
+    """A bounce whose reply stands where only a reader of all dialects looks; None when it quotes none."""
+    reading = read_news(raw)
+    told = next((news for news in reading.recipients if news.reply.code or news.reply.enhanced), None)
+    if told is None or reading.kind not in {MailKind.BOUNCE, MailKind.DELAY}:
+        return None
+    kind = EventKind.DEFERRED if reading.kind is MailKind.DELAY else EventKind.BOUNCED
+    return PlainBounce(kind, told.reply)
 
 
 def _status(status: RecipientStatus, raw: bytes, delivery_id: int | None) -> Signal:

@@ -177,3 +177,11 @@ def test_any_bytes_for_any_recipients_are_read_without_raising(raw: bytes, recip
     for signal in read_inbound(raw, recipients, TOKENS, START):
         assert signal.delivery_id in {None, 42}
         assert len(signal.source_id) == 64
+
+
+def test_a_bounce_that_only_a_reader_of_all_dialects_knows_is_a_bounce() -> None:
+    letter = (DATA.parent / "golden" / "ses_notification.eml").read_bytes()
+    (signal,) = read_inbound(letter, [RETURN_PATH], TOKENS, START)
+    assert (signal.kind, signal.delivery_id) == (EventKind.BOUNCED, 42)
+    assert signal.reply is not None
+    assert signal.reply.enhanced == "5.1.1"
