@@ -1,6 +1,6 @@
 """`tocsin import`: people out of a spreadsheet, with a line of explanation for each that stays out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -112,13 +112,7 @@ def import_(
 
             return await import_contacts(desk.database, file, options, desk.clock, on_progress)
 
-    result = work(bring_in)
-    _print_result(file, result)
-    if not consents and not any(column.field in CONSENTING for column in result.columns):
-        say(
-            "The file does not say who agreed to be written to, so those who are new get nothing yet. If they"
-            " did agree, import it again with --consent email, or sms."
-        )
+    _print_result(file, work(bring_in), consents)
 
 
 def _consents(words: Iterable[str]) -> dict[Channel, ConsentStatus]:
@@ -135,7 +129,7 @@ def _consents(words: Iterable[str]) -> dict[Channel, ConsentStatus]:
     return consents
 
 
-def _print_result(file: Path, result: "ImportResult") -> None:
+def _print_result(file: Path, result: "ImportResult", consents: Mapping[Channel, ConsentStatus]) -> None:
     if result.resumed_at:
         say(f"Went on from line {result.resumed_at:,}, where an import of this file was interrupted.")
     say(f"{file.name}: {plural(result.rows_read, 'row')} read. {_columns(result.columns)}")
@@ -149,6 +143,11 @@ def _print_result(file: Path, result: "ImportResult") -> None:
         say(f"{result.addresses_suppressed:,} of the addresses are suppressed and will not be written to.")
     if result.report_path is not None:
         say(f"The report says which and why: {result.report_path}")
+    if not consents and not any(column.field in CONSENTING for column in result.columns):
+        say(
+            "The file does not say who agreed to be written to, so those who are new get nothing yet. If they"
+            " did agree, import it again with --consent email, or sms."
+        )
 
 
 def _columns(columns: Iterable["Column"]) -> str:
