@@ -16,7 +16,7 @@ from deliverability.reasons import Reason, Said, reason_of, verdict_of
 from deliverability.signals.arf import read_complaint
 from deliverability.signals.autoreply import is_automatic_reply
 from deliverability.signals.dsn import RecipientStatus, read_delivery_status, reply_in
-from deliverability.signals.letter import named_in, own_part
+from deliverability.signals.letter import ADDRESS, named_in, own_part
 from deliverability.signals.mime import (
     body_text,
     children_of,
@@ -81,6 +81,8 @@ class Reading:
 _ORDINARY = Reading(MailKind.ORDINARY)
 _PERSONAL = re.compile(r"was automatically rejected:\s{1,4}(\S[^\n]{1,300})")
 """What a person's own filter says (Sieve): it speaks louder than the status made up around it."""
+_RETURNED_TO = re.compile(rf"^To: [^\n@]{{0,120}}?({ADDRESS})", re.MULTILINE | re.IGNORECASE)
+MAX_RETURNED = 20_000
 _REPLY = re.compile(
     r"(?<![\w.])([45]\d\d)[ :-]{1,3}(?:[45]\d\d[ -]{1,2})?#?([45]\.\d{1,3}\.\d{1,3})(?![.\d])"
 )
@@ -211,7 +213,12 @@ def _letter(mail: Message, now: datetime) -> Reading | None:  # noqa: ARG001 - o
     writers = {address.lower() for address in _addresses(mail, "From", "Reply-To", "Sender")}
     others = writers | {address.lower() for address in _addresses(mail, "To", "Delivered-To")}
     members = wording("members").search(subject) is not None
-    named = named_in(letter, others, anywhere=members) or named_in(letter, writers)
+    named = named_in(letter, others, anywhere=members) or [
+        # One who wrote to themselves; a mere "Hello you@here" names nobody.
+        name
+        for name in named_in(letter, writers)
+        if f"{name.address}:" in letter or f"<{name.address}>" in letter
+    ]
     if failed:
         known = [address.strip(" <>") for address in failed.split(",") if "@" in address][:MAX_NAMED]
         said = {name.address.lower(): name.text for name in named}
@@ -221,6 +228,8 @@ def _letter(mail: Message, now: datetime) -> Reading | None:  # noqa: ARG001 - o
     if not pairs:
         enclosed = enclosed_headers(mail)
         pairs = [(address, letter) for block in enclosed[:1] for address in _addresses(block, "To")[:1]]
+    if not pairs and (returned := _RETURNED_TO.search("\n".join(_texts(mail))[len(letter) :][:MAX_RETURNED])):
+        pairs = [(returned[1], letter)]
     delayed = wording("delayed").search(subject) is not None
     told = tuple(_told(address, text, letter, delayed=delayed) for address, text in pairs)
     if not told and not wording("failed").search(subject):

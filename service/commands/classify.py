@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
     """Put the command into `app`."""
     app.command(
         "classify",
-        epilog=examples("ls bounces/*.eml | tocsin classify", "tocsin classify --no-timing < paths.txt"),
+        epilog=examples("tocsin classify < paths.txt", "tocsin classify --no-timing < paths.txt"),
     )(classify)
 
 
