@@ -91,6 +91,7 @@ _TROUBLE = re.compile(r"\b(?:error|failed|rejected|not taken|refused|invalid)\b"
 _IN_BRACKETS = re.compile(r"\(#?([45]\.\d{1,3}\.\d{1,3})\)|(?<![\w.])#([45]\.\d{1,3}\.\d{1,3})(?![.\d])")
 
 
+_NAMES = re.compile(rf"^<{ADDRESS}>:", re.IGNORECASE | re.MULTILINE)
 _SNS = re.compile(r"amazonaws|[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
 _NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 """No date is read here; older ones than `now` allows cost nothing."""
@@ -268,8 +269,7 @@ def _is_bounce_letter(mail: Message, subject: str) -> bool:
     sender = header(mail, "From")
     if wording("members").search(subject):
         return True
-    returned = header(mail, "Return-Path").lower()
-    if not wording("robots").search(sender) and returned not in {"<>", "<mailer-daemon>"}:
+    if not _is_from_a_robot(mail, sender):
         return False
     if wording("failed").search(subject):
         return True
@@ -277,7 +277,22 @@ def _is_bounce_letter(mail: Message, subject: str) -> bool:
     if not wording("certain_robots").search(sender):
         return not is_automatic_reply(mail) and wording("failed").search(text) is not None
     quotes = _REPLY.search(text) or (_TROUBLE.search(text) and _BARE.search(text))
-    return wording("failed").search(text) is not None or quotes is not None
+    if quotes or wording("failed").search(text):
+        return True
+    # In a language that nobody here has words for: what was sent comes back, under the name of who missed it.
+    return not is_automatic_reply(mail) and bool(enclosed_headers(mail)) and _NAMES.search(text) is not None
+
+
+def _is_from_a_robot(mail: Message, sender: str) -> bool:
+    """Whether no person can have written it: by its sender, its form, or where it was sent."""
+    returned = header(mail, "Return-Path").lower()
+    return (
+        wording("robots").search(sender) is not None
+        or returned == "<>"
+        or returned.startswith("<mailer-daemon")
+        or content_type(mail) == "multipart/report"
+        or wording("return_paths").search(header(mail, "To")) is not None
+    )
 
 
 def _autoreply(mail: Message, now: datetime) -> Reading | None:  # noqa: ARG001 - one shape for all readers
