@@ -141,7 +141,8 @@ def _report(mail: Message, now: datetime) -> Reading | None:
 
 
 def _recipient(status: RecipientStatus, letter: str) -> RecipientNews:
-    address = next((a for a in (status.recipient, status.original_recipient) if "@" in a), "")
+    # Whom the sender wrote to comes before where an alias led (RFC 3464 section 2.3.1).
+    address = next((a for a in (status.original_recipient, status.recipient) if "@" in a), "")
     reply = status.reply
     if status.kind is EventKind.DELIVERED:
         return RecipientNews(address, reply, None, Reason.DELIVERED, status.action)
