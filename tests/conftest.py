@@ -1,5 +1,6 @@
 """What every test may use: the real servers of `tests.servers`, and how hard to look for examples."""
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Generator
@@ -43,3 +44,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"Skipped {count} tests. {reason}")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Generator[None]:
+    """What a command sets up for its own process writes into a stream that is gone after its test."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
+        if handler not in before:
+            root.removeHandler(handler)
+            root.setLevel(level)
