@@ -329,9 +329,12 @@ async def _move(session: AsyncSession, campaign: Campaign, following: CampaignSt
         raise ConflictError(f"The campaign {campaign.name!r} is {origin} already.")
     allowed = campaign_may_become(origin, following)
     # Compare and swap: another person, or the launch itself, may have been faster.
-    if not allowed or not await campaigns.move(session, campaign.id, origin=origin, to=following, now=now):
+    moved = allowed and await campaigns.move(session, campaign.id, origin=origin, to=following, now=now)
+    await session.refresh(campaign)
+    if not moved:
         raise ConflictError(
-            f"The campaign {campaign.name!r} is {origin} and cannot become {following}.",
+            f"The campaign {campaign.name!r} is {campaign.state} and cannot become {following}."
+            if campaign.state is not following
+            else f"The campaign {campaign.name!r} is {following} already.",
             "Look at its page for what it allows now.",
         )
-    await session.refresh(campaign)
