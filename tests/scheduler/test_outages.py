@@ -9,7 +9,7 @@ from sqlmodel import select
 from models.delivery import Delivery
 from models.event import Event
 from models.pace import PaceRow
-from models.states import BounceClass, CampaignState, DeliveryState, EventKind, Fault, Permanence
+from models.states import BounceClass, DeliveryState, EventKind, Fault, Permanence
 from models.values import Deferred, Outcome, Reply
 from scheduler.campaigns import pause as pause_campaign
 from scheduler.campaigns import resume
