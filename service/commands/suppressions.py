@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
+from audience.stop_lists import Listed, read_address, read_suppressions, write_suppressions
 from models.errors import BadInputError, NotFoundError
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
 from service.commands import examples, noun
 from service.desk import Desk, work
-from service.suppression_files import Listed, read_address, read_suppressions, write_suppressions
 from service.terminal import plural, print_table, say, warn, words
 
 group = noun("Addresses that are not written to any more.")

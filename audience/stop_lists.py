@@ -1,6 +1,6 @@
 """Lists of addresses not to write to, as files: what Tocsin exports, and what other tools hand over.
 
-Tocsin exports fingerprints, never addresses; it takes in both.
+Tocsin exports fingerprints, never addresses; it takes in both. The commands and the pages read alike.
 """
 
 import csv
@@ -29,10 +29,11 @@ class Listed:
     rejected: Sequence[str]
 
 
-def write_suppressions(stream: TextIO, rows: Iterable[Suppression]) -> int:
+def write_suppressions(stream: TextIO, rows: Iterable[Suppression], *, with_heading: bool = True) -> int:
     """Write `rows` as CSV and say how many there were."""
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    if with_heading:
+        writer.writerow(COLUMNS)
     count = 0
     for row in rows:
         until = "" if row.until is None else row.until.isoformat()
@@ -60,7 +61,7 @@ def read_suppressions(path: Path, channel: Channel | None = None) -> Listed:
                     rejected.append(f"line {number}: {error.problem}")
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(
-            f"{path} is not a UTF-8 text file with one entry a line.", "Save it as UTF-8."
+            f"{path.name} is not a UTF-8 text file with one entry a line.", "Save it as UTF-8."
         ) from error
     return Listed(rows, rejected)
 
@@ -101,6 +102,7 @@ def _read_row(row: dict[str, str], wanted: Channel | None) -> NewSuppression:
 
 def read_address(text: str) -> tuple[Channel, str]:
     """The channel and the normalised form of an e-mail address or a telephone number; BadInputError."""
+    # Loaded where it is needed: a command that only counts has no use for tables of telephone numbers.
     from audience.addresses import read_email, read_phone
 
     if "@" in text:
