@@ -24,8 +24,9 @@ class NewsState(StrEnum):
 class News(SQLModel, table=True):
     """One piece of news from a provider, stored before the provider is answered, and once.
 
-    `signal` is what it says (`signal_to_json`) and `raw` its untouched original; both are emptied once it
-    needs them no more: the original is then in `incoming`, and goes with the person it is about.
+    `signal` is what it says (`signal_to_json`), `raw` its untouched original, `recipient` the address it is
+    about; all are emptied once they are needed no more: the original is then in `incoming`, and goes with
+    the person it is about. Until then it goes by `recipient`.
     """
 
     __tablename__ = "news"
@@ -35,6 +36,13 @@ class News(SQLModel, table=True):
         sa.Index(
             "ix_news_due",
             "due_at",
+            postgresql_where=sa.text("state = 'waiting'"),
+            sqlite_where=sa.text("state = 'waiting'"),
+        ),
+        # Serves whoever erases a person of whom news waits.
+        sa.Index(
+            "ix_news_recipient",
+            "recipient",
             postgresql_where=sa.text("state = 'waiting'"),
             sqlite_where=sa.text("state = 'waiting'"),
         ),
@@ -48,6 +56,7 @@ class News(SQLModel, table=True):
     kind: EventKind = choice(EventKind)
     signal: dict[str, Any] = document()
     raw: bytes = Field(sa_type=sa.LargeBinary)
+    recipient: str | None = Field(default=None, max_length=254)
     received_at: datetime = moment()
     due_at: datetime = moment()
     tries: int = 0
@@ -63,6 +72,22 @@ class HookNonce(SQLModel, table=True):
     nonce: str = Field(primary_key=True, max_length=128)
     digest: str = Field(max_length=64)
     seen_at: datetime = moment(index=True)
+
+
+class HookTally(SQLModel, table=True):
+    """How a provider's webhook has been called since it was set up, a row a provider.
+
+    `told` counts pieces of news, those told again too; `forged` and `stale` calls that were refused.
+    """
+
+    __tablename__ = "hook_tally"
+
+    source: str = Field(primary_key=True, max_length=40)
+    told: int = Field(default=0, sa_type=sa.BigInteger)
+    forged: int = Field(default=0, sa_type=sa.BigInteger)
+    stale: int = Field(default=0, sa_type=sa.BigInteger)
+    told_at: datetime | None = moment(nullable=True)
+    refused_at: datetime | None = moment(nullable=True)
 
 
 def signal_to_json(signal: Signal) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Deliveries and events stay, since every figure is counted from them, without address, wording and number
 of the person; so do people left out of a campaign, under a number nobody has. Originals of news lose their
-content. The fingerprint of a suppressed address survives: it names nobody, and keeps a promise.
+content, applied or still waiting. The fingerprint of a suppressed address survives: it names nobody, and
+keeps a promise.
 A blank address says of a delivery that its person was erased. The statements are run by the trigger of
 `store.cascade`, with `old` for the contact, whoever deletes it.
 """
@@ -16,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.contact import Contact
 from models.delivery import Delivery
 from models.event import IMPERSONAL
-from models.states import DeliveryState
+from models.states import DeliveryState, EventKind
 from models.tally import Account
 from store.session import Database
 
@@ -27,6 +28,9 @@ UNENDED: Final = (_S.QUEUED, _S.CLAIMED, _S.SENDING, _S.DEFERRED, _S.HELD, _S.UN
 """Who is in one of these keeps the number until the end: it tells the sender that somebody was there."""
 _KEPT = ", ".join(f"'{name}'" for name in IMPERSONAL)
 _OPEN = ", ".join(f"'{state.value}'" for state in UNENDED)
+_OWN_WORDS = ", ".join(
+    f"'{kind.value}'" for kind in (EventKind.COMPLAINED, EventKind.UNSUBSCRIBED, EventKind.RESUBSCRIBED)
+)
 _ENDED_SINCE: Final = sa.and_(
     col(Delivery.address) == "", col(Delivery.contact_id).is_not(None), col(Delivery.state).not_in(UNENDED)
 )
@@ -54,6 +58,18 @@ def _nobody(*, sqlite: bool) -> str:
     )
 
 
+def _told(*, sqlite: bool) -> str:
+    """What is left of news that waits to be applied.
+
+    A person's own word keeps its address for the second until it is applied: the fingerprint of it is what
+    keeps the promise not to write again.
+    """
+    whose = f"CASE WHEN kind IN ({_OWN_WORDS}) THEN recipient END"
+    if sqlite:
+        return f"json_set(signal, '$.reply', NULL, '$.details', json('{{}}'), '$.recipient', {whose})"
+    return f"signal || jsonb_build_object('reply', NULL, 'details', '{{}}'::jsonb, 'recipient', {whose})"
+
+
 def statements(*, sqlite: bool) -> tuple[str, ...]:
     """What is done when the contact `old` goes, in this order."""
     nothing, wording = ("x''", "instr(text, {0})") if sqlite else ("''::bytea", "position({0} IN text)")
@@ -62,11 +78,14 @@ def statements(*, sqlite: bool) -> tuple[str, ...]:
     kept = f"CASE WHEN state IN ({_OPEN}) THEN contact_id END"
     # Named, so that the primary keys serve, which begin with the campaign.
     anywhere = "campaign_id IN (SELECT id FROM campaign)"
+    addresses = f"SELECT lower(old.email) UNION ALL SELECT address FROM delivery {mine} AND address <> ''"  # noqa: S608
+    told, waits = _told(sqlite=sqlite), f"state = 'waiting' AND recipient IN ({addresses})"
     written_to = f"campaign_id IN (SELECT campaign_id FROM delivery {mine})"  # noqa: S608
     return (
         *(f"DELETE FROM {table} WHERE contact_id = old.id" for table in GOES_WITH),  # noqa: S608 - our own words
         f"UPDATE left_out SET contact_id = {_nobody(sqlite=sqlite)} {mine} AND {anywhere}",  # noqa: S608
         f"UPDATE incoming SET raw = {nothing}, contact_id = NULL {mine}",  # noqa: S608
+        f"UPDATE news SET raw = {nothing}, recipient = NULL, signal = {told} WHERE {waits}",  # noqa: S608
         f"UPDATE tally SET text = '' WHERE {said} AND ({mentioned}) AND {written_to}",  # noqa: S608
         f"UPDATE event SET contact_id = NULL, text = '', details = {_details(sqlite=sqlite)} {mine}",  # noqa: S608
         f"UPDATE delivery SET address = '', reason = '', contact_id = {kept} {mine}",  # noqa: S608

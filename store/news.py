@@ -1,14 +1,14 @@
 """News from providers, kept from the answer to the webhook until it is in the evidence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.news import HookNonce, News, NewsState, signal_to_json
+from models.news import HookNonce, HookTally, News, NewsState, signal_to_json
 from models.values import Signal
 from store.engine import insert_for
 
@@ -36,6 +36,7 @@ def _row(signal: Signal, now: datetime) -> dict[str, object]:
         "kind": signal.kind,
         "signal": signal_to_json(signal),
         "raw": signal.raw,
+        "recipient": signal.recipient,
         "received_at": now,
         "due_at": now,
         "tries": 0,
@@ -57,12 +58,9 @@ async def use_nonce(session: AsyncSession, source: str, nonce: str, digest: str,
 
 async def due(session: AsyncSession, now: datetime, *, limit: int) -> list[News]:
     """What is to be applied now, longest due first. Served by ix_news_due."""
-    waiting: sa.ColumnElement[str] = sa.literal_column(
-        "'waiting'"
-    )  # spelt out, so that SQLite sees the partial index
     wanted = (
         select(News)
-        .where(col(News.state) == waiting, col(News.due_at) <= now)
+        .where(_is(NewsState.WAITING), col(News.due_at) <= now)
         .order_by(col(News.due_at), col(News.id))
         .limit(limit)
     )
@@ -73,7 +71,9 @@ async def settle(session: AsyncSession, ids: Sequence[int], state: NewsState) ->
     """An end for these, after which their content is not needed here. Served by the primary key."""
     if ids:
         change = sa.update(News).where(col(News.id).in_(ids))
-        await session.exec(change.values(state=state, tries=News.tries + 1, signal={}, raw=b""))
+        await session.exec(
+            change.values(state=state, tries=News.tries + 1, signal={}, raw=b"", recipient=None)
+        )
 
 
 async def put_off(session: AsyncSession, news_id: int, until: datetime) -> None:
@@ -82,27 +82,85 @@ async def put_off(session: AsyncSession, news_id: int, until: datetime) -> None:
     await session.exec(change.values(due_at=until, tries=News.tries + 1))
 
 
+@dataclass(slots=True)
+class Called:
+    """How a webhook was called of late: pieces of news told, and calls refused as forged or stale."""
+
+    told: int = 0
+    forged: int = 0
+    stale: int = 0
+    told_at: datetime | None = None
+    refused_at: datetime | None = None
+
+
+async def count(session: AsyncSession, source: str, called: Called) -> None:
+    """Add to what is known of a provider's calls. Served by the primary key."""
+    insert = insert_for(session, HookTally).values({"source": source, **asdict(called)})
+    new = insert.excluded
+    sums = {name: getattr(HookTally, name) + new[name] for name in ("told", "forged", "stale")}
+    moments = ("told_at", "refused_at")
+    latest = {name: sa.func.coalesce(new[name], getattr(HookTally, name)) for name in moments}
+    await session.exec(insert.on_conflict_do_update(index_elements=["source"], set_=sums | latest))
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """How one provider's news stands: how many wait, how many led to nobody, and when the last came."""
+    """How one provider's news stands: how many wait, how many led to nobody, and when the last came.
+
+    `last_at` is None while no call was the provider's own; `forged` and `stale` count those that were not,
+    or too late, the last of them at `refused_at`. `due_at`: when the first that waits is to be tried.
+    """
 
     source: str
     waiting: int
     unmatched: int
-    last_at: datetime
+    last_at: datetime | None
+    told: int = 0
+    forged: int = 0
+    stale: int = 0
+    refused_at: datetime | None = None
+    due_at: datetime | None = None
 
 
 async def heard(session: AsyncSession) -> list[Heard]:
-    """Each provider we heard of lately, by name. Reads the table, which holds a month at most."""
-    waiting = sa.func.sum(sa.case((col(News.state) == NewsState.WAITING, 1), else_=0))
-    unmatched = sa.func.sum(sa.case((col(News.state) == NewsState.UNMATCHED, 1), else_=0))
-    wanted = (
-        select(News.source, waiting, unmatched, func.max(col(News.received_at)))
-        .group_by(col(News.source))
-        .order_by(col(News.source))
-    )
-    rows = (await session.exec(wanted)).all()
-    return [Heard(source, int(open_), int(lost), at) for source, open_, lost, at in rows]
+    """Each provider that has called, by name.
+
+    Served by the primary key, ix_news_due and ix_news_state_received: what was applied is not looked at.
+    """
+    waiting = {row[0]: row[1:] for row in await _standing(session, NewsState.WAITING)}
+    unmatched = {row[0]: row[1:] for row in await _standing(session, NewsState.UNMATCHED)}
+    tallies = {row.source: row for row in (await session.exec(select(HookTally))).all()}
+    found = []
+    for source in sorted({*waiting, *unmatched, *tallies}):
+        tally = tallies.get(source) or HookTally(source=source)
+        open_, due_at = waiting.get(source, (0, None))
+        lost, _ = unmatched.get(source, (0, None))
+        found.append(
+            Heard(
+                source,
+                open_,
+                lost,
+                tally.told_at,
+                told=tally.told,
+                forged=tally.forged,
+                stale=tally.stale,
+                refused_at=tally.refused_at,
+                due_at=due_at,
+            )
+        )
+    return found
+
+
+async def _standing(session: AsyncSession, state: NewsState) -> list[tuple[str, int, datetime]]:
+    """How many are in a state, and since when the first is due, by provider."""
+    wanted = select(News.source, func.count(), func.min(col(News.due_at))).where(_is(state))
+    return list((await session.exec(wanted.group_by(col(News.source)))).all())
+
+
+def _is(state: NewsState) -> sa.ColumnElement[bool]:
+    """Whether news is in a state: spelt out, so that SQLite sees the partial index."""
+    spelt: sa.ColumnElement[str] = sa.literal_column(f"'{state.value}'")
+    return col(News.state) == spelt
 
 
 async def list_unmatched(session: AsyncSession, *, limit: int = 100) -> list[News]:

@@ -44,6 +44,7 @@ def test_any_json_is_read_and_none_raises(value: Any, key: str, kind: str, wrap:
     for signal in PROVIDERS[key].read(request, TOKENS, START):
         assert 0 < len(signal.source_id) <= 200
         assert signal.at <= START
+        assert "@" not in signal.source_id
         assert "\x00" not in json.dumps(signal.details) + (signal.recipient or "")
 
 
@@ -120,3 +121,19 @@ def test_our_token_is_found_wherever_it_comes_back_and_no_other_is_believed() ->
         assert read_one("sendgrid", [event]).delivery_id == number
     leave = TOKENS.make(TokenPurpose.LEAVE, 7)
     assert read_one("sendgrid", [{"event": "open", "smtp-id": leave}]).delivery_id is None
+
+
+def test_each_of_several_recipients_has_news_of_its_own_whose_name_outlives_no_address() -> None:
+    people = ["ada@exemple.fr", "zoe@exemple.fr"]
+    bounced = [{"emailAddress": one, "diagnosticCode": "smtp; 550 5.1.1 no"} for one in people]
+    event = {"eventType": "Bounce", "bounce": {"bouncedRecipients": bounced}, "mail": {}}
+    calls = {
+        "amazon_ses": {"Type": "Notification", "MessageId": "n-1", "Message": json.dumps(event)},
+        "resend": {"type": "email.delivered", "data": {"to": people}},
+    }
+    for key, call in calls.items():
+        headers = {"content-type": "application/json", "svix-id": "n-1"}
+        request = HookRequest("http://tocsin.test/", headers, json.dumps(call).encode())
+        told = PROVIDERS[key].read(request, TOKENS, START)
+        assert [signal.recipient for signal in told] == people
+        assert [signal.source_id for signal in told] == ["n-1:0", "n-1:1"]

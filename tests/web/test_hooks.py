@@ -55,13 +55,18 @@ class Listener:
     def __init__(self, site: Site) -> None:
         self.amazon = Amazon()
         self.database, self.clock, self.tokens = site.database, site.clock, site.context.tokens
-        context = replace(site.context, hook_secrets=SECRETS, hooks=HookDesk(self.amazon))
+        self.desk = HookDesk(self.amazon)
+        context = replace(site.context, hook_secrets=SECRETS, hooks=self.desk)
         transport = httpx.ASGITransport(create_app(context))
         self.client = httpx.AsyncClient(transport=transport, base_url=BASE)
 
     async def post(self, call: Call, **changed: Any) -> int:
         given = {"headers": dict(call.headers), "content": call.body} | changed
         return (await self.client.post(call.path, **given)).status_code
+
+    async def count(self) -> None:
+        """What would be written within a second."""
+        await self.desk.write_down(self.database)
 
     async def delivery(self, state: DeliveryState = DeliveryState.ACCEPTED) -> Delivery:
         async with self.database.write() as session:
@@ -263,6 +268,7 @@ async def test_news_that_leads_to_nobody_is_given_up_after_three_days_and_stays_
     for _ in range(40):
         await listener.apply()
         listener.clock.advance(timedelta(hours=2))
+    await listener.count()
     async with listener.database.read() as session:
         (lost,) = await news.list_unmatched(session)
         (heard,) = await news.heard(session)

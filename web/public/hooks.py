@@ -26,6 +26,8 @@ from web.public.letters import TooManyError
 
 log = logging.getLogger(__name__)
 router = APIRouter()
+BODY_S = 30.0
+"""How long a call's body may take to arrive."""
 
 
 @router.head("/hooks/{provider}")
@@ -41,10 +43,17 @@ async def hook(request: Request, provider: str) -> Response:
     context, now = front_door(request).context, front_door(request).context.clock.now()
     known, secrets = _set_up(request, provider)
     desk = context.hooks
-    async with desk.reading:
-        call, signals = await _proven(request, known, secrets, now)
+    try:
+        call = await _arrived(request)
+        async with desk.reading:
+            call, signals = await _proven(request, known, secrets, call, now)
+    except (FetchError, TimeoutError) as error:
+        # Whoever it is may ask again: nothing is known of it yet.
+        log.warning("webhook not proven", extra={"provider": known.key, "problem": str(error)})
+        return Response(status_code=503 if isinstance(error, FetchError) else 408)
     async with context.database.write() as session:
         new = await news.keep(session, signals, now)
+    desk.count_told(context.database, known.key, now, len(signals))
     log.info("webhook", extra={"provider": known.key, "told": len(signals), "new": new})
     address = known.confirms(call) if known.confirms is not None else None
     if address is not None:
@@ -69,29 +78,37 @@ def _set_up(request: Request, name: str) -> tuple[Provider, tuple[str, ...]]:
     return provider, secrets
 
 
-async def _proven(
-    request: Request, provider: Provider, secrets: tuple[str, ...], now: datetime
-) -> tuple[HookRequest, list[Signal]]:
-    """The call and what it tells; ForbiddenError, counted, unless the provider made it."""
-    door = front_door(request)
+async def _arrived(request: Request) -> HookRequest:
+    """The call; TimeoutError when its body takes too long, so that nobody keeps others waiting."""
     query = f"?{request.url.query}" if request.url.query else ""
     # Signed is the address the provider was given, which a proxy may have rewritten on the way here.
-    url = f"{door.context.public_url}{request.url.path}{query}"
+    url = f"{front_door(request).context.public_url}{request.url.path}{query}"
     headers = {name.lower(): value for name, value in request.headers.items()}
-    call = HookRequest(url, headers, await request.body())
+    async with asyncio.timeout(BODY_S):
+        return HookRequest(url, headers, await request.body())
+
+
+async def _proven(
+    request: Request, provider: Provider, secrets: tuple[str, ...], call: HookRequest, now: datetime
+) -> tuple[HookRequest, list[Signal]]:
+    """The call and what it tells; ForbiddenError, counted, unless the provider made it.
+
+    FetchError when that cannot be known, since what proves it is not to be had.
+    """
+    context = front_door(request).context
     try:
         if provider.needs is not None and (address := provider.needs(call, secrets)) is not None:
-            call = replace(call, fetched=await door.context.hooks.certificates(address))
+            call = replace(call, fetched=await context.hooks.certificates(address))
         nonce = await asyncio.to_thread(provider.verify, call, secrets, now)
         if nonce is not None:
             await _use_once(request, provider, nonce, call.body, now)
-    except (ForgedError, FetchError) as error:
-        if not isinstance(error, FetchError):
-            door.forgeries.count(client_address(request))
+    except ForgedError as error:
+        front_door(request).forgeries.count(client_address(request))
         stale = isinstance(error, StaleError)
+        context.hooks.count_refused(context.database, provider.key, now, stale=stale)
         log.warning("webhook refused", extra={"provider": provider.key, "stale": stale})
         raise ForbiddenError from error
-    return call, await asyncio.to_thread(_read, provider, call, door.context.tokens, now)
+    return call, await asyncio.to_thread(_read, provider, call, context.tokens, now)
 
 
 async def _use_once(request: Request, provider: Provider, nonce: str, body: bytes, now: datetime) -> None:

@@ -146,9 +146,10 @@ def read(request: HookRequest, tokens: Tokens, now: datetime) -> list[Signal]:
     told = _told(event, word, request.body, moment_of(inside(call).get("Timestamp"), now))
     named = said(call, "MessageId")
     signals = []
-    for recipient, reply, verdict in _each(event, word):
+    for place, (recipient, reply, verdict) in enumerate(_each(event, word)):
         one = replace(told, recipient=recipient, reply=reply, verdict=verdict)
-        signals.append(signal_of(KEY, replace(one, event_id=f"{named}:{recipient}"), tokens))
+        # By its place: a name with the address in it would outlive the person's data.
+        signals.append(signal_of(KEY, replace(one, event_id=f"{named}:{place}"), tokens))
     return signals
 
 

@@ -87,8 +87,9 @@ def read(request: HookRequest, tokens: Tokens, now: datetime) -> list[Signal]:
     recipients = [said({"to": one}, "to") for one in items(data.get("to"))] or [said(data, "to")]
     many = len(recipients) > 1
     return [
-        signal_of(KEY, replace(told, recipient=one, event_id=f"{number}:{one}" if many else number), tokens)
-        for one in recipients
+        # By its place: a name with the address in it would outlive the person's data.
+        signal_of(KEY, replace(told, recipient=one, event_id=f"{number}:{place}" if many else number), tokens)
+        for place, one in enumerate(recipients)
     ]
 
 
