@@ -221,8 +221,8 @@ class CampaignReport:
         return (
             *self._launch_problems(),
             *(
-                f"{_about(row)}: {row.counts.deliveries} deliveries,"
-                f" but what became of them adds up to {row.counts.settled_or_waiting}."
+                f"{_about(row)}: what became of the messages adds up to {row.counts.settled_or_waiting:,},"
+                f" not to {row.counts.deliveries:,}."
                 for row in (self.total, *chain.from_iterable(tables))
                 if row.counts.settled_or_waiting != row.counts.deliveries
             ),
@@ -236,10 +236,11 @@ class CampaignReport:
     def _launch_problems(self) -> Iterator[str]:
         """What was noted at launch, against what is there; nothing before the launch is complete."""
         deliveries, left_out = self.total.counts.deliveries, sum(self.total.left_out.values())
-        if self.expanded and self.total.targeted != left_out + deliveries:
-            yield f"{self.total.targeted} targeted, but {left_out} left out and {deliveries} deliveries."
+        targeted = self.total.targeted or 0
+        if self.expanded and targeted != left_out + deliveries:
+            yield f"Targeted: {targeted:,}, but left out: {left_out:,}, messages: {deliveries:,}."
         if self.expanded and self.frozen != deliveries:
-            yield f"{self.frozen} deliveries at launch, {deliveries} now."
+            yield f"Messages at the launch: {self.frozen:,}, now: {deliveries:,}."
 
 
 def wilson_interval(part: int, whole: int) -> tuple[float, float] | None:

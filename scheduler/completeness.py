@@ -45,11 +45,13 @@ class Lacking:
         """One paragraph for people."""
         named = list(self.people.values())[:NAMED_AT_MOST]
         more = f" and {self.count - NAMED_AT_MOST} more" if self.count > NAMED_AT_MOST else ""
-        return (
-            f"{self.count} {'person lacks' if self.count == 1 else 'people lack'} a value the message needs: "
+        rest = (
             f"{', '.join(sorted(self.fields))}. Nothing was queued. Give the template a fallback, complete "
             f"the contacts or exclude them. Concerned: {'; '.join(named)}{more}."
         )
+        if self.count == 1:
+            return f"1 person lacks a value the message needs: {rest}"
+        return f"{self.count:,} people lack a value the message needs: {rest}"
 
 
 def fields_to_look_at(

@@ -148,10 +148,15 @@ def _what_is_missing(proof: Proof) -> str:
         return ""
     waiting = sum(proof.by_state.values()) - proof.ended
     return (
-        f"{proof.frozen} deliveries were frozen, {proof.ended} have an end"
-        + (f" and {waiting} still wait" if waiting else "")
-        + ": rows are missing or too many. It is counted again every hour, and ends once the sums are right."
+        f"Frozen at the launch: {proof.frozen:,}, with an end: {proof.ended:,}, waiting: {waiting:,}."
+        " Rows are missing or too many. It is counted again every hour, and ends once the sums are right."
     )
+
+
+def _what_is_held(count: int, reason: str) -> str:
+    if count == 1:
+        return f"1 message is held back and waits for a person. The reason: {reason}"
+    return f"{count:,} messages are held back and wait for a person. One of the reasons: {reason}"
 
 
 async def tell_problems(
@@ -177,7 +182,7 @@ async def tell_problems(
         told = [obstacles.get((sender, campaign.channel), "") for sender in senders.get(campaign.id, [])]
         if campaign.id in held:
             count, reason = held[campaign.id]
-            told.append(f"{count} messages are held back and wait for a person. One of the reasons: {reason}")
+            told.append(_what_is_held(count, reason))
         told += rests.get(campaign.id, ())
         problem = " ".join(dict.fromkeys(text for text in told if text))
         if problem != campaign.problem:

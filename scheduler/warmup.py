@@ -78,7 +78,7 @@ def first_cap(list_size: int) -> int:
 def judge(day: Day) -> tuple[Light, str]:
     """The light of a day and the first reason for it."""
     if day.blocks:
-        return Light.RED, f"{_times(day.blocks)} shut out"
+        return Light.RED, "shut out once" if day.blocks == 1 else f"shut out {day.blocks:,} times"
     judged = [
         ("put off", day.deferred, DEFERRED_SHARES, FEWEST["deferred"]),
         ("refused for good", day.hard, HARD_SHARES, FEWEST["hard"]),
@@ -139,7 +139,3 @@ def engagement_band(last_engaged_at: datetime | None, now: datetime) -> int:
         return NEVER
     ago = now - last_engaged_at
     return next((band for band, days in enumerate(BAND_DAYS) if ago <= timedelta(days=days)), len(BAND_DAYS))
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from models.clock import Clock
 from models.errors import BadInputError, ConflictError, StoreError
+from models.text import plural
 from service import postgresql_tools as tools
 from service.secret_key import key_file, make_data_dir
 from service.settings import Settings
@@ -186,7 +187,8 @@ async def _nobody_sends(database: Database, clock: Clock) -> None:
         alive = await workers.alive(session, clock.now())
     if alive:
         raise ConflictError(
-            f"{len(alive)} processes send from this database.", "Stop them all first: `tocsin workers`."
+            f"{plural(len(alive), 'process sends', 'processes send')} from this database.",
+            "Stop them all first: `tocsin workers`.",
         )
 
 

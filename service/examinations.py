@@ -8,6 +8,7 @@ from models.errors import TocsinError
 from models.identity import DkimKey, Identity
 from models.seed import SeedMailbox
 from models.states import Channel
+from models.text import plural
 from service.desk import Desk
 from service.findings import Finding, Level, blocking, fine, warning
 from service.hosts import is_local, name_to_open
@@ -177,8 +178,8 @@ async def bounce_mailbox(desk: Desk) -> list[Finding]:
     return [
         fine(
             subject,
-            f"{mailbox.place} was last looked into at {when}: {known.recorded} mails brought news,"
-            f" {known.left_alone} were left alone.",
+            f"{mailbox.place} was last looked into at {when}: {plural(known.recorded, 'mail')} brought news,"
+            f" {plural(known.left_alone, 'was', 'were')} left alone.",
         )
     ]
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from models.errors import StoreError
+from models.text import plural
 from service import postgresql_tools as tools
 from service.desk import Desk
 from service.findings import Finding, blocking, fine, warning
@@ -29,7 +30,7 @@ async def sending(desk: Desk) -> list[Finding]:
         # Nothing wrong with it: one looks before one starts.
         told.append(fine(SUBJECT, f"No process sends at present: `{start}` does."))
     else:
-        told.append(fine(SUBJECT, f"{len(alive)} process{'es send' if len(alive) > 1 else ' sends'}."))
+        told.append(fine(SUBJECT, f"{plural(len(alive), 'process sends', 'processes send')}."))
     silent = len(found) - len(alive)
     if silent:
         text = f"{silent} fell silent in the last minutes; the others have taken over."

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from models.providers import provider_name
-from service.terminal import plural, print_table, say, words
+from models.text import plural
+from service.terminal import print_table, say, words
 
 if TYPE_CHECKING:
     from scheduler.forecast import Forecast, ProviderForecast

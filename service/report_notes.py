@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from deliverability.report import CampaignReport, ReportRow, Share
 from models.states import Channel
+from models.text import plural
 
 FEWEST = 30
 """Messages below which a share is not judged."""
@@ -81,7 +82,8 @@ def _proof(report: CampaignReport) -> Iterator[Note]:
     if counts.deferred_waiting and not counts.sent:
         yield Note(
             Grade.AMBER,
-            f"No message has been taken yet, and {counts.deferred_waiting:,} are to be tried again:"
+            "No message has been taken yet, and"
+            f" {plural(counts.deferred_waiting, 'is', 'are')} to be tried again:"
             " `tocsin doctor` says whether the relay can be reached.",
         )
     uncertain = counts.uncertain
@@ -130,11 +132,14 @@ def _seeds(report: CampaignReport) -> Iterator[Note]:
         majority = spam.part * 2 > spam.whole
         yield Note(
             Grade.RED if majority and spam.part > 1 else Grade.AMBER,
-            f"{row.provider_name}: {spam.part} of {spam.whole} seeds in spam,"
+            f"{row.provider_name}: {spam.part} of {plural(spam.whole, 'seed')} in spam,"
             f" so that {low * 100:.0f} to {high * 100:.0f} % of the mail may be there.",
         )
     if total.seeds_missing:
-        yield Note(Grade.AMBER, f"{total.seeds_missing} seeds never saw the message: accepted, and nowhere.")
+        yield Note(
+            Grade.AMBER,
+            f"{plural(total.seeds_missing, 'seed')} never saw the message: accepted, and nowhere.",
+        )
 
 
 def percent(value: float | None) -> str:

@@ -19,6 +19,7 @@ from rich.text import Text
 from deliverability.report import CampaignReport, ReportRow
 from deliverability.report_values import FEEDLESS
 from models.states import Channel
+from models.text import plural
 from service.report_notes import Grade, percent, verdict
 from service.terminal import screen, words
 
@@ -148,7 +149,11 @@ def _print_head(console: Console, report: CampaignReport, zone: str) -> None:
     facts += filter(None, [_span(report.launched_at or report.starts_at, report.finished_at, ZoneInfo(zone))])
     _line(console, (" · ".join(facts), "dim"))
     total, counts = report.total, report.total.counts
-    flow = [f"{total.targeted or 0:,} targeted", f"{counts.deliveries:,} messages", f"{counts.sent:,} sent"]
+    flow = [
+        f"{total.targeted or 0:,} targeted",
+        plural(counts.deliveries, "message"),
+        f"{counts.sent:,} sent",
+    ]
     flow.append(f"{counts.accepted:,} accepted")
     if report.channel is Channel.SMS:
         flow.append(f"{counts.delivered:,} confirmed")
@@ -270,12 +275,12 @@ def _print_proof(console: Console, report: CampaignReport) -> None:
     total = report.total
     counts = total.counts
     parts = [f"{getattr(counts, name):,} {word}" for name, word in OUTCOMES if getattr(counts, name)]
-    left_out = sum(total.left_out.values())
+    left_out, messages = sum(total.left_out.values()), plural(counts.deliveries, "message")
     console.print()
     mark, colour = ("✗", "red") if report.problems else ("✓", "green")
     lines = (
-        f"{total.targeted or 0:,} targeted = {left_out:,} left out + {counts.deliveries:,} messages",
-        f"{counts.deliveries:,} messages = {' + '.join(parts) or '0'}",
+        f"{total.targeted or 0:,} targeted = {left_out:,} left out + {messages}",
+        f"{messages} = {' + '.join(parts) or '0'}",
     )
     for line in lines:
         console.print(Text.assemble((mark, colour), " ", line), soft_wrap=not console.is_terminal)

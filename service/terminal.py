@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from models.text import plural
 from service.findings import Finding, Level
 from service.settings import SECRET_FIELDS, Settings
 from service.settings_problems import variable
@@ -143,11 +144,6 @@ def print_findings(findings: Iterable[Finding]) -> bool:
 
 def _besides(warnings: int) -> str:
     return f"; {plural(warnings, 'thing')} to look at." if warnings else "."
-
-
-def plural(count: int, noun: str) -> str:
-    """A count and its noun: `1 row`, `2,000 rows`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def words(value: StrEnum) -> str:

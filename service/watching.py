@@ -13,6 +13,7 @@ from rich.text import Text
 
 from models.campaign import Campaign
 from models.states import WAITING, CampaignState, DeliveryState
+from models.text import plural
 from service.desk import Desk
 from service.terminal import say, screen, warn, words
 from service.wishes import wanted_campaign
@@ -106,7 +107,7 @@ def summary(sight: Sight) -> str:
     counts = ", ".join(
         f"{sight.states[state]:,} {words(state)}" for state, _ in SHOWN if sight.states.get(state)
     )
-    done = f"{sight.done:,} of {sight.total:,} messages done"
+    done = f"{sight.done:,} of {plural(sight.total, 'message')} done"
     line = f"{sight.campaign.name} is {sight.campaign.state.value}: {done}"
     return f"{line} ({counts})." if counts else f"{line}."
 

@@ -223,7 +223,9 @@ def _size(octets: int) -> Iterator[Finding]:
 def _images(page: "_Page") -> Iterator[Finding]:
     if page.without_alt:
         yield _warning(
-            f"{page.without_alt} images have no description.",
+            "1 image has no description."
+            if page.without_alt == 1
+            else f"{page.without_alt} images have no description.",
             "Give each an alt text, for those who do not see it.",
         )
     words = len("".join(page.text).split())

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from audience.segments import SegmentSyntaxError
 from models.errors import TocsinError
 from models.states import CampaignState, IdentityState
-from web.i18n import N_, Tongue
+from web.i18n import N_, NN_, Tongue
 from web.words import word_for
 
-BORROWED: tuple[str, ...] = (
+BORROWED: tuple[str | tuple[str, str], ...] = (
     # models, store
     N_("Other"),
     N_("There is no campaign number %(number)s."),
@@ -35,9 +35,11 @@ BORROWED: tuple[str, ...] = (
     N_("A campaign needs a sender identity."),
     N_("Complete it, or choose another."),
     N_("Look at its page for what it allows now."),
-    N_(
-        "%(count)s %(lack)s a value the message needs: %(fields)s. Nothing was queued. "
-        "Give the template a fallback, complete the contacts or exclude them. Concerned: %(people)s."
+    NN_(
+        "1 person lacks a value the message needs: %(fields)s. Nothing was queued. "
+        "Give the template a fallback, complete the contacts or exclude them. Concerned: %(people)s.",
+        "%(count)s people lack a value the message needs: %(fields)s. Nothing was queued. "
+        "Give the template a fallback, complete the contacts or exclude them. Concerned: %(people)s.",
     ),
     N_("The identity %(key)s cannot send %(channel)s: it is %(state)s or lacks an address."),
     N_("The campaign %(name)s is %(origin)s and cannot become %(following)s."),
@@ -47,11 +49,15 @@ BORROWED: tuple[str, ...] = (
     N_("This moment is beyond the calendar."),
     N_("Choose one nearer to now."),
     N_("The campaign %(name)s is %(state)s: nothing of it can be released."),
-    N_("%(count)s messages are held back and wait for a person. One of the reasons: %(reason)s"),
+    NN_(
+        "1 message is held back and waits for a person. The reason: %(reason)s",
+        "%(count)s messages are held back and wait for a person. One of the reasons: %(reason)s",
+    ),
     N_("The identity %(key)s is %(state)s."),
     N_("This installation sends no e-mail. Set TOCSIN_SMTP_URL and start again."),
     N_("This installation sends no text messages. Set TOCSIN_TWILIO_ACCOUNT_SID and start again."),
-    N_("%(frozen)s deliveries were frozen, %(final)s have an end%(also)s: rows are missing or too many."),
+    N_("Frozen at the launch: %(frozen)s, with an end: %(final)s, waiting: %(waiting)s."),
+    N_("Rows are missing or too many."),
     N_("It is counted again every hour, and ends once the sums are right."),
     N_("It was to start on %(moment)s, but nothing ran then: it would be %(late)s late."),
     N_("It was interrupted: nothing ran from %(moment)s on, for %(span)s."),
@@ -82,11 +88,11 @@ BORROWED: tuple[str, ...] = (
     N_("the worker ended between the message and the answer"),
     N_("No mail server"),
     N_("clean"),
-    N_("%(sent)s sent: too few for more"),
+    NN_("%(count)s sent: too few for more", "%(count)s sent: too few for more"),
     N_("%(share)s put off"),
     N_("%(share)s refused for good"),
     N_("%(share)s complained about"),
-    N_("%(times)s shut out"),
+    NN_("shut out once", "shut out %(count)s times"),
     N_("Messages wait; it is tried again at %(time)s."),
     # sender
     N_("The mail server %(name)s cannot be reached: %(why)s."),
@@ -145,18 +151,20 @@ BORROWED: tuple[str, ...] = (
     N_("Publish the record shown here: p=none is enough."),
     N_("Publish one that names your mail server."),
     N_("Point it to your mail listener."),
-    N_("%(about)s: %(count)s deliveries, but what became of them adds up to %(sum)s."),
+    N_("%(about)s: what became of the messages adds up to %(sum)s, not to %(count)s."),
     N_("A table's lines do not add up to the total."),
-    N_("%(targeted)s targeted, but %(left_out)s left out and %(count)s deliveries."),
-    N_("%(frozen)s deliveries at launch, %(count)s now."),
+    N_("Targeted: %(targeted)s, but left out: %(left_out)s, messages: %(count)s."),
+    N_("Messages at the launch: %(frozen)s, now: %(count)s."),
     # templates
     N_("There is no preheader."),
     N_("Add one: the inbox shows it after the subject."),
     N_("The text message is empty."),
     N_("The text message does not say how to stop them."),
     N_("End it with “STOP” and the number to reply to."),
-    N_("Signs beyond the GSM alphabet (%(signs)s) make the message cost %(count)s segments."),
-    N_("Signs beyond the GSM alphabet (%(signs)s) make the message cost 1 segment."),
+    NN_(
+        "Signs beyond the GSM alphabet (%(signs)s) make the message cost 1 segment.",
+        "Signs beyond the GSM alphabet (%(signs)s) make the message cost %(count)s segments.",
+    ),
     N_("Without them it costs %(count)s."),
     N_("The message takes %(count)s segments, each paid for."),
     N_("Shorten it."),
@@ -168,7 +176,7 @@ BORROWED: tuple[str, ...] = (
     N_("There is no visible link to unsubscribe."),
     N_("The message does not say who sends it."),
     N_("The HTML has %(size)s kB."),
-    N_("%(count)s images have no description."),
+    NN_("1 image has no description.", "%(count)s images have no description."),
     N_("Give each an alt text, for those who do not see it."),
     N_("The link to %(host)s is not encrypted."),
     N_("The link uses the public shortener %(host)s."),
@@ -192,26 +200,26 @@ BORROWED: tuple[str, ...] = (
 )
 
 
-ALSO = "also"
-"""A value that may be left out."""
 _SENTENCE = re.compile(r"[.?!] ")
+_COUNT = re.compile(r"\d{1,3}(?:,\d{3})+")
+_SHARE = re.compile(r"(\d+\.\d\d)%")
 _STATES: Mapping[str, str] = MappingProxyType(
     {state.value: word_for(state) for kind in (CampaignState, IdentityState) for state in kind}
 )
 
 
 @cache
-def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+def _patterns() -> tuple[tuple[re.Pattern[str], str | tuple[str, str]], ...]:
     made = []
-    for text in BORROWED:
-        parts = re.split(r"%\((\w+)\)s", text)
-        if len(parts) > 1:
-            # Names stand at the odd places.
-            pieces = [
-                f"(?P<{part}>{'.*?' if part == ALSO else '.+?'})" if place % 2 else re.escape(part)
-                for place, part in enumerate(parts)
-            ]
-            made.append((re.compile("".join(pieces), re.DOTALL), text))
+    for source in BORROWED:
+        for text in (source,) if isinstance(source, str) else source:
+            parts = re.split(r"%\((\w+)\)s", text)
+            if len(parts) > 1:
+                # Names stand at the odd places.
+                pieces = [
+                    f"(?P<{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts)
+                ]
+                made.append((re.compile("".join(pieces), re.DOTALL), source))
     return tuple(made)
 
 
@@ -243,15 +251,25 @@ def _known(tongue: Tongue, text: str) -> str | None:
         return said
     for pattern, source in _patterns():
         if found := pattern.fullmatch(text):
-            values = {name: _say_value(tongue, value) for name, value in found.groupdict().items()}
-            return tongue.say(source, **values)
+            given = found.groupdict()
+            # A text in the singular may hold the 1 itself.
+            count = given.pop("count", "1") if isinstance(source, tuple) else ""
+            values = {name: _say_value(tongue, value) for name, value in given.items()}
+            if isinstance(source, str):
+                return tongue.say(source, **values)
+            if count.replace(",", "").isdecimal():
+                return tongue.say_plural(*source, int(count.replace(",", "")), **values)
     return None
 
 
 def _say_value(tongue: Tongue, value: str) -> str:
-    """A state or a reason that was filled in, in the reader's language; any other value as it is."""
+    """A state, a reason, a number or a share that was filled in, as the reader writes it."""
     if value in BORROWED:
         return tongue.say(value)
+    if _COUNT.fullmatch(value):
+        return tongue.number(int(value.replace(",", "")))
+    if share := _SHARE.fullmatch(value):
+        return tongue.percent(float(share[1]) / 100, 2)
     word = _STATES.get(value)
     said = tongue.say(word) if word is not None else value
     return said if word is None or said[:2].isupper() else f"{said[:1].lower()}{said[1:]}"

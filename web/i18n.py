@@ -30,6 +30,19 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it
     return text
 
 
+def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - after N_
+    """Mark a counted text of a table, singular and plural, for translation; `%(count)s` is the count."""
+    return one, many
+
+
+def is_single(count: float, language: str) -> bool:
+    """Whether so many take the singular: English alone counts nought as many; both count from two on alike.
+
+    CLDR has a third French form, of round millions ("un million de"), which figures do not take.
+    """
+    return count == 1 if language == SOURCE_LANGUAGE else abs(count) < 2
+
+
 @cache
 def read_catalogue(language: str) -> Mapping[str, tuple[str, ...]]:
     """Source text → its forms (one, or singular and plural) in `language`; empty for the source language."""
@@ -63,11 +76,15 @@ class Tongue:
         found = read_catalogue(self.language).get(text, (text,))[0]
         return found % values if values else found
 
-    def say_plural(self, one: str, many: str, count: int) -> str:
+    def say_plural(self, one: str, many: str, count: float, **values: object) -> str:
         """`one` or `many`, as the language counts; `%(count)s` is the formatted number."""
         forms = read_catalogue(self.language).get(one, (one, many))
-        chosen = forms[0] if self.locale.plural_form(count) == "one" else forms[-1]
-        return chosen % {"count": self.number(count)}
+        chosen = forms[0] if is_single(count, self.language) else forms[-1]
+        return chosen % {"count": self.number(count), **values}
+
+    def count(self, forms: tuple[str, str], count: float) -> str:
+        """So many of what `NN_` marked."""
+        return self.say_plural(*forms, count)
 
     def number(self, value: float) -> str:
         """`1 234` or `1,234`."""

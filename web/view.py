@@ -19,7 +19,7 @@ from models.providers import provider_name
 from web.access import VISITOR_LIFETIME, Visit, set_cookie, tongue_of
 from web.borrowed import say_borrowed
 from web.door import front_door
-from web.i18n import LANGUAGES, SOURCE_LANGUAGE, Tongue, read_catalogue
+from web.i18n import LANGUAGES, Tongue, is_single, read_catalogue
 from web.notices import NOTICES
 from web.words import TONES, word_for
 
@@ -59,9 +59,7 @@ def environment(language: str) -> Environment:
 
     def ngettext(one: str, many: str, count: int) -> str:
         forms = catalogue.get(one, (one, many))
-        # English alone counts nought as many; both count from two on alike.
-        single = count == 1 if language == SOURCE_LANGUAGE else abs(count) < 2
-        return forms[0] if single else forms[-1]
+        return forms[0] if is_single(count, language) else forms[-1]
 
     made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     made.globals.update(

@@ -27,7 +27,7 @@ from models.states import (
     Purpose,
     SuppressionReason,
 )
-from web.i18n import N_
+from web.i18n import N_, NN_
 
 _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (Channel.EMAIL, N_("E-mail")),
@@ -177,6 +177,36 @@ TONES: Mapping[CampaignState, str] = MappingProxyType(
     }
 )
 """Campaign state → the tone of its badge; the word beside it says the same without colour."""
+
+
+COUNTED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "accepted": NN_("%(count)s accepted", "%(count)s accepted"),
+        "refused": NN_("%(count)s refused", "%(count)s refused"),
+        "uncertain": NN_("%(count)s uncertain", "%(count)s uncertain"),
+        "expired": NN_("%(count)s expired", "%(count)s expired"),
+        "cancelled": NN_("%(count)s cancelled before sending", "%(count)s cancelled before sending"),
+        "suppressed_since": NN_("%(count)s suppressed since", "%(count)s suppressed since"),
+        "capped": NN_("%(count)s over the frequency limit", "%(count)s over the frequency limit"),
+        "held": NN_("%(count)s held back", "%(count)s held back"),
+        "waiting": NN_("%(count)s waiting", "%(count)s waiting"),
+    }
+)
+"""What may have become of messages → so many of them, as terms of a sum."""
+MEASURED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "per_second": NN_("%(count)s message a second", "%(count)s messages a second"),
+        "per_minute": NN_("%(count)s message a minute", "%(count)s messages a minute"),
+        "per_hour": NN_("%(count)s message an hour", "%(count)s messages an hour"),
+        "per_day": NN_("%(count)s message a day", "%(count)s messages a day"),
+        "connections": NN_("%(count)s connection at once", "%(count)s connections at once"),
+        "messages_per_connection": NN_("%(count)s message a connection", "%(count)s messages a connection"),
+    }
+)
+"""What a limit counts → so many of it."""
+MESSAGES = NN_("%(count)s message", "%(count)s messages")
+TARGETED = NN_("%(count)s targeted", "%(count)s targeted")
+LEFT_OUT = NN_("%(count)s left out", "%(count)s left out")
 
 
 def word_for(member: StrEnum) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.text import plural
 from service.commands import examples, noun
 from service.desk import Desk, work
-from service.terminal import plural, print_table, say
+from service.terminal import print_table, say
 
 if TYPE_CHECKING:
     from deliverability.originals import Reread

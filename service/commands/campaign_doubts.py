@@ -9,9 +9,10 @@ import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.states import DeliveryState
+from models.text import plural
 from service.commands import examples
 from service.desk import Desk, work
-from service.terminal import plural, say
+from service.terminal import say
 from service.wishes import wanted_campaign
 
 Which = Annotated[str, typer.Argument(help="Number or name of the campaign.", metavar="CAMPAIGN")]

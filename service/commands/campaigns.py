@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import Campaign
 from models.states import DeliveryState, IdentityRule, LeftOutReason, LegalBasis
+from models.text import plural
 from service.commands import campaign_doubts, campaign_plans, examples, noun
 from service.commands.campaign_options import (
     For,
@@ -23,7 +24,7 @@ from service.commands.campaign_options import (
 )
 from service.desk import Desk, work
 from service.forecast_view import foretell, warnings
-from service.terminal import plural, print_table, say, words
+from service.terminal import print_table, say, words
 from service.trying import try_out
 from service.wishes import NOW, Wish, moment_of, resolve, tell_reach, wanted_campaign
 

@@ -6,6 +6,7 @@ import typer
 
 from models.campaign import Campaign
 from models.errors import NotFoundError
+from models.text import plural
 from service.commands import examples, noun
 from service.desk import Desk, work
 from service.terminal import say
@@ -40,7 +41,8 @@ async def _check(desk: Desk, wanted: str) -> int:
         wrong += len(found)
         for difference in found:
             say(f"{campaign.name}: {difference}")
-    say(f"{wrong} counters are wrong: run `tocsin counts rebuild`." if wrong else "Every counter is right.")
+    told = f"{plural(wrong, 'counter is', 'counters are')} wrong: run `tocsin counts rebuild`."
+    say(told if wrong else "Every counter is right.")
     return wrong
 
 

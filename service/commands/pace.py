@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from models.pace import LimitScope, Measure
+from models.text import plural
 from service.commands import examples, noun
 from service.desk import Desk, work
-from service.terminal import plural, print_table, say, set_in, words
+from service.terminal import print_table, say, set_in, words
 
 group = noun("How fast messages leave, what is slowed and why, and what answers mean.")
 Scope = Annotated[
@@ -185,7 +186,7 @@ def replay_answers(
         changed = sum(one.count for one in seen.changes)
         say(
             f"{changed:,} of {plural(seen.read, 'answer')} would be read differently: "
-            f"{plural(seen.would_suppress, 'address')} more not written to any more, "
+            f"{plural(seen.would_suppress, 'address', 'addresses')} more not written to any more, "
             f"{seen.would_spare:,} fewer."
         )
 

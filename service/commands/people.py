@@ -9,9 +9,10 @@ import typer
 
 from models.errors import BadInputError
 from models.states import Channel, ConsentStatus
+from models.text import plural
 from service.commands import examples, read_pairs
 from service.desk import Desk, work
-from service.terminal import plural, progress_bar, say
+from service.terminal import progress_bar, say
 
 if TYPE_CHECKING:
     from audience.import_columns import Column
@@ -140,7 +141,8 @@ def _print_result(file: Path, result: "ImportResult", consents: Mapping[Channel,
     if result.rows_noted:
         say(f"{plural(result.rows_noted, 'row')} came in with something missing or doubtful.")
     if result.addresses_suppressed:
-        say(f"{result.addresses_suppressed:,} of the addresses are suppressed and will not be written to.")
+        addresses = plural(result.addresses_suppressed, "address is", "addresses are")
+        say(f"{addresses} suppressed and will not be written to.")
     if result.report_path is not None:
         say(f"The report says which and why: {result.report_path}")
     if not consents and not any(column.field in CONSENTING for column in result.columns):

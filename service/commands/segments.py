@@ -8,9 +8,10 @@ import typer
 from models.errors import BadInputError
 from models.segment import Segment
 from models.segment_tree import Node, tree_from_json
+from models.text import plural
 from service.commands import examples, noun, read_text
 from service.desk import Desk, work
-from service.terminal import plural, print_table, say
+from service.terminal import print_table, say
 from service.wishes import wanted_segment
 
 group = noun("Named rules over people: made, counted, explained.")
@@ -42,7 +43,7 @@ def add(
         )
     text = rule if file is None else read_text(file)
     count = work(lambda desk: _save(desk, name, text or ""))
-    say(f"{name}: {plural(count, 'person')} now.".replace("persons", "people"))
+    say(f"{name}: {plural(count, 'person', 'people')} now.")
 
 
 async def _save(desk: Desk, name: str, text: str) -> int:

@@ -12,9 +12,10 @@ from audience.stop_lists import Listed, read_address, read_suppressions, write_s
 from models.errors import BadInputError, NotFoundError
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
+from models.text import plural
 from service.commands import examples, noun
 from service.desk import Desk, work
-from service.terminal import plural, print_table, say, warn, words
+from service.terminal import print_table, say, warn, words
 
 group = noun("Addresses that are not written to any more.")
 PAGE = 5000
@@ -148,7 +149,7 @@ def undo(
     lifted = "lifted" if act else "would be lifted (--apply does it)"
     say(f"{plural(seen.found, 'suppression')} by rule {rule}: {seen.lifted:,} {lifted}.")
     if seen.kept:
-        say(f"{seen.kept:,} stay: there is other evidence.")
+        say(f"{plural(seen.kept, 'stays', 'stay')}: there is other evidence.")
 
 
 @group.command("export", epilog=examples("tocsin suppression export > suppressions.csv"))

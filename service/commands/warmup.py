@@ -6,9 +6,10 @@ import typer
 
 from models.pace import Warmup
 from models.providers import provider_name
+from models.text import plural
 from service.commands import examples, noun
 from service.desk import Desk, work
-from service.terminal import plural, print_table, say, words
+from service.terminal import print_table, say, words
 from service.wishes import wanted_identity
 
 group = noun("Get an identity known: so many messages a day to each provider, more with every good day.")

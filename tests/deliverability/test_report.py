@@ -209,10 +209,10 @@ async def test_a_ledger_that_does_not_add_up_is_told(database: Database) -> None
         campaign = await a_launched_campaign(session, targeted=5, frozen=2)
         await a_delivery(session, campaign=campaign, state=DeliveryState.ACCEPTED)
         report = await campaign_report(session, campaign.id, START)
-    assert report.problems[0] == "5 targeted, but 0 left out and 1 deliveries."
-    assert report.problems[1] == "2 deliveries at launch, 1 now."
+    assert report.problems[0] == "Targeted: 5, but left out: 0, messages: 1."
+    assert report.problems[1] == "Messages at the launch: 2, now: 1."
     # The state says accepted, and no event tells of it.
-    assert report.problems[2] == "Total: 1 deliveries, but what became of them adds up to 0."
+    assert report.problems[2] == "Total: what became of the messages adds up to 0, not to 1."
 
 
 async def test_seeds_are_counted_apart_each_once(database: Database) -> None:

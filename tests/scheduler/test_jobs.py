@@ -289,7 +289,7 @@ async def test_a_sum_that_does_not_come_out_makes_the_campaign_incomplete(databa
         )
     async with conducting(database, ScriptedTransport()):
         done = await until(database, campaign_id, CampaignState.INCOMPLETE)
-    assert "4 deliveries were frozen, 3 have an end" in done.problem
+    assert "Frozen at the launch: 4, with an end: 3, waiting: 0." in done.problem
 
 
 async def test_stopping_hands_back_what_was_not_sent(database: Database) -> None:

@@ -94,7 +94,7 @@ async def test_the_proof_counts_everybody_and_a_missing_row_is_found_and_forgive
     assert not (await reconcile(database, campaign_id, clock)).equal
     campaign = await campaign_of(database, campaign_id)
     assert (campaign.state, campaign.reconciled_at) == (CampaignState.INCOMPLETE, None)
-    assert "4 deliveries were frozen, 3 have an end" in campaign.problem
+    assert "Frozen at the launch: 4, with an end: 3, waiting: 0." in campaign.problem
     assert await reconcile_ended(database, clock) == 0
     async with database.write() as session:
         await session.exec(sa.update(Campaign).values(frozen=3))

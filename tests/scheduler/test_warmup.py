@@ -59,7 +59,7 @@ def test_an_amber_day_stays() -> None:
 
 def test_a_red_day_steps_back_by_half_and_never_below_the_floor() -> None:
     step = next_step(300, 10_000, Day(sent=300, blocks=2))
-    assert (step.cap, step.state, step.reason) == (150, WarmupState.FALLING, "2 times shut out")
+    assert (step.cap, step.state, step.reason) == (150, WarmupState.FALLING, "shut out 2 times")
     assert next_step(FLOOR, 10_000, Day(sent=20, blocks=1)).cap == FLOOR
 
 

@@ -87,6 +87,13 @@ def test_the_proof_is_two_sums_that_anybody_can_add_up() -> None:
     assert "✓ 15,930 messages = 15,830 accepted + 100 refused" in text
 
 
+def test_one_message_is_told_as_one() -> None:
+    text = printed(a_report(gmail=some_counts(accepted=1)))
+    assert "left out + 1 message\n" in text
+    assert "✓ 1 message = 1 accepted" in text
+    assert "→ 1 message → 1 sent" in text
+
+
 def test_figures_that_do_not_add_up_are_the_first_thing_said() -> None:
     report = replace(a_report(gmail=GOOD), frozen=1)
     grade, notes = verdict(report)

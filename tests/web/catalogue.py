@@ -20,6 +20,7 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "gettext": None,
     "ngettext": (1, 2),
     "N_": None,
+    "NN_": (1, 2),
     "say": None,
     "say_plural": (1, 2),
 }
@@ -61,7 +62,10 @@ def main() -> None:
     kept, made = read_french(), Catalog(locale="fr", project="Tocsin", fuzzy=False)
     for text in texts():
         entry = kept.get(text if isinstance(text, str) else text[0])
-        made.add(text, entry.string if entry is not None else ("" if isinstance(text, str) else ("", "")))
+        # A text that is counted from now on is translated anew.
+        same = entry is not None and isinstance(entry.id, str) is isinstance(text, str)
+        blank = "" if isinstance(text, str) else ("", "")
+        made.add(text, entry.string if entry is not None and same else blank)
     out = io.BytesIO()
     write_po(out, made, omit_header=True, sort_output=True, width=100)
     head = FRENCH.read_bytes().split(b"\n\n", 1)[0]

@@ -219,7 +219,7 @@ async def test_a_proof_that_fails_says_what_to_do(site: Site) -> None:
     page = await browser.read(f"/campaigns/{number}")
     assert "The sums do not come out." in page
     assert "3 messages ≠ 2 accepted" in page
-    assert "rows are missing or too many" in page
+    assert "Rows are missing or too many" in page
 
 
 async def test_who_had_enough_messages_is_listed_with_the_moment_of_the_next(site: Site) -> None:

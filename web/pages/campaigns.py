@@ -19,7 +19,7 @@ from scheduler.trial import send_trial
 from store import campaigns, contacts, deliveries, identities, segments, templates
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_error
-from web.i18n import N_, Tongue
+from web.i18n import Tongue
 from web.pages.campaign_form import schedule_as_chosen, segments_line, zones_for
 from web.pages.campaign_options import options_of, say_windows
 from web.pages.campaign_people import FORESEEN
@@ -35,6 +35,7 @@ from web.pages.sketch import (
     sender_line,
 )
 from web.view import go, page
+from web.words import COUNTED, MESSAGES
 
 router = APIRouter()
 A_PAGE = 30
@@ -48,19 +49,19 @@ PARTS: tuple[tuple[str, frozenset[DeliveryState]], ...] = (
     ("p5", frozenset({S.SUPPRESSED, S.CAPPED, S.EXPIRED, S.CANCELLED})),
 )
 """The parts of a bar, in drawing order; what is left blank is still waiting."""
-NOT_SENT: tuple[tuple[DeliveryState, str], ...] = (
-    (S.EXPIRED, N_("expired")),
-    (S.CANCELLED, N_("cancelled before sending")),
-    (S.SUPPRESSED, N_("suppressed since")),
-    (S.CAPPED, N_("over the frequency limit")),
+NOT_SENT: tuple[tuple[DeliveryState, tuple[str, str]], ...] = (
+    (S.EXPIRED, COUNTED["expired"]),
+    (S.CANCELLED, COUNTED["cancelled"]),
+    (S.SUPPRESSED, COUNTED["suppressed_since"]),
+    (S.CAPPED, COUNTED["capped"]),
 )
-STATE_WORDS: tuple[tuple[frozenset[DeliveryState], str], ...] = (
-    (frozenset({S.ACCEPTED}), N_("accepted")),
-    (frozenset({S.REFUSED}), N_("refused")),
-    (frozenset({S.UNCERTAIN}), N_("uncertain")),
-    *((frozenset({state}), text) for state, text in NOT_SENT),
-    (frozenset({S.HELD}), N_("held back")),
-    (WAITING - {S.HELD}, N_("waiting")),
+STATE_WORDS: tuple[tuple[frozenset[DeliveryState], tuple[str, str]], ...] = (
+    (frozenset({S.ACCEPTED}), COUNTED["accepted"]),
+    (frozenset({S.REFUSED}), COUNTED["refused"]),
+    (frozenset({S.UNCERTAIN}), COUNTED["uncertain"]),
+    *((frozenset({state}), forms) for state, forms in NOT_SENT),
+    (frozenset({S.HELD}), COUNTED["held"]),
+    (WAITING - {S.HELD}, COUNTED["waiting"]),
 )
 UNDER_WAY = frozenset({C.SCHEDULED, C.LAUNCHING, C.SENDING})
 ENDED = frozenset({C.FINISHED, C.INCOMPLETE})
@@ -350,25 +351,15 @@ def figures_of(campaign: Campaign, progress: Progress, tongue: Tongue) -> dict[s
 
 def proof_line(campaign: Campaign, progress: Progress, tongue: Tongue) -> str:
     """The messages frozen at the start as the sum of what became of them."""
-    parts = [
-        f"{tongue.number(progress.of(states))} {tongue.say(text)}"
-        for states, text in STATE_WORDS
-        if progress.of(states)
-    ]
-    equal = campaign.frozen == progress.done == progress.total
-    return tongue.say(
-        N_("%(messages)s messages = %(parts)s") if equal else N_("%(messages)s messages ≠ %(parts)s"),
-        messages=tongue.number(campaign.frozen),
-        parts=" + ".join(parts) or tongue.number(0),
-    )
+    parts = [tongue.count(forms, progress.of(states)) for states, forms in STATE_WORDS if progress.of(states)]
+    sign = "=" if campaign.frozen == progress.done == progress.total else "≠"
+    return f"{tongue.count(MESSAGES, campaign.frozen)} {sign} {' + '.join(parts) or tongue.number(0)}"
 
 
 def not_sent_parts(progress: Progress, tongue: Tongue) -> str:
     """Of what was not sent, how many for which reason: `(12 expired, 3 suppressed since)`; else empty."""
     parts = [
-        f"{tongue.number(progress.counts[state])} {tongue.say(text)}"
-        for state, text in NOT_SENT
-        if progress.counts.get(state)
+        tongue.count(forms, progress.counts[state]) for state, forms in NOT_SENT if progress.counts.get(state)
     ]
     return f"({', '.join(parts)})" if parts else ""
 

@@ -24,6 +24,7 @@ from web.access import Admin, Editor, Reader, Visit
 from web.borrowed import say_borrowed
 from web.i18n import N_, Tongue
 from web.view import go, page
+from web.words import COUNTED, MEASURED
 
 router = APIRouter()
 UNDER_WAY = (CampaignState.LAUNCHING, CampaignState.SENDING, CampaignState.PAUSED)
@@ -176,6 +177,8 @@ async def _show(visit: Visit, error: BadInputError | None = None) -> Response:
         providers=sorted((one.key, say_borrowed(visit.tongue, one.name)) for one in PROVIDERS),
         scopes=list(LimitScope),
         measures=list(Measure),
+        measured=MEASURED,
+        held=COUNTED["held"],
         form=visit.form,
         now=now,
         problem=error.problem if error else "",

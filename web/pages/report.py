@@ -29,6 +29,7 @@ from web.borrowed import say_borrowed
 from web.charts import SERIES, SLIM, WIDE, Spec, bars_over_time, draw_chart, shares_by_name
 from web.i18n import N_, Tongue
 from web.view import page
+from web.words import COUNTED, LEFT_OUT, MESSAGES, TARGETED
 
 router = APIRouter()
 
@@ -43,7 +44,7 @@ PARTITION: tuple[tuple[str, str], ...] = (
     ("held", N_("held back")),
     ("waiting", N_("waiting")),
 )
-"""The columns that add up to the messages: name, and how so many messages are called."""
+"""The columns that add up to the messages: name and heading."""
 NOT_SENT = ("expired", "cancelled", "suppressed_since", "capped")
 ALWAYS = frozenset({"accepted", "refused", "waiting"})
 REACTIONS: tuple[tuple[str, str, str, str, int], ...] = (
@@ -178,22 +179,13 @@ def prove(report: CampaignReport, tongue: Tongue) -> Proof:
     counts = report.total.counts
     left_out = sum(report.total.left_out.values())
     parts = [
-        f"{tongue.number(getattr(counts, name))} {tongue.say(text)}"
-        for name, text in PARTITION
-        if getattr(counts, name)
+        tongue.count(COUNTED[name], getattr(counts, name)) for name, _ in PARTITION if getattr(counts, name)
     ]
+    targeted = tongue.count(TARGETED, report.total.targeted or 0)
+    messages = tongue.count(MESSAGES, counts.deliveries)
     return Proof(
-        targeted=tongue.say(
-            "%(targeted)s targeted = %(left_out)s left out + %(messages)s messages",
-            targeted=tongue.number(report.total.targeted or 0),
-            left_out=tongue.number(left_out),
-            messages=tongue.number(counts.deliveries),
-        ),
-        deliveries=tongue.say(
-            "%(messages)s messages = %(parts)s",
-            messages=tongue.number(counts.deliveries),
-            parts=" + ".join(parts) or tongue.number(0),
-        ),
+        targeted=f"{targeted} = {tongue.count(LEFT_OUT, left_out)} + {messages}",
+        deliveries=f"{messages} = {' + '.join(parts) or tongue.number(0)}",
         problems=report.problems,
     )
 
