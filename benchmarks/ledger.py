@@ -16,9 +16,10 @@ from audience.segments import parse_segment
 from benchmarks import newsletter
 from models.clock import SystemClock
 from models.contact import Contact
-from models.identity import DkimAlgorithm, DkimKey, Identity
+from models.identity import DkimKey, Identity
 from models.keyring import Keyring
 from models.pace import MailDomain
+from models.signing import DkimAlgorithm
 from models.states import Channel, ConsentStatus, IdentityState
 from models.suppression import address_hash
 from models.text import fold

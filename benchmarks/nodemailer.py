@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import newsletter
 from benchmarks.ledger import RECIPIENT_DOMAIN, SIGNING_DOMAIN
 from benchmarks.plain import finished_html
-from models.identity import DkimAlgorithm
+from models.signing import DkimAlgorithm
 from sender.dkim import make_key
 
 MESSAGES = 2_000

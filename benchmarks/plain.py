@@ -20,7 +20,7 @@ from jinja2 import Environment
 
 from benchmarks import newsletter
 from benchmarks.ledger import RECIPIENT_DOMAIN, SIGNING_DOMAIN
-from models.identity import DkimAlgorithm
+from models.signing import DkimAlgorithm
 from sender.dkim import make_key
 from templates import compile_email
 

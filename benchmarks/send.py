@@ -35,8 +35,8 @@ from benchmarks.processes import (
 from benchmarks.proof import check_arrivals, check_signatures
 from benchmarks.yardsticks import RsaYardstick
 from models.delivery import Delivery
-from models.identity import DkimAlgorithm
 from models.keyring import Keyring
+from models.signing import DkimAlgorithm
 from models.states import WAITING, DeliveryState
 from store import Database
 from store.campaigns import progress

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from benchmarks import newsletter
 from benchmarks.yardsticks import RsaYardstick
 from models.clock import SystemClock
-from models.identity import DkimAlgorithm, EmailSender, SigningKey
 from models.keyring import Keyring
+from models.signing import DkimAlgorithm, EmailSender, SigningKey
 from models.tokens import DeliveryTokens, Tokens
 from models.values import Accepted, EmailEnvelope, EmailMessage, Outcome
 from sender import EmailBuilder, Parcel, SmtpOptions, SmtpServer, SmtpTransport

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from models.identity import DkimAlgorithm, DkimKey, Identity
+from models.identity import DkimKey, Identity
+from models.signing import DkimAlgorithm
 
 _KEY_TYPE = MappingProxyType({DkimAlgorithm.RSA: "rsa", DkimAlgorithm.ED25519: "ed25519"})
 

@@ -1,6 +1,5 @@
 """Who we send as."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -8,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.columns import choice, foreign_key, moment, primary_key
+from models.signing import DkimAlgorithm
 from models.states import IdentityState
 
 
@@ -50,13 +50,6 @@ class Identity(SQLModel, table=True):
     created_at: datetime = moment()
 
 
-class DkimAlgorithm(StrEnum):
-    """RFC 8301 and RFC 8463."""
-
-    RSA = "rsa-sha256"
-    ED25519 = "ed25519-sha256"
-
-
 class DkimKey(SQLModel, table=True):
     """A signing key of an identity; the private half is sealed (`models.keyring.Keyring.encrypt`)."""
 
@@ -71,25 +64,3 @@ class DkimKey(SQLModel, table=True):
     public_base64: str
     created_at: datetime = moment()
     retired_at: datetime | None = moment(nullable=True)
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A DKIM key in the clear, for the signer: `private_pem` is PKCS#8."""
-
-    domain: str
-    selector: str
-    algorithm: DkimAlgorithm
-    private_pem: str
-
-
-@dataclass(frozen=True, slots=True)
-class EmailSender:
-    """What the sender's workshop needs to know of an identity to build and sign an e-mail."""
-
-    key: str
-    name: str
-    from_email: str
-    reply_to: str | None
-    return_path_domain: str
-    signing_keys: tuple[SigningKey, ...]

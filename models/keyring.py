@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import hmac
-
-from cryptography.fernet import Fernet, InvalidToken
+from typing import TYPE_CHECKING
 
 from models.errors import SettingsError
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 MINIMUM_SECRET_LENGTH = 32
 
@@ -33,6 +35,8 @@ class Keyring:
 
     def decrypt(self, sealed: str) -> str:
         """What `encrypt` was given; SettingsError when the secret is not the one that sealed it."""
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415 - six megabytes
+
         try:
             return self._box().decrypt(sealed.encode()).decode()
         except InvalidToken as error:
@@ -41,5 +45,7 @@ class Keyring:
                 "Put back the TOCSIN_SECRET_KEY it was made with.",
             ) from error
 
-    def _box(self) -> Fernet:
+    def _box(self) -> "Fernet":
+        from cryptography.fernet import Fernet  # noqa: PLC0415 - who only makes tokens does without
+
         return Fernet(base64.urlsafe_b64encode(self.key("encryption at rest")))

@@ -6,11 +6,29 @@ audiences, messages handed to transports, outcomes in the ledger. It opens the w
 call it.
 """
 
-from scheduler.campaigns import NewCampaign, create_campaign
-from scheduler.dispatch import DispatchOptions
-from scheduler.jobs import Conductor, ConductorOptions
-from scheduler.pacing import Pace
-from scheduler.retry import RetryPolicy
+from typing import TYPE_CHECKING
+
+from models.on_demand import offered
+
+if TYPE_CHECKING:
+    from scheduler.campaigns import NewCampaign, create_campaign
+    from scheduler.dispatch import DispatchOptions
+    from scheduler.jobs import Conductor, ConductorOptions
+    from scheduler.pacing import Pace
+    from scheduler.retry import RetryPolicy
+else:
+    __getattr__ = offered(
+        __name__,
+        {
+            "Conductor": "jobs",
+            "ConductorOptions": "jobs",
+            "DispatchOptions": "dispatch",
+            "NewCampaign": "campaigns",
+            "Pace": "pacing",
+            "RetryPolicy": "retry",
+            "create_campaign": "campaigns",
+        },
+    )
 
 __all__ = [
     "Conductor",

@@ -8,15 +8,18 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from models.errors import BadInputError, TocsinError
-from models.identity import EmailSender, Identity
+from models.signing import EmailSender
 from models.states import Channel
 from models.tokens import TokenPurpose, Tokens
 from models.values import Envelope, SmsEnvelope
 from sender import EmailBuilder
 from templates import CompiledEmail, CompiledSms, compile_email, compile_sms
+
+if TYPE_CHECKING:
+    from models.identity import Identity
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +88,7 @@ class Letterhead:
     values: Mapping[str, str]
 
 
-def letterhead_of(identity: Identity) -> Letterhead:
+def letterhead_of(identity: "Identity") -> Letterhead:
     """The letterhead of an identity."""
     domain = identity.dkim_domain or (identity.from_email or "").rpartition("@")[2]
     return Letterhead(
@@ -97,7 +100,7 @@ def letterhead_of(identity: Identity) -> Letterhead:
     )
 
 
-def sender_values(identity: Identity) -> Mapping[str, str]:
+def sender_values(identity: "Identity") -> Mapping[str, str]:
     """The merge fields that say who writes."""
     return {
         "sender_name": identity.name,

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from models.identity import DkimKey, EmailSender, Identity, SigningKey
+from models.identity import DkimKey, Identity
 from models.keyring import Keyring
+from models.signing import EmailSender, SigningKey
 from models.states import Channel
 from scheduler.letters import Pen, letterhead_of
 from sender import EmailBuilder

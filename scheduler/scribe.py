@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from models.errors import TocsinError
-from models.identity import EmailSender
+from models.signing import EmailSender
 from models.tokens import TokenPurpose, Tokens
 from models.values import EmailEnvelope, Envelope
 from scheduler.letters import Addresses, Letter, Letterhead, Pen, Wording, Work

@@ -21,7 +21,7 @@ from itertools import count
 from pathlib import Path
 
 from models.errors import TocsinError
-from models.identity import EmailSender
+from models.signing import EmailSender
 from models.values import EmailEnvelope, Envelope
 from scheduler.letters import Addresses, Letter, Letterhead, Pen, Wording, Written
 from scheduler.scribe import LENGTH_OCTETS, READY, Delivered, Office, Order, Sheet, pack

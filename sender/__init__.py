@@ -6,9 +6,28 @@ records and knows no campaign. Called by the scheduler; transports are chosen an
 which loads `sender.sms_twilio` only where text messages are sent: its HTTP client takes six megabytes.
 """
 
-from sender.mime import EmailBuilder
-from sender.smtp import SmtpOptions, SmtpServer, SmtpTransport
-from sender.transport import MessageError, Parcel, Transport
+from typing import TYPE_CHECKING
+
+from models.on_demand import offered
+
+if TYPE_CHECKING:
+    from sender.errors import MessageError
+    from sender.mime import EmailBuilder
+    from sender.smtp import SmtpOptions, SmtpServer, SmtpTransport
+    from sender.transport import Parcel, Transport
+else:
+    __getattr__ = offered(
+        __name__,
+        {
+            "EmailBuilder": "mime",
+            "MessageError": "errors",
+            "Parcel": "transport",
+            "SmtpOptions": "smtp",
+            "SmtpServer": "smtp",
+            "SmtpTransport": "smtp",
+            "Transport": "transport",
+        },
+    )
 
 __all__ = [
     "EmailBuilder",

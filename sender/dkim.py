@@ -18,8 +18,8 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
-from models.identity import DkimAlgorithm, SigningKey
-from sender.transport import SigningKeyError
+from models.signing import DkimAlgorithm, SigningKey
+from sender.errors import SigningKeyError
 
 RSA_BITS = 2048
 """RFC 8301 section 3.2: what signers should use at least; here they must."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from sender.transport import MessageError
+from sender.errors import MessageError
 
 LINE_OCTETS = 78
 """RFC 5322 section 2.1.1: what a line should not exceed; 998 it must not."""

@@ -15,9 +15,10 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from models.errors import NaiveDatetimeError
-from models.identity import EmailSender
+from models.signing import EmailSender
 from models.values import EmailEnvelope, EmailMessage
 from sender.dkim import Signer, is_canonical, unfold
+from sender.errors import MessageError
 from sender.headers import (
     MAX_LINE_OCTETS,
     write_address,
@@ -26,7 +27,6 @@ from sender.headers import (
     write_structured,
     write_text,
 )
-from sender.transport import MessageError
 
 _TEXT_PART = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _HTML_PART = b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\n"

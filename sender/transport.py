@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from models.errors import BadInputError, SenderError
+from models.errors import SenderError
 from models.states import Channel
 from models.values import Deferred, Envelope, Outcome, Reply
 
@@ -122,11 +122,3 @@ class TransportAuthenticationError(TransportError):
 
 class CertificateError(TransportError):
     """The server's certificate cannot be trusted: correct the host name or name its authority's file."""
-
-
-class SigningKeyError(SenderError, ValueError):
-    """A DKIM key cannot be used to sign: make a new one."""
-
-
-class MessageError(BadInputError):
-    """This one message cannot be written as an e-mail: correct its content or its address."""

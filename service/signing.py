@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from models.identity import DkimAlgorithm, DkimKey
+from models.identity import DkimKey
 from models.keyring import Keyring
+from models.signing import DkimAlgorithm
 from sender.dkim import make_key
 
 SELECTORS: Mapping[DkimAlgorithm, str] = MappingProxyType(

@@ -8,10 +8,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from audience.segments import parse_segment
 from models.campaign import Campaign
 from models.contact import Contact
-from models.identity import DkimAlgorithm, DkimKey, Identity, TerritoryKind
+from models.identity import DkimKey, Identity, TerritoryKind
 from models.keyring import Keyring
 from models.seed import SeedMailbox
 from models.segment import Segment
+from models.signing import DkimAlgorithm
 from models.states import Channel, ConsentStatus, IdentityRule, IdentityState
 from models.suppression import address_hash
 from models.template import TemplateVersion

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from deliverability.dns_checks import DnsResolver, Finding, Level, check_identity, records_to_publish
-from models.identity import DkimAlgorithm, DkimKey, Identity
+from models.identity import DkimKey, Identity
+from models.signing import DkimAlgorithm
 from tests.clocks import START
 from tests.servers.names import NameServer
 

@@ -17,7 +17,8 @@ from sqlmodel import select
 from audience.imports import ImportOptions, import_contacts
 from deliverability.report import campaign_report
 from deliverability.report_values import CampaignReport
-from models.identity import DkimAlgorithm, DkimKey, Identity
+from models.identity import DkimKey, Identity
+from models.signing import DkimAlgorithm
 from models.states import CampaignState
 from models.suppression import Suppression
 from scheduler import NewCampaign, create_campaign

@@ -14,7 +14,7 @@ from pathlib import Path
 import dkim
 import pytest
 
-from models.identity import DkimAlgorithm, EmailSender, SigningKey
+from models.signing import DkimAlgorithm, EmailSender, SigningKey
 from models.states import Channel, DeliveryState
 from models.tokens import Tokens
 from models.values import EmailEnvelope

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
-from models.identity import DkimAlgorithm, EmailSender, SigningKey
+from models.signing import DkimAlgorithm, EmailSender, SigningKey
 from models.values import EmailEnvelope, EmailMessage, SmsEnvelope
 from sender.dkim import NewKey, dns_record, make_key
 from sender.mime import EmailBuilder

@@ -14,7 +14,7 @@ from dkim.canonicalization import Relaxed
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.identity import DkimAlgorithm, SigningKey
+from models.signing import DkimAlgorithm, SigningKey
 from models.values import EmailEnvelope
 from sender.dkim import (
     Signer,
@@ -26,8 +26,8 @@ from sender.dkim import (
     split_txt,
     verify,
 )
+from sender.errors import SigningKeyError
 from sender.mime import EmailBuilder
-from sender.transport import SigningKeyError
 from tests.sender.conftest import DATE, Keys, a_message, a_sender, build
 from tests.servers.perl_dkim import PerlDkim
 

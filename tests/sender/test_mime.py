@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from models.errors import NaiveDatetimeError
 from models.values import EmailEnvelope
+from sender.errors import MessageError, SigningKeyError
 from sender.headers import write_mailbox, write_text
 from sender.mime import EmailBuilder
-from sender.transport import MessageError, SigningKeyError
 from tests.sender.conftest import HEADERS, Keys, a_message, a_sender, build
 
 clean = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), max_size=400)
