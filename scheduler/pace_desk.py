@@ -1,6 +1,7 @@
 """The pace as people see and set it: what is slowed and why, which limits hold, and how to undo either."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -140,6 +141,24 @@ async def reset(session: AsyncSession, key: str, now: datetime) -> str:
     if not (slows or reached_ahead or counted):
         raise NotFoundError(f"Nothing slows {key}.", "See `tocsin pace list`.")
     return brakes.name_of(key)
+
+
+async def reset_scope(session: AsyncSession, scope: LimitScope, subject: str, now: datetime) -> str:
+    """`reset`, by what a person types: an identity without its channel is meant in both."""
+    name = subject.strip().lower()
+    both = scope is LimitScope.IDENTITY and ":" not in name
+    keys = (
+        [f"{scope.value}:{name}:{channel.value}" for channel in Channel]
+        if both
+        else [f"{scope.value}:{name}"]
+    )
+    freed = []
+    for key in keys:
+        with suppress(NotFoundError):
+            freed.append(await reset(session, key, now))
+    if not freed:
+        raise NotFoundError(f"Nothing slows {scope} {subject}.", "See `tocsin pace list`.")
+    return ", ".join(freed)
 
 
 def read_subject(scope: LimitScope, subject: str) -> str:

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from models.pace import LimitScope, Measure
 from models.text import plural
@@ -22,6 +23,19 @@ Subject = Annotated[
 Of = Annotated[Measure, typer.Argument(help="What is counted.", metavar="MEASURE")]
 Days = Annotated[int, typer.Option(help="How many days to look back.", metavar="DAYS", min=1)]
 SHOWN = 30
+
+
+class OneScope(TyperCommand):
+    """A command about a scope and a subject, which may be written as one word too: `provider:orange`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The arguments, with the first such word taken apart."""
+        for place, word in enumerate(args):
+            scope, _, subject = word.partition(":")
+            if scope in set(LimitScope) and args[place - 1 : place] != ["--note"]:
+                apart = [scope, subject] if subject else [word]
+                return super().parse_args(ctx, [*args[:place], *apart, *args[place + 1 :]])
+        return super().parse_args(ctx, args)
 
 
 @group.command("list", epilog=examples("tocsin pace list", "tocsin pace list --all"))
@@ -45,7 +59,8 @@ def list_pace(
         say("Nothing is slowed: every lane goes at full pace.")
     for scope in seen.slowed:
         say(f"{scope.key}  {scope.told}")
-        set_in(f"Rule {scope.rule or '—'}. To undo it: tocsin pace reset {scope.key}")
+        key = scope.key.replace(":", " ", 1)
+        set_in(f"Rule {scope.rule or '—'}. To undo it: tocsin pace reset {key}")
     say("")
     print_table(
         ("scope", "subject", "measure", "#amount", "note"),
@@ -65,6 +80,7 @@ def list_pace(
 
 @group.command(
     "set",
+    cls=OneScope,
     epilog=examples(
         "tocsin pace set provider orange per_second 2",
         "tocsin pace set lane 3:gmail per_day 2000 --note 'new sender'",
@@ -94,7 +110,7 @@ def set_pace(
     say(f"{scope} {subject}: at most {amount:g} {words(measure)}.")
 
 
-@group.command("unset", epilog=examples("tocsin pace unset provider orange per_second"))
+@group.command("unset", cls=OneScope, epilog=examples("tocsin pace unset provider orange per_second"))
 def unset_pace(scope: Scope, subject: Subject, measure: Of) -> None:
     """Go back to the usual limit."""
     from scheduler import pace_desk
@@ -108,17 +124,17 @@ def unset_pace(scope: Scope, subject: Subject, measure: Of) -> None:
 
 
 @group.command(
-    "reset", epilog=examples("tocsin pace reset provider:gmail", "tocsin pace reset lane:3:orange")
+    "reset",
+    cls=OneScope,
+    epilog=examples("tocsin pace reset provider gmail", "tocsin pace reset lane 3:orange"),
 )
-def reset_pace(
-    key: Annotated[str, typer.Argument(help="What `tocsin pace list` shows first.", metavar="KEY")],
-) -> None:
+def reset_pace(scope: Scope, subject: Subject) -> None:
     """Let what is slowed or rests go at full pace again, at once; an hour's or a day's limit counts anew."""
     from scheduler import pace_desk
 
     async def change(desk: Desk) -> str:
         async with desk.database.write() as session:
-            return await pace_desk.reset(session, key, desk.clock.now())
+            return await pace_desk.reset_scope(session, scope, subject, desk.clock.now())
 
     say(f"{work(change)}: at full pace again.")
 

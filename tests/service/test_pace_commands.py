@@ -61,10 +61,32 @@ def test_what_is_slowed_is_told_with_the_answer_and_can_be_undone(ready: Tocsin,
     out = " ".join(pace.must("pace", "list").split())
     assert "Gmail: nothing leaves until 01/01" in out
     assert "It answered: unusual rate" in out
-    assert "tocsin pace reset provider:gmail" in out
-    assert "Gmail: at full pace again." in pace.must("pace", "reset", "provider:gmail")
+    assert "tocsin pace reset provider gmail" in out
+    assert "Gmail: at full pace again." in pace.must("pace", "reset", "provider", "gmail")
     assert "Nothing is slowed" in pace.must("pace", "list")
-    assert pace("pace", "reset", "provider:gmail").code != 0
+    again = pace("pace", "reset", "provider", "gmail")
+    assert (again.code, "Nothing slows provider gmail." in again.told) == (1, True)
+
+
+def test_scope_and_subject_may_be_one_word_in_every_command(ready: Tocsin, pace: Typed) -> None:
+    out = pace.must("pace", "set", "--note", "as asked", "provider:orange", "per_hour", "20")
+    assert out == "provider orange: at most 20 per hour.\n"
+    pace.must("pace", "set", "lane:3:gmail", "per_day", "2000")
+    listed = pace.must("pace", "list")
+    assert "as asked" in listed
+    assert "3:gmail" in listed
+    pace.must("pace", "unset", "lane:3:gmail", "per_day")
+    assert "3:gmail" not in pace.must("pace", "list")
+    with sqlite3.connect(ready.folder / "tocsin-data" / "tocsin.db") as database:
+        for key in ("provider:orange", "identity:3:sms"):
+            database.execute(
+                "INSERT INTO throttle (key, state, factor, ceiling, clean, trips, step_up, rule, reason,"
+                " changed_at) VALUES (?, 'closed', 0.5, 1.0, 0, 1, 1, '', '', '2026-01-01 00:00:00')",
+                (key,),
+            )
+    assert "Orange: at full pace again." in pace.must("pace", "reset", "provider:orange")
+    assert "at full pace again." in pace.must("pace", "reset", "identity", "3")
+    assert "Nothing is slowed" in pace.must("pace", "list")
 
 
 def test_answers_are_reviewed_and_read_again_by_other_rules(ready: Tocsin, pace: Typed) -> None:
