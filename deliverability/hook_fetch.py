@@ -5,12 +5,14 @@ followed, so that none leads elsewhere.
 """
 
 import asyncio
+import ssl
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 import httpx
 
 Fetch = Callable[[str], Awaitable[bytes]]
+Usable = Callable[[bytes], bool]
 TIMEOUT_S = 10.0
 LARGEST = 64 * 1024
 MOST_KEPT = 16
@@ -20,13 +22,16 @@ class FetchError(Exception):
     """Nothing usable was there."""
 
 
-async def fetch(url: str) -> bytes:
-    """The octets at `url`; FetchError for anything but a small answer 200."""
+async def fetch(url: str, *, seconds: float = TIMEOUT_S, trusted: ssl.SSLContext | None = None) -> bytes:
+    """The octets at `url`; FetchError for anything but a small answer 200 within so many `seconds` in all.
+
+    `trusted`: None for whom this machine trusts.
+    """
     content = b""
     try:
         async with (
-            asyncio.timeout(TIMEOUT_S),
-            httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False) as client,
+            asyncio.timeout(seconds),
+            httpx.AsyncClient(timeout=seconds, follow_redirects=False, verify=trusted or True) as client,
             client.stream("GET", url) as answer,
         ):
             if answer.status_code != httpx.codes.OK:
@@ -41,17 +46,27 @@ async def fetch(url: str) -> bytes:
 
 
 class Remembered:
-    """A `Fetch` that reads each address once, and keeps the last few."""
+    """A `Fetch` that reads each address once, keeps the last few, and never what is not `usable`."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, usable: Usable) -> None:
         """`fetch` reads what is not remembered."""
         self._fetch = fetch
+        self._usable = usable
         self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._turn = asyncio.Lock()
 
     async def __call__(self, url: str) -> bytes:
-        """The octets at `url`."""
-        if url not in self._kept:
-            self._kept[url] = await self._fetch(url)
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[url]
+        """The octets at `url`; FetchError when they are not usable."""
+        if url in self._kept:
+            self._kept.move_to_end(url)
+            return self._kept[url]
+        # One at a time: of many calls that come at once the first reads for all.
+        async with self._turn:
+            if url not in self._kept:
+                found = await self._fetch(url)
+                if not self._usable(found):
+                    raise FetchError("not what was expected")
+                self._kept[url] = found
+                if len(self._kept) > MOST_KEPT:
+                    self._kept.popitem(last=False)
+            return self._kept[url]

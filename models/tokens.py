@@ -19,6 +19,8 @@ from models.keyring import Keyring
 MAC_BYTES = 9
 ID_BYTES = 6
 TOKEN_LENGTH = 24
+METADATA_KEY = "tocsin"
+"""Name under which a message's token stands in what a provider remembers of it."""
 
 
 class TokenPurpose(StrEnum):

@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.servers.postfix",
     "tests.servers.perl_dkim",
     "tests.servers.sink",
+    "tests.servers.web_peer",
     "tests.servers.workers",
 ]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from deliverability.hook_fetch import Fetch, Remembered, fetch
+from deliverability.signals.hooks import is_certificate
 from models.errors import StoreError
 from store import Database, news
 from store.news import Called
@@ -33,7 +34,7 @@ class HookDesk:
 
     def __post_init__(self) -> None:
         """Remember what is fetched."""
-        self.certificates = Remembered(self.fetch)
+        self.certificates = Remembered(self.fetch, is_certificate)
 
     def count_told(self, database: Database, provider: str, now: datetime, told: int) -> None:
         """Take note of a call that was the provider's own, and of how much it told."""

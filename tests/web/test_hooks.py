@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
+from deliverability.hook_fetch import FetchError
 from models.delivery import Delivery
 from models.event import Event, Incoming
 from models.news import News, NewsState
@@ -43,9 +44,12 @@ class Amazon:
 
     def __init__(self) -> None:
         self.read: list[str] = []
+        self.away: set[str] = set()
 
     async def __call__(self, url: str) -> bytes:
         self.read.append(url)
+        if url in self.away:
+            raise FetchError("away")
         return CERTIFICATE if url == CERTIFICATE_URL else b"<ok/>"
 
 
@@ -241,6 +245,37 @@ async def test_what_does_not_come_from_our_topic_is_refused_and_nothing_is_fetch
 async def test_a_confirmation_leads_to_amazon_alone(listener: Listener, url: str) -> None:
     assert await listener.post(_confirmation(listener.clock.now(), url)) == 200
     assert listener.amazon.read == [CERTIFICATE_URL]
+
+
+async def test_what_cannot_be_proven_now_may_be_told_again(listener: Listener) -> None:
+    gone = await listener.delivery()
+    call = CALLERS["amazon_ses"].call(listener.token(gone.id), gone.address, listener.clock.now())
+    listener.amazon.away.add(CERTIFICATE_URL)
+    assert [await listener.post(call) for _ in range(70)] == [503] * 70  # nobody is taken for a forger
+    assert await news_in(listener.database) == []
+    listener.amazon.away.clear()
+    assert await listener.post(call) == 200
+    assert len(await news_in(listener.database)) == 1
+
+
+async def test_a_subscription_that_could_not_be_confirmed_is_asked_for_again(listener: Listener) -> None:
+    listener.amazon.away.add(CONFIRM)
+    call = _confirmation(listener.clock.now(), CONFIRM)
+    assert await listener.post(call) == 503
+    listener.amazon.away.clear()
+    assert await listener.post(call) == 200
+
+
+async def test_refused_calls_are_counted_by_why_and_told_ones_by_how_much(listener: Listener) -> None:
+    caller, now = CALLERS["sendgrid"], listener.clock.now()
+    call, old = (caller.call("", "a@exemple.fr", at) for at in (now, now - timedelta(days=2)))
+    assert [await listener.post(one) for one in (call, old, old)] == [200, 403, 403]
+    assert await listener.post(call, headers={"content-type": "application/json"}) == 403
+    await listener.count()
+    async with listener.database.read() as session:
+        (heard,) = await news.heard(session)
+    assert (heard.told, heard.last_at) == (1, now)
+    assert (heard.forged, heard.stale, heard.refused_at) == (1, 2, now)
 
 
 async def test_news_of_a_message_that_is_not_known_yet_waits_for_it(listener: Listener) -> None:

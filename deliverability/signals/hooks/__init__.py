@@ -19,6 +19,7 @@ from deliverability.signals.hooks import (
     sendgrid,
     sparkpost,
 )
+from deliverability.signals.hooks.amazon_ses import is_certificate
 from deliverability.signals.hooks.base import ForgedError, HookRequest, Provider, StaleError
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
@@ -39,4 +40,4 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     }
 )
 
-__all__ = ["PROVIDERS", "ForgedError", "HookRequest", "Provider", "StaleError"]
+__all__ = ["PROVIDERS", "ForgedError", "HookRequest", "Provider", "StaleError", "is_certificate"]

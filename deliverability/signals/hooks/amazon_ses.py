@@ -100,6 +100,14 @@ def _is_amazons(address: str, region: str) -> bool:
     return parts.scheme == "https" and parts.netloc in hosts and port is None and not parts.fragment
 
 
+def is_certificate(octets: bytes) -> bool:
+    """Whether it holds an RSA key to check signatures with."""
+    try:
+        return isinstance(x509.load_pem_x509_certificate(octets).public_key(), rsa.RSAPublicKey)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+
+
 def check(request: HookRequest, _keys: Sequence[str], now: datetime) -> None:
     """The signature by the certificate in `request.fetched`, versions 1 (SHA-1) and 2 (SHA-256)."""
     call = inside({"call": parse(request.body)}, "call")

@@ -28,8 +28,6 @@ FUTURE: Final = timedelta(minutes=5)
 """How far a provider's clock may be ahead of ours."""
 MOST_FIELDS: Final = 500
 MOST_EVENTS: Final = 20_000
-METADATA_KEY: Final = "tocsin"
-"""Name under which a delivery's token stands in a provider's metadata."""
 _TOKEN = re.compile(rf"(?:^|<|[^a-z2-7])([a-z2-7]{{{TOKEN_LENGTH}}})(?:@|$|[^a-z2-7])", re.IGNORECASE)
 _CODE = re.compile(r"(?:^|[^\d.])([245]\d\d)(?=[ \-:;,)]|$)")
 _ENHANCED = re.compile(r"(?:^|[^\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
@@ -66,7 +64,7 @@ class Provider:
 
     `check(request, keys, now)` raises ForgedError or StaleError, and gives the token that may serve one
     body only, where the signature does not cover the body. Without it, the provider signs nothing and a
-    name and password in the web address prove it. `needs`: an address to read first (a certificate), and
+    name and password in the web address prove it. `needs`: an address to read a certificate from first, and
     `confirms`: one to read afterwards.
     """
 

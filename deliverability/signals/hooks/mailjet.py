@@ -5,7 +5,6 @@ from datetime import datetime
 from types import MappingProxyType
 
 from deliverability.signals.hooks.base import (
-    METADATA_KEY,
     HookRequest,
     Provider,
     Told,
@@ -22,7 +21,7 @@ from deliverability.signals.hooks.base import (
     signal_of,
 )
 from models.states import BounceClass, EventKind, Fault
-from models.tokens import Tokens
+from models.tokens import METADATA_KEY, Tokens
 from models.values import Signal, Verdict
 
 KEY = "mailjet"
@@ -73,7 +72,7 @@ def _told(event: Mapping[str, object], raw: bytes, now: datetime) -> Told:
         raw,
         moment_of(event.get("time"), now),
         recipient=said(event, "email"),
-        message_id=said(event, "MessageID"),
+        message_id=said(event, "Message_GUID") or said(event, "MessageID"),
         marks=(said(event, "CustomID"), said(inside({"p": parse(payload)}, "p"), METADATA_KEY), payload),
         reply=reply,
         verdict=verdict,

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from urllib.parse import urlsplit, urlunsplit
 
 from deliverability.signals.hooks.base import (
-    METADATA_KEY,
     ForgedError,
     HookRequest,
     Provider,
@@ -28,7 +27,7 @@ from deliverability.signals.hooks.base import (
     signal_of,
 )
 from models.states import BounceClass, EventKind, Fault
-from models.tokens import Tokens
+from models.tokens import METADATA_KEY, Tokens
 from models.values import Signal, Verdict
 
 KEY = "mandrill"

@@ -5,7 +5,6 @@ from datetime import datetime
 from types import MappingProxyType
 
 from deliverability.signals.hooks.base import (
-    METADATA_KEY,
     HookRequest,
     Provider,
     Told,
@@ -20,7 +19,7 @@ from deliverability.signals.hooks.base import (
     signal_of,
 )
 from models.states import BounceClass, EventKind, Fault
-from models.tokens import Tokens
+from models.tokens import METADATA_KEY, Tokens
 from models.values import Reply, Signal, Verdict
 
 KEY = "postmark"

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from deliverability.signals.hooks.base import (
-    METADATA_KEY,
     ForgedError,
     HookRequest,
     Provider,
@@ -30,7 +29,7 @@ from deliverability.signals.hooks.base import (
     signal_of,
 )
 from models.states import BounceClass, EventKind, Fault
-from models.tokens import Tokens
+from models.tokens import METADATA_KEY, Tokens
 from models.values import Reply, Signal, Verdict
 
 KEY = "resend"

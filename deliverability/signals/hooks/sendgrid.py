@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -12,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from deliverability.signals.hooks.base import (
-    METADATA_KEY,
     ForgedError,
     HookRequest,
     Provider,
@@ -28,7 +28,7 @@ from deliverability.signals.hooks.base import (
     signal_of,
 )
 from models.states import BounceClass, EventKind, Fault
-from models.tokens import Tokens
+from models.tokens import METADATA_KEY, Tokens
 from models.values import Signal, Verdict
 
 KEY = "sendgrid"
@@ -36,6 +36,7 @@ TOLERANCE = timedelta(hours=25)
 """SendGrid tells the same again for a day when it is not answered."""
 _SIGNATURE = "x-twilio-email-event-webhook-signature"
 _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
+_WAY = re.compile(r"\.(?:filter|recvd)")
 KINDS: Mapping[str, EventKind] = MappingProxyType(
     {
         "processed": EventKind.RELAYED,
@@ -81,6 +82,11 @@ def read(request: HookRequest, tokens: Tokens, now: datetime) -> list[Signal]:
     return [signal_of(KEY, _told(event, raw, now), tokens) for event, raw in pieces(request.body)]
 
 
+def _number(written: str) -> str:
+    """What SendGrid answered with when it took the message: the rest says which machines had it since."""
+    return _WAY.split(written, maxsplit=1)[0]
+
+
 def _told(event: Mapping[str, object], raw: bytes, now: datetime) -> Told:
     word = said(event, "event")
     kind = KINDS.get(word, EventKind.UNKNOWN)
@@ -102,7 +108,7 @@ def _told(event: Mapping[str, object], raw: bytes, now: datetime) -> Told:
         moment_of(event.get("timestamp"), now),
         event_id=said(event, "sg_event_id"),
         recipient=said(event, "email"),
-        message_id=said(event, "sg_message_id").partition(".")[0],
+        message_id=_number(said(event, "sg_message_id")),
         marks=(said(event, METADATA_KEY), said(event, "smtp-id")),
         reply=reply if kind in {EventKind.BOUNCED, EventKind.DEFERRED} else None,
         verdict=verdict,
