@@ -76,17 +76,16 @@ def send(
 
 
 def _show(figures: "Figures") -> None:
-    from benchmarks.figures import goals, lines
+    from benchmarks.figures import JUDGED_FROM, goals, lines
 
     print_table(("", ""), lines(figures), empty="")
     print_table(
         ("goal", "measured", "promised", ""),
-        [
-            (goal.name, goal.measured, goal.promised, "met" if goal.met else "MISSED")
-            for goal in goals(figures)
-        ],
+        [(goal.name, goal.measured, goal.promised, goal.verdict) for goal in goals(figures)],
         empty="No goal is about this configuration; the figures are told beside.",
     )
+    if figures.plan.run_recipients < JUDGED_FROM:
+        say(f"The goals are judged from {JUDGED_FROM:,} recipients a run on (`--recipients`).")
 
 
 def register(app: typer.Typer) -> None:

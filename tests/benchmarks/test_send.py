@@ -3,8 +3,10 @@
 import pytest
 
 from benchmarks import SendPlan
-from benchmarks.figures import goals, lines
+from benchmarks.figures import Figures, Run, goals, lines
 from benchmarks.plan import Signing
+from benchmarks.processes import Cost
+from benchmarks.proof import Signatures
 from benchmarks.send import bench_send
 from models.errors import BadInputError
 from tests.servers.postgresql import PostgresqlServer
@@ -45,6 +47,35 @@ async def test_a_run_on_postgresql_with_two_processes_and_tls_over_a_longer_wire
     assert figures.signatures.keys == 0
     # Promises are about the plain loopback alone: this one is told beside them.
     assert {goal.name for goal in goals(figures)} <= {"peak memory a process"}
+
+
+def figures_of(recipients: int, seconds: float) -> Figures:
+    plan = SendPlan(run_recipients=recipients, runs=1)
+    run = Run(
+        messages=recipients,
+        octets=45_000 * recipients,
+        seconds=seconds,
+        freeze_s=0.1,
+        lag_s=0.1,
+        cpu_s=(1.0,),
+        sink_cpu_s=0.1,
+        signatures_per_s=4_000,
+    )
+    cost = Cost(1.0, 90.0, 80.0)
+    return Figures(plan, (run,), (cost,), (), Signatures(1, 10, None), 8_000, 80.0, None)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "seconds", "verdicts"),
+    [
+        (4_999, 60.0, {"too small to judge"}),
+        (4_999, 0.1, {"too small to judge"}),
+        (5_000, 60.0, {"MISSED", "met"}),
+        (5_000, 0.1, {"met"}),
+    ],
+)
+def test_a_run_too_small_to_judge_says_so(recipients: int, seconds: float, verdicts: set[str]) -> None:
+    assert {goal.verdict for goal in goals(figures_of(recipients, seconds))} == verdicts
 
 
 def test_several_processes_need_postgresql() -> None:
