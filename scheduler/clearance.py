@@ -65,7 +65,7 @@ class Clearance:
         stopped: list[Stopped] = []
         put_off: defaultdict[datetime, list[int]] = defaultdict(list)
         may_go: list[ClaimedDelivery] = []
-        async with self.database.write() as session:
+        async with self.database.write(at_once=True) as session:
             sending = await claims.sending_among(session, {row.campaign_id for row in rows})
             known = await self._learn(session, rows, now)
             for row in rows:

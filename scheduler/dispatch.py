@@ -318,7 +318,7 @@ class Dispatcher:
         self._turn += 1
         self._held.add(token)
         try:
-            async with self._database.write() as session:
+            async with self._database.write(at_once=True) as session:
                 rows = await claims.claim_due(
                     session,
                     lane=drain.lane,

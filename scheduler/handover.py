@@ -293,7 +293,7 @@ class Handover:
 
     async def _write(self, load: Load, endings: Sequence[Ending]) -> None:
         async def write(now: datetime) -> None:
-            async with self.database.write() as session:
+            async with self.database.write(at_once=True) as session:
                 reopened = frozenset(self.outages.reopened)
                 for way in reopened:
                     await pace.open_up(session, key=way.key, now_us=to_microseconds(now))

@@ -142,7 +142,7 @@ class Pacer:
         """Whether something may leave now, how many at most and over how many connections."""
         assert way.channel is channel, "a way leads out of one channel"  # noqa: S101 - a caller's mistake
         now = self._clock.now()
-        async with self._database.read() as session:
+        async with self._database.read(at_once=True) as session:
             known = await self._lane(session, lane, identity, way, now)
             sight = await self._look(session, known, way, now)
         allowed = known.allowed
@@ -180,7 +180,7 @@ class Pacer:
         if not permit.limits and not permit.shares:
             return [now] * count
         most = {share.key: (share.most, share.span) for share in permit.shares}
-        async with self._database.write() as session:
+        async with self._database.write(at_once=now < self._prune_at) as session:
             if now >= self._prune_at:
                 self._prune_at = now + PRUNED_EVERY
                 await limits.prune(session, now - KEPT)

@@ -127,7 +127,7 @@ class Workshop:
         self, rows: Sequence[ClaimedDelivery]
     ) -> tuple[dict[int, tuple[Person, list[str]]], Contents]:
         """Who the deliveries go to, and what their campaigns say."""
-        async with self._database.read() as session:
+        async with self._database.read(at_once=True) as session:
             contents = {
                 number: await self._content(session, number) for number in {row.campaign_id for row in rows}
             }

@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped
@@ -26,6 +26,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.visitors import InternalTraversal
 
 from models.errors import SettingsError
+from store import embedded
 
 BUSY_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
@@ -75,7 +76,11 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True) -> AsyncEngine:
         # autocommit: SQLAlchemy's own driver would open deferred transactions behind our back.
         engine = create_async_engine(
             url,
-            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None},
+            connect_args={
+                "timeout": BUSY_TIMEOUT_MS / 1000,
+                "isolation_level": None,
+                "async_creator_fn": embedded.connect,
+            },
             hide_parameters=True,  # errors are logged, addresses are not
             **(
                 {"pool_size": 1 if writes else 4, "max_overflow": 0, "pool_timeout": 120}
@@ -143,11 +148,18 @@ def is_embedded(session: AsyncSession) -> bool:
 
 
 async def copy_lines(session: AsyncSession, statement: str, lines: str | bytes) -> None:
-    """Send rows in PostgreSQL's text format, by `COPY … FROM STDIN`, in the session's transaction."""
+    """Send rows in PostgreSQL's text format, by `COPY … FROM STDIN`, in the session's transaction.
+
+    Errors are SQLAlchemy's, as those of statements are.
+    """
     connection = await session.connection()
     raw = (await connection.get_raw_connection()).driver_connection
-    async with cast("Any", raw).cursor() as cursor, cursor.copy(statement) as copy:
-        await copy.write(lines)
+    drivers_own = cast("Any", session.get_bind().dialect).dbapi.Error
+    try:
+        async with cast("Any", raw).cursor() as cursor, cursor.copy(statement) as copy:
+            await copy.write(lines)
+    except drivers_own as error:
+        raise DBAPIError.instance(statement, None, error, drivers_own, hide_parameters=True) from error
 
 
 async def open_beside(session: AsyncSession, name: str, content: bytes) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import ConflictError, StoreError
-from store import revisions
+from store import embedded, revisions
 from store.engine import is_sqlite, make_engine, parse_url
 
 DISK_FULL_WORDS = ("disk is full", "no space left", "disk full", "disk i/o error")
@@ -53,23 +53,29 @@ class Database:
         return is_sqlite(self.url)
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session that sees one consistent state and changes nothing."""
-        async with AsyncSession(self._reader, expire_on_commit=False) as session:
-            try:
-                yield session
-            except UNUSABLE as error:
-                raise _plain(error) from error
+    async def read(self, *, at_once: bool = False) -> AsyncIterator[AsyncSession]:
+        """A session that sees one consistent state and changes nothing; `at_once` as in `write`."""
+        with embedded.carried_out(at_once=at_once):
+            async with AsyncSession(self._reader, expire_on_commit=False) as session:
+                try:
+                    yield session
+                except UNUSABLE as error:
+                    raise _plain(error) from error
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
-        """One transaction: committed at the end of the block, rolled back when the block raises."""
-        async with AsyncSession(self._writer, expire_on_commit=False) as session:
-            try:
-                yield session
-                await session.commit()
-            except UNUSABLE as error:
-                raise _plain(error) from error
+    async def write(self, *, at_once: bool = False) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end of the block, rolled back when the block raises.
+
+        `at_once`: nothing in it takes more than a few milliseconds, so that SQLite need not be asked from
+        another thread (`store.embedded`).
+        """
+        with embedded.carried_out(at_once=at_once):
+            async with AsyncSession(self._writer, expire_on_commit=False) as session:
+                try:
+                    yield session
+                    await session.commit()
+                except UNUSABLE as error:
+                    raise _plain(error) from error
 
     async def migrate(self) -> None:
         """Bring the tables to this version's form; making a new SQLite file and its folder if need be."""
