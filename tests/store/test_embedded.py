@@ -139,5 +139,6 @@ async def test_what_the_thread_has_still_to_do_comes_first(file: Path, stranger:
         await asyncio.sleep(0.05)
         stranger.execute("COMMIT")
         await undoing
+    await connection.execute_fetchall("SELECT 1")  # comes after all that the thread has to do
     assert not connection.in_transaction
     await connection.close()
