@@ -1,23 +1,29 @@
 """One mail from outside becomes news in the ledger, by whichever way it came: SMTP, LMTP, IMAP or a pipe.
 
 Every way in ends here, so that a bounce means the same everywhere and is one event however often, and by
-however many ways, it comes.
+however many ways, it comes. Of each mail the same beginning is kept and read, however large it is.
+
+A mail that our own reader or ledger stumbles over would come again and again and hold up what is behind it.
+It is set aside with its error instead, is taken for received, and is tried again by itself later, when a
+newer version may know better (`take_mail`, `try_again`). That the database is away is no such error.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from email.utils import getaddresses
 
 from deliverability.feedback import Applied, apply
 from deliverability.signals.mail import read_inbound
-from deliverability.signals.mime import open_mail
+from deliverability.signals.mime import MAX_BYTES, open_mail
 from deliverability.signals.origin import bounced_delivery, left_delivery
+from models.errors import StoreError
+from models.event import Incoming
 from models.states import EventKind
 from models.tokens import Tokens
-from models.values import Signal
+from models.values import Cover, Signal
 from store import Database, incoming
 
 log = logging.getLogger(__name__)
@@ -25,6 +31,14 @@ log = logging.getLogger(__name__)
 COMPLAINT_LOCAL_PARTS = frozenset({"fbl", "abuse", "complaints"})
 RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "X-Envelope-To", "Envelope-To", "X-Delivered-To", "To")
 """Where mail servers write whom a mail came for. Anybody can write them: only what we signed counts."""
+KEPT_BYTES = MAX_BYTES
+"""Of each mail. What a report says comes before the message it encloses."""
+READING_SECONDS = 60.0
+STUMBLES = 3
+"""So often the database may fail over one mail, and yet take it in as set aside, before it is the mail."""
+FIRST_WAIT = timedelta(hours=4)
+LONGEST_WAITS = 5
+"""After so many tries the wait, seven weeks, grows no more."""
 UNKNOWN = ""
 TALK = frozenset({EventKind.REPLIED, EventKind.AUTORESPONDED})
 
@@ -35,6 +49,13 @@ class Arrival:
 
     signals: tuple[Signal, ...]
     outcomes: tuple[Applied, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """That a mail was kept, unread, and why."""
+
+    problem: str
 
 
 def is_signed(address: str, tokens: Tokens) -> bool:
@@ -61,34 +82,95 @@ def is_about_us(signals: Sequence[Signal]) -> bool:
     return any(signal.delivery_id is not None or signal.kind not in TALK for signal in signals)
 
 
-def _read(raw: bytes, recipients: Sequence[str] | None, tokens: Tokens, now: datetime) -> list[Signal]:
-    known = recipients_in(raw, tokens) if recipients is None else recipients
+def _read(raw: bytes, cover: Cover, tokens: Tokens, now: datetime) -> tuple[Cover, list[Signal]]:
+    known = recipients_in(raw, tokens) if cover.recipients is None else cover.recipients
+    cover = replace(cover, recipients=tuple(known))
     # Delivered to nobody we know of, it may still enclose a message of ours.
-    return read_inbound(raw, known or [UNKNOWN], tokens, now)
+    signals = read_inbound(raw, known or [UNKNOWN], tokens, now)
+    return cover, [replace(signal, cover=cover) for signal in signals]
+
+
+async def take_mail(
+    database: Database, tokens: Tokens, raw: bytes, cover: Cover, now: datetime
+) -> Arrival | SetAside | None:
+    """`record_mail`; or, when it fails over this very mail, keep it for later and say so.
+
+    Whichever it is, it is committed when this returns. StoreError when the database is away, or failed over
+    this mail for the first times: whoever brings it keeps it, and tries again.
+    """
+    raw = raw[:KEPT_BYTES]
+    try:
+        return await record_mail(database, tokens, raw, cover, now)
+    except Exception as error:
+        problem = _told(error)
+        async with database.write() as session:
+            tries = await incoming.set_aside(session, raw, cover, problem=problem, now=now)
+        if isinstance(error, StoreError) and tries < STUMBLES:
+            raise
+        log.exception("mail set aside", extra={"way": cover.way})
+        return SetAside(problem)
+
+
+async def try_again(database: Database, tokens: Tokens, now: datetime, *, everything: bool = False) -> int:
+    """Read again what was set aside, at longer and longer intervals, or `everything`; how many are read now.
+
+    Safe to repeat: a mail that is on record already changes nothing.
+    """
+    read = after = 0
+    while True:
+        async with database.read() as session:
+            page = await incoming.list_aside(session, after_id=after)
+            session.expunge_all()
+        for one in page:
+            after = one.id
+            wait = FIRST_WAIT * 4 ** (min(one.tries, LONGEST_WAITS) - 1)
+            if everything or one.received_at + wait <= now:
+                read += await _try_one(database, tokens, one, now)
+        if not page:
+            return read
+
+
+async def _try_one(database: Database, tokens: Tokens, one: Incoming, now: datetime) -> bool:
+    cover = Cover(one.way, tuple(one.recipients.splitlines()) or None, one.sender)
+    try:
+        # Of somebody who was erased since nothing is left to be read.
+        taken = await take_mail(database, tokens, one.raw, cover, now) if one.raw else None
+    except StoreError:
+        # Over this one, or altogether: then the next question says so.
+        return False
+    if isinstance(taken, SetAside):
+        return False
+    async with database.write() as session:
+        await incoming.settle_aside(session, one.id)
+    return True
 
 
 async def record_mail(
-    database: Database,
-    tokens: Tokens,
-    raw: bytes,
-    recipients: Sequence[str] | None,
-    now: datetime,
+    database: Database, tokens: Tokens, raw: bytes, cover: Cover, now: datetime
 ) -> Arrival | None:
-    """Record the news of a mail that came for `recipients`; when this returns it is committed.
+    """Record the news of a mail; when this returns it is committed.
 
-    Without `recipients` its headers are asked, and a mail that is no business of ours is left alone: None,
-    and nothing is kept of it.
+    Without recipients on its cover its headers are asked, and a mail that is no business of ours is left
+    alone: None, and nothing is kept of it.
     """
-    # Parsing a large mail takes long enough to keep others waiting.
-    signals = await asyncio.to_thread(_read, raw, recipients, tokens, now)
-    if recipients is None and not is_about_us(signals):
+    async with asyncio.timeout(READING_SECONDS):
+        # Parsing a large mail takes long enough to keep others waiting.
+        known, signals = await asyncio.to_thread(_read, raw[:KEPT_BYTES], cover, tokens, now)
+    if cover.recipients is None and not is_about_us(signals):
         return None
     async with database.write() as session:
         if not signals:
-            await incoming.keep(session, source="mail", raw=raw, matched=False, now=now)
+            await incoming.keep(session, source="mail", raw=raw, matched=False, now=now, cover=known)
         outcomes = [await apply(session, signal, now) for signal in signals]
     for signal, outcome in zip(signals, outcomes, strict=True):
         if outcome is Applied.UNMATCHED:
             log.info("news of no known message", extra={"source": signal.source})
     log.info("mail recorded", extra={"signals": len(signals)})
     return Arrival(tuple(signals), tuple(outcomes))
+
+
+def _told(error: Exception) -> str:
+    """An error on one line, without the values of the statement that failed: those are the mail's."""
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).strip().splitlines()
+    return f"{type(cause).__name__}: {lines[0] if lines else 'no word'}"

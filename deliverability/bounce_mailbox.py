@@ -4,7 +4,7 @@ For those whose mail server belongs to somebody else: the return path's domain i
 mailbox, and here its news is recorded as the listener records it. Mails are looked at by UID, each once as
 long as UIDVALIDITY stays, and never opened (BODY.PEEK). A mail is marked only after its news is committed;
 if Tocsin ends between the two, the mail is read again and is known already. Nothing is ever deleted, and
-what is no business of ours is not even marked.
+what is no business of ours is not even marked. A mail that cannot be read is set aside, and the next one is.
 
 imapclient blocks, so every step is taken in a thread.
 """
@@ -20,31 +20,34 @@ from typing import Protocol
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
-from deliverability.arrival import record_mail
+from deliverability.arrival import KEPT_BYTES, SetAside, take_mail
 from deliverability.feedback import Applied
 from deliverability.placement import explain
 from models.bounce_box import KEYWORD_MARK, MOVE_PREFIX, BounceMailbox, MailboxTls
 from models.clock import Clock
 from models.errors import StoreError
 from models.tokens import Tokens
+from models.values import Cover
 from store import Database, mailboxes
 from store.mailboxes import Progress
 
 log = logging.getLogger(__name__)
 
 KEYWORD = "TocsinRecorded"
-READ_BYTES = 1_000_000
-"""Of each mail. What a report says comes before the message it encloses."""
 AT_ONCE = 20
 TIMEOUT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class BounceRun:
-    """What one look brought: mails that told news, mails left alone, and what stood in the way."""
+    """What one look brought: mails that told news, mails left alone, and what stood in the way.
+
+    `set_aside`: mails that could not be read.
+    """
 
     recorded: int = 0
     left_alone: int = 0
+    set_aside: int = 0
     problem: str = ""
 
 
@@ -104,13 +107,13 @@ async def _read_on(
         known = await mailboxes.mailbox_at(session, mailbox.place)
     # Other numbers than before: every mail is unknown again (RFC 3501 section 2.3.1.1).
     after = known.last_uid if known.uid_validity == line.uid_validity else 0
-    recorded = left_alone = 0
+    recorded = left_alone = set_aside = 0
     problem = ""
     waiting = await asyncio.to_thread(line.unread, after)
     for start in range(0, len(waiting), AT_ONCE):
         numbers = waiting[start : start + AT_ONCE]
         mails = await asyncio.to_thread(line.fetch, numbers)
-        done, news = await _record(database, tokens, clock, mails)
+        done, news, aside = await _record(database, tokens, clock, mails)
         # A folder that is missing keeps no news from being read; a lost line does, and ends this look.
         problem = await asyncio.to_thread(line.mark, done) or problem
         step = Progress(line.uid_validity, numbers[-1], recorded=news, left_alone=len(mails) - len(done))
@@ -118,28 +121,26 @@ async def _read_on(
             await mailboxes.advance(session, mailbox.place, step, clock.now())
         recorded += step.recorded
         left_alone += step.left_alone
-    return BounceRun(recorded, left_alone, problem)
+        set_aside += aside
+    return BounceRun(recorded, left_alone, set_aside, problem)
 
 
 async def _record(
     database: Database, tokens: Tokens, clock: Clock, mails: Mapping[int, bytes]
-) -> tuple[list[int], int]:
-    """The mails whose news is in the ledger, and how many of them told anything new."""
+) -> tuple[list[int], int, int]:
+    """The mails that are in the ledger, how many told anything new, and how many were set aside."""
     done: list[int] = []
-    news = 0
+    news = aside = 0
     for number, raw in mails.items():
-        try:
-            arrival = await record_mail(database, tokens, raw, None, clock.now())
-        except StoreError:
-            raise
-        except Exception:
-            # One mail that cannot be taken in stays, unmarked, and does not keep the others back.
-            log.exception("mail not recorded", extra={"uid": number})
+        taken = await take_mail(database, tokens, raw, Cover("imap", None), clock.now())
+        if taken is None:
             continue
-        if arrival is not None:
-            done.append(number)
-            news += any(outcome is not Applied.REPEATED for outcome in arrival.outcomes)
-    return done, news
+        done.append(number)
+        if isinstance(taken, SetAside):
+            aside += 1
+        else:
+            news += any(outcome is not Applied.REPEATED for outcome in taken.outcomes)
+    return done, news, aside
 
 
 class _Line:
@@ -173,7 +174,7 @@ class _Line:
 
     def fetch(self, numbers: Sequence[int]) -> dict[int, bytes]:
         """The beginning of each mail that is still there."""
-        fetched = self._client.fetch(numbers, [f"BODY.PEEK[]<0.{READ_BYTES}>"])
+        fetched = self._client.fetch(numbers, [f"BODY.PEEK[]<0.{KEPT_BYTES}>"])
         return {
             number: bytes(fetched[number][b"BODY[]<0>"])
             for number in numbers

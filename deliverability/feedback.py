@@ -63,7 +63,13 @@ async def apply(session: AsyncSession, signal: Signal, now: datetime) -> Applied
         contact_id = None  # SQLite gives the number to somebody else, who has said nothing
     if signal.raw and not erased:
         await incoming.keep(
-            session, source=signal.source, raw=signal.raw, matched=matched, now=now, contact_id=contact_id
+            session,
+            source=signal.source,
+            raw=signal.raw,
+            matched=matched,
+            now=now,
+            contact_id=contact_id,
+            cover=signal.cover,
         )
     if not matched:
         return Applied.UNMATCHED

@@ -3,29 +3,32 @@
 It takes mail for addresses this installation signed and for the complaint address, and nothing else, so
 that it can stand on the internet's port 25 without becoming anybody's mailbox or relay. A mail is
 acknowledged once its news is committed; when the database is in trouble the sender is told to come back.
+Large mails are taken, too, as their news stands in front: the beginning is kept, the rest let pass.
 LMTP is for a mail server of one's own, which hands over what came for the return path's domain: each
 recipient has its own answer, so that what one of them met does not send the others' news again.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from aiosmtpd.lmtp import LMTP
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
 
-from deliverability.arrival import COMPLAINT_LOCAL_PARTS, is_signed, record_mail
+from deliverability.arrival import COMPLAINT_LOCAL_PARTS, KEPT_BYTES, is_signed, take_mail
 from deliverability.signals.mail import read_inbound
 from models.clock import Clock
 from models.errors import SettingsError
 from models.tokens import Tokens
+from models.values import Cover
 from store import Database
 
 __all__ = ["InboundServer", "read_inbound"]
 log = logging.getLogger(__name__)
 
-MAX_MAIL_BYTES = 2_000_000
+MAX_MAIL_BYTES = 100_000_000
+PATIENT_BYTES = 100_000
+"""So much has to come within the time of silence, so that a large mail may take its time, and a tease not."""
 MAX_RECIPIENTS = 20
 MAX_REFUSALS = 10
 MAX_MAILS_A_SESSION = 200
@@ -124,6 +127,51 @@ class _SmtpSession(SMTP):
     refusals = 0
     mails = 0
 
+    @property
+    def answers(self) -> int:
+        """How many a mail gets."""
+        return 1
+
+    @syntax("DATA")
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        """Take a mail, of any size announced or below the limit; aiosmtpd would refuse long lines, too."""
+        if await self.check_helo_needed():
+            return
+        if self.envelope is None or not self.envelope.rcpt_tos or arg:
+            await self.push("501 5.5.4 Syntax: DATA" if arg else "503 5.5.1 Error: need RCPT command")
+            return
+        await self.push("354 End data with <CR><LF>.<CR><LF>")
+        content, size = await self._hear_mail()
+        if size > MAX_MAIL_BYTES:
+            answer = "\r\n".join(["552 5.3.4 Too large"] * self.answers)
+        else:
+            self.envelope.content = content
+            answer = await self._call_handler_hook("DATA")
+        self._set_post_data_state()  # type: ignore[no-untyped-call]
+        await self.push(answer)
+
+    async def _hear_mail(self) -> tuple[bytes, int]:
+        """The beginning of a mail, without its dot-stuffing, and how long it was; the rest is let pass.
+
+        Not line by line: a large mail has a million of them.
+        """
+        kept, tail = bytearray(), b"\r\n"
+        size = patience = 0
+        while tail != b"\r\n.\r\n":
+            try:
+                piece: bytes = await self._reader.readuntil(b".\r\n")
+            except asyncio.LimitOverrunError as long:
+                piece = await self._reader.read(max(1, long.consumed))
+            tail = (tail + piece[-5:])[-5:]
+            size += len(piece)
+            if size // PATIENT_BYTES > patience:
+                patience = size // PATIENT_BYTES
+                self._reset_timeout()
+            if len(kept) < KEPT_BYTES:
+                kept += piece
+        beginning = bytes(kept[:-3] if len(kept) == size else kept)
+        return (b"\r\n" + beginning).replace(b"\r\n.", b"\r\n")[2:], size
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         handler: _Handler = self.event_handler
         if len(handler.lines) >= MAX_SESSIONS and isinstance(transport, asyncio.WriteTransport):
@@ -141,25 +189,14 @@ class _SmtpSession(SMTP):
 
 
 class _LmtpSession(_SmtpSession, LMTP):
-    """One connection of our own mail server, which may ask for any name and is answered for each.
-
-    `owed`: the answers it waits for after the end of a mail.
-    """
+    """One connection of our own mail server, which may ask for any name and is answered for each."""
 
     counts_refusals = False
-    owed = 0
 
-    async def push(self, status: str | bytes) -> None:
-        """Send an answer; after a mail as many as it has recipients (RFC 2033 section 4.2)."""
-        said = status if isinstance(status, bytes) else status.encode()
-        await super().push(said)
-        if said.startswith(b"354"):
-            self.owed = len(self.envelope.rcpt_tos) if self.envelope else 0
-            return
-        missing, self.owed = self.owed - 1 - said.count(b"\r\n"), 0
-        for _ in range(missing):
-            # aiosmtpd refuses a mail that is too large by one line, whoever listens.
-            await super().push(said)
+    @property
+    def answers(self) -> int:
+        """After a mail, as many as it has recipients (RFC 2033 section 4.2)."""
+        return len(self.envelope.rcpt_tos) if self.envelope else 1
 
 
 class _Handler:
@@ -204,15 +241,17 @@ class _Handler:
             return "452 4.5.3 Too many messages on this connection, open another"
         content = envelope.content
         raw = content if isinstance(content, bytes) else (content or "").encode()
+        sender = (envelope.mail_from or "").strip("<>")
         if not isinstance(server, _LmtpSession):
-            return await self._take(raw, envelope.rcpt_tos)
-        return "\r\n".join([await self._take(raw, [recipient]) for recipient in envelope.rcpt_tos])
+            return await self._take(raw, Cover("smtp", tuple(envelope.rcpt_tos), sender))
+        covers = [Cover("lmtp", (one,), sender) for one in envelope.rcpt_tos]
+        return "\r\n".join([await self._take(raw, cover) for cover in covers])
 
-    async def _take(self, raw: bytes, recipients: Sequence[str]) -> str:
+    async def _take(self, raw: bytes, cover: Cover) -> str:
         self._busy += 1
         self._free.clear()
         try:
-            await record_mail(self._database, self._tokens, raw, recipients, self._clock.now())
+            await take_mail(self._database, self._tokens, raw, cover, self._clock.now())
         except Exception:
             # Whatever it is, the mail is not recorded: the sender keeps it and tries again.
             log.exception("mail not recorded")

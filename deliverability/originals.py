@@ -5,9 +5,10 @@ through `feedback.apply` like all news; what was heard and is read differently i
 """
 
 import asyncio
+import logging
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,12 +20,14 @@ from deliverability.rulebook import RuleBook
 from deliverability.signals.mail import read_inbound
 from deliverability.suppression import foresee, weigh
 from models.delivery import Delivery
-from models.event import Event
+from models.event import Event, Incoming
 from models.states import BounceClass, EventKind, Fault, Permanence
 from models.tokens import Tokens
 from models.values import Signal, Verdict
 from store import Database, deliveries, events, incoming
 from store.events import Told
+
+log = logging.getLogger(__name__)
 
 A_PAGE = 100
 HEAD = 64 * 1024
@@ -76,9 +79,7 @@ async def read_originals_again(
             session.expunge_all()
         for original in page:
             read += 1
-            signals = await asyncio.to_thread(
-                read_inbound, original.raw, arrived_at(original.raw), tokens, original.received_at
-            )
+            signals = await _signals_in(original, tokens)
             async with database.write() if act else database.read() as session:
                 for found in [await _difference(session, signal, book) for signal in signals]:
                     if found is None:
@@ -99,8 +100,18 @@ async def read_originals_again(
     return Reread(read, news, changes, suppressed, spared)
 
 
+async def _signals_in(original: Incoming, tokens: Tokens) -> Sequence[Signal]:
+    """What it says to this version's readers; nothing when they cannot read it."""
+    recipients = original.recipients.splitlines() or arrived_at(original.raw)
+    try:
+        return await asyncio.to_thread(read_inbound, original.raw, recipients, tokens, original.received_at)
+    except Exception:
+        log.exception("original not read", extra={"original": original.id})
+        return []
+
+
 def arrived_at(raw: bytes) -> list[str]:
-    """The addresses an original was sent to, by its own head: the envelope was not kept."""
+    """The addresses an original was sent to, by its own head: for those kept without their envelope."""
     head = raw[:HEAD].replace(b"\r\n", b"\n").partition(b"\n\n")[0]
     found = [address for line in _ARRIVED_AT.findall(head) for address in _ADDRESS.findall(line)]
     named = list(dict.fromkeys(address.decode("ascii", "ignore") for address in found))

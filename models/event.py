@@ -119,7 +119,9 @@ def event_about(
 class Incoming(SQLModel, table=True):
     """The untouched original of news from outside, kept so that a better rule can read it again.
 
-    `matched` tells whether it led to a delivery or a person, `contact_id` to whom: it goes with them.
+    `matched` tells whether it led to a delivery or a person, `contact_id` to whom: it goes with them. What
+    was on the outside of a mail stands beside it: the `way` it came by, the `sender` and the `recipients` of
+    its envelope, one a line. `problem` says why one was set aside unread, after so many `tries`.
     """
 
     __tablename__ = "incoming"
@@ -132,6 +134,13 @@ class Incoming(SQLModel, table=True):
             postgresql_where=sa.text("contact_id IS NOT NULL"),
             sqlite_where=sa.text("contact_id IS NOT NULL"),
         ),
+        # Serves whoever looks at what was set aside.
+        sa.Index(
+            "ix_incoming_aside",
+            "id",
+            postgresql_where=sa.text("tries > 0"),
+            sqlite_where=sa.text("tries > 0"),
+        ),
     )
 
     id: int = primary_key()
@@ -139,5 +148,10 @@ class Incoming(SQLModel, table=True):
     source_id: str = Field(max_length=200)
     received_at: datetime = moment()
     matched: bool = False
+    way: str = Field(default="", max_length=10)
+    sender: str = Field(default="", max_length=320)
+    recipients: str = Field(default="", sa_type=sa.Text)
+    problem: str = Field(default="", max_length=500)
+    tries: int = 0
     contact_id: int | None = Field(default=None, sa_type=BigId)
     raw: bytes = Field(sa_type=sa.LargeBinary)

@@ -136,12 +136,25 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Cover:
+    """What was on the outside of a mail: by which way it came, from whom and for whom its envelope said.
+
+    `sender` is "" for bounces, and where nobody told. `recipients` None: nobody told, the headers are asked.
+    """
+
+    way: str
+    recipients: tuple[str, ...] | None
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """Parsed news from outside, not yet matched to a delivery.
 
     `source` and `source_id` name it once and for all: the same news arriving again has the same pair.
     One of `delivery_id` (from a verified token), `provider_message_id` or `recipient` leads to the
-    delivery or the person. `raw` is the untouched original, for evidence and later re-reading.
+    delivery or the person. `raw` is the untouched original, for evidence and later re-reading; `cover` what
+    was on the outside of it, if it was a mail.
     """
 
     kind: EventKind
@@ -157,3 +170,4 @@ class Signal:
     link_index: int | None = None
     details: dict[str, str] = field(default_factory=dict)
     raw: bytes = b""
+    cover: Cover | None = None

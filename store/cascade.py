@@ -61,8 +61,8 @@ def is_installed(connection: sa.Connection) -> bool:
 
 def _is_recent(connection: sa.Connection) -> bool:
     tables = sa.inspect(connection)
-    return tables.has_table("news") and any(
-        column["name"] == "recipient" for column in tables.get_columns("news")
+    return tables.has_table("incoming") and any(
+        column["name"] == "sender" for column in tables.get_columns("incoming")
     )
 
 

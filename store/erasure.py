@@ -84,7 +84,7 @@ def statements(*, sqlite: bool) -> tuple[str, ...]:
     return (
         *(f"DELETE FROM {table} WHERE contact_id = old.id" for table in GOES_WITH),  # noqa: S608 - our own words
         f"UPDATE left_out SET contact_id = {_nobody(sqlite=sqlite)} {mine} AND {anywhere}",  # noqa: S608
-        f"UPDATE incoming SET raw = {nothing}, contact_id = NULL {mine}",  # noqa: S608
+        f"UPDATE incoming SET raw = {nothing}, sender = '', problem = '', contact_id = NULL {mine}",  # noqa: S608
         f"UPDATE news SET raw = {nothing}, recipient = NULL, signal = {told} WHERE {waits}",  # noqa: S608
         f"UPDATE tally SET text = '' WHERE {said} AND ({mentioned}) AND {written_to}",  # noqa: S608
         f"UPDATE event SET contact_id = NULL, text = '', details = {_details(sqlite=sqlite)} {mine}",  # noqa: S608

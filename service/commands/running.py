@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -11,9 +11,9 @@ from service.commands import examples
 from service.desk import Desk, read_settings, work
 from service.loops import run
 from service.secret_key import make_data_dir
-from service.terminal import say
+from service.terminal import moment, say
 
-LARGEST_MAIL = 20 * 1024 * 1024
+A_GULP = 1024 * 1024
 
 
 class NotRecordedError(TocsinError):
@@ -80,7 +80,7 @@ async def _list_workers(desk: Desk) -> str:
     for worker in found:
         silent = (now - worker.seen_at).total_seconds()
         if worker.stopped_at is not None:
-            state = f"ended {worker.stopped_at:%Y-%m-%d %H:%M} UTC"
+            state = f"ended {moment(worker.stopped_at, desk.settings.zone)}"
         elif silent > SILENCE.total_seconds():
             state = f"silent for {silent:.0f} s: its work goes to the others"
         else:
@@ -115,20 +115,21 @@ def inbound(
             metavar="ADDRESS",
         ),
     ] = None,
+    sender: Annotated[
+        str, typer.Option(help="Sender of its envelope; empty for a bounce.", metavar="ADDRESS")
+    ] = "",
 ) -> None:
     """Take in one bounce or complaint from standard input.
 
     For mail servers that deliver to a command. Nothing is answered to anybody, and mail that says
     nothing about a message of ours changes nothing. While it cannot be recorded, the exit status is 75,
-    at which a mail server keeps the mail and tries again.
+    at which a mail server keeps the mail and tries again. Of a mail of any size the first megabyte is read.
     """
-    raw = sys.stdin.buffer.read(LARGEST_MAIL + 1)
+    raw = _read_mail(sys.stdin.buffer)
     if not raw.strip():
         raise BadInputError("No mail came in on standard input.", "Write `tocsin inbound < mail.eml`.")
-    if len(raw) > LARGEST_MAIL:
-        raise BadInputError("The mail is larger than 20 MB.", "No bounce is: look at what was piped in.")
     try:
-        told = work(lambda desk: _take_in(desk, raw, recipient or None))
+        told = work(lambda desk: _take_in(desk, raw, tuple(recipient) if recipient else None, sender))
     except TocsinError as error:
         raise NotRecordedError(error.problem, error.advice) from error
     except Exception as error:
@@ -136,12 +137,24 @@ def inbound(
     say(told)
 
 
-async def _take_in(desk: Desk, raw: bytes, recipients: list[str] | None) -> str:
-    from deliverability.arrival import record_mail
+def _read_mail(stream: BinaryIO) -> bytes:
+    """The beginning of a mail; the rest is let pass, as a mail server minds a pipe that breaks."""
+    raw = stream.read(A_GULP)
+    while stream.read(A_GULP):
+        pass
+    return raw
+
+
+async def _take_in(desk: Desk, raw: bytes, recipients: tuple[str, ...] | None, sender: str) -> str:
+    from deliverability.arrival import SetAside, take_mail
     from deliverability.feedback import Applied
     from models.tokens import Tokens
+    from models.values import Cover
 
-    arrival = await record_mail(desk.database, Tokens(desk.keyring), raw, recipients, desk.clock.now())
+    cover = Cover("pipe", recipients, sender)
+    arrival = await take_mail(desk.database, Tokens(desk.keyring), raw, cover, desk.clock.now())
+    if isinstance(arrival, SetAside):
+        return f"This mail could not be read and was set aside: {arrival.problem}"
     if arrival is None or not arrival.signals:
         return "This mail says nothing about a message of ours."
     words = {

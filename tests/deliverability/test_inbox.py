@@ -1,14 +1,23 @@
 """The mail listener, spoken to by a real client and by clients that misbehave."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from aiosmtplib import SMTP, SMTPDataError, SMTPRecipientRefused, SMTPRecipientsRefused
+from aiosmtplib import (
+    SMTP,
+    SMTPDataError,
+    SMTPRecipientRefused,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
 from sqlmodel import select
 
 from deliverability import inbox
+from deliverability.arrival import KEPT_BYTES
 from deliverability.inbox import InboundServer
 from deliverability.suppression import is_suppressed
 from models.delivery import Delivery
@@ -123,16 +132,112 @@ async def test_while_the_database_is_in_trouble_the_sender_is_asked_to_come_back
     await broken.close()
 
 
-async def test_a_mail_that_is_too_large_is_refused(
-    database: Database, client: SMTP, delivery: Delivery
+@pytest.mark.parametrize("line", [b"x" * 74 + b".\r\n", b"x" * 5_000_000], ids=len)
+async def test_of_a_large_mail_the_beginning_is_kept_and_read(
+    database: Database, client: SMTP, delivery: Delivery, line: bytes
 ) -> None:
-    await client.mail("x@y.example")
+    """Whatever the length of its lines; and what follows it on the connection is understood."""
+    for _ in range(2):
+        await client.sendmail("", [return_path(delivery)], BOUNCE + line * (25_000_000 // len(line)))
+    async with database.read() as session:
+        event = (await session.exec(select(Event))).one()
+        kept = (await session.exec(select(Incoming))).one()
+        assert (event.kind, event.delivery_id) == (EventKind.BOUNCED, delivery.id)
+        assert len(kept.raw) == KEPT_BYTES
+        assert kept.raw.startswith(BOUNCE.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"X: 1\r\n",
+        b".\r\n",
+        b"..\r\n",
+        b"\r\n.x\r\n..\r\n",
+        b".\n.\r\n",
+        b"a.\r\nb\r\n.\r\r\n",
+        b"x" * 3000 + b".\r\n",
+    ],
+)
+async def test_a_mail_arrives_as_it_was_written_whatever_its_dots(
+    database: Database, listener: InboundServer, delivery: Delivery, body: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    stuffed = (b"\r\n" + body).replace(b"\r\n.", b"\r\n..")[2:]
+    ask = f"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<{return_path(delivery)}>\r\nDATA\r\n".encode()
+    writer.write(ask)
+    while not (await reader.readline()).startswith(b"354"):
+        pass
+    for piece in (stuffed[:1], stuffed[1:3], stuffed[3:] + b".\r", b"\nNOOP\r\nQUIT\r\n"):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0.01)
+    assert [line[:3] for line in (await reader.read()).splitlines()] == [b"250", b"250", b"221"]
+    writer.close()
+    async with database.read() as session:
+        assert (await session.exec(select(Incoming))).one().raw == body
+
+
+async def test_a_large_mail_takes_no_more_memory_than_its_beginning(
+    listener: InboundServer, delivery: Delivery
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    for line in (b"EHLO x", b"MAIL FROM:<>", f"RCPT TO:<{return_path(delivery)}>".encode(), b"DATA"):
+        writer.write(line + b"\r\n")
+    while not (await reader.readline()).startswith(b"354"):
+        pass
+    writer.write(BOUNCE)
+    tracemalloc.start()
+    try:
+        for _ in range(60):
+            writer.write((b"x" * 998 + b"\r\n") * 1000)
+            await writer.drain()
+        writer.write(b".\r\n")
+        assert (await reader.readline()).startswith(b"250")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    writer.close()
+    assert peak < 20_000_000, "of 60 million octets"
+
+
+async def test_a_mail_beyond_measure_is_refused_for_good(
+    database: Database, client: SMTP, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Announced or not: nobody keeps trying it."""
+    await client.mail("")
     await client.rcpt(return_path(delivery))
+    monkeypatch.setattr(inbox, "MAX_MAIL_BYTES", 3_000_000)
     with pytest.raises(SMTPDataError) as refusal:
-        await client.data(b"Subject: x\r\n\r\n" + b"x" * 70 * 30_000 + b"\r\n")
-    assert refusal.value.code in {500, 552}
+        await client.data(b"Subject: x\r\n\r\n" + b"x" * 4_000_000)
+    assert refusal.value.code == 552
+    with pytest.raises(SMTPResponseException) as announced:
+        await client.mail("", options=["SIZE=100000001"])
+    assert announced.value.code == 552
     async with database.read() as session:
         assert (await session.exec(select(Incoming))).first() is None
+
+
+async def test_a_mail_that_comes_too_slowly_is_let_go(
+    listener: InboundServer, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large one may take its time, if it comes at all."""
+    monkeypatch.setattr(inbox, "SILENCE_SECONDS", 1.0)
+    for piece, heard in ((b"x" * 60_000, b"250"), (b"x", b"")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        for line in (b"EHLO x", b"MAIL FROM:<>", f"RCPT TO:<{return_path(delivery)}>".encode(), b"DATA"):
+            writer.write(line + b"\r\n")
+        while not (await reader.readline()).startswith(b"354"):
+            pass
+        for _ in range(8):
+            writer.write(piece)
+            await asyncio.sleep(0.25)
+        with suppress(ConnectionError):
+            writer.write(b"\r\n.\r\n")
+            assert (await reader.readline())[:3] == heard
+            heard = b""
+        assert heard == b""
+        writer.close()
 
 
 async def test_somebody_who_tries_addresses_is_shown_out(client: SMTP) -> None:

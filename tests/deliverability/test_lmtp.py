@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -84,28 +85,32 @@ async def test_the_news_of_one_recipient_is_kept_when_that_of_another_cannot_be(
     database: Database, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = await return_paths(database, 2)
-    real = arrival.record_mail
+    real = arrival.take_mail
 
-    async def fail_for_the_first(*arguments: object, **options: object) -> object:
-        if arguments[3] == [first]:
+    async def fail_for_the_first(*arguments: Any) -> object:
+        if arguments[3].recipients == (first,):
             raise OSError("no room")
-        return await real(*arguments, **options)  # type: ignore[arg-type]
+        return await real(*arguments)
 
-    monkeypatch.setattr(inbox, "record_mail", fail_for_the_first)
+    monkeypatch.setattr(inbox, "take_mail", fail_for_the_first)
     answers = await line.hand_over(BOUNCE, first, second)
     assert [answer[:3] for answer in answers] == ["451", "250"]
     async with database.read() as session:
         assert len((await session.exec(select(Event))).all()) == 1
 
 
-async def test_a_mail_that_is_too_large_is_refused_to_each_recipient(database: Database, line: Line) -> None:
+async def test_a_mail_that_is_too_large_is_refused_to_each_recipient(
+    database: Database, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = await return_paths(database, 2)
-    answers = await line.hand_over(b"Subject: x\n\n" + (b"x" * 900 + b"\n") * 2300, *paths)
-    assert [answer[:3] for answer in answers] == ["552", "552"]
+    large = b"Subject: x\n\n" + (b"x" * 900 + b"\n") * 2300
+    assert [answer[:3] for answer in await line.hand_over(large, *paths)] == ["250", "250"]
+    monkeypatch.setattr(inbox, "MAX_MAIL_BYTES", 2_000_000)
+    assert [answer[:3] for answer in await line.hand_over(large, *paths)] == ["552", "552"]
     async with database.read() as session:
-        assert all(
-            len(row.raw) < inbox.MAX_MAIL_BYTES for row in (await session.exec(select(Incoming))).all()
-        )
+        (kept,) = (await session.exec(select(Incoming))).all()
+    assert len(kept.raw) == arrival.KEPT_BYTES
+    assert (kept.way, kept.sender, kept.recipients.splitlines()) == ("lmtp", "", paths)
 
 
 async def test_our_own_server_may_ask_for_any_number_of_names(line: Line) -> None:

@@ -1,6 +1,8 @@
 """Mail piped into the command, as mail servers do: the exit status says whether to keep it."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 from sqlmodel import select
@@ -11,7 +13,7 @@ from service.secret_key import open_keyring
 from service.settings import GivenSettings
 from store import Database
 from tests.deliverability.rows import a_delivery
-from tests.service.conftest import Tocsin, Typed
+from tests.service.conftest import LAUNCH, Tocsin, Typed
 
 EX_TEMPFAIL = 75
 BOUNCE = (Path(__file__).parents[1] / "deliverability/data/dsn_unknown_user.eml").read_text()
@@ -46,6 +48,27 @@ def kept(tocsin: Tocsin) -> tuple[int, int]:
     return asyncio.run(count())
 
 
+def rows(tocsin: Tocsin) -> list[Incoming]:
+    """What is kept."""
+
+    async def read() -> list[Incoming]:
+        database = Database(f"sqlite:///{tocsin.folder}/tocsin-data/tocsin.db")
+        async with database.read() as session:
+            found = list((await session.exec(select(Incoming))).all())
+        await database.close()
+        return found
+
+    return asyncio.run(read())
+
+
+def originals(tocsin: Tocsin) -> list[bytes]:
+    return [row.raw for row in rows(tocsin)]
+
+
+def outside(tocsin: Tocsin) -> list[tuple[str, str, str]]:
+    return [(row.way, row.sender, row.recipients) for row in rows(tocsin)]
+
+
 def test_a_bounce_is_recorded_for_the_recipient_the_mail_server_names(ready: Tocsin, typed: Typed) -> None:
     address = return_path(ready)
     assert typed.must("inbound", "--recipient", address, stdin=BOUNCE) == "bounced: recorded\n"
@@ -73,6 +96,37 @@ def test_while_the_database_is_away_the_mail_server_keeps_the_mail(tocsin: Tocsi
     assert "tocsin migrate" in ran.err
     unreachable = "postgresql://nobody@127.0.0.1:9/nowhere"
     assert typed("inbound", stdin=BOUNCE, TOCSIN_DATABASE_URL=unreachable).code == EX_TEMPFAIL
+
+
+def test_a_mail_of_any_size_is_taken_and_its_beginning_read(ready: Tocsin) -> None:
+    """By a process that needs no more memory for it, and reads it to its end: no pipe breaks."""
+    address = return_path(ready)
+    script = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True);"
+        " print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    needed = []
+    for mail in (BOUNCE, BOUNCE + "x" * 98 + "\n" + ("y" * 99 + "\n") * 640_000):
+        ended = subprocess.run(
+            [sys.executable, "-c", script, *LAUNCH, "inbound", "--recipient", address],
+            cwd=ready.folder,
+            env=ready.environment(),
+            input=mail.encode(),
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        told, kilobytes = ended.stdout.decode().splitlines()
+        needed.append(int(kilobytes))
+        assert told == ("bounced: recorded" if mail == BOUNCE else "bounced: known already")
+    assert needed[1] - needed[0] < 30_000, "of 64 megabytes"
+    assert max(len(raw) for raw in originals(ready)) <= 1_000_000
+
+
+def test_the_envelope_is_kept_beside_the_original(ready: Tocsin, typed: Typed) -> None:
+    address = return_path(ready)
+    typed.must("inbound", f"--recipient={address}", "--sender=a@exemple.fr", stdin=BOUNCE)
+    assert outside(ready) == [("pipe", "a@exemple.fr", address)]
 
 
 def test_a_wrong_setting_loses_no_mail(ready: Tocsin, typed: Typed) -> None:

@@ -14,7 +14,7 @@ from models.event import Event, Incoming, event_about
 from models.states import Channel, DeliveryState, EventKind, LeftOutReason, SuppressionReason
 from models.suppression import Suppression, address_hash
 from models.tally import Account, Tally
-from models.values import Reply
+from models.values import Cover, Reply
 from store import Database, campaigns, cascade, erasure, events, incoming, suppressions
 from store.schema import configuration
 from tests.clocks import START
@@ -72,6 +72,11 @@ async def a_trace(session: AsyncSession, contact: Contact, campaign: Campaign) -
         matched=False,
         now=START,
     )
+    raw_of_own = b"I, " + raw[4:5]
+    cover = Cover("smtp", ("b+token@retour.parti.example",), contact.email or "")
+    await incoming.keep(session, source="mail", raw=raw_of_own, matched=False, now=START, cover=cover)
+    problem = f"ValueError: {contact.email}"
+    await incoming.set_aside(session, b"of " + raw, cover, problem=problem, now=START)
     session.add(LeftOut(campaign_id=campaign.id, contact_id=contact.id, reason=LeftOutReason.CAPPED))
     session.add(
         Tally(
@@ -134,7 +139,8 @@ async def test_no_table_names_an_erased_person_and_every_other_is_as_it_was(data
         raws = (await session.exec(select(Incoming.raw))).all()
     assert sorted(texts) == ["", f"<{BOB}> is unknown"]
     # Bob has no number.
-    assert sorted(raws) == [b"", b"", b"", b"From=", f"To: {BOB}".encode(), f"who is To: {BOB}".encode()]
+    bobs = [f"To: {BOB}", f"of To: {BOB}", f"who is To: {BOB}"]
+    assert sorted(raws) == [*([b""] * 5), b"From=", b"I, b", *(raw.encode() for raw in bobs)]
 
 
 async def test_figures_are_the_same_after_an_erasure(database: Database) -> None:
