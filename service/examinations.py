@@ -15,6 +15,7 @@ from service.hosts import is_local, name_to_open
 from service.listening import is_taken
 from service.settings import Settings
 from service.smtp_url import RelayTls
+from service.terminal import moment
 
 NETWORK_S = 5.0
 DNS_S = 4.0
@@ -171,7 +172,7 @@ async def bounce_mailbox(desk: Desk) -> list[Finding]:
         known = await mailbox_at(session, mailbox.place)
     if known.checked_at is None:
         return [fine(subject, f"{mailbox.place} was not looked into yet: whoever sends does.")]
-    when = f"{known.checked_at:%Y-%m-%d %H:%M} UTC"
+    when = moment(known.checked_at, desk.settings.zone)
     if known.problem:
         advice = "It is tried again at each look; check TOCSIN_BOUNCE_IMAP_URL."
         return [warning(subject, f"{mailbox.place}, at {when}: {known.problem}", advice)]

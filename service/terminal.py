@@ -7,8 +7,10 @@ NO_COLOR is set, so that it can be piped.
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 from rich import box
@@ -144,6 +146,11 @@ def print_findings(findings: Iterable[Finding]) -> bool:
 
 def _besides(warnings: int) -> str:
     return f"; {plural(warnings, 'thing')} to look at." if warnings else "."
+
+
+def moment(at: datetime, zone: str) -> str:
+    """A time on the wall clock of `zone`: `2026-12-01 18:30 Europe/Paris`."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
 
 
 def words(value: StrEnum) -> str:

@@ -25,8 +25,8 @@ SPEED_OVER = 20
 ENDED = frozenset(
     {CampaignState.FINISHED, CampaignState.INCOMPLETE, CampaignState.CANCELLED, CampaignState.BLOCKED}
 )
-STANDING = ENDED | {CampaignState.DRAFT}
-"""States in which there is nothing to wait for: what is over, and what nobody has given a moment yet."""
+STANDING = ENDED | {CampaignState.DRAFT, CampaignState.PAUSED}
+"""States in which there is nothing to wait for: what is over, and what waits for somebody to say go."""
 SHOWN = (
     (DeliveryState.ACCEPTED, "green"),
     (DeliveryState.DEFERRED, "yellow"),
@@ -59,7 +59,7 @@ class Sight:
 
 
 async def follow(desk: Desk, which: str) -> None:
-    """Show the campaign until it has ended; in a pipe, one line at the beginning and one at the end."""
+    """Show the campaign until it has ended or is paused; in a pipe, one line before and one after."""
     async with desk.database.read() as session:
         campaign_id = (await wanted_campaign(session, which)).id
     await _follow(desk, campaign_id)
@@ -85,6 +85,8 @@ async def _follow(desk: Desk, campaign_id: int) -> None:
     say(summary(sights[-1]))
     if last.problem:
         say(f"! {last.problem}")
+    if last.state is CampaignState.PAUSED:
+        say(f"It is paused: `tocsin campaign resume {campaign_id}` goes on.")
 
 
 async def look(desk: Desk, campaign_id: int) -> Sight:
@@ -116,8 +118,6 @@ def picture(sights: deque[Sight]) -> RenderableType:
     """The campaign as a bar, its counts and its speed."""
     sight = sights[-1]
     head = Text.assemble((sight.campaign.name, "bold"), f"  {sight.campaign.state.value}")
-    if sight.campaign.state is CampaignState.PAUSED:
-        head.append(f"  `tocsin campaign resume {sight.campaign.id}` goes on", style="dim")
     if _is_overdue(sight):
         head.append("  nobody sends it: is `tocsin serve` running?", style="yellow")
     elif sight.campaign.starts_at is not None and sight.campaign.state is CampaignState.SCHEDULED:

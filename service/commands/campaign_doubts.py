@@ -12,7 +12,7 @@ from models.states import DeliveryState
 from models.text import plural
 from service.commands import examples
 from service.desk import Desk, work
-from service.terminal import say
+from service.terminal import moment, say
 from service.wishes import wanted_campaign
 
 Which = Annotated[str, typer.Argument(help="Number or name of the campaign.", metavar="CAMPAIGN")]
@@ -48,12 +48,12 @@ def uncertain(*, campaign: Which, decide: Decide = None, yes: Sure = False) -> N
     What becomes uncertain after the question was put stays so; and so, for a quarter of an hour, does what a
     worker that is alive may still hear of.
     """
-    number, name, count, newest = work(lambda desk: _look(desk, campaign))
+    number, name, count, newest, zone = work(lambda desk: _look(desk, campaign))
     if newest is None:
         say(f"{name}: no message is uncertain.")
         return
     if decide is None:
-        say(f"{name}: {plural(count, 'message')} uncertain, the last since {newest:%Y-%m-%d %H:%M} UTC.")
+        say(f"{name}: {plural(count, 'message')} uncertain, the last since {moment(newest, zone)}.")
         say(f"`tocsin campaign uncertain {number} --decide sent` counts them as sent.")
         return
     if not yes and not typer.confirm(f"{name}: {plural(count, 'message')}, {MEANINGS[decide]}. Go on?"):
@@ -67,13 +67,13 @@ def uncertain(*, campaign: Which, decide: Decide = None, yes: Sure = False) -> N
         )
 
 
-async def _look(desk: Desk, which: str) -> tuple[int, str, int, datetime | None]:
+async def _look(desk: Desk, which: str) -> tuple[int, str, int, datetime | None, str]:
     from store import deliveries
 
     async with desk.database.read() as session:
         found = await wanted_campaign(session, which)
         newest = await deliveries.newest_uncertain(session, found.id)
-        return found.id, found.name, await _count(session, found.id), newest
+        return found.id, found.name, await _count(session, found.id), newest, desk.settings.zone
 
 
 async def _settle(desk: Desk, number: int, word: Word, shown: datetime) -> tuple[int, int]:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from models.campaign import Campaign
 from models.states import LatePolicy, Purpose
+from service.terminal import moment
 from service.wishes import moment_of
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def manners_of(campaign: Campaign) -> list[tuple[str, str]]:
 
     told = []
     if campaign.not_after is not None:
-        until = campaign.not_after.astimezone(ZoneInfo(campaign.zone))
-        told.append(("Deadline", f"{until:%Y-%m-%d %H:%M} {campaign.zone}"))
+        told.append(("Deadline", moment(campaign.not_after, campaign.zone)))
     if campaign.windows:
         told.append(("Hours", write_sending_windows(windows_from_rows(campaign.windows))))
     if campaign.urgent:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import Campaign
+from models.errors import BadInputError
 from models.states import IdentityRule, LegalBasis
 from service.commands import examples
 from service.commands.campaign_options import For, Hours, Late, LateAfter, Manners, Until, Urgent
@@ -77,15 +77,19 @@ def edit(
     One that is scheduled, or under way, is refused.
     """
     manners = Manners(urgent, until, late, late_after, hours, purpose)
+    named = (name, template, segment, sender, exclude, rule, basis, seeds)
+    if manners == Manners() and all(part is None for part in named):
+        raise BadInputError("Nothing to change was named.", "See `tocsin campaign edit --help`.")
 
-    async def change(desk: Desk) -> tuple[Campaign, str]:
+    async def change(desk: Desk) -> str:
         from scheduler.campaigns import parts_of, update_campaign
         from service.rhythm import rhythm_of
 
         now = desk.clock.now()
         async with desk.database.write() as session:
             found = await wanted_campaign(session, campaign)
-            wanted = manners.apply(await parts_of(session, found), desk.settings.zone, now)
+            present = await parts_of(session, found)
+            wanted = manners.apply(present, desk.settings.zone, now)
             wanted = await _with_parts(session, wanted, name, template, segment, sender, exclude)
             wanted = replace(
                 wanted,
@@ -94,11 +98,12 @@ def edit(
                 with_seeds=wanted.with_seeds if seeds is None else seeds,
             )
             found = await update_campaign(session, found.id, wanted, now, may_exempt=True)
+            become = "is like that already" if wanted == present else "is changed"
             rhythm = rhythm_of(desk.settings)
-            return found, await tell_reach(session, wanted, rhythm, now, campaign_id=found.id)
+            reach = await tell_reach(session, wanted, rhythm, now, campaign_id=found.id)
+            return f"{found.name} {become}: {reach}"
 
-    changed, reach = work(change)
-    say(f"{changed.name} is changed: {reach}")
+    say(work(change))
 
 
 async def _with_parts(  # noqa: PLR0917 - the options of the command, in their order

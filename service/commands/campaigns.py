@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -24,7 +23,7 @@ from service.commands.campaign_options import (
 )
 from service.desk import Desk, work
 from service.forecast_view import foretell, warnings
-from service.terminal import print_table, say, words
+from service.terminal import moment, print_table, say, words
 from service.trying import try_out
 from service.wishes import NOW, Wish, moment_of, resolve, tell_reach, wanted_campaign
 
@@ -140,7 +139,7 @@ def _starts(campaign: Campaign) -> str:
     """The start as it was typed, or in the campaign's zone."""
     if campaign.starts_at is None:
         return ""
-    return f"{campaign.starts_at.astimezone(ZoneInfo(campaign.zone)):%Y-%m-%d %H:%M} {campaign.zone}"
+    return moment(campaign.starts_at, campaign.zone)
 
 
 @group.command("show", epilog=examples("tocsin campaign show 3", "tocsin campaign show 'Meeting in Lyon'"))
@@ -310,7 +309,7 @@ def release(campaign: Which) -> None:
 
 @group.command("watch", epilog=examples("tocsin campaign watch 3"))
 def watch(campaign: Which) -> None:
-    """Follow a running campaign until it is finished: how many left, how fast.
+    """Follow a running campaign until it is finished, or paused: how many left, how fast.
 
     Ctrl-C only stops watching.
     """

@@ -10,7 +10,7 @@ from models.providers import OTHER, PROVIDERS, provider_name, provider_of
 from models.seed import SeedMailbox
 from service.commands import examples, noun, read_mailbox
 from service.desk import Desk, work
-from service.terminal import print_table, say
+from service.terminal import moment, print_table, say
 
 group = noun("Mailboxes of our own, to see where mail lands.")
 PROVIDER_KEYS = (*(provider.key for provider in PROVIDERS), OTHER)
@@ -93,23 +93,24 @@ def _ask_password() -> str:
 def list_() -> None:
     """Show the seed mailboxes, and when each was last read."""
 
-    async def read(desk: Desk) -> list[SeedMailbox]:
+    async def read(desk: Desk) -> tuple[list[SeedMailbox], str]:
         from store.seeds import list_active_seeds
 
         async with desk.database.read() as session:
-            return list(await list_active_seeds(session))
+            return list(await list_active_seeds(session)), desk.settings.zone
 
+    seeds, zone = work(read)
     print_table(
-        ["Address", "Provider", "IMAP", "Last read (UTC)", "Problem"],
+        ["Address", "Provider", "IMAP", "Last read", "Problem"],
         [
             (
                 seed.address,
                 provider_name(seed.provider),
                 f"{seed.imap_host}:{seed.imap_port}",
-                "" if seed.last_checked_at is None else f"{seed.last_checked_at:%Y-%m-%d %H:%M}",
+                "" if seed.last_checked_at is None else moment(seed.last_checked_at, zone),
                 seed.last_problem,
             )
-            for seed in work(read)
+            for seed in seeds
         ],
         empty="There is no seed mailbox yet: `tocsin seed add` adds one.",
     )

@@ -15,7 +15,7 @@ from models.suppression import Suppression, address_hash
 from models.text import plural
 from service.commands import examples, noun
 from service.desk import Desk, work
-from service.terminal import print_table, say, warn, words
+from service.terminal import moment, print_table, say, warn, words
 
 group = noun("Addresses that are not written to any more.")
 PAGE = 5000
@@ -88,7 +88,7 @@ def lift(
 def list_(limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 50) -> None:
     """Show how many addresses are suppressed for what, and the newest of them."""
 
-    async def read(desk: Desk) -> tuple[list[tuple[str, str, str]], list[Suppression]]:
+    async def read(desk: Desk) -> tuple[list[tuple[str, str, str]], list[Suppression], str]:
         from store.suppressions import count_by_reason, list_active
 
         now = desk.clock.now()
@@ -96,18 +96,18 @@ def list_(limit: Annotated[int, typer.Option(help="How many, the newest first.",
             counts = await count_by_reason(session, now)
             newest = await list_active(session, now, limit=limit)
         totals = [(channel.value, words(reason), f"{count:,}") for (channel, reason), count in counts.items()]
-        return sorted(totals), newest
+        return sorted(totals), newest, desk.settings.zone
 
-    totals, newest = work(read)
+    totals, newest, zone = work(read)
     if not totals:
         say("No address is suppressed.")
         return
     print_table(["Channel", "Reason", "#Addresses"], totals, empty="")
     print_table(
-        ["Since (UTC)", "Channel", "Reason", "Fingerprint", "Evidence"],
+        ["Since", "Channel", "Reason", "Fingerprint", "Evidence"],
         [
             (
-                f"{row.created_at:%Y-%m-%d %H:%M}",
+                moment(row.created_at, zone),
                 row.channel.value,
                 words(row.reason),
                 row.address_hash[:12],

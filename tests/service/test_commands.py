@@ -138,6 +138,9 @@ def test_a_campaign_goes_from_draft_to_cancelled(people: Typed) -> None:
     scheduled = people.must("campaign", "schedule", "1", "--at", "2040-03-01 18:30")
     assert scheduled == "Première starts at 2040-03-01 18:30 Europe/Paris.\n"
     assert "paused" in people.must("campaign", "pause", "Première")
+    watched = people.must("campaign", "watch", "1")
+    assert "Première is paused: 0 of 0 messages done." in watched
+    assert "`tocsin campaign resume 1` goes on." in watched
     assert people.must("campaign", "release", "1") == "Première: nothing is held back.\n"
     assert "scheduled again" in people.must("campaign", "resume", "1")
     shown = people.must("campaign", "show", "1")

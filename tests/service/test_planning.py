@@ -1,9 +1,12 @@
 """Campaigns with deadlines and hours, drafts changed, forecasts and warm-up plans, as a person types them."""
 
 import sqlite3
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from models.clock import SystemClock
 from tests.service.conftest import Tocsin, Typed
 
 PEOPLE = "Prénom;Courriel;Téléphone;Code postal\n" + "".join(
@@ -53,6 +56,15 @@ def test_a_draft_is_changed_and_a_scheduled_campaign_is_not(drafted: Typed) -> N
     drafted.must("campaign", "schedule", "1", "--at", "2040-03-02 18:30", "--until", "none", "--urgent")
     refused = drafted("campaign", "edit", "1", "--not-urgent")
     assert (refused.code, "is scheduled: it cannot be changed" in refused.told) == (1, True)
+
+
+def test_an_edit_that_changes_nothing_says_so(drafted: Typed) -> None:
+    nothing = drafted("campaign", "edit", "Lettre")
+    assert (nothing.code, nothing.out) == (2, "")
+    assert "Nothing to change was named." in nothing.told
+    drafted.must("campaign", "edit", "Lettre", "--urgent")
+    again = drafted.must("campaign", "edit", "Lettre", "--urgent", "--segment", "all")
+    assert again == "Lettre is like that already: 60 targeted, 60 would get it.\n"
 
 
 def test_whom_it_would_reach_and_when_it_would_be_over(drafted: Typed) -> None:
@@ -107,6 +119,20 @@ def test_an_identity_warms_up_by_plans_that_people_can_change(drafted: Typed) ->
     assert "warming" not in drafted.must("identity", "list")
 
 
+def test_workers_are_told_in_the_zone_of_the_settings(drafted: Typed, ready: Tocsin) -> None:
+    now = SystemClock().now()
+    ended = now.replace(microsecond=0) - timedelta(hours=1)
+    with sqlite3.connect(ready.folder / "tocsin-data" / "tocsin.db") as database:
+        database.execute(
+            "INSERT INTO worker (id, host, pid, role, version, started_at, seen_at, stopped_at, obstacles)"
+            " VALUES ('w1', 'here', 7, 'worker', '', ?, ?, ?, '[]')",
+            [f"{ended:%Y-%m-%d %H:%M:%S}.000000"] * 3,
+        )
+    for zone in ("Europe/Paris", "Indian/Reunion"):
+        wall = ended.astimezone(ZoneInfo(zone))
+        assert f"ended {wall:%Y-%m-%d %H:%M} {zone}" in drafted.must("workers", TOCSIN_ZONE=zone)
+
+
 def test_what_is_uncertain_is_told_and_settled_as_a_person_says(drafted: Typed, ready: Tocsin) -> None:
     assert drafted.must("campaign", "uncertain", "Lettre") == "Lettre: no message is uncertain.\n"
     with sqlite3.connect(ready.folder / "tocsin-data" / "tocsin.db") as database:
@@ -117,7 +143,7 @@ def test_what_is_uncertain_is_told_and_settled_as_a_person_says(drafted: Typed, 
             " 'p1@orange.fr', 'uncertain', '', '2026-01-01', 0, 1, '2026-01-01 10:00:00.000000')"
         )
     told = drafted.must("campaign", "uncertain", "Lettre")
-    assert "Lettre: 1 message uncertain, the last since 2026-01-01 10:00 UTC." in told
+    assert "Lettre: 1 message uncertain, the last since 2026-01-01 11:00 Europe/Paris." in told
     assert drafted("campaign", "uncertain", "1", "--decide", "sent", stdin="n\n").code == 1
     settled = drafted.must("campaign", "uncertain", "1", "--decide", "not_sent", "--yes")
     assert settled == "Lettre: 1 message counted as not sent.\n"
