@@ -21,6 +21,10 @@ from models.values import Verdict
 MAX_TEXT = 1000
 _GAP = 90
 _SPACES = re.compile(r"\s+")
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"}
+)
+"""Letters that Unicode does not take for others with a mark."""
 _COMMANDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "data",
@@ -195,6 +199,7 @@ def plain(text: str) -> str:
     """Text as phrases are written: one line, lower case, without accents or curly quotes."""
     text = text[:MAX_TEXT]
     if not text.isascii():
+        text = text.translate(_LETTERS)
         text = unicodedata.normalize("NFKD", text.replace("\u2019", "'").replace("…", "\0")).replace(
             "\0", "…"
         )

@@ -13,10 +13,12 @@ from itertools import islice
 from types import MappingProxyType
 
 from deliverability.signals.mime import (
+    STATUS_PARTS,
     body_text,
     children_of,
     clean,
     content_type,
+    fields_of,
     header,
     moment_in,
     parts_of,
@@ -35,7 +37,6 @@ KIND_BY_ACTION = MappingProxyType(
     }
 )
 """RFC 3464 section 2.3.3; "failure" is what some systems write."""
-STATUS_PARTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 MAX_RECIPIENTS = 50
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*)")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
@@ -64,10 +65,11 @@ class RecipientStatus:
 
 def read_delivery_status(mail: Message, now: datetime) -> list[RecipientStatus]:
     """One entry for each recipient block, at most `MAX_RECIPIENTS`; empty when `mail` is no such report."""
-    blocks: list[dict[str, str]] = []
-    for part in parts_of(mail):
-        if content_type(part) in STATUS_PARTS:
-            blocks.extend(_blocks_in(part))
+    # A report may return a report: its own comes first, and what is enclosed counts when there is no other.
+    parts = [part for part in parts_of(mail) if content_type(part) in STATUS_PARTS]
+    outside = {id(part) for part in parts_of(mail, enclosed=False)} if len(parts) > 1 else set()
+    own = [part for part in parts if id(part) in outside] or parts
+    blocks = [block for part in own for block in _blocks_in(part)]
     if not any(_speaks_of_recipient(block) for block in blocks):
         blocks = _blocks_in_plain_text(mail)
     sent_at = header(mail, "Date")
@@ -131,7 +133,7 @@ def _blocks_in(part: Message) -> list[dict[str, str]]:
 
 
 def _as_text(part: Message) -> str:
-    fields = "\n".join(f"{name}: {clean(str(value))}" for name, value in part.items())
+    fields = "\n".join(f"{name}: {clean(value)}" for name, value in fields_of(part))
     return f"{fields}\n\n{body_text(part)}"
 
 

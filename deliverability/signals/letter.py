@@ -30,6 +30,11 @@ _HEAD = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _CODE_FIRST = re.compile(r"[ \t]*[45]\d\d[ -]")
+_CAME_FROM = re.compile(r"(?<!generated )(?<!expanded )\bfrom:?\s{1,4}[<\"']?$", re.IGNORECASE)
+_BELOW = re.compile(
+    r"(?:did not reach|could not be reached)[^\n:]{0,80}:[ \t]*$", re.IGNORECASE | re.MULTILINE
+)
+"""What stands above it describes the message; whom it missed comes below."""
 _RCPT = re.compile(rf"rcpt to: ?<?({ADDRESS})>?", re.IGNORECASE)
 _NAMED = re.compile(
     r"(?:deliver\w*|sen[dt]|message|mail|e-?mail|zugestellt|distribu\w*|remis|remettre|entregar|recapitare) "
@@ -79,28 +84,37 @@ def named_in(letter: str, others: Collection[str], *, anywhere: bool = False) ->
     if anywhere:
         places = _first_places(_of(_ANY_ADDRESS, letter), others)[:1]
         return [Named(places[0][2], " ".join(letter.split())[:2000])] if places else []
-    for found in (_at_heads(letter), _of(_RCPT, letter), _of(_NAMED, letter), _of(_ANY_ADDRESS, letter)):
-        places = _first_places(found, others)
+    below = _BELOW.search(letter)
+    if below is not None and _ANY_ADDRESS.search(letter, below.end()):
+        letter = letter[below.end() :]
+    heads = _first_places(_of(_HEAD, letter), others)
+    if heads and not all(_CODE_FIRST.match(letter, start) for start, _, _ in heads):
+        return _cut(letter, heads)
+    told = _first_places(_of(_NAMED, letter), others)
+    if heads or told:
+        # What a sentence says counts more than what the far server mentions in its reply.
+        return _cut(letter, told if told and told[0][0] < (heads or told)[0][0] else heads or told)
+    for pattern in (_RCPT, _ANY_ADDRESS):
+        places = _first_places(_of(pattern, letter), others)
         if places:
             return _cut(letter, places)
     return []
 
 
-def _at_heads(letter: str) -> Iterator[tuple[int, int, str]]:
-    for found in _HEAD.finditer(letter):
-        yield found.start(), found.end(), found[1]
-
-
 def _of(pattern: re.Pattern[str], letter: str) -> Iterator[tuple[int, int, str]]:
+    """What a pattern finds, whole or its first group; not an address that something came from."""
+    group = 1 if pattern.groups else 0
     for found in pattern.finditer(letter):
-        yield found.start(), found.end(), found[1] if pattern.groups else found[0]
+        if not _CAME_FROM.search(letter, max(0, found.start(group) - 12), found.start(group)):
+            yield found.start(), found.end(), found[group]
 
 
 def _first_places(
     found: Iterator[tuple[int, int, str]], others: Collection[str]
 ) -> list[tuple[int, int, str]]:
     places: dict[str, tuple[int, int, str]] = {}
-    for start, end, address in found:
+    for start, end, written in found:
+        address = written[5:] if written[:5].lower() == "smtp=" else written
         key = address.strip(".").lower()
         if key not in others and key not in places and not _is_machine(key):
             places[key] = (start, end, address.strip("."))

@@ -22,6 +22,8 @@ MAX_BOUNDARIES = 20
 """The parser holds every line against every open boundary: nesting is what makes it slow."""
 MAX_HEADER = 4000
 MAX_AGE = timedelta(days=60)
+STATUS_PARTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
+ENCLOSED = frozenset({"message/rfc822", "message/global"})
 SLOW_CHARSETS = frozenset({"punycode", "idna"})
 """Encodings of host names, in which no mail is written, and whose decoders take minutes for a megabyte."""
 _EMPTY_LINES = re.compile(rb"[\r\n]{20,}")
@@ -45,14 +47,35 @@ def open_mail(raw: bytes) -> Message | None:
         return None
 
 
-def parts_of(mail: Message) -> list[Message]:
-    """Every part, the mail itself first, those of enclosed messages included; at most `MAX_PARTS`."""
+def why_unread(raw: bytes, mail: Message | None) -> str:
+    """Why nothing of `raw` is news, in one line for a person; "" when there is nothing to tell.
+
+    `mail`: what `open_mail` made of it.
+    """
+    if not raw.strip():
+        return "The mail is empty."
+    if raw[:MAX_BYTES].lower().count(b"boundary=") > MAX_BOUNDARIES:
+        return (
+            f"The mail is nested deeper than any mail system does it: more than {MAX_BOUNDARIES} boundaries."
+        )
+    if mail is None:
+        return "The mail cannot be taken apart."
+    if any(content_type(part) in STATUS_PARTS for part in parts_of(mail)):
+        return "The delivery report speaks of no recipient: it has neither an Action nor a Status."
+    if content_type(mail) == "multipart/report":
+        return "The report has no part that says what it reports."
+    return ""
+
+
+def parts_of(mail: Message, *, enclosed: bool = True) -> list[Message]:
+    """Every part, the mail itself first, at most `MAX_PARTS`; `enclosed`: those of messages inside too."""
     found: list[Message] = []
     waiting = [mail]
     while waiting and len(found) < MAX_PARTS:
         part = waiting.pop(0)
         found.append(part)
-        waiting[:0] = children_of(part)
+        if enclosed or content_type(part) not in ENCLOSED:
+            waiting[:0] = children_of(part)
     return found
 
 
@@ -70,19 +93,28 @@ def content_type(part: Message) -> str:
 
 def header(mail: Message, name: str) -> str:
     """The first 4,000 characters of a header on one line, encoded words decoded; "" when it is missing."""
-    # `mail.get` would put a mark in place of each letter that is written as it is, in UTF-8 (RFC 6532).
-    written = (
-        _fields(mail)
-        .get(name.lower(), "")
-        .encode("utf-8", "surrogateescape")
-        .decode("utf-8", "replace")[:MAX_HEADER]
-    )
+    written = _as_utf8(_fields(mail).get(name.lower(), ""))[:MAX_HEADER]
     if "=?" not in written:
         return clean(written)
     try:
         return clean(str(make_header(decode_header(written))))
     except Exception:  # noqa: BLE001 - unknown charset, broken encoded word
         return clean(written)
+
+
+def fields_of(part: Message) -> Iterator[tuple[str, str]]:
+    """Every field of a part as it is written, in its order, names as written."""
+    for name, value in part.raw_items():
+        yield name, _as_utf8(str(value))
+
+
+def _as_utf8(written: str) -> str:
+    # `mail.get` would put a mark in place of each letter that is written as it is, in UTF-8 (RFC 6532).
+    return (
+        written
+        if written.isascii()
+        else written.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    )
 
 
 def _fields(mail: Message) -> dict[str, str]:
@@ -106,9 +138,10 @@ def body_text(part: Message) -> str:
     except Exception:  # noqa: BLE001 - broken transfer encoding or parameters
         return ""
     try:
-        return payload.decode("utf-8" if codecs.lookup(charset).name in SLOW_CHARSETS else charset, "replace")
+        name = "utf-8" if codecs.lookup(charset).name in SLOW_CHARSETS else charset
+        return payload.decode(name, "replace").replace("\0", "")
     except (LookupError, ValueError):
-        return payload.decode("utf-8", "replace")
+        return payload.decode("utf-8", "replace").replace("\0", "")
 
 
 def texts_of(mail: Message) -> Iterator[str]:
@@ -132,7 +165,7 @@ def enclosed_headers(mail: Message) -> list[Message]:
     found: list[Message] = []
     for part in parts_of(mail):
         match content_type(part):
-            case "message/rfc822" | "message/global":
+            case kind if kind in ENCLOSED:
                 found.extend(children_of(part)[:1])
             case "text/rfc822-headers" | "message/rfc822-headers" | "message/global-headers":
                 inside = children_of(part)
@@ -150,7 +183,7 @@ def clean(text: str) -> str:
     """One line without control characters or lone surrogates."""
     if text.isprintable():
         return _SPACES.sub(" ", text).strip()
-    printable = text.encode("utf-8", "replace").decode("utf-8")
+    printable = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     return _SPACES.sub(" ", "".join(sign if sign.isprintable() else " " for sign in printable)).strip()
 
 

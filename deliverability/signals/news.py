@@ -5,7 +5,7 @@ asked elsewhere (`signals.origin`): an address in a report proves nothing.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import getaddresses
@@ -27,6 +27,7 @@ from deliverability.signals.mime import (
     open_mail,
     parts_of,
     texts_of,
+    why_unread,
 )
 from deliverability.signals.ses_mail import read_ses
 from deliverability.signals.wording import wording
@@ -72,17 +73,23 @@ class RecipientNews:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One mail, read."""
+    """One mail, read. `unread`: one line on what of it could not be, "" when there is nothing to tell."""
 
     kind: MailKind
     recipients: tuple[RecipientNews, ...] = field(default=())
+    unread: str = ""
 
 
-_ORDINARY = Reading(MailKind.ORDINARY)
+NAMES_NOBODY = "The letter says that something did not arrive, and names nobody."
 _PERSONAL = re.compile(r"was automatically rejected:\s{1,4}(\S[^\n]{1,300})")
 """What a person's own filter says (Sieve): it speaks louder than the status made up around it."""
 _RETURNED_TO = re.compile(rf"^To: [^\n@]{{0,120}}?({ADDRESS})", re.MULTILINE | re.IGNORECASE)
 MAX_RETURNED = 20_000
+_LOCAL_NAME = re.compile(
+    r"following (?:recipient|address|user)[^\n:]{0,150}(?:\n[^\n:]{0,80})?:\s{1,8}"
+    r"([a-z0-9][\w.+-]{0,63})[ \t]*(?=\r?\n|$)",
+    re.IGNORECASE,
+)
 _REPLY = re.compile(
     r"(?<![\w.])([45]\d\d)[ :-]{1,3}(?:[45]\d\d[ -]{1,2})?#?([45]\.\d{1,3}\.\d{1,3})(?![.\d])"
 )
@@ -100,13 +107,20 @@ _NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 def read_news(raw: bytes, now: datetime = _NO_DATE) -> Reading:
     """What `raw` says; ORDINARY when nothing of it is news. Never raises on any input."""
     mail = open_mail(raw)
-    if mail is None:
-        return _ORDINARY
+    reading = _first_reading(mail, now) if mail is not None else None
+    if reading is None:
+        return Reading(MailKind.ORDINARY, unread=why_unread(raw, mail))
+    if reading.kind is MailKind.BOUNCE and not reading.recipients:
+        return replace(reading, unread=NAMES_NOBODY)
+    return reading
+
+
+def _first_reading(mail: Message, now: datetime) -> Reading | None:
     for reader in (_complaint, _report, _notification, _letter, _autoreply):
         reading = reader(mail, now)
         if reading is not None:
             return reading
-    return _ORDINARY
+    return None
 
 
 def _complaint(mail: Message, now: datetime) -> Reading | None:
@@ -154,6 +168,7 @@ def _recipient(status: RecipientStatus, letter: str) -> RecipientNews:
 
 
 def _news(address: str, reply: Reply, *, action: str, mta: str, letter: str, text: str) -> RecipientNews:
+    address = clean(address)
     delayed = action == "delayed" or ((reply.enhanced or "").startswith("4.") and action != "failed")
     verdict = classify_reply(
         Reply(reply.code, reply.enhanced, reply.text[:MAX_REPLY]),
@@ -209,9 +224,11 @@ def _notification(mail: Message, now: datetime) -> Reading | None:  # noqa: ARG0
 def _letter(mail: Message, now: datetime) -> Reading | None:  # noqa: ARG001 - one shape for all readers
     failed = header(mail, "X-Failed-Recipients")
     subject = header(mail, "Subject")
-    if not failed and not _is_bounce_letter(mail, subject):
+    text = "\n".join(_texts(mail))
+    letter = own_part(text)
+    if not failed and not _is_bounce_letter(mail, subject, letter, text):
         return None
-    letter = own_part("\n".join(_texts(mail)))
+    robot = header(mail, "From")
     writers = {address.lower() for address in _addresses(mail, "From", "Reply-To", "Sender")}
     others = writers | {address.lower() for address in _addresses(mail, "To", "Delivered-To")}
     members = wording("members").search(subject) is not None
@@ -227,11 +244,11 @@ def _letter(mail: Message, now: datetime) -> Reading | None:  # noqa: ARG001 - o
         pairs = [(address, said.get(address.lower(), letter)) for address in known]
     else:
         pairs = [(name.address, name.text) for name in named]
+    if not pairs and (local := _LOCAL_NAME.search(letter)) and wording("certain_robots").search(robot):
+        # A name of its own house, without the domain that goes without saying there.
+        pairs = [(f"{local[1]}@{robot.rpartition('@')[2].strip('> ')}", letter)]
     if not pairs:
-        enclosed = enclosed_headers(mail)
-        pairs = [(address, letter) for block in enclosed[:1] for address in _addresses(block, "To")[:1]]
-    if not pairs and (returned := _RETURNED_TO.search("\n".join(_texts(mail))[len(letter) :][:MAX_RETURNED])):
-        pairs = [(returned[1], letter)]
+        pairs = [(address, letter) for address in _returned_to(mail, letter, text)[:1]]
     delayed = wording("delayed").search(subject) is not None
     told = tuple(_told(address, text, letter, delayed=delayed) for address, text in pairs)
     if not told and not wording("failed").search(subject):
@@ -265,8 +282,19 @@ def _bare_code(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _is_bounce_letter(mail: Message, subject: str) -> bool:
-    """Whether a mail system wrote it because something went wrong: its sender and its words say so."""
+def _returned_to(mail: Message, letter: str, text: str) -> list[str]:
+    """To whom the message was written that `mail` returns, enclosed or below the letter."""
+    found = [address for block in enclosed_headers(mail)[:1] for address in _addresses(block, "To")]
+    if not found and (below := _RETURNED_TO.search(text[len(letter) :][:MAX_RETURNED])):
+        found = [below[1]]
+    return found
+
+
+def _is_bounce_letter(mail: Message, subject: str, letter: str, text: str) -> bool:
+    """Whether a mail system wrote it because something went wrong: its sender and its words say so.
+
+    `letter` is what it says itself, `text` with what it returns.
+    """
     sender = header(mail, "From")
     if wording("members").search(subject):
         return True
@@ -274,14 +302,20 @@ def _is_bounce_letter(mail: Message, subject: str) -> bool:
         return False
     if wording("failed").search(subject):
         return True
-    text = own_part("\n".join(_texts(mail)))[:3000]
+    said = letter[:3000]
     if not wording("certain_robots").search(sender):
-        return not is_automatic_reply(mail) and wording("failed").search(text) is not None
-    quotes = _REPLY.search(text) or (_TROUBLE.search(text) and _BARE.search(text))
-    if quotes or wording("failed").search(text):
+        return not is_automatic_reply(mail) and wording("failed").search(said) is not None
+    quotes = _REPLY.search(said) or (_TROUBLE.search(said) and _BARE.search(said))
+    if quotes or wording("failed").search(said):
         return True
     # In a language that nobody here has words for: what was sent comes back, under the name of who missed it.
-    return not is_automatic_reply(mail) and bool(enclosed_headers(mail)) and _NAMES.search(text) is not None
+    if not is_automatic_reply(mail) and enclosed_headers(mail) and _NAMES.search(said):
+        return True
+    named = said.lower()
+    return any(
+        address.lower() in named and address.lower() not in sender.lower()
+        for address in _returned_to(mail, letter, text)
+    )
 
 
 def _is_from_a_robot(mail: Message, sender: str) -> bool:
@@ -337,4 +371,4 @@ def _addresses(mail: Message, *names: str) -> list[str]:
 
 
 def _plainly(address: str, reason: Reason) -> RecipientNews:
-    return RecipientNews(address, Reply(None, None, ""), None, reason)
+    return RecipientNews(clean(address), Reply(None, None, ""), None, reason)

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from deliverability.signals.mime import clean
 from models.values import Reply
 
 MAX_NAMED = 50
@@ -56,8 +57,13 @@ def _news(table: dict[str, Any]) -> SesNews | None:
 
 def _recipient(row: object, part: dict[str, Any]) -> tuple[str, Reply, str]:
     if not isinstance(row, dict):
-        return str(row), Reply(None, None, ""), "delivered"
-    words = str(row.get("diagnosticCode") or "") or f"SES: {part.get('bounceSubType', '')}"
-    status = str(row.get("status") or "")
-    action = str(row.get("action") or ("failed" if part.get("bounceType") == "Permanent" else "delayed"))
-    return str(row.get("emailAddress", ""))[:254], Reply(None, status or None, words[:2000]), action
+        return _clean(row)[:254], Reply(None, None, ""), "delivered"
+    words = _clean(row.get("diagnosticCode")) or f"SES: {_clean(part.get('bounceSubType'))}"
+    status = _clean(row.get("status"))[:20]
+    action = _clean(row.get("action")) or ("failed" if part.get("bounceType") == "Permanent" else "delayed")
+    return _clean(row.get("emailAddress"))[:254], Reply(None, status or None, words[:2000]), action[:20]
+
+
+def _clean(value: object) -> str:
+    """JSON may spell out what no text may hold: NUL, lone surrogates."""
+    return clean(str(value or "")[:4000])

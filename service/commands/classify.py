@@ -49,7 +49,8 @@ def classify(
     """Read mails as bounces, complaints and automatic replies: paths on standard input, JSON lines out.
 
     Each line names the file, its kind, and for each recipient the address, kind, reason, status, reply and
-    the verdict with its rule. A file that cannot be read gives a line with an error.
+    the verdict with its rule. A file that cannot be read gives a line with an error; what could not be read
+    of a mail is said in `unread`.
     """
     from deliverability.signals.news import read_news
 
@@ -93,6 +94,7 @@ def as_row(reading: "Reading") -> dict[str, object]:
         "kind": kind,
         "reason": reasons.pop() if len(reasons) == 1 else None,
         "recipients": recipients,
+        **({"unread": reading.unread} if reading.unread else {}),
     }
 
 

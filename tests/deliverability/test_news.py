@@ -15,14 +15,38 @@ from models.states import Fault
 from service.commands.classify import as_row
 
 GOLDEN = Path(__file__).parent / "golden"
-LETTERS = sorted(GOLDEN.glob("*.eml"))
+LETTERS = sorted(path.with_suffix(".eml") for path in GOLDEN.glob("*.json"))
+UNREADABLE = sorted(path.with_suffix(".eml") for path in GOLDEN.glob("*.error"))
 
 
 @pytest.mark.parametrize("letter", LETTERS, ids=lambda path: path.stem)
 def test_each_dialect_is_read_as_its_golden_pair_says(letter: Path) -> None:
-    expected = json.loads(letter.with_suffix(".json").read_text(encoding="utf-8"))
     row = as_row(read_news(letter.read_bytes()))
-    assert json.loads(json.dumps(row)) == expected
+    assert json.loads(json.dumps(row)) == json.loads(letter.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("letter", UNREADABLE, ids=lambda path: path.stem)
+def test_what_cannot_be_read_is_told_in_one_clear_line(letter: Path) -> None:
+    reading = read_news(letter.read_bytes())
+    assert reading.unread + "\n" == letter.with_suffix(".error").read_text(encoding="utf-8")
+    assert reading.recipients == ()
+
+
+def test_each_mail_has_either_a_reading_or_an_error() -> None:
+    assert all(
+        letter.with_suffix(".json").exists() != letter.with_suffix(".error").exists()
+        for letter in GOLDEN.glob("*.eml")
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=60), st.text(max_size=200), st.sampled_from(["utf-8", "utf-7", "utf-16", "koi8-r"]))
+def test_no_text_of_a_reading_holds_what_a_database_refuses(name: str, words: str, charset: str) -> None:
+    body = f"<{name}@ville.example>:\n550 5.1.1 {words}\x00\n".encode(charset, "ignore")
+    head = f"From: mailer-daemon@mx.example\nSubject: Failed\nContent-Type: text/plain; charset={charset}\n\n"
+    told = json.dumps(as_row(read_news(head.encode() + body)), ensure_ascii=False)
+    assert "\\u0000" not in told
+    told.encode("utf-8")
 
 
 def test_no_5xx_without_a_status_of_the_recipient_blames_the_recipient() -> None:
