@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from deliverability.arrival import try_again
 from models.clock import Clock
 from models.errors import StoreError, TocsinError
 from models.keyring import Keyring
@@ -91,6 +92,7 @@ class Conductor:
         self._options = options
         self._engine = engine or EmbeddedEngine(clock)
         self._presence = Presence(database, clock, worker_id or draw_worker_id(), role=options.role)
+        self._tokens = tokens
         self._rota = Rota(database, clock, self._presence.worker_id, alone=options.alone)
         self._obstacles = Obstacles()
         addresses = Addresses(tokens, options.public_url.rstrip("/"))
@@ -272,6 +274,7 @@ class Conductor:
     async def _tidy(self) -> None:
         now = self._clock.now()
         await news.tidy(self._database, now)
+        await try_again(self._database, self._tokens, now)
         async with self._database.write() as session:
             await turns.clear_away(session, now)
             await workers.clear_away(session, now - FORGOTTEN)

@@ -15,7 +15,7 @@ from models.delivery import Delivery
 from models.event import Event, event_about
 from models.states import WAITING, CampaignState, Channel, DeliveryState, EventKind
 from models.tokens import Tokens
-from models.values import Deferred, Outcome, Reply
+from models.values import Cover, Deferred, Outcome, Reply
 from scheduler import Conductor, ConductorOptions, DispatchOptions, RetryPolicy
 from scheduler.campaigns import cancel, pause, resume, schedule
 from store import Database, campaigns, events, incoming
@@ -322,3 +322,22 @@ async def test_originals_older_than_they_are_kept_for_are_forgotten_by_housekeep
             await asyncio.sleep(0.1)
             async with database.read() as session:
                 left = [one.raw for one in await incoming.list_unmatched(session)]
+
+
+async def test_mail_that_was_set_aside_is_tried_again_by_housekeeping(database: Database) -> None:
+    long_ago = CLOCK.now() - timedelta(hours=5)
+    cover = Cover("smtp", ("fbl@retour.parti.example",))
+    async with database.write() as session:
+        await incoming.set_aside(session, b"Subject: x\r\n\r\n", cover, problem="a bug", now=long_ago)
+    often = timedelta(milliseconds=100)
+    async with (
+        conducting(database, ScriptedTransport(), housekeeping_every=often),
+        asyncio.timeout(20),
+    ):
+        left = 1
+        while left:
+            await asyncio.sleep(0.1)
+            async with database.read() as session:
+                left = await incoming.count_aside(session)
+    async with database.read() as session:
+        assert [one.source for one in await incoming.list_unmatched(session)] == ["mail"]
