@@ -17,7 +17,10 @@ class Role(StrEnum):
 
 
 class User(SQLModel, table=True):
-    """Somebody of the organisation who signs in. `password_hash` is Argon2id."""
+    """Somebody of the organisation who signs in. `password_hash` is Argon2id.
+
+    Without a `language` chosen the pages are in that of the browser.
+    """
 
     __tablename__ = "user_account"
 

@@ -219,7 +219,7 @@ async def play(rehearsal: Rehearsal, world: World, parts: Parts, screen: Screen)
 
 
 async def _stay(parts: Parts, screen: Screen) -> None:
-    password = await cast.make_administrator(parts)
+    password = await cast.make_administrator(parts.database, parts.clock)
     screen.pages_are_open(parts.settings.public_url, cast.ADMINISTRATOR, password)
     await stop_wanted()
     screen.goodbye()

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from audience.imports import ImportOptions, ImportResult, OnProgress, import_contacts
 from audience.segments import parse_segment
 from models.access import Role
-from models.clock import SystemClock
+from models.clock import Clock, SystemClock
 from models.identity import DkimKey, Identity, TerritoryKind
 from models.keyring import Keyring
 from models.seed import SeedMailbox
@@ -197,17 +197,20 @@ async def _campaigns(session: AsyncSession, senders: Sequence[int], zone: str) -
     ]
 
 
-async def make_administrator(parts: Parts) -> str:
-    """The account to look at the pages with; its password, drawn anew each time."""
+async def make_administrator(database: Database, clock: Clock) -> str:
+    """The account to look at the pages with; its password, drawn anew each time.
+
+    It chose no language: it reads in that of its browser, until it chooses one.
+    """
     password = secrets.token_urlsafe(12)
-    async with parts.database.write() as session:
+    async with database.write() as session:
         await add_user(
             session,
             email=ADMINISTRATOR,
             name="Démonstration",
             password_hash=hash_password(password),
             role=Role.ADMIN,
-            language=parts.settings.language,
-            now=parts.clock.now(),
+            language="",
+            now=clock.now(),
         )
     return password
