@@ -53,6 +53,8 @@ def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI"
             transports=parts.transports,
             twilio_auth_token="" if token is None else token.get_secret_value(),
             hook_secrets=settings.hook_secrets,
+            bounce_place=settings.bounce_mailbox.place if settings.bounce_mailbox else "",
+            listens=_listens(parts),
             zone=settings.zone,
             language=settings.language,
             data_dir=settings.data_dir,
@@ -61,6 +63,13 @@ def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI"
             outlook=forecast_options(settings),
         )
     )
+
+
+def _listens(parts: Parts) -> tuple[str, ...]:
+    """Where mail is received, as it is told on pages."""
+    settings = parts.settings
+    smtp = () if parts.inbound_port is None else (f"SMTP {settings.inbound_host}:{parts.inbound_port}",)
+    return smtp if settings.inbound_lmtp is None else (*smtp, f"LMTP {settings.inbound_lmtp}")
 
 
 def _web_config(settings: Settings, app: "FastAPI") -> uvicorn.Config:

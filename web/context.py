@@ -1,6 +1,6 @@
 """What the front door is given when the house is assembled; it builds none of it itself."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from sender import Transport
 from store import Database
 from web.health import Vitals
 from web.hook_desk import HookDesk
+from web.replay_desk import ReplayDesk
 
 
 async def _nobody_to_wake() -> None:
@@ -33,7 +34,8 @@ class WebContext:
     sooner than `machine_span` after its message arrived counts as a machine's; zero trusts every moment,
     as a rehearsal at many times the natural speed has to. `zone` (IANA) and `language` are the settings'
     defaults; `outlook` is what forecasts are made with. `vitals`: how this process
-    says how it is. Uploaded files and the reports on them are kept under `data_dir`.
+    says how it is. Uploaded files and the reports on them are kept under `data_dir`. `bounce_place` names
+    the mailbox in which bounces gather, `listens` where mail is received; empty: nowhere.
     """
 
     database: Database
@@ -46,6 +48,9 @@ class WebContext:
     twilio_auth_token: str = ""
     hook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hooks: HookDesk = field(default_factory=HookDesk)
+    replays: ReplayDesk = field(default_factory=ReplayDesk)
+    bounce_place: str = ""
+    listens: Sequence[str] = ()
     transports: Mapping[Channel, Transport] = field(default_factory=dict)
     machine_span: timedelta = timedelta(seconds=2)
     zone: str = "Europe/Paris"

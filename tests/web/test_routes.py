@@ -16,7 +16,7 @@ from models.contact import Contact
 from models.states import Channel
 from scheduler.campaigns import schedule
 from scheduler.expansion import launch
-from store import Database
+from store import Database, incoming
 from tests.clocks import START
 from tests.factories import a_campaign, a_contact, a_segment, a_template, an_identity
 from tests.web.browsers import Browser, Site, parse_strictly
@@ -38,25 +38,28 @@ TABLE: dict[str, dict[str, str]] = {
             /campaigns/{campaign_id}/report /campaigns/{campaign_id}/report.json
             /campaigns/{campaign_id}/report.csv /contacts /contacts/{contact_id} /segments /segments/count
             /segments/{segment_id} /templates /templates/versions/{version_id} /templates/{template_id}
-            /identities /identities/{identity_id} /suppressions /pace /pace/answers""",
+            /identities /identities/{identity_id} /suppressions /suppressions/lifted /pace /pace/answers
+            /deliveries/{delivery_id} /incoming /incoming/unmatched""",
         "POST": "/account/password /contacts/find /suppressions/look",
     },
     EDITOR: {
         "GET": """/campaigns/new /campaigns/count /campaigns/{campaign_id}/cancel
             /campaigns/{campaign_id}/edit /contacts/import
             /contacts/import/{run_id}/report /segments/new /templates/new /templates/starters/{name}
-            /templates/{template_id}/edit""",
+            /templates/{template_id}/edit /suppressions/lists /suppressions/export.csv
+            /incoming/originals/{number} /incoming/originals/{number}/file""",
         "POST": """/campaigns /campaigns/{campaign_id}/schedule /campaigns/{campaign_id}/draft
             /campaigns/{campaign_id}/pause /campaigns/{campaign_id}/resume /campaigns/{campaign_id}/cancel
             /campaigns/{campaign_id}/release /campaigns/{campaign_id}/test /campaigns/{campaign_id}/edit
             /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/prove /pace/reset
             /contacts/import /segments /templates /templates/preview /identities/{identity_id}/check
-            /suppressions/add /suppressions/lift""",
+            /suppressions/add /suppressions/lift /suppressions/lists""",
     },
     ADMIN: {
-        "GET": "/accounts",
+        "GET": "/accounts /incoming/replay /suppressions/undo",
         "POST": """/accounts /accounts/{user_id}/role /accounts/{user_id}/remove
-            /pace/limits /pace/limits/remove /pace/warmup/stop""",
+            /pace/limits /pace/limits/remove /pace/warmup/stop /suppressions/undo
+            /suppressions/undo/confirm /incoming/replay /incoming/replay/apply""",
     },
 }
 """Who may use which route. A route that is in no line, or in two, is a mistake."""
@@ -93,6 +96,7 @@ async def furnish(database: Database) -> None:
         await a_template(session, channel=Channel.SMS)
         segment = await a_segment(session)
         campaign = await a_campaign(session, version=version, include=[segment], senders=[sender])
+        await incoming.keep(session, source="dsn", raw=b"<no> delivery", matched=False, now=START)
     async with database.write() as session:
         await schedule(
             session,
@@ -186,7 +190,7 @@ PAGES = [
         "/campaigns/{campaign_id}/edit",
         "/templates/starters/{name}",
     }
-    and not path.endswith((".json", ".csv", "/live", "/count"))
+    and not path.endswith((".json", ".csv", "/live", "/count", "/file"))
 ] + [
     "/templates/new?starter=invitation",
     "/templates/new?starter=sms",

@@ -10,12 +10,17 @@ from web.pages import (
     campaign_people,
     campaigns,
     contacts,
+    deliveries,
     identities,
     imports,
+    incoming,
     pace,
+    replay,
     report,
     segments,
     sign_in,
+    suppression_lists,
+    suppression_undo,
     suppressions,
     templates,
 )
@@ -34,7 +39,12 @@ ROUTERS = (
     templates.router,
     identities.router,
     pace.router,
+    deliveries.router,
+    incoming.router,
+    replay.router,
     suppressions.router,
+    suppression_lists.router,
+    suppression_undo.router,
 )
 
 __all__ = ["ROUTERS"]

@@ -1,6 +1,5 @@
 """Contacts: how many, who fits a rule, one person's record and what happened between them and us."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -14,13 +13,15 @@ from audience.segments import count, parse_segment
 from audience.territory import DEPARTEMENTS, REGIONS
 from models.contact import Contact
 from models.errors import BadInputError, SegmentError
-from models.states import Channel, EventKind
+from models.states import Channel
 from models.suppression import Suppression
 from store import campaigns, consents, contacts, events, suppressions
 from store.segment_sql import matching
 from web.access import Reader, Visit
 from web.borrowed import say_error
+from web.bounce_words import read_evidence
 from web.i18n import N_, Tongue
+from web.pages.deliveries import Happening, histories
 from web.pages.suppressions import holds
 from web.view import go, page
 from web.words import word_for
@@ -89,17 +90,6 @@ async def find(visit: Reader) -> Response:
     return go(f"/contacts/{found.id}")
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One line of a person's timeline."""
-
-    at: datetime
-    kind: EventKind
-    campaign_id: int | None
-    campaign: str
-    text: str
-
-
 @router.get("/contacts/{contact_id}")
 async def one_page(visit: Reader, contact_id: int) -> Response:
     """One person's record: what is known, what they agreed to, what happened."""
@@ -107,7 +97,9 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
     async with visit.context.database.read() as session:
         contact = await contacts.get_contact(session, contact_id)
         tags = (await contacts.tags_of(session, [contact_id]))[contact_id]
-        timeline = await _timeline(session, contact_id)
+        happened = await events.events_of_contact(session, contact_id)
+        timeline = await histories(session, happened, contact_id)
+        names = await _names_of(session, timeline)
         statements = await consents.statements_of(session, contact_id, limit=A_PAGE)
         history = await _suppressions_of(session, contact)
     suppressed = [
@@ -127,9 +119,10 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
         known=known,
         tags=tags,
         timeline=timeline,
+        names=names,
         statements=statements,
         suppressed=suppressed,
-        history=history,
+        history=[(row, read_evidence(row.evidence)) for row in history],
         suppressed_words=[visit.tongue.say(word_for(channel)) for channel in suppressed],
     )
 
@@ -156,18 +149,7 @@ def _readable(field: str, value: object, tongue: Tongue) -> str:
             return str(value)
 
 
-async def _timeline(session: AsyncSession, contact_id: int) -> list[Happening]:
-    found = await events.events_of_contact(session, contact_id)
-    names: dict[int, str] = {}
-    for number in {event.campaign_id for event in found if event.campaign_id is not None}:
-        names[number] = (await campaigns.get_campaign(session, number)).name
-    return [
-        Happening(
-            event.at,
-            event.kind,
-            event.campaign_id,
-            names.get(event.campaign_id or 0, ""),
-            " ".join(str(part) for part in (event.code, event.enhanced, event.text) if part),
-        )
-        for event in found
-    ]
+async def _names_of(session: AsyncSession, timeline: list[Happening]) -> dict[int, str]:
+    """The campaigns of a timeline by number."""
+    numbers = {one.campaign_id for one in timeline if one.campaign_id is not None}
+    return {number: (await campaigns.get_campaign(session, number)).name for number in numbers}

@@ -26,6 +26,7 @@ from models.states import CampaignState, Channel
 from models.text import fold
 from web.access import Reader, Visit
 from web.borrowed import say_borrowed
+from web.bounce_overview import bounce_overview
 from web.charts import SERIES, SLIM, WIDE, Spec, bars_over_time, draw_chart, shares_by_name
 from web.i18n import N_, Tongue
 from web.view import page
@@ -97,6 +98,8 @@ class Drawings:
 async def report_page(visit: Reader, campaign_id: int) -> Response:
     """The report to read."""
     report = await _report(visit, campaign_id)
+    async with visit.context.database.read() as session:
+        bounces = await bounce_overview(session, report, visit.tongue)
     total = report.total.counts
     return page(
         visit,
@@ -109,6 +112,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         groups=list(groups_of(report, visit.tongue)),
         pairs=pairs_of(report),
         proof=prove(report, visit.tongue),
+        bounces=bounces,
         seeds=[row for row in report.by_provider if has_seeds(row.counts)],
         shown=lambda share, digits: show_share(share, visit.tongue, digits),
         interval=lambda share: show_interval(share, visit.tongue),

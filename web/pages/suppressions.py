@@ -1,6 +1,7 @@
 """Addresses that are not written to any more: how many and why, one address's history, add and lift.
 
-The list is kept by fingerprint, so a page never shows an address that it was not given.
+The list is kept by fingerprint, so a page never shows an address that it was not given; who is meant is
+told where the message that came back is still on record.
 """
 
 from datetime import datetime
@@ -12,13 +13,15 @@ from audience.addresses import read_email, read_phone
 from models.errors import BadInputError
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
-from store import suppressions
+from store import suppression_pages, suppressions
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_error
+from web.bounce_words import read_evidence
 from web.i18n import N_
 from web.view import go, page
 
 router = APIRouter()
+A_PAGE = 50
 NO_REASON = N_("Say why: the reason is kept as the trace of the decision.")
 
 
@@ -49,7 +52,7 @@ async def look(visit: Reader) -> Response:
 async def add(visit: Editor) -> Response:
     """Write to an address no more."""
     try:
-        why = _reason(visit)
+        why = reason_given(visit)
         channel, address = _named(visit)
     except BadInputError as error:
         return await _show(visit, problem=say_error(visit.tongue, error), status=400)
@@ -70,7 +73,7 @@ async def add(visit: Editor) -> Response:
 async def lift(visit: Editor) -> Response:
     """End every suppression of an address; the rows stay, with who lifted them and why."""
     try:
-        why = _reason(visit)
+        why = reason_given(visit)
         channel, address = _named(visit)
     except BadInputError as error:
         return await _show(visit, problem=say_error(visit.tongue, error), status=400)
@@ -91,7 +94,7 @@ def _named(visit: Visit) -> tuple[Channel, str]:
     return channel, read_address(channel, visit.form.text("address", 254))
 
 
-def _reason(visit: Visit) -> str:
+def reason_given(visit: Visit) -> str:
     """Who decides and why; BadInputError without a reason."""
     why = visit.form.text("why", 400)
     if not why:
@@ -114,19 +117,29 @@ async def _show(
     history: list[Suppression] | None = None,
 ) -> Response:
     now = visit.context.clock.now()
+    reason = next((one for one in SuppressionReason if one.value == visit.query.text("reason")), None)
+    wanted = next((one for one in Channel if one.value == visit.query.text("channel")), None)
+    before = visit.query.number("before")
     async with visit.context.database.read() as session:
         counts = await suppressions.count_by_reason(session, now)
-    reasons = [reason for reason in SuppressionReason if any(key[1] is reason for key in counts)]
+        lines = await suppression_pages.in_force(
+            session, now, channel=wanted, reason=reason, before_id=before, limit=A_PAGE + 1
+        )
     return page(
         visit,
         "suppressions.html",
         status,
         counts=counts,
-        reasons=reasons,
+        reasons=[reason for reason in SuppressionReason if any(key[1] is reason for key in counts)],
         channels=list(Channel),
         channel=channel,
         address=address,
-        history=history,
+        history=None if history is None else [(row, read_evidence(row.evidence)) for row in history],
         standing=any(holds(row, now) for row in history or []),
         problem=problem,
+        lines=[(line, read_evidence(line.row.evidence)) for line in lines[:A_PAGE]],
+        more=len(lines) > A_PAGE,
+        begun=before is not None,
+        reason=reason,
+        wanted=wanted,
     )
