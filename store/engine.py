@@ -30,10 +30,11 @@ from store import embedded
 
 BUSY_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
-CACHE_KB = 16_384
+CACHE_KB = 4_096
 """Pages that SQLite's writer keeps at hand; imports and launches ask for more (`loading.room_for_many`)."""
-READER_CACHE_KB = 8_192
-"""The same for each of the readers; what they do not find is in the system's own cache."""
+READER_CACHE_KB = 1_024
+"""The same for each of the readers. More saves no time, neither here nor there: what is not found is in the
+system's own cache, and a process would be the larger for every connection it has."""
 SESSION = "-c timezone=UTC -c jit=off -c synchronous_commit=on"
 """What every session says to PostgreSQL, whatever the server is set to. UTC: moments are compared in SQL.
 Compiling a question (jit) takes longer than answering any of ours. A commit that a crash of the server
