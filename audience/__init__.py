@@ -5,7 +5,22 @@ consent and its proof, typed rules and their counts, the values a message may be
 `scheduler`, `web` and `service` call it; it calls `store` and `models`.
 """
 
-from audience.addresses import read_email, read_phone
-from audience.segments import parse_segment, write_segment
+from typing import TYPE_CHECKING
+
+from models.on_demand import offered
+
+if TYPE_CHECKING:
+    from audience.addresses import read_email, read_phone
+    from audience.segments import parse_segment, write_segment
+else:
+    __getattr__ = offered(
+        __name__,
+        {
+            "parse_segment": "segments",
+            "read_email": "addresses",
+            "read_phone": "addresses",
+            "write_segment": "segments",
+        },
+    )
 
 __all__ = ["parse_segment", "read_email", "read_phone", "write_segment"]

@@ -10,9 +10,26 @@ What opens a network port or needs a library stays in its own module, imported w
 new meaning of a reply is one rule in `rules/*.toml`.
 """
 
-from deliverability.classify import classify_reply
-from deliverability.feedback import Applied, apply
-from deliverability.report import CampaignReport, campaign_report
-from deliverability.suppression import reason_for
+from typing import TYPE_CHECKING
+
+from models.on_demand import offered
+
+if TYPE_CHECKING:
+    from deliverability.classify import classify_reply
+    from deliverability.feedback import Applied, apply
+    from deliverability.report import CampaignReport, campaign_report
+    from deliverability.suppression import reason_for
+else:
+    __getattr__ = offered(
+        __name__,
+        {
+            "Applied": "feedback",
+            "CampaignReport": "report",
+            "apply": "feedback",
+            "campaign_report": "report",
+            "classify_reply": "classify",
+            "reason_for": "suppression",
+        },
+    )
 
 __all__ = ["Applied", "CampaignReport", "apply", "campaign_report", "classify_reply", "reason_for"]

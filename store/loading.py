@@ -92,7 +92,8 @@ async def room_for_many(database: Database) -> AsyncIterator[None]:
 
     Else each batch reads again, and writes twice, pages that the next one changes. The memory is bounded,
     the same for any number of rows, and given back at the end; what a commit promises stays the same.
-    Python looks for rubbish less often: to look through all rows of a batch, time after time, takes a fifth of the time.
+    Python looks for rubbish less often: to look through all rows of a batch, time after time, takes a fifth
+    of the time.
     """
     with _CLEANING.less_often():
         before = await _set_room(database, CACHE_KB, LOG_PAGES) if database.is_sqlite else None

@@ -6,11 +6,30 @@ person lacks, the targets of links, and findings about a template before it is s
 network, no files but its own starters. The scheduler, the pages and the command line may call it.
 """
 
-from templates.compilation import CompiledEmail, compile_email
-from templates.gallery import starters
-from templates.links import render_target
-from templates.lint import lint_email, lint_sms
-from templates.sms import CompiledSms, compile_sms
+from typing import TYPE_CHECKING
+
+from models.on_demand import offered
+
+if TYPE_CHECKING:
+    from templates.compilation import CompiledEmail, compile_email
+    from templates.gallery import starters
+    from templates.links import render_target
+    from templates.lint import lint_email, lint_sms
+    from templates.sms import CompiledSms, compile_sms
+else:
+    __getattr__ = offered(
+        __name__,
+        {
+            "CompiledEmail": "compilation",
+            "CompiledSms": "sms",
+            "compile_email": "compilation",
+            "compile_sms": "sms",
+            "lint_email": "lint",
+            "lint_sms": "lint",
+            "render_target": "links",
+            "starters": "gallery",
+        },
+    )
 
 __all__ = [
     "CompiledEmail",
