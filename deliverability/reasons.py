@@ -2,13 +2,16 @@
 
 The verdict (`deliverability.classify`) decides what follows; the reason explains it on a page and can be
 compared with other tools. Its table is `rules/reasons.toml`: phrases, not patterns. A phrase is looked for
-as it is, `…` in it stands for up to 90 other letters: so thousands of phrases cost less than ten regular
-expressions, and none can run away on a stranger's text.
+as it is, `…` in it stands for up to 90 other letters. Phrases are found by three of their letters that few
+others have: so thousands of them cost less than a few regular expressions, and none can run away on a
+stranger's text.
 """
 
 import re
 import tomllib
 import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -144,8 +147,8 @@ class Said:
 @dataclass(frozen=True, slots=True)
 class _Row:
     reason: Reason
-    phrases: tuple[str, ...]
-    gapped: tuple[tuple[str, ...], ...]
+    phrases: tuple[tuple[str, ...], ...]
+    """Each in the parts between its gaps."""
     enhanced: re.Pattern[str] | None
     not_enhanced: re.Pattern[str] | None
     codes: frozenset[int]
@@ -153,7 +156,8 @@ class _Row:
     hosts: tuple[str, ...]
     temporary: bool | None
 
-    def fits(self, said: Said, text: str, command: str, *, temporary: bool) -> bool:
+    def fits(self, said: Said, command: str, *, temporary: bool) -> bool:
+        """Whether all but its phrases fit."""
         status = said.enhanced or ""
         return (
             (not self.codes or said.code in self.codes)
@@ -162,15 +166,29 @@ class _Row:
             and (self.enhanced is None or self.enhanced.fullmatch(status) is not None)
             and (self.not_enhanced is None or self.not_enhanced.fullmatch(status) is None)
             and (not self.hosts or any(host in said.host for host in self.hosts))
-            and (not (self.phrases or self.gapped) or self._is_said(text))
         )
 
-    def _is_said(self, text: str) -> bool:
-        # A loop, not `any`: this is asked a hundred times for each refusal.
-        for phrase in self.phrases:
-            if phrase in text:
-                return True
-        return any(parts[0] in text and _stands(parts, text) for parts in self.gapped)
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The rows, those without phrases, and which phrases of which rows are looked for at which three letters.
+
+    Phrases of two letters (Japanese, Chinese) stand under "": they are looked for in every text.
+    """
+
+    rows: tuple[_Row, ...]
+    wordless: frozenset[int]
+    by_letters: Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]]
+
+    def said_in(self, text: str) -> set[int]:
+        """The numbers of the rows of which a phrase stands in `text`, and of those that have none."""
+        found = set(self.wordless)
+        seen = {"", *_threes(text)}
+        for letters in seen & self.by_letters.keys():
+            for number, parts in self.by_letters[letters]:
+                if number not in found and parts[0] in text and (len(parts) == 1 or _stands(parts, text)):
+                    found.add(number)
+        return found
 
 
 def reason_of(said: Said) -> Reason:
@@ -180,9 +198,10 @@ def reason_of(said: Said) -> Reason:
     status = said.enhanced or ""
     temporary = status.startswith("4") or (not status and said.code is not None and said.code < 500)
     temporary = temporary or said.is_delay
-    for row in _rows():
-        if row.fits(said, text, command, temporary=temporary):
-            return row.reason
+    table = _table()
+    for number in sorted(table.said_in(text)):
+        if table.rows[number].fits(said, command, temporary=temporary):
+            return table.rows[number].reason
     return Reason.UNDEFINED
 
 
@@ -249,28 +268,41 @@ def _verdicts() -> dict[Reason, tuple[BounceClass, Fault, Permanence | None]]:
             Fault(row["fault"]),
             Permanence(row["permanence"]) if "permanence" in row else None,
         )
-        for row in _table()["verdicts"]
+        for row in _file()["verdicts"]
         for name in row["reasons"]
     }
 
 
 @cache
-def _table() -> dict[str, Any]:
+def _file() -> dict[str, Any]:
     text = (resources.files("deliverability") / "rules" / "reasons.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
 @cache
-def _rows() -> tuple[_Row, ...]:
-    return tuple(_row(row) for row in _table()["reasons"])
+def _table() -> _Table:
+    rows = tuple(_row(row) for row in _file()["reasons"])
+    spoken = [(number, parts) for number, row in enumerate(rows) for parts in row.phrases]
+    common = Counter(letters for _, parts in spoken for letters in _threes(parts[0]))
+    by_letters: defaultdict[str, list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
+    for number, parts in spoken:
+        rarest = min(_threes(parts[0]), key=lambda letters: (common[letters], letters), default="")
+        by_letters[rarest].append((number, parts))
+    return _Table(
+        rows=rows,
+        wordless=frozenset(number for number, row in enumerate(rows) if not row.phrases),
+        by_letters={letters: tuple(found) for letters, found in by_letters.items()},
+    )
+
+
+def _threes(text: str) -> list[str]:
+    return [text[place : place + 3] for place in range(len(text) - 2)]
 
 
 def _row(row: dict[str, Any]) -> _Row:
-    phrases = [plain(phrase) for phrase in row.get("phrases", ())]
     return _Row(
         reason=Reason(row["reason"]),
-        phrases=tuple(phrase for phrase in phrases if "…" not in phrase),
-        gapped=tuple(tuple(phrase.split("…")) for phrase in phrases if "…" in phrase),
+        phrases=tuple(tuple(plain(phrase).split("…")) for phrase in row.get("phrases", ())),
         enhanced=re.compile(row["enhanced"]) if "enhanced" in row else None,
         not_enhanced=re.compile(row["not_enhanced"]) if "not_enhanced" in row else None,
         codes=frozenset(row.get("codes", ())),

@@ -2,12 +2,21 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
 
-@cache
 def wording(name: str) -> re.Pattern[str]:
     """One list of the file as a pattern; KeyError when there is none of that name."""
+    return wordings()[name]
+
+
+@cache
+def wordings() -> Mapping[str, re.Pattern[str]]:
+    """Every list of the file."""
     text = (resources.files("deliverability") / "rules" / "letters.toml").read_text(encoding="utf-8")
-    return re.compile("|".join(f"(?:{line})" for line in tomllib.loads(text)[name]), re.IGNORECASE)
+    return {
+        name: re.compile("|".join(f"(?:{line})" for line in lines), re.IGNORECASE)
+        for name, lines in tomllib.loads(text).items()
+    }
