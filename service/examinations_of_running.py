@@ -11,11 +11,23 @@ from service.desk import Desk
 from service.findings import Finding, blocking, fine, warning
 from service.hosts import is_local
 from service.settings import Settings
+from store import incoming
 from store.workers import SILENCE, list_workers
 
 SUBJECT = "Workers"
 NEWS = SILENCE * 30
 """A worker that fell silent longer ago than this is no news any more."""
+
+
+async def set_aside(desk: Desk) -> list[Finding]:
+    """Mail from outside that could not be read; nothing is said when there is none."""
+    async with desk.database.read() as session:
+        count = await incoming.count_aside(session)
+    if not count:
+        return []
+    text = f"{plural(count, 'mail was', 'mails were')} set aside: they could not be read or recorded."
+    advice = "`tocsin bounces aside` shows them and why; each is tried again by itself."
+    return [warning("Mail set aside", text, advice)]
 
 
 async def sending(desk: Desk) -> list[Finding]:

@@ -1,11 +1,13 @@
 """`tocsin bounces`: what came back, read again by better rules."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.errors import NotFoundError
 from models.text import plural
 from service.commands import examples, noun
 from service.desk import Desk, work
@@ -13,9 +15,11 @@ from service.terminal import print_table, say
 
 if TYPE_CHECKING:
     from deliverability.originals import Reread
+    from models.event import Incoming
 
 group = noun("What came back of messages: bounces and complaints, as they were kept.")
 SHOWN = 30
+MOST_ASIDE = 1000
 
 
 @group.command(
@@ -65,6 +69,53 @@ def replay_bounces(
             f"{plural(seen.read, 'original')} read again, {seen.news:,} not recognised before: "
             f"{seen.would_suppress:,} more {tell} suppressed, {seen.would_spare:,} {tell} spared."
         )
+
+
+@group.command(
+    "aside",
+    epilog=examples(
+        "tocsin bounces aside", "tocsin bounces aside --show 812 > mail.eml", "tocsin bounces aside --retry"
+    ),
+)
+def aside(
+    show: Annotated[
+        int | None, typer.Option(help="Print the mail of that number as it came.", metavar="NUMBER")
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Read all of them again, now.")] = False,
+) -> None:
+    """Show the mails that could not be read or recorded, and why.
+
+    They were taken for received, and hold up nothing. Each is tried again by itself: after 4 hours, 16 hours
+    and so on, as long as originals are kept.
+    """
+    from deliverability.arrival import try_again
+    from models.tokens import Tokens
+    from store import incoming
+
+    async def look(desk: Desk) -> tuple[int, "list[Incoming]"]:
+        read = 0
+        if retry:
+            read = await try_again(desk.database, Tokens(desk.keyring), desk.clock.now(), everything=True)
+        async with desk.database.read() as session:
+            return read, await incoming.list_aside(session, limit=MOST_ASIDE)
+
+    read, rows = work(look)
+    if show is not None:
+        raw = next((row.raw for row in rows if row.id == show), None)
+        if raw is None:
+            raise NotFoundError(f"No mail of number {show} is set aside.", "Nothing was changed.")
+        sys.stdout.buffer.write(raw)
+        return
+    if retry:
+        say(f"{plural(read, 'mail')} read now.")
+    print_table(
+        ("#Number", "Since (UTC)", "#Tries", "#Octets", "By", "Problem"),
+        [
+            (row.id, f"{row.received_at:%Y-%m-%d %H:%M}", row.tries, len(row.raw), row.way, row.problem)
+            for row in rows
+        ],
+        empty="No mail is set aside.",
+    )
 
 
 def register(app: typer.Typer) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from sqlmodel import select
 
+from models.clock import SystemClock
 from models.event import Event, Incoming
 from models.tokens import TokenPurpose, Tokens
+from models.values import Cover
 from service.secret_key import open_keyring
 from service.settings import GivenSettings
-from store import Database
+from store import Database, incoming
 from tests.deliverability.rows import a_delivery
 from tests.service.conftest import LAUNCH, Tocsin, Typed
 
@@ -131,3 +133,31 @@ def test_the_envelope_is_kept_beside_the_original(ready: Tocsin, typed: Typed) -
 
 def test_a_wrong_setting_loses_no_mail(ready: Tocsin, typed: Typed) -> None:
     assert typed("inbound", stdin=BOUNCE, TOCSIN_ZONE="Nowhere").code == EX_TEMPFAIL
+
+
+def test_what_was_set_aside_is_shown_printed_and_read_again(ready: Tocsin, typed: Typed) -> None:
+    """What remains unread after all, and what the doctor says of it."""
+    address = return_path(ready)
+    assert typed.must("bounces", "aside") == "No mail is set aside.\n"
+
+    async def put_aside() -> int:
+        database = Database(f"sqlite:///{ready.folder}/tocsin-data/tocsin.db")
+        async with database.write() as session:
+            cover = Cover("lmtp", (address,))
+            now = SystemClock().now()
+            await incoming.set_aside(session, BOUNCE.encode(), cover, problem="KeyError: 'x'", now=now)
+            number = (await incoming.list_aside(session))[0].id
+        await database.close()
+        return number
+
+    number = asyncio.run(put_aside())
+    shown = typed.must("bounces", "aside")
+    assert "KeyError: 'x'" in shown
+    assert "lmtp" in shown
+    assert "1 mail was set aside" in typed("doctor", "--quick").out
+    assert ready("bounces", "aside", "--show", str(number)).out == BOUNCE
+    assert "Nothing was changed" in typed("bounces", "aside", "--show", "12345").told
+    retried = typed.must("bounces", "aside", "--retry")
+    assert "1 mail read now." in retried
+    assert "No mail is set aside." in retried
+    assert kept(ready) == (1, 1)
