@@ -33,6 +33,7 @@ from scheduler.rota import Rota
 from scheduler.upkeep import finish_if_done, reconcile_ended, reopen_ended, take_back, tell_problems
 from scheduler.warming import complete_plans, step_plans
 from sender import Transport
+from sender.relays import ProviderRelay
 from store import Database, campaigns, deliveries, erasure, gauges, incoming, turns, workers
 from store.deliveries import Lane
 from store.tally_fold import advance
@@ -51,10 +52,12 @@ class ConductorOptions:
     """How often to look, and how to send.
 
     `alone`: no other process sends from this database (the service lock is held), so whatever is found
-    claimed at the start was left behind by one that ended, and need not wait for its lease.
+    claimed at the start was left behind by one that ended, and need not wait for its lease. `relay`: the
+    provider e-mails leave through, if it is one that has webhooks.
     """
 
     public_url: str
+    relay: ProviderRelay | None = None
     dispatch: DispatchOptions = field(default_factory=DispatchOptions)
     sweep_every: timedelta = timedelta(seconds=1)
     warm_every: timedelta = timedelta(minutes=10)
@@ -95,7 +98,7 @@ class Conductor:
         self._tokens = tokens
         self._rota = Rota(database, clock, self._presence.worker_id, alone=options.alone)
         self._obstacles = Obstacles()
-        addresses = Addresses(tokens, options.public_url.rstrip("/"))
+        addresses = Addresses(tokens, options.public_url.rstrip("/"), options.relay)
         self._dispatcher = Dispatcher(
             database,
             clock,

@@ -16,6 +16,7 @@ from models.states import Channel
 from models.tokens import TokenPurpose, Tokens
 from models.values import Envelope, SmsEnvelope
 from sender import EmailBuilder
+from sender.relays import ProviderRelay
 from templates import CompiledEmail, CompiledSms, compile_email, compile_sms
 
 if TYPE_CHECKING:
@@ -125,10 +126,14 @@ class EmailAddresses(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The signed web addresses and mail headers' tokens of deliveries."""
+    """The signed web addresses and mail headers' tokens of deliveries.
+
+    `relay`: the provider that is told the token in its own way, too; None when the relay is nobody's.
+    """
 
     tokens: Tokens
     public_url: str
+    relay: ProviderRelay | None = None
 
     def of_email(self, delivery_id: int, domain: str) -> EmailAddresses:
         """Everything of one e-mail that holds a token; bounces come back to `domain`."""
@@ -236,6 +241,7 @@ class Work:
         ]
         if letter.is_seed:
             headers.append(("X-Tocsin-Seed", its.token))
+        relay = self.addresses.relay
         return builder.build(
             message,
             recipient=letter.address,
@@ -243,6 +249,7 @@ class Work:
             message_id=f"{its.token}@{head.domain}",
             date=self.now,
             headers=headers,
+            for_relay=None if relay is None else relay.headers(its.token),
         )
 
 

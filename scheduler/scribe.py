@@ -20,6 +20,7 @@ from models.signing import EmailSender
 from models.tokens import TokenPurpose, Tokens
 from models.values import EmailEnvelope, Envelope
 from scheduler.letters import Addresses, Letter, Letterhead, Pen, Wording, Work
+from sender.relays import ProviderRelay
 from templates import CompiledEmail, CompiledSms
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Office(NamedTuple):
 
     public_url: str
     token_keys: Mapping[TokenPurpose, bytes]
+    relay: ProviderRelay | None = None
 
 
 class Order(NamedTuple):
@@ -69,7 +71,7 @@ class Scribe:
 
     def __init__(self, office: Office) -> None:
         """Nobody's pen and no campaign yet."""
-        self._addresses = Addresses(Tokens(office.token_keys), office.public_url)
+        self._addresses = Addresses(Tokens(office.token_keys), office.public_url, office.relay)
         self._pens: dict[str, Pen] = {}
         self._contents: dict[int, tuple[str, CompiledEmail | CompiledSms]] = {}
 

@@ -53,7 +53,7 @@ class Scribes:
 
     def __init__(self, addresses: Addresses, most: int) -> None:
         """`most`: 0 for none."""
-        self._office = Office(addresses.public_url, dict(addresses.tokens.keys))
+        self._office = Office(addresses.public_url, dict(addresses.tokens.keys), addresses.relay)
         self._most = most
         self._staff: list[_Line] = []
         self._errands: set[asyncio.Task[None]] = set()

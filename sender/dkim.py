@@ -95,17 +95,25 @@ class Signer:
         )
 
     def sign_written(
-        self, names: tuple[bytes, ...], canonical: bytes, body: bytes, *, at: int, is_canonical: bool
+        self,
+        names: tuple[bytes, ...],
+        canonical: bytes,
+        body: bytes,
+        *,
+        at: int,
+        is_canonical: bool,
+        oversigned: tuple[bytes, ...] = OVERSIGNED,
     ) -> bytes:
         """The same for fields already in relaxed form (RFC 6376 section 3.4.2), a line each.
 
-        `names` are theirs, lower case; `at` is in seconds since 1970. `is_canonical`: so is the body.
+        `names` are theirs, lower case; `at` is in seconds since 1970. `is_canonical`: so is the body. Whoever
+        leaves a field unsigned must not have it `oversigned` either.
         """
         if not self._keys:
             return b""
         digest = hashlib.sha256(body if is_canonical else canonicalise_body(body)).digest()
         body_hash = binascii.b2a_base64(digest, newline=False)
-        listed, unfolded = _list_names(names)
+        listed, unfolded = _list_names(names, oversigned)
         moment = b"%d" % at
         return b"".join([key.sign(canonical, listed, unfolded, body_hash, moment) for key in self._keys])
 
@@ -232,12 +240,12 @@ def unfold(value: bytes) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _list_names(names: tuple[bytes, ...]) -> tuple[bytes, bytes]:
+def _list_names(names: tuple[bytes, ...], oversigned: tuple[bytes, ...]) -> tuple[bytes, bytes]:
     """The value of `h=`, folded and not; a name that is not there counts as empty (RFC 6376 5.4.2)."""
     if len(set(names)) != len(names):
         raise ValueError("A header that occurs twice cannot be signed once.")
     lines: list[bytes] = [b""]
-    for name in (*names, *OVERSIGNED):
+    for name in (*names, *oversigned):
         if lines[-1] and len(lines[-1]) + len(name) > _WORDS_A_LINE:
             lines.append(b"")
         lines[-1] += name + b":"

@@ -17,7 +17,7 @@ from functools import lru_cache
 from models.errors import NaiveDatetimeError
 from models.signing import EmailSender
 from models.values import EmailEnvelope, EmailMessage
-from sender.dkim import Signer, is_canonical, unfold
+from sender.dkim import OVERSIGNED, Signer, is_canonical, unfold
 from sender.errors import MessageError
 from sender.headers import (
     MAX_LINE_OCTETS,
@@ -48,6 +48,13 @@ _RELAXED_HEAD = (
 )
 """The same in DKIM's relaxed form (RFC 6376 section 3.4.2)."""
 _HEAD_NAMES = (b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type")
+_RELAYED_HEAD = (
+    b"%bto:%b\r\nsubject:%b\r\n%.0b%.0bmime-version:1.0\r\n"
+    b'content-type:multipart/alternative; boundary="%b"\r\n'
+)
+"""What of it stays as it is on the way through a provider: `%.0b` writes nothing of a value."""
+_PUT_ANEW = frozenset({b"date", b"message-id"})
+_OVERSIGNED_RELAYED = tuple(name for name in OVERSIGNED if name not in _PUT_ANEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ class EmailBuilder:
             b"%b:%b\r\n" % (name.lower(), unfold(value)) for name, value in opening.items()
         )
         self._names = (*(name.lower() for name in opening), *_HEAD_NAMES)
+        self._relayed_names = tuple(name for name in self._names if name not in _PUT_ANEW)
         # Drawn anew each time, so that nobody can put the boundary of a mail to come into a value.
         self._secret = secrets.token_bytes(16)
 
@@ -90,13 +98,16 @@ class EmailBuilder:
         message_id: str,
         date: datetime,
         headers: Sequence[tuple[str, str]] = (),
+        for_relay: Sequence[tuple[str, str]] | None = None,
     ) -> EmailEnvelope:
         """One message, signed, to one recipient.
 
         `message_id` with or without its angle brackets; `date` aware, also the time of the signatures;
         `return_path` "" for none. `headers` are further fields, printable ASCII, each name once and none
-        of those the builder writes; they are signed too. MessageError when anything would not survive
-        the way: a line break in a value, an address that needs SMTPUTF8, a line of over 998 octets.
+        of those the builder writes; they are signed too. `for_relay`, perhaps empty, are fields for a
+        provider that takes them off and puts a Message-ID and a Date of its own: none of these is signed.
+        MessageError when anything would not survive the way: a line break in a value, an address that
+        needs SMTPUTF8, a line of over 998 octets.
         A message that is not proven is looked through; the envelope of one that is, is proven too.
         """
         if not message.proven:
@@ -118,16 +129,20 @@ class EmailBuilder:
         body = _write_body(message, boundary)
         signatures = b""
         if self._signer.signs:
-            relaxed = _RELAXED_HEAD % (self._relaxed_opening, *map(_relax, values), boundary)
+            relayed = for_relay is not None
+            form = _RELAYED_HEAD if relayed else _RELAXED_HEAD
+            relaxed = form % (self._relaxed_opening, *map(_relax, values), boundary)
             signatures = self._signer.sign_written(
-                self._names + names.bare,
+                (self._relayed_names if relayed else self._names) + names.bare,
                 b"".join([relaxed, *_lines(names.relaxed, [_relax(value) for value in given])]),
                 body,
                 at=moment,
                 is_canonical=message.proven or is_canonical(body),
+                oversigned=_OVERSIGNED_RELAYED if relayed else OVERSIGNED,
             )
         head = _HEAD % (self._opening, *values, boundary)
-        data = b"".join([signatures, head, *_lines(names.wire, given), b"\r\n", body])
+        extra = _write_unsigned(for_relay) if for_relay else b""
+        data = b"".join([signatures, head, *_lines(names.wire, given), extra, b"\r\n", body])
         envelope = EmailEnvelope(sent_from, to, data)
         return envelope.vouched() if message.proven else envelope
 
@@ -139,6 +154,11 @@ class EmailBuilder:
         while boundary in message.html or boundary in message.text:
             boundary = _make_boundary(self._secret + boundary)
         return boundary
+
+
+def _write_unsigned(fields: Sequence[tuple[str, str]]) -> bytes:
+    names = _known_names(tuple([name for name, _ in fields]))
+    return b"".join(_lines(names.wire, [write_structured(name, value) for name, value in fields]))
 
 
 def _relax(value: bytes) -> bytes:

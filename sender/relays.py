@@ -63,7 +63,7 @@ MANNERS: Mapping[str, Manner] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Relay:
+class ProviderRelay:
     """The provider our relay belongs to; `scope`: of its account, such as a configuration set, "" for all."""
 
     key: str
@@ -90,7 +90,7 @@ class Relay:
         return None if found is None else found[1]
 
 
-def read_relay(text: str) -> Relay:
+def read_relay(text: str) -> ProviderRelay:
     """A provider, alone or with a scope: `postmark`, `amazon_ses:news`. ValueError says what to write."""
     key, colon, scope = text.strip().partition(":")
     if key not in MANNERS:
@@ -99,4 +99,4 @@ def read_relay(text: str) -> Relay:
         raise ValueError(f"names a part of an account, and {key} knows none; write {key}")
     if colon and not _SCOPE.fullmatch(scope):
         raise ValueError(f"names no part of an account; write {key}, or {key}:name")
-    return Relay(key, scope)
+    return ProviderRelay(key, scope)

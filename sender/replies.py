@@ -6,7 +6,7 @@ text are evidence for whoever classifies the refusal.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from models.errors import SenderError
@@ -15,6 +15,8 @@ from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain
 MAX_REPLY_OCTETS = 100_000
 """Of one reply, all its lines together: a server that never ends its reply must not fill the memory."""
 
+NumberIn = Callable[[Reply], str | None]
+"""Finds the other side's own number for a message in its reply; None when it tells none."""
 SERVICE_CLOSING = 421
 START_INPUT = 354
 SIGN_IN_CODES = frozenset({530, 534, 535, 538})
@@ -143,10 +145,13 @@ def read_refusal(reply: Reply) -> Deferred | Refused:
     return Deferred(reply)
 
 
-def read_final(reply: Reply) -> Outcome:
-    """What the reply to a whole message means; one that makes no sense there leaves it uncertain."""
+def read_final(reply: Reply, number_in: NumberIn | None = None) -> Outcome:
+    """What the reply to a whole message means; one that makes no sense there leaves it uncertain.
+
+    `number_in` is asked of a message that was taken.
+    """
     if is_positive(reply):
-        return Accepted(reply)
+        return Accepted(reply, None if number_in is None else number_in(reply))
     if is_refusing(reply):
         return read_refusal(reply)
     return Uncertain(reply)

@@ -20,7 +20,7 @@ from models.errors import SettingsError
 from models.providers import OTHER_PROVIDER, PROVIDER_BY_KEY
 from models.states import Channel
 from models.values import Deferred, EmailEnvelope, Envelope, Outcome, Refused, Reply
-from sender.replies import reply_from_text
+from sender.replies import NumberIn, reply_from_text
 from sender.smtp_pool import SmtpPool
 from sender.smtp_session import SmtpSession
 from sender.smtp_terms import QUIT_SECONDS, Patience
@@ -76,7 +76,8 @@ class SmtpOptions:
     connections and messages (`models.providers`) hold where they are stricter. `timeout` bounds the
     connecting as a whole and each step after; `verdict_timeout` the wait for the reply to a message;
     `idle_timeout` how long a connection is kept for nothing: servers close theirs after anything from ten
-    seconds to five minutes, and it is better to be gone before.
+    seconds to five minutes, and it is better to be gone before. `number_in` finds in a reply what the
+    relay calls a message; nothing is looked for in those of routes.
     """
 
     relay: SmtpServer | None = None
@@ -87,6 +88,7 @@ class SmtpOptions:
     timeout: timedelta = timedelta(seconds=60)
     verdict_timeout: timedelta = timedelta(minutes=10)
     idle_timeout: timedelta = timedelta(seconds=10)
+    number_in: NumberIn | None = None
 
 
 class SmtpTransport:
@@ -185,6 +187,7 @@ class _Door:
             else set(client.esmtp_extensions) - {"pipelining"},
             patience=Patience(options.timeout, options.verdict_timeout, options.idle_timeout),
             on_stall=self._stop_pipelining,
+            number_in=options.number_in if self._server == options.relay else None,
         )
 
     def _stop_pipelining(self) -> None:

@@ -23,6 +23,7 @@ from sender.replies import (
     SERVICE_CLOSING,
     START_INPUT,
     BadReplyError,
+    NumberIn,
     RawReply,
     ReplyReader,
     read_final,
@@ -62,19 +63,20 @@ class SmtpSession(asyncio.Protocol):
         extensions: Collection[str],
         patience: Patience,
         on_stall: Callable[[], None],
+        number_in: NumberIn | None = None,
     ) -> None:
         """Takes the transport over from whoever connected it.
 
         `extensions`: EHLO keywords, lower case. `on_stall` is called when the server answered the first
         of several commands sent at once and then nothing: it may promise PIPELINING without knowing how.
+        `number_in`: see `sender.replies.read_final`.
         """
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._step, self._verdict = patience.step.total_seconds(), patience.verdict.total_seconds()
         self._idle = patience.idle.total_seconds()
-        self._on_stall = on_stall
-        self._pipelines = "pipelining" in extensions
-        self._declares_size = "size" in extensions
+        self._on_stall, self._number_in = on_stall, number_in
+        self._pipelines, self._declares_size = "pipelining" in extensions, "size" in extensions
         self._desk: Desk | None = None
         self._reader = ReplyReader()
         self._replies: deque[RawReply] = deque()
@@ -293,7 +295,7 @@ class SmtpSession(asyncio.Protocol):
     def _on_verdict(self, reply: RawReply) -> None:
         parcel = cast("Parcel", self._carried)
         self._carried, self._committed = None, False
-        outcome = read_final(reply.read())
+        outcome = read_final(reply.read(), self._number_in)
         if reply.code == SERVICE_CLOSING:
             self.abort()
         self._tell(parcel, outcome)

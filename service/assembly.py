@@ -150,6 +150,7 @@ def _make_parts(
     look_into_bounces = _bounce_poller(settings, database, tokens, clock)
     options = ConductorOptions(
         public_url=settings.public_url,
+        relay=settings.provider_relay,
         dispatch=DispatchOptions(
             pace=pace_of(settings),
             language=settings.language,

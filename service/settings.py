@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from models.bounce_box import BounceMailbox
 from models.errors import SettingsError
+from sender.relays import ProviderRelay, read_relay
 from service import settings_checks as checks
 from service.hook_settings import HOOK_FIELDS, HookSettings
 from service.hosts import name_to_open
@@ -106,6 +107,13 @@ class Settings(BaseSettings, HookSettings):
     )
     smtp_connections: Annotated[int, Field(ge=1, le=200)] = Field(
         default=10, description="Most connections held open to each relay at once."
+    )
+    smtp_provider: Annotated[str, AfterValidator(checks.smtp_provider)] = Field(
+        default="",
+        description="The provider that relay belongs to, so that its webhooks name each message as Tocsin"
+        " does: amazon_ses, sendgrid, mailgun, mailjet, brevo, postmark, sparkpost, mandrill, resend or"
+        " postal; with the part of the account to send by, as in amazon_ses:configuration-set,"
+        " postmark:message-stream, mandrill:subaccount. Without it, nobody's.",
     )
     smtp_messages_per_connection: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=100, description="Messages handed over on a connection before a new one is made."
@@ -240,6 +248,11 @@ class Settings(BaseSettings, HookSettings):
     def relay(self) -> RelayAddress | None:
         """The relay of `smtp_url`."""
         return None if self.smtp_url is None else parse_smtp_url(self.smtp_url.get_secret_value())
+
+    @property
+    def provider_relay(self) -> ProviderRelay | None:
+        """The provider of `smtp_provider`."""
+        return read_relay(self.smtp_provider) if self.smtp_provider else None
 
     @property
     def routes(self) -> dict[str, RelayAddress]:

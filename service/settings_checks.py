@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from models.errors import BadInputError
 from models.keyring import MINIMUM_SECRET_LENGTH
 from models.providers import OTHER, PROVIDERS
+from sender.relays import read_relay
 from service.imap_url import parse_imap_url
 from service.smtp_url import parse_smtp_url
 
@@ -25,6 +26,13 @@ PROVIDER_KEYS = (*(provider.key for provider in PROVIDERS), OTHER)
 def relay(value: SecretStr) -> SecretStr:
     """The address of a mail relay."""
     parse_smtp_url(value.get_secret_value())
+    return value
+
+
+def smtp_provider(value: str) -> str:
+    """A provider, and perhaps a part of the account there."""
+    if value:
+        read_relay(value)
     return value
 
 

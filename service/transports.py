@@ -30,7 +30,7 @@ def make_transports(settings: Settings) -> dict[Channel, Transport]:
 
 def email_transport(settings: Settings, *, timeout: float | None = None) -> SmtpTransport | None:
     """The way out for e-mail, None when no relay is set; `timeout` in seconds instead of the setting's."""
-    relay, routes = settings.relay, settings.routes
+    relay, routes, provider = settings.relay, settings.routes, settings.provider_relay
     if relay is None and not routes:
         return None
     return SmtpTransport(
@@ -41,6 +41,7 @@ def email_transport(settings: Settings, *, timeout: float | None = None) -> Smtp
             connections_per_server=settings.smtp_connections,
             messages_per_connection=settings.smtp_messages_per_connection,
             timeout=timedelta(seconds=timeout or settings.smtp_timeout),
+            number_in=None if provider is None or provider.manner.number is None else provider.number_in,
         )
     )
 

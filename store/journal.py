@@ -100,12 +100,14 @@ class Journal:
 
     def answered(self, delivery_id: int, token: str, outcome: Outcome, at: datetime) -> None:
         """Note what was answered. What cannot be noted would be uncertain after a crash, no more."""
-        if type(outcome) is Accepted and outcome.provider_message_id is None:
+        if type(outcome) is Accepted:
             # Nearly all of them: three times as fast as by way of a list.
             reply = outcome.reply
             code = "null" if reply.code is None else reply.code
             enhanced = "null" if reply.enhanced is None else _quoted(reply.enhanced)
-            said = f'["Accepted", {code}, {enhanced}, {_quoted(reply.text)}, null]'
+            number = outcome.provider_message_id
+            named = "null" if number is None else _quoted(number)
+            said = f'["Accepted", {code}, {enhanced}, {_quoted(reply.text)}, {named}]'
         else:
             said = json.dumps(_write_outcome(outcome))
         moment = (at - _EPOCH) // _MICROSECOND

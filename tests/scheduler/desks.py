@@ -20,7 +20,8 @@ from scheduler.frequency import FrequencyPolicy
 from scheduler.letters import Addresses
 from scheduler.pacing import Pace
 from scheduler.retry import RetryPolicy
-from sender import Parcel
+from sender import Parcel, SmtpTransport
+from sender.relays import ProviderRelay
 from sender.transport import send_one
 from store import Database, deliveries
 from tests.clocks import START
@@ -131,7 +132,7 @@ class ScriptedTransport:
 
 def a_dispatcher(
     database: Database,
-    transport: ScriptedTransport,
+    transport: ScriptedTransport | SmtpTransport,
     clock: Clock,
     *,
     pace: Pace = FAST,
@@ -142,13 +143,14 @@ def a_dispatcher(
     frequency: FrequencyPolicy | None = None,
     worker_id: str = "",
     scribes: int = 0,
+    relay: ProviderRelay | None = None,
 ) -> Dispatcher:
     """A dispatcher with one transport."""
     return Dispatcher(
         database,
         clock,
         transports={transport.channel: transport},
-        addresses=Addresses(Tokens(KEYRING), "https://tocsin.exemple.fr"),
+        addresses=Addresses(Tokens(KEYRING), "https://tocsin.exemple.fr", relay),
         keyring=KEYRING,
         options=DispatchOptions(
             pace=pace,
