@@ -20,8 +20,9 @@ from models.clock import Clock
 from models.errors import StoreError
 from models.pace import BreakerState, Throttle
 from models.worker import Worker
-from store import Database, gauges, throttles, workers
+from store import Database, gauges, news, throttles, workers
 from store.gauges import Depth
+from store.news import Heard
 from store.workers import SILENCE
 
 LISTED = SILENCE * 30
@@ -39,6 +40,7 @@ class Figures:
     oldest_due: dict[tuple[int, str], datetime]
     slowed: list[Throttle]
     crew: list[Worker]
+    heard: list[Heard]
     round_trip_s: float
 
 
@@ -57,6 +59,7 @@ async def look(database: Database, clock: Clock) -> Figures:
             await gauges.oldest_due(session),
             await throttles.list_all(session),
             await workers.list_workers(session, since=now - LISTED),
+            await news.heard(session),
             round_trip_s,
         )
 
@@ -104,6 +107,7 @@ class _Found(Collector):
             yield from _queues(found)
             yield from _slowed(found)
             yield from _crew(found)
+            yield from _webhooks(found)
 
 
 def _one(name: str, text: str, value: float) -> GaugeMetricFamily:
@@ -172,3 +176,31 @@ def _crew(found: Figures) -> Iterator[GaugeMetricFamily]:
         since = max(0.0, (found.now - worker.seen_at).total_seconds())
         silence.add_metric([worker.id, worker.host, worker.role], since)
     yield silence
+
+
+def _webhooks(found: Figures) -> Iterator[GaugeMetricFamily]:
+    told = GaugeMetricFamily(
+        "tocsin_webhook_news", "Pieces of news a provider has told since it was set up.", labels=["provider"]
+    )
+    refused = GaugeMetricFamily(
+        "tocsin_webhook_refused",
+        "Calls that were not the provider's, or too late.",
+        labels=["provider", "reason"],
+    )
+    held = GaugeMetricFamily(
+        "tocsin_webhook_news_held",
+        "News that waits for its message, or was given up after days.",
+        labels=["provider", "state"],
+    )
+    silence = GaugeMetricFamily(
+        "tocsin_webhook_silence_seconds", "For how long a provider has told nothing.", labels=["provider"]
+    )
+    for one in found.heard:
+        told.add_metric([one.source], one.told)
+        refused.add_metric([one.source, "forged"], one.forged)
+        refused.add_metric([one.source, "stale"], one.stale)
+        held.add_metric([one.source, "waiting"], one.waiting)
+        held.add_metric([one.source, "unmatched"], one.unmatched)
+        if one.last_at is not None:
+            silence.add_metric([one.source], max(0.0, (found.now - one.last_at).total_seconds()))
+    yield from (told, refused, held, silence)
