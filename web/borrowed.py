@@ -104,6 +104,10 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("undo"),
     N_("our mail server"),
     N_("our SMS account"),
+    N_("news heard later shows that the mailbox lives"),
+    N_("rules %(version)s read it otherwise"),
+    N_("rules %(version)s read its original otherwise"),
+    N_("undo of rule %(rule)s: %(why)s"),
     # audience
     N_("Expected “and”, “or” or “except” between two conditions."),
     N_("Expected “and”, “or”, “except” or “)”."),
@@ -133,6 +137,11 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("The file is empty."),
     N_("This is a binary file, not a text file."),
     N_("Save the table as CSV (UTF-8)."),
+    N_("%(name)s is not a UTF-8 text file with one entry a line."),
+    N_("Save it as UTF-8."),
+    N_("line %(number)s: %(problem)s"),
+    N_("The fingerprint or its channel is malformed."),
+    N_("This is no address for %(channel)s."),
     # deliverability
     N_("Receivers check our signature with this key (RFC 6376)."),
     N_("Names the servers that may send with this return path (RFC 7208). One SPF record a name."),

@@ -23,6 +23,7 @@ SHOWN = 20
 UNMATCHED_SHOWN = 200
 READABLE = 200_000
 """Octets of an original that a page shows; the file has all of it."""
+CREDENTIALS = N_("name:password")
 STEPS: Mapping[str, str] = MappingProxyType(
     {
         "amazon_ses": N_(
@@ -195,6 +196,16 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "mail": N_("Mail"),
         "arf": N_("Complaint by mail"),
         "aside": N_("Mail that could not be read"),
+        "unsubscribe mail": N_("Unsubscription by mail"),
+        "unsubscribe": N_("Unsubscription"),
+        "twilio": "Twilio",
+        "twilio inbound": "Twilio",
+        "dispatch": N_("Sending"),
+        "sweep": N_("Sending"),
+        "campaign": N_("Sending"),
+        "click": N_("Link in the message"),
+        "seed": N_("Seed mailbox"),
+        "evidence": N_("Concluded from later news"),
     }
 )
 
@@ -212,7 +223,7 @@ def _hook(visit: Visit, provider: Provider, heard: Heard | None) -> Hook:
     if provider.check is None:
         # Who signs nothing brings a name and a password in the address.
         scheme, _, rest = address.partition("://")
-        address = f"{scheme}://{visit.tongue.say(N_('name:password'))}@{rest}"
+        address = f"{scheme}://{visit.tongue.say(CREDENTIALS)}@{rest}"
     return Hook(
         provider,
         address,

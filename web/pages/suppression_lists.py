@@ -20,7 +20,7 @@ from web.pages.imports import FOLDER, keep
 from web.view import page
 
 router = APIRouter()
-A_PAGE = 50
+A_PAGE = 25
 EXPORTED_AT_ONCE = 5000
 REJECTED_SHOWN = 20
 NO_FILE = N_("Choose a file.")

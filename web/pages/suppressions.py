@@ -21,7 +21,7 @@ from web.i18n import N_
 from web.view import go, page
 
 router = APIRouter()
-A_PAGE = 50
+A_PAGE = 25
 NO_REASON = N_("Say why: the reason is kept as the trace of the decision.")
 
 
