@@ -32,6 +32,7 @@ from scheduler.pacing import (
     Share,
     allowance,
     batch_size,
+    day_share,
     departures,
     from_microseconds,
     provider_key,
@@ -260,11 +261,7 @@ class Pacer:
 
     def _with_cap(self, allowed: Allowance, scopes: Scopes, cap: int, now: datetime) -> Allowance:
         """A warm-up plan's cap is a share of a day of the calendar."""
-        today = now.astimezone(self._zone).date()
-        midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), tzinfo=self._zone)
-        share = Share(
-            f"{scopes.lane}:day:{today}", cap, timedelta(days=2), ends_at=midnight.astimezone(now.tzinfo)
-        )
+        share = day_share(scopes, cap, now, self._zone)
         return Allowance(
             allowed.limits,
             (*allowed.shares, share),

@@ -7,7 +7,7 @@ provider's, its lane's and its signing domain's at the provider.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from models.pace import LimitScope, Measure, PaceLimit
 from models.providers import SMS, traits_of
@@ -199,6 +199,14 @@ def key_of(scope: LimitScope, subject: str, channel: Channel) -> str:
 def share_key(key: str, measure: Measure) -> str:
     """The row that counts an hour's or a day's messages of a scope."""
     return f"{key}:{measure.value}"
+
+
+def day_share(scopes: Scopes, cap: int, now: datetime, zone: tzinfo) -> Share:
+    """What a warm-up plan leaves a lane: a day of the calendar of `zone`, with a row of its own."""
+    today = now.astimezone(zone).date()
+    midnight = datetime.combine(today + timedelta(days=1), time(), tzinfo=zone)
+    key = f"{scopes.lane}:day:{today}"
+    return Share(key, cap, timedelta(days=2), ends_at=midnight.astimezone(UTC))
 
 
 def slowed(limits: Sequence[Limit], brakes: Mapping[str, float]) -> tuple[Limit, ...]:

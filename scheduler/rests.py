@@ -48,10 +48,14 @@ async def tell_rests(
     return {campaign_id: list(sentences.values()) for campaign_id, sentences in told.items()}
 
 
+def wall_time(until: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """A moment on the clock of `zone`, with its day unless that is today: `18:30`, `02/12 00:00`."""
+    local = until.astimezone(zone)
+    return f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local:%d/%m %H:%M}"
+
+
 def _sentence(whom: str, brake: Brake, now: datetime, zone: ZoneInfo) -> str:
-    until = (brake.opens_at or now).astimezone(zone)
-    today = until.date() == now.astimezone(zone).date()
-    again = f"{until:%H:%M}" if today else f"{until:%d/%m %H:%M}"
+    again = wall_time(brake.opens_at or now, now, zone)
     return f"{whom} {again}" + (f" after this answer: {brake.reason}" if brake.reason else ".")
 
 

@@ -41,11 +41,15 @@ SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """How a campaign stands at a moment; `states` counts its messages, seeds not included."""
+    """How a campaign stands at a moment; `states` counts its messages, seeds not included.
+
+    `told`: what stands in its way, and what is used up for now.
+    """
 
     campaign: Campaign
     states: dict[DeliveryState, int]
     at: datetime
+    told: tuple[str, ...] = ()
 
     @property
     def done(self) -> int:
@@ -70,6 +74,7 @@ async def _follow(desk: Desk, campaign_id: int) -> None:
     console = screen()
     if not console.is_terminal and sights[-1].campaign.state not in STANDING:
         say(summary(sights[-1]))
+        _tell(sights[-1])
     if _is_overdue(sights[-1]):
         warn("It should have started already: is `tocsin serve` running?")
     with Live(picture(sights), console=console, refresh_per_second=4, transient=True) as live:
@@ -78,24 +83,34 @@ async def _follow(desk: Desk, campaign_id: int) -> None:
             sights.append(await look(desk, campaign_id))
             if console.is_terminal:
                 live.update(picture(sights))
+            elif sights[-1].told != sights[-2].told:
+                _tell(sights[-1])
     last = sights[-1].campaign
     if last.state is CampaignState.DRAFT:
         say(f"{last.name} is a draft: `tocsin campaign schedule {campaign_id} --at now` starts it.")
         return
     say(summary(sights[-1]))
-    if last.problem:
-        say(f"! {last.problem}")
+    _tell(sights[-1])
     if last.state is CampaignState.PAUSED:
         say(f"It is paused: `tocsin campaign resume {campaign_id}` goes on.")
 
 
 async def look(desk: Desk, campaign_id: int) -> Sight:
     """How the campaign stands now."""
+    from scheduler.portions import tell_used_up
     from store.campaigns import get_campaign, progress
 
+    now = desk.clock.now()
     async with desk.database.read() as session:
         campaign = await get_campaign(session, campaign_id)
-        return Sight(campaign, await progress(session, campaign_id), desk.clock.now())
+        used_up = await tell_used_up(session, campaign, now, desk.settings.zone)
+        told = tuple(text for text in (campaign.problem, *used_up) if text)
+        return Sight(campaign, await progress(session, campaign_id), now, told)
+
+
+def _tell(sight: Sight) -> None:
+    for sentence in sight.told:
+        say(f"! {sentence}")
 
 
 def speed(sights: deque[Sight]) -> float:
@@ -140,7 +155,8 @@ def picture(sights: deque[Sight]) -> RenderableType:
         counts.append(f"{rate:,.1f} a second", style="bold")
         if remaining := sight.total - sight.done:
             counts.append(f", {_span(remaining / rate)} to go", style="dim")
-    return Group(head, bar, counts)
+    notes = [Text(f"! {sentence}", style="yellow") for sentence in sight.told]
+    return Group(head, bar, counts, *notes)
 
 
 def _is_overdue(sight: Sight) -> bool:

@@ -67,6 +67,21 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("The sender %(sender)s rests until %(time)s after this answer: %(answer)s"),
     N_("%(provider)s rests for %(sender)s until %(time)s after this answer: %(answer)s"),
     N_("%(provider)s rests until %(time)s after this answer: %(answer)s"),
+    NN_(
+        "%(sender)s is getting known at %(provider)s: the 1 message of today is used up, "
+        "the next may leave from %(time)s.",
+        "%(sender)s is getting known at %(provider)s: the %(count)s messages of today are used up, "
+        "the next may leave from %(time)s.",
+    ),
+    NN_(
+        "The limit of 1 message an hour (%(whom)s) is used up, the next may leave from %(time)s.",
+        "The limit of %(count)s messages an hour (%(whom)s) is used up, the next may leave from %(time)s.",
+    ),
+    NN_(
+        "The limit of 1 message a day (%(whom)s) is used up, the next may leave from %(time)s.",
+        "The limit of %(count)s messages a day (%(whom)s) is used up, the next may leave from %(time)s.",
+    ),
+    N_("everything together"),
     N_("It was skipped."),
     N_("Resume it to send it now, or cancel it."),
     N_("The campaign %(name)s is %(state)s: it cannot be changed any more."),

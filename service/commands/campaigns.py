@@ -1,6 +1,6 @@
 """`tocsin campaign`: a template, an audience, a sender and a moment; started, paused, resumed, stopped."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -145,10 +145,10 @@ def _starts(campaign: Campaign) -> str:
 @group.command("show", epilog=examples("tocsin campaign show 3", "tocsin campaign show 'Meeting in Lyon'"))
 def show(campaign: Which) -> None:
     """Show where a campaign stands: its parts, and how many messages are in which state."""
-    found, states, left_out, parts = work(lambda desk: _look(desk, campaign))
+    found, states, left_out, parts, used_up = work(lambda desk: _look(desk, campaign))
     say(f"{found.name} (campaign {found.id}, {found.channel.value}) is {found.state.value}.")
-    if found.problem:
-        say(f"! {found.problem}")
+    for told in filter(None, (found.problem, *used_up)):
+        say(f"! {told}")
     starts = ("Starts", _starts(found) or "not scheduled")
     print_table(["", ""], [*parts, starts, *manners_of(found)], empty="")
     rows = [(words(state), f"{count:,}") for state, count in states.items() if count]
@@ -161,7 +161,10 @@ def show(campaign: Which) -> None:
 
 async def _look(
     desk: Desk, which: str
-) -> tuple[Campaign, dict[DeliveryState, int], dict[LeftOutReason, int], list[tuple[str, str]]]:
+) -> tuple[
+    Campaign, dict[DeliveryState, int], dict[LeftOutReason, int], list[tuple[str, str]], Sequence[str]
+]:
+    from scheduler.portions import tell_used_up
     from store import campaigns, templates
 
     async with desk.database.read() as session:
@@ -178,7 +181,8 @@ async def _look(
             for each in await campaigns.identities_of(session, found.id)
         ]
         states = await campaigns.progress(session, found.id)
-        return found, states, await campaigns.left_out(session, found.id), parts
+        used_up = await tell_used_up(session, found, desk.clock.now(), desk.settings.zone)
+        return found, states, await campaigns.left_out(session, found.id), parts, used_up
 
 
 @group.command(

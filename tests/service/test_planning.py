@@ -1,6 +1,7 @@
 """Campaigns with deadlines and hours, drafts changed, forecasts and warm-up plans, as a person types them."""
 
 import sqlite3
+import threading
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -131,6 +132,38 @@ def test_workers_are_told_in_the_zone_of_the_settings(drafted: Typed, ready: Toc
     for zone in ("Europe/Paris", "Indian/Reunion"):
         wall = ended.astimezone(ZoneInfo(zone))
         assert f"ended {wall:%Y-%m-%d %H:%M} {zone}" in drafted.must("workers", TOCSIN_ZONE=zone)
+
+
+def test_a_limit_that_is_used_up_is_told_by_show_and_by_watch(drafted: Typed, ready: Tocsin) -> None:
+    drafted.must("pace", "set", "lane", "1:orange", "per_day", "2")
+    file, now = ready.folder / "tocsin-data" / "tocsin.db", SystemClock().now()
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE campaign SET state = 'sending', launched_at = '2026-01-01', frozen = 1")
+        database.execute(
+            "INSERT INTO delivery (id, campaign_id, contact_id, channel, identity_id, provider, address,"
+            " state, reason, due_at, exempt, attempts) VALUES (1, 1, 1, 'email', 1, 'orange',"
+            " 'p1@orange.fr', 'queued', '', '2026-01-01', 0, 0)"
+        )
+        database.execute(
+            "INSERT INTO campaign_lane (campaign_id, identity_id, provider) VALUES (1, 1, 'orange')"
+        )
+        database.execute(
+            "INSERT INTO pace_window (key, started_at, used) VALUES ('lane:1:orange:per_day', ?, 2)",
+            [f"{now:%Y-%m-%d %H:%M:%S}.000000"],
+        )
+    told = "! The limit of 2 messages a day (Les Amis, Orange) is used up, the next may leave from "
+    assert told in drafted.must("campaign", "show", "Lettre")
+
+    def pause() -> None:
+        with sqlite3.connect(file) as database:
+            database.execute("UPDATE campaign SET state = 'paused'")
+
+    later = threading.Timer(1.2, pause)
+    later.start()
+    watched = drafted.must("campaign", "watch", "Lettre")
+    later.join()
+    assert watched.count(told) == 1
+    assert watched.endswith("It is paused: `tocsin campaign resume 1` goes on.\n")
 
 
 def test_what_is_uncertain_is_told_and_settled_as_a_person_says(drafted: Typed, ready: Tocsin) -> None:

@@ -11,11 +11,14 @@ import pytest
 
 from models.access import Role
 from models.campaign import AudienceRole, Campaign
+from models.pace import LimitScope, Measure, PaceLimit
 from models.states import CampaignState, Channel, ConsentStatus, DeliveryState
 from models.values import Refused, Reply
 from scheduler.campaigns import instant
 from scheduler.expansion import launch
-from store import campaigns, deliveries
+from scheduler.pacing import SPANS, share_key
+from store import campaigns, deliveries, limits
+from tests.clocks import START
 from tests.factories import a_campaign, a_contact, a_segment, a_template, an_identity
 from tests.web.browsers import Browser, Site, parse_strictly
 
@@ -185,6 +188,23 @@ async def test_the_figures_of_a_campaign_follow_it(site: Site) -> None:
     assert (news["values"]["accepted"], news["values"]["done"]) == ("1", "50%")
     assert news["shares"][0] == ["p1", 0.5]
     assert "Réunion" in await browser.read("/campaigns")
+
+
+async def test_a_day_that_is_used_up_is_told_until_when(site: Site) -> None:
+    browser, number = await start(site)
+    place = '<p class="caution" data-value="used_up">{}</p>'
+    assert place.format("") in await browser.read(f"/campaigns/{number}")
+    async with site.database.write() as session:
+        limit = PaceLimit(
+            scope=LimitScope.PROVIDER, subject="gmail", measure=Measure.PER_DAY, amount=1, changed_at=START
+        )
+        await limits.set_limit(session, limit)
+        most = {share_key("provider:gmail", Measure.PER_DAY): (1, SPANS[Measure.PER_DAY])}
+        assert await limits.take_share(session, most, count=5, now=site.clock.now()) == 1
+    told = "The limit of 1 message a day (Gmail) is used up, the next may leave from 11/03 10:00."
+    assert place.format(told) in await browser.read(f"/campaigns/{number}")
+    news = (await browser.get(f"/campaigns/{number}/live")).json()
+    assert news["values"]["used_up"] == told
 
 
 async def test_pause_resume_and_cancel_are_buttons_that_fit_the_state(site: Site) -> None:

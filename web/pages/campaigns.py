@@ -15,10 +15,11 @@ from models.states import FINAL, WAITING, CampaignState, DeliveryState, campaign
 from models.values import Accepted
 from scheduler import campaigns as conduct
 from scheduler.calendar import windows_from_rows
+from scheduler.portions import tell_used_up
 from scheduler.trial import send_trial
 from store import campaigns, contacts, deliveries, identities, segments, templates
 from web.access import Editor, Reader, Visit
-from web.borrowed import say_error
+from web.borrowed import say_borrowed, say_error
 from web.i18n import Tongue
 from web.pages.campaign_form import schedule_as_chosen, segments_line, zones_for
 from web.pages.campaign_options import options_of, say_windows
@@ -153,6 +154,7 @@ async def live(visit: Reader, campaign_id: int) -> JSONResponse:
     async with visit.context.database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
         progress = Progress(await campaigns.progress(session, campaign_id))
+        used_up = await _say_used_up(session, visit, campaign)
     tongue = visit.tongue
     values = {state.value: tongue.number(progress.counts.get(state, 0)) for state in DeliveryState}
     tenth = int(progress.share_done * 10) / 10
@@ -166,6 +168,7 @@ async def live(visit: Reader, campaign_id: int) -> JSONResponse:
                 "not_sent": tongue.number(progress.of(PARTS[4][1])),
                 "not_sent_parts": not_sent_parts(progress, tongue),
                 "done": tongue.percent(progress.share_done, 0),
+                "used_up": used_up,
             },
             "shares": progress.shares,
             "spoken": tongue.say("%(share)s done", share=tongue.percent(tenth, 0)),
@@ -285,6 +288,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
             campaign=campaign.id,
         )
         sketch = await _sketch(session, visit, campaign, choice, senders)
+        used_up = await _say_used_up(session, visit, campaign)
     return page(
         visit,
         "campaign.html",
@@ -298,6 +302,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         excluded=[segment for segment, role in audience if role is AudienceRole.EXCLUDE],
         concerned=[(one.id, describe(one, campaign.channel)) for one in concerned],
         left_out=left_out,
+        used_up=used_up,
         sketch=sketch,
         trials=campaign.channel in visit.context.transports,
         rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
@@ -312,6 +317,12 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         choice=read_choice(visit.form, campaign.zone),
         problem=error.problem if error else "",
     )
+
+
+async def _say_used_up(session: AsyncSession, visit: Visit, campaign: Campaign) -> str:
+    """Which days' and hours' shares are used up, and until when; empty where none is."""
+    told = await tell_used_up(session, campaign, visit.context.clock.now(), visit.context.zone)
+    return " ".join(say_borrowed(visit.tongue, sentence) for sentence in told)
 
 
 async def _sketch(
