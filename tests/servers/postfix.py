@@ -143,12 +143,14 @@ class StartPostfix:
         bounce_port: int | None = None,
         hostname: str = "mx.inbox.test",
         settings: Mapping[str, str] | None = None,
+        services: str = "",
     ) -> Postfix:
         """Start one that takes mail for `domains`.
 
         `recipients` are the addresses it knows: anyone else gets 550 5.1.1 at RCPT; None knows
         everybody. Accepted mail goes over LMTP to `lmtp_port` of the loopback, or nowhere; the bounces
-        it writes go over SMTP to `bounce_port`, or nowhere. `settings` are further lines of main.cf.
+        it writes go over SMTP to `bounce_port`, or nowhere. `settings` are further lines of main.cf,
+        `services` of master.cf.
         """
         folder = Path(tempfile.mkdtemp(prefix="tocsin-postfix-"))
         server = Postfix(folder, free_port())
@@ -164,7 +166,7 @@ class StartPostfix:
         lines = MAIN_CF.format(**values) + "".join(f"{k} = {v}\n" for k, v in (settings or {}).items())
         _furnish(folder, hostname)
         (folder / "conf/main.cf").write_text(lines)
-        (folder / "conf/master.cf").write_text(MASTER_CF.format(port=server.port))
+        (folder / "conf/master.cf").write_text(MASTER_CF.format(port=server.port) + services)
         (folder / "conf/mailboxes").write_text("".join(f"{address} here\n" for address in recipients or ()))
         # Postfix waits for two seconds before it believes a file that was only just written.
         for name in ("main.cf", "mailboxes"):
