@@ -1,0 +1,198 @@
+"""The suppression list on pages: why and until when, files, what was lifted, and what a rule did undone."""
+
+from datetime import timedelta
+
+from deliverability.feedback import apply
+from deliverability.signals.mail import read_inbound
+from models.access import Role
+from models.delivery import Delivery
+from models.states import BounceClass, Channel, EventKind, Fault, Permanence, SuppressionReason
+from models.suppression import address_hash
+from models.tokens import TokenPurpose
+from models.values import Reply, Signal, Verdict
+from store import Database, suppressions
+from tests.clocks import START
+from tests.deliverability.rows import TOKENS, a_contact, a_delivery, a_launched_campaign
+from tests.deliverability.test_originals import a_bounce
+from tests.web.browsers import Browser, Site
+
+DAY = START.date().isoformat()
+UNDO = {"rule": "words-gone", "since": DAY}
+
+
+async def gone(database: Database, count: int = 1, *, rule: str = "words-gone") -> list[Delivery]:
+    """People whose mailbox is not there, as a rule has it."""
+    found = []
+    for _ in range(count):
+        async with database.write() as session:
+            delivery = await a_delivery(session)
+            await apply(session, news_of(delivery, rule, "first"), START + timedelta(minutes=1))
+            found.append(delivery)
+    return found
+
+
+def news_of(delivery: Delivery, rule: str, name: str) -> Signal:
+    return Signal(
+        kind=EventKind.BOUNCED,
+        channel=Channel.EMAIL,
+        source="dsn",
+        source_id=f"{name} of {delivery.id}",
+        at=START + timedelta(minutes=1),
+        delivery_id=delivery.id,
+        reply=Reply(550, "5.1.1", "has left us"),
+        verdict=Verdict(BounceClass.NO_SUCH_ADDRESS, Fault.RECIPIENT, Permanence.HARD, rule),
+    )
+
+
+async def standing(database: Database) -> int:
+    async with database.read() as session:
+        return sum((await suppressions.count_by_reason(session, START + timedelta(days=1))).values())
+
+
+async def test_the_list_tells_who_why_by_which_rule_and_until_when(site: Site) -> None:
+    (delivery,) = await gone(site.database)
+    async with site.database.write() as session:
+        await suppressions.suppress(
+            session,
+            channel=Channel.SMS,
+            address_hash="f" * 64,
+            reason=SuppressionReason.HARD_BOUNCE,
+            evidence="mailbox_full, policy mailbox-full, rule words-full",
+            event_id=None,
+            now=START,
+        )
+    browser = await site.signed_in(Role.READER)
+    text = await browser.read("/suppressions")
+    assert f"/contacts/{delivery.contact_id}" in text
+    assert f"/deliveries/{delivery.id}" in text
+    assert "policy no-such-address · rule words-gone" in text
+    assert "for good" in text
+    assert "until a sign of life" in text
+    only = await browser.read("/suppressions?channel=sms&reason=hard_bounce")
+    assert "rule words-full" in only
+    assert "rule words-gone" not in only
+    for nonsense in ("?reason=x&channel=y", "?before=x", "?before=0"):
+        assert (await browser.get(f"/suppressions{nonsense}")).status_code == 200
+
+
+async def test_what_a_rule_did_is_shown_first_and_undone_once_confirmed_with_a_reason(site: Site) -> None:
+    first, second, third = await gone(site.database, 3)
+    async with site.database.write() as session:
+        await apply(session, news_of(third, "another-rule", "second"), START + timedelta(minutes=1))
+    browser = await site.signed_in(Role.ADMIN)
+    assert "words-gone (3)" in await browser.read("/suppressions/undo")
+    shown = await browser.send_form("/suppressions/undo", UNDO)
+    assert shown.status_code == 200
+    assert "Lift 2 suppressions" in shown.text
+    assert "has left us" in shown.text
+    assert shown.text.count("badge good") == 2
+    assert shown.text.count("badge quiet") == 1
+    assert await standing(site.database) == 3, "nothing is changed"
+    answer = await browser.send_form("/suppressions/undo/confirm", UNDO, page="/suppressions/undo")
+    assert answer.status_code == 400, "a reason is needed"
+    assert await standing(site.database) == 3
+    fields = {**UNDO, "why": "read blocks as deaths"}
+    answer = await browser.send_form("/suppressions/undo/confirm", fields, page="/suppressions/undo")
+    assert answer.headers["location"] == "/suppressions/lifted?said=rule-undone"
+    assert await standing(site.database) == 1
+    lifted = await browser.read("/suppressions/lifted")
+    assert "undo of rule words-gone: admin@parti.example: read blocks as deaths" in lifted
+    assert f"/contacts/{first.contact_id}" in lifted
+    assert f"/contacts/{second.contact_id}" in lifted
+    assert "nothing to undo" not in await browser.read("/suppressions/undo")
+
+
+async def test_a_wrong_day_or_no_rule_is_said(site: Site) -> None:
+    browser = await site.signed_in(Role.ADMIN)
+    assert "there is nothing to undo" in await browser.read("/suppressions/undo")
+    for fields, words in (
+        ({"rule": "x", "since": "soon"}, "Say from which day on."),
+        ({"since": DAY}, "Choose a rule."),
+    ):
+        for path in ("/suppressions/undo", "/suppressions/undo/confirm"):
+            answer = await browser.send_form(path, fields, page="/account")
+            assert answer.status_code == 400
+            assert words in answer.text
+    answer = await browser.send_form("/suppressions/undo", UNDO, page="/account")
+    assert "This rule suppressed nobody since then" in answer.text
+
+
+async def upload(browser: Browser, content: bytes, **fields: str) -> tuple[int, str]:
+    sent = {"csrf": await browser.csrf("/suppressions/lists"), **fields}
+    files = {"file": ("../stop list.csv", content, "text/csv")} if content else {}
+    answer = await browser.client.post("/suppressions/lists", data=sent, files=files)
+    return answer.status_code, answer.text
+
+
+async def test_a_list_is_taken_over_exported_and_taken_over_again(site: Site) -> None:
+    browser = await site.signed_in(Role.EDITOR)
+    status, text = await upload(browser, b"email\nAda@gmail.com\nbob@free.fr\nnobody\n")
+    assert status == 200
+    assert "2 rows read:" in text
+    assert "2 new, 0 known already." in text
+    assert "1 row could not be read" in text
+    assert "line 4: " in text
+    exported = await browser.get("/suppressions/export.csv")
+    assert exported.text.startswith("channel,address_hash,reason,created_at,until\n")
+    assert address_hash(Channel.EMAIL, "ada@gmail.com") in exported.text
+    assert "gmail" not in exported.text
+    _, text = await upload(browser, exported.content)
+    assert "0 new, 2 known already." in text
+    assert "list stop list.csv, editor@parti.example" in await browser.read("/suppressions")
+    assert list((site.folder / "imports").iterdir()) == [], "the file itself is gone"
+    for content, words in ((b"", "Choose a file."), (b"\xff\xfe\xff", "is not a UTF-8 text file")):
+        status, text = await upload(browser, content)
+        assert status == 400
+        assert words in text
+
+
+async def test_an_export_of_many_has_one_heading_and_each_line_once(site: Site) -> None:
+    async with site.database.write() as session:
+        rows = [
+            suppressions.NewSuppression(Channel.EMAIL, f"{number:064x}", SuppressionReason.IMPORTED)
+            for number in range(5001)
+        ]
+        await suppressions.suppress_many(session, rows, evidence="a list", now=START)
+    lines = (await (await site.signed_in(Role.EDITOR)).get("/suppressions/export.csv")).text.splitlines()
+    assert len(lines) == len(set(lines)) == 5002
+
+
+async def a_kept_bounce(database: Database) -> None:
+    async with database.write() as session:
+        contact = await a_contact(session)
+        delivery = await a_delivery(session, contact=contact, campaign=await a_launched_campaign(session))
+        address = f"b+{TOKENS.make(TokenPurpose.BOUNCE, delivery.id)}@retour.parti.example"
+        for signal in read_inbound(a_bounce(address, "This person has left us"), [address], TOKENS, START):
+            await apply(session, signal, START)
+
+
+async def read_again(site: Site, browser: Browser, path: str) -> str:
+    answer = await browser.send_form(path, {"days": "30"}, page="/account")
+    if answer.status_code != 303:
+        return answer.text
+    await site.context.replays.wait()
+    return await browser.read("/incoming/replay")
+
+
+async def test_changed_rules_are_shown_over_the_past_and_carried_out_by_an_administrator(site: Site) -> None:
+    await a_kept_bounce(site.database)
+    browser = await site.signed_in(Role.ADMIN)
+    assert "there is no rules.toml" in await browser.read("/incoming/replay")
+    assert "was not shown yet" in await read_again(site, browser, "/incoming/replay/apply")
+    assert "each is read as it was" in await read_again(site, browser, "/incoming/replay")
+    rules = site.folder / "rules.toml"
+    rules.write_text(
+        '[[rules]]\nid = "gone"\ntext = "has left us"\nclass = "no_such_address"\nfault = "recipient"\n'
+        'permanence = "hard"\nproven = true\n'
+    )
+    assert "have changed since" in await read_again(site, browser, "/incoming/replay/apply")
+    shown = await read_again(site, browser, "/incoming/replay")
+    assert "No such address (gone)" in shown
+    assert "Carry it out" in shown
+    assert await standing(site.database) == 0
+    done = await read_again(site, browser, "/incoming/replay/apply")
+    assert "What has changed" in done
+    assert await standing(site.database) == 1
+    rules.write_text("[[rules]]\nid = 3")
+    assert "rules.toml" in await read_again(site, browser, "/incoming/replay")
+    assert await standing(site.database) == 1
