@@ -43,6 +43,8 @@ async def hook(request: Request, provider: str) -> Response:
     context, now = front_door(request).context, front_door(request).context.clock.now()
     known, secrets = _set_up(request, provider)
     desk = context.hooks
+    if not known.speaks(request.headers.get("content-type", "")):
+        return Response(status_code=415)
     try:
         call = await _arrived(request)
         async with desk.reading:

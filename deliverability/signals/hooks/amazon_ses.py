@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from deliverability.signals.hooks.base import (
+    JSON,
     ForgedError,
     HookRequest,
     Provider,
@@ -245,4 +246,4 @@ def _bounced(part: Mapping[str, object], one: object) -> tuple[str, Reply | None
     return said(one, "emailAddress"), reply, judged(reply, stated)
 
 
-PROVIDER = Provider(KEY, "Amazon SES", read, check, needs, confirms)
+PROVIDER = Provider(KEY, "Amazon SES", read, check, needs, confirms, JSON | {"text/plain"})

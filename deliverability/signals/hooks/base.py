@@ -54,6 +54,8 @@ class HookRequest:
     fetched: bytes = b""
 
 
+JSON: Final = frozenset({"application/json"})
+FORM: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 Check = Callable[[HookRequest, Sequence[str], datetime], str | None]
 Read = Callable[[HookRequest, Tokens, datetime], list[Signal]]
 
@@ -65,7 +67,7 @@ class Provider:
     `check(request, keys, now)` raises ForgedError or StaleError, and gives the token that may serve one
     body only, where the signature does not cover the body. Without it, the provider signs nothing and a
     name and password in the web address prove it. `needs`: an address to read a certificate from first, and
-    `confirms`: one to read afterwards.
+    `confirms`: one to read afterwards. `content_types`: those its calls come in.
     """
 
     key: str
@@ -74,6 +76,11 @@ class Provider:
     check: Check | None = None
     needs: Callable[[HookRequest, Sequence[str]], str | None] | None = None
     confirms: Callable[[HookRequest], str | None] | None = None
+    content_types: frozenset[str] = JSON
+
+    def speaks(self, content_type: str) -> bool:
+        """Whether its calls come in that form; parameters such as a charset do not matter."""
+        return content_type.partition(";")[0].strip().lower() in self.content_types
 
     def verify(self, request: HookRequest, secrets: Sequence[str], now: datetime) -> str | None:
         """Raise ForgedError or StaleError unless the call is the provider's own.

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from deliverability.signals.hooks.base import (
+    FORM,
+    JSON,
     ForgedError,
     HookRequest,
     Provider,
@@ -148,4 +150,4 @@ def _told_by_form(form: list[tuple[str, str]], raw: bytes, now: datetime) -> Tol
     )
 
 
-PROVIDER = Provider(KEY, "Mailgun", read, check)
+PROVIDER = Provider(KEY, "Mailgun", read, check, content_types=JSON | FORM)

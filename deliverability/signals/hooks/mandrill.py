@@ -9,6 +9,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit, urlunsplit
 
 from deliverability.signals.hooks.base import (
+    FORM,
     ForgedError,
     HookRequest,
     Provider,
@@ -115,4 +116,4 @@ def _stated(word: str, described: str) -> Verdict:
     return of_class(BounceClass.UNKNOWN, Fault.UNKNOWN, f"mandrill {word}", hard=hard)
 
 
-PROVIDER = Provider(KEY, "Mandrill", read, check)
+PROVIDER = Provider(KEY, "Mandrill", read, check, content_types=FORM)
