@@ -5,7 +5,7 @@ back is a small part of a campaign, found by its kind.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,11 +103,3 @@ def _came_back(row: Sequence[Any]) -> CameBack:
         Fault(fault) if fault else None,
         Permanence(permanence) if permanence else None,
     )
-
-
-async def events_by_number(session: AsyncSession, numbers: Collection[int]) -> dict[int, Event]:
-    """Events by their number. Served by the primary key."""
-    if not numbers:
-        return {}
-    wanted = select(Event).where(is_among(session, col(Event.id), sorted(set(numbers))))
-    return {event.id: event for event in (await session.exec(wanted)).all()}
