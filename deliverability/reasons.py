@@ -2,9 +2,10 @@
 
 The verdict (`deliverability.classify`) decides what follows; the reason explains it on a page and can be
 compared with other tools. Its table is `rules/reasons.toml`: phrases, not patterns. A phrase is looked for
-as it is, `…` in it stands for up to 90 other letters. Phrases are found by three of their letters that few
-others have: so thousands of them cost less than a few regular expressions, and none can run away on a
-stranger's text.
+as it is, `…` in it stands for up to 90 other letters; `near` is any word of one list close to any of
+another, in whatever order: what no phrase foresaw is mostly said so. All are found by three of their
+letters that few others have: so thousands of them cost less than a few regular expressions, and none can
+run away on a stranger's text.
 """
 
 import re
@@ -23,6 +24,10 @@ from models.values import Verdict
 
 MAX_TEXT = 1000
 _GAP = 90
+_REACH = 45
+"""How many letters apart two words still speak of each other."""
+_IN_NAMES = frozenset("._-@/=")
+_GOES_ON = re.compile(r"[.@-][a-z0-9]")
 _SPACES = re.compile(r"\s+")
 _LETTERS = str.maketrans(
     {"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"}
@@ -149,6 +154,7 @@ class _Row:
     reason: Reason
     phrases: tuple[tuple[str, ...], ...]
     """Each in the parts between its gaps."""
+    near: tuple[tuple[str, ...], tuple[str, ...]] | None
     enhanced: re.Pattern[str] | None
     not_enhanced: re.Pattern[str] | None
     codes: frozenset[int]
@@ -178,15 +184,21 @@ class _Table:
 
     rows: tuple[_Row, ...]
     wordless: frozenset[int]
-    by_letters: Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]]
+    by_letters: Mapping[str, tuple[tuple[int, tuple[str, ...], tuple[str, ...]], ...]]
+    """For each number of a row a phrase in its parts, and the words of which one must be near."""
 
     def said_in(self, text: str) -> set[int]:
         """The numbers of the rows of which a phrase stands in `text`, and of those that have none."""
         found = set(self.wordless)
         seen = {"", *_threes(text)}
         for letters in seen & self.by_letters.keys():
-            for number, parts in self.by_letters[letters]:
-                if number not in found and parts[0] in text and (len(parts) == 1 or _stands(parts, text)):
+            for number, parts, near in self.by_letters[letters]:
+                if (
+                    number not in found
+                    and parts[0] in text
+                    and (len(parts) == 1 or _stands(parts, text))
+                    and (not near or _is_near(parts[0], near, text))
+                ):
                     found.add(number)
         return found
 
@@ -244,6 +256,31 @@ def _stands(parts: tuple[str, ...], text: str) -> bool:
     return False
 
 
+def _is_near(word: str, others: tuple[str, ...], text: str) -> bool:
+    place = text.find(word)
+    for _ in range(8):
+        end = place + len(word)
+        # Not in the name of a host; a part of a longer word it may be (`Benutzerkonto`).
+        if text[place - 1 : place] not in _IN_NAMES and not _GOES_ON.match(text, end):
+            around = " " + text[max(0, place - _REACH) : end + _REACH]
+            for other in others:
+                if other in around and _begins(other, around):
+                    return True
+        place = text.find(word, place + 1)
+        if place < 0:
+            return False
+    return False
+
+
+def _begins(word: str, text: str) -> bool:
+    """Whether `word`, which is in `text`, is the beginning of a word there at its first two places."""
+    place = text.find(word)
+    if not text[place - 1].isalnum() or not word[0].isalnum():
+        return True
+    place = text.find(word, place + 1)
+    return place >= 0 and not text[place - 1].isalnum()
+
+
 def verdict_of(reason: Reason, *, permanent: bool) -> Verdict | None:
     """The verdict that follows from a reason alone; None when none does.
 
@@ -282,15 +319,19 @@ def _file() -> dict[str, Any]:
 @cache
 def _table() -> _Table:
     rows = tuple(_row(row) for row in _file()["reasons"])
-    spoken = [(number, parts) for number, row in enumerate(rows) for parts in row.phrases]
-    common = Counter(letters for _, parts in spoken for letters in _threes(parts[0]))
-    by_letters: defaultdict[str, list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
-    for number, parts in spoken:
+    spoken: list[tuple[int, tuple[str, ...], tuple[str, ...]]]
+    spoken = [(number, parts, ()) for number, row in enumerate(rows) for parts in row.phrases]
+    spoken += [
+        (number, (word,), row.near[1]) for number, row in enumerate(rows) if row.near for word in row.near[0]
+    ]
+    common = Counter(letters for _, parts, _ in spoken for letters in _threes(parts[0]))
+    by_letters: defaultdict[str, list[tuple[int, tuple[str, ...], tuple[str, ...]]]] = defaultdict(list)
+    for number, parts, near in spoken:
         rarest = min(_threes(parts[0]), key=lambda letters: (common[letters], letters), default="")
-        by_letters[rarest].append((number, parts))
+        by_letters[rarest].append((number, parts, near))
     return _Table(
         rows=rows,
-        wordless=frozenset(number for number, row in enumerate(rows) if not row.phrases),
+        wordless=frozenset(number for number, row in enumerate(rows) if not row.phrases and not row.near),
         by_letters={letters: tuple(found) for letters, found in by_letters.items()},
     )
 
@@ -299,10 +340,17 @@ def _threes(text: str) -> list[str]:
     return [text[place : place + 3] for place in range(len(text) - 2)]
 
 
+def _words(words: str | list[str]) -> tuple[str, ...]:
+    """A list of words, or the one of that name in the file."""
+    return tuple(plain(word) for word in (_file()["words"][words] if isinstance(words, str) else words))
+
+
 def _row(row: dict[str, Any]) -> _Row:
+    near = row.get("near")
     return _Row(
         reason=Reason(row["reason"]),
         phrases=tuple(tuple(plain(phrase).split("…")) for phrase in row.get("phrases", ())),
+        near=(_words(near[0]), _words(near[1])) if near else None,
         enhanced=re.compile(row["enhanced"]) if "enhanced" in row else None,
         not_enhanced=re.compile(row["not_enhanced"]) if "not_enhanced" in row else None,
         codes=frozenset(row.get("codes", ())),

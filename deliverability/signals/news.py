@@ -303,10 +303,20 @@ def _is_bounce_letter(mail: Message, subject: str, letter: str, text: str) -> bo
     if wording("failed").search(subject):
         return True
     said = letter[:3000]
-    if not wording("certain_robots").search(sender):
-        return not is_automatic_reply(mail) and wording("failed").search(said) is not None
     quotes = _REPLY.search(said) or (_TROUBLE.search(said) and _BARE.search(said))
-    if quotes or wording("failed").search(said):
+    failed = wording("failed").search(said) is not None
+    if not wording("certain_robots").search(sender):
+        # A list's owner may write about bounces: there is something to show, or it is none.
+        shows = (
+            _has_the_form(mail)
+            or quotes
+            or _IN_BRACKETS.search(said)
+            or _NAMES.search(said)
+            or len(text) > len(letter) + 40
+            or enclosed_headers(mail)
+        )
+        return failed and bool(shows) and not is_automatic_reply(mail)
+    if quotes or failed:
         return True
     # In a language that nobody here has words for: what was sent comes back, under the name of who missed it.
     if not is_automatic_reply(mail) and enclosed_headers(mail) and _NAMES.search(said):
@@ -320,10 +330,14 @@ def _is_bounce_letter(mail: Message, subject: str, letter: str, text: str) -> bo
 
 def _is_from_a_robot(mail: Message, sender: str) -> bool:
     """Whether no person can have written it: by its sender, its form, or where it was sent."""
+    return wording("robots").search(sender) is not None or _has_the_form(mail)
+
+
+def _has_the_form(mail: Message) -> bool:
+    """Whether nothing but a bounce comes in this form, or to such an address."""
     returned = header(mail, "Return-Path").lower()
     return (
-        wording("robots").search(sender) is not None
-        or returned == "<>"
+        returned == "<>"
         or returned.startswith("<mailer-daemon")
         or content_type(mail) == "multipart/report"
         or wording("return_paths").search(header(mail, "To")) is not None

@@ -74,11 +74,36 @@ def test_words_alone_never_blame_the_recipient_for_good() -> None:
         ("552 5.3.4 Message too big", "emailtoolarge"),
         ("450 4.7.25 cannot find your reverse hostname", "requireptr"),
         ("421 4.7.0 too many connections", "ratelimited"),
+        ("550 Die Mailbox von Karl ist leider nicht vorhanden", "filtered"),
+        ("552 Das Benutzerkonto hat das Limit von 2 GB überschritten", "mailboxfull"),
+        ("550 Das Konto von Karl wurde abgeschaltet", "suspend"),
+        ("554 Worm W32/Sober found in part 2", "virusdetected"),
+        ("550 Weiterleitung an fremde Domains ist nicht erlaubt: relay", "norelaying"),
+        ("550 mail.sender.example has been seen, connection rejected", "blocked"),
+        ("550 Skrzynka jest pełna", "mailboxfull"),
+        ("550 Nachricht ist zu groß", "emailtoolarge"),
     ],
 )
 def test_phrases_of_several_languages_have_a_reason(text: str, reason: str) -> None:
     status = text.split()[1] if text[0].isdigit() else None
     assert reason_of(Said(text, None, status)).value == reason
+
+
+def test_what_is_said_of_a_recipient_at_rcpt_is_about_the_mailbox() -> None:
+    text = "550 Die Mailbox von Karl ist nicht vorhanden (in reply to RCPT TO command)"
+    assert reason_of(Said(text, 550)) is Reason.USERUNKNOWN
+    assert reason_of(Said(text.replace("550", "450"), 450)) is not Reason.USERUNKNOWN
+
+
+def test_a_word_in_the_name_of_a_host_says_nothing() -> None:
+    assert reason_of(Said("554 invalid, see http://sender.example.org", 554)) is reason_of(
+        Said("554 invalid, see http://other.example.org", 554)
+    )
+
+
+def test_a_list_owner_who_writes_about_bounces_returns_none() -> None:
+    mail = b"From: bounce-desk@list.example\nSubject: Digest\n\nBounces, and what owner@list.example says.\n"
+    assert read_news(mail).kind is MailKind.ORDINARY
 
 
 def test_the_last_command_of_a_transcript_is_the_one_that_was_refused() -> None:
