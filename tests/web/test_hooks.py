@@ -125,7 +125,8 @@ async def test_a_call_that_is_not_the_providers_changes_nothing(listener: Listen
     now = listener.clock.now()
     call = caller.call(listener.token(gone.id), gone.address, now)
     other = caller.call(listener.token(gone.id), "somebody@else.example", now, "event-2")
-    assert await listener.post(Call(call.path, {"content-type": "application/json"}, b"{}")) == 403
+    assert await listener.post(Call(call.path, {"content-type": caller.content_type}, b"{}")) == 403
+    assert await listener.post(call, headers={**call.headers, "content-type": "text/html"}) == 415
     wrong = {name: value[:-6] + "AAAAAA" for name, value in call.headers.items() if name != "content-type"}
     if wrong:
         assert await listener.post(call, headers={**call.headers, **wrong}) == 403
