@@ -6,6 +6,8 @@ unique by (source, source id), states only ever leave UNCERTAIN, and of contrary
 one said last stands, whenever we hear of it.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -15,13 +17,15 @@ from deliverability.classify import classify_reply, provider_behind
 from deliverability.own_word import COMPLAINT, START, STOP, UNDO, UNSUBSCRIBE_LINK, hear
 from deliverability.policy import LIFE
 from deliverability.rulebook import RuleBook
-from deliverability.suppression import act_on_verdict, notice_life
+from deliverability.suppression import weigh_news
 from models.delivery import Delivery
 from models.event import IMPERSONAL, Event, event_about
 from models.providers import SMS, provider_of
 from models.states import Channel, DeliveryState, EventKind
 from models.values import Reply, Signal, Verdict
 from store import consents, deliveries, events, incoming
+from store.evidence import append_each
+from store.incoming import Original
 
 EVIDENCE = "evidence"
 PROOF_OF_HANDOVER = frozenset(
@@ -53,45 +57,124 @@ class Applied(StrEnum):
     UNMATCHED = "unmatched"
 
 
+@dataclass(slots=True)
+class _Piece:
+    """One signal on its way: what it is about, and what becomes of it."""
+
+    signal: Signal
+    delivery: Delivery | None
+    contact_id: int | None
+    event: Event
+    verdict: Verdict | None
+    outcome: Applied = Applied.UNMATCHED
+
+    @property
+    def is_matched(self) -> bool:
+        """Whether anything follows from it."""
+        named = self.signal.kind in PERSONAL and self.signal.recipient is not None
+        return self.delivery is not None or named
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the person it is about is not known any more."""
+        return self.delivery is not None and not self.delivery.address
+
+
 async def apply(session: AsyncSession, signal: Signal, now: datetime) -> Applied:
     """Record one piece of news and do what follows from it. The caller commits."""
-    delivery = await _delivery_of(session, signal)
-    matched = delivery is not None or (signal.kind in PERSONAL and signal.recipient is not None)
+    (outcome,) = await apply_all(session, [signal], now)
+    return outcome
+
+
+async def apply_all(session: AsyncSession, signals: Sequence[Signal], now: datetime) -> list[Applied]:
+    """`apply` for each, in a few statements for all of them: what became of each, in their order.
+
+    One that cannot be applied raises, and nothing of the others is to be committed then: the caller tries
+    smaller heaps (`store.together`).
+    """
+    found = await _deliveries_of(session, signals)
+    pieces = [
+        await _piece_of(session, signal, delivery, now)
+        for signal, delivery in zip(signals, found, strict=True)
+    ]
+    await incoming.keep_all(session, _originals(pieces), now)
+    matched = [piece for piece in pieces if piece.is_matched]
+    new = await append_each(session, [piece.event for piece in matched])
+    for piece, is_new in zip(matched, new, strict=True):
+        piece.outcome = Applied.NEW if is_new else Applied.REPEATED
+    await _follow(session, [piece for piece in matched if piece.outcome is Applied.NEW], now)
+    return [piece.outcome for piece in pieces]
+
+
+async def _piece_of(
+    session: AsyncSession, signal: Signal, delivery: Delivery | None, now: datetime
+) -> _Piece:
     contact_id = await _contact_of(session, signal) if delivery is None else delivery.contact_id
-    erased = delivery is not None and not delivery.address
-    if erased:
-        contact_id = None  # SQLite gives the number to somebody else, who has said nothing
-    if signal.raw and not erased:
-        await incoming.keep(
-            session,
-            source=signal.source,
-            raw=signal.raw,
-            matched=matched,
-            now=now,
-            contact_id=contact_id,
-            cover=signal.cover,
-        )
-    if not matched:
-        return Applied.UNMATCHED
     verdict = verdict_on(signal, delivery)
-    event = _event_of(signal, delivery, verdict, now)
-    event.contact_id = contact_id
-    if erased:
-        event.text, event.details = (
-            "",
-            {name: event.details[name] for name in IMPERSONAL if name in event.details},
-        )
-    if not await events.append(session, event):
-        return Applied.REPEATED
-    if (
-        delivery is not None
-        and delivery.state is DeliveryState.UNCERTAIN
-        and signal.kind in PROOF_OF_HANDOVER
-    ):
-        await _record_settlement(session, delivery, event, signal.provider_message_id, now)
-    if delivery is None or delivery.seed_id is None:
-        await _take_effect(session, signal, event, delivery=delivery, verdict=verdict, now=now)
-    return Applied.NEW
+    piece = _Piece(signal, delivery, contact_id, _event_of(signal, delivery, verdict, now), verdict)
+    event = piece.event
+    if piece.is_erased:
+        piece.contact_id = None  # SQLite gives the number to somebody else, who has said nothing
+        event.text = ""
+        event.details = {name: said for name, said in event.details.items() if name in IMPERSONAL}
+    event.contact_id = piece.contact_id
+    return piece
+
+
+def _originals(pieces: Iterable[_Piece]) -> Iterator[Original]:
+    for piece in pieces:
+        signal = piece.signal
+        if signal.raw and not piece.is_erased:
+            yield Original(signal.source, signal.raw, piece.is_matched, piece.contact_id, signal.cover)
+
+
+async def _follow(session: AsyncSession, pieces: Sequence[_Piece], now: datetime) -> None:
+    """What recorded news means: for the message, for the address it went to, for the person."""
+    for piece in pieces:
+        delivery = piece.delivery
+        if (
+            delivery is not None
+            and delivery.state is DeliveryState.UNCERTAIN
+            and piece.signal.kind in PROOF_OF_HANDOVER
+        ):
+            await _record_settlement(session, delivery, piece.event, piece.signal.provider_message_id, now)
+    pieces = [piece for piece in pieces if piece.delivery is None or piece.delivery.seed_id is None]
+    known = [
+        (piece, piece.delivery) for piece in pieces if piece.delivery is not None and piece.delivery.address
+    ]
+    await weigh_news(
+        session,
+        failed={(one.channel, one.address) for piece, one in known if _is_failure(piece)},
+        alive={(one.channel, one.address) for piece, one in known if _is_life(piece)},
+        now=now,
+    )
+    for piece in pieces:
+        # Of an erased person only the fingerprint of what the news itself names can be kept.
+        address = (piece.delivery.address if piece.delivery is not None else "") or piece.signal.recipient
+        source = _own_word(piece.signal)
+        if source is not None and address is not None:
+            await hear(session, piece.signal, piece.event, address=address, source=source, now=now)
+
+
+def _is_failure(piece: _Piece) -> bool:
+    return piece.signal.kind is EventKind.BOUNCED and piece.verdict is not None
+
+
+def _is_life(piece: _Piece) -> bool:
+    return piece.signal.kind in LIFE and "machine" not in piece.signal.details
+
+
+def _own_word(signal: Signal) -> str | None:
+    """How the person said it, if it is a word of theirs."""
+    match signal.kind:
+        case EventKind.COMPLAINED:
+            return COMPLAINT
+        case EventKind.UNSUBSCRIBED:
+            return STOP if _is_texted(signal) else UNSUBSCRIBE_LINK
+        case EventKind.RESUBSCRIBED:
+            return START if _is_texted(signal) else UNDO
+        case _:
+            return None
 
 
 async def settle_from_evidence(session: AsyncSession, delivery: Delivery, now: datetime) -> bool:
@@ -105,22 +188,37 @@ async def settle_from_evidence(session: AsyncSession, delivery: Delivery, now: d
     return False
 
 
-async def _delivery_of(session: AsyncSession, signal: Signal) -> Delivery | None:
-    """By our own number, by the provider's, or the newest one to the address that fits."""
-    if signal.delivery_id is not None:
-        return await deliveries.get_delivery(session, signal.delivery_id)
-    if signal.provider_message_id is not None:
-        known = await deliveries.find_by_provider_message_id(session, signal.provider_message_id)
-        if known is not None:
-            return known
-    if signal.recipient is None:
-        return None
-    latest = await deliveries.latest_to(session, signal.channel, signal.recipient)
-    if latest is None or signal.provider_message_id is None:
-        return latest
-    # The provider's call can overtake our own commit: then the number is not on the delivery yet.
-    overtaken = latest.state in {DeliveryState.SENDING, DeliveryState.UNCERTAIN}
-    return latest if overtaken and latest.provider_message_id is None else None
+async def _deliveries_of(session: AsyncSession, signals: Sequence[Signal]) -> list[Delivery | None]:
+    """Of each: by our own number, by the provider's, or the newest one to the address that fits."""
+    numbers = {one.delivery_id for one in signals if one.delivery_id is not None}
+    ours = await deliveries.get_many(session, numbers)
+    others = [one for one in signals if one.delivery_id is None]
+    theirs = {one.provider_message_id for one in others if one.provider_message_id is not None}
+    known = await deliveries.known_to_providers(session, theirs)
+    latest: dict[tuple[Channel, str], Delivery] = {}
+    for channel in {one.channel for one in others}:
+        asked = {
+            one.recipient
+            for one in others
+            if one.channel is channel and one.recipient and one.provider_message_id not in known
+        }
+        newest = await deliveries.latest_to_each(session, channel, asked)
+        latest |= {(channel, address): delivery for address, delivery in newest.items()}
+
+    def found(signal: Signal) -> Delivery | None:
+        if signal.delivery_id is not None:
+            return ours.get(signal.delivery_id)
+        number = signal.provider_message_id
+        if number is not None and number in known:
+            return known[number]
+        newest = latest.get((signal.channel, signal.recipient or ""))
+        if newest is None or number is None:
+            return newest
+        # The provider's call can overtake our own commit: then the number is not on the delivery yet.
+        overtaken = newest.state in {DeliveryState.SENDING, DeliveryState.UNCERTAIN}
+        return newest if overtaken and newest.provider_message_id is None else None
+
+    return [found(signal) for signal in signals]
 
 
 async def _contact_of(session: AsyncSession, signal: Signal) -> int | None:
@@ -196,35 +294,6 @@ async def _record_settlement(
     )
     accepted.details = {"proof": proof.kind.value, "event": str(proof.id)}
     return await events.append(session, accepted)
-
-
-async def _take_effect(
-    session: AsyncSession,
-    signal: Signal,
-    event: Event,
-    *,
-    delivery: Delivery | None,
-    verdict: Verdict | None,
-    now: datetime,
-) -> None:
-    """What the news means for the person."""
-    # Of an erased person only the fingerprint of what the news itself names can be kept.
-    address = (delivery.address if delivery is not None else "") or signal.recipient
-    if delivery is not None and signal.kind in LIFE and "machine" not in signal.details:
-        await notice_life(session, delivery, now)
-    match signal.kind:
-        case EventKind.BOUNCED if delivery is not None and delivery.address and verdict is not None:
-            await act_on_verdict(session, delivery, verdict, event_id=event.id, now=now)
-        case EventKind.COMPLAINED if address is not None:
-            await hear(session, signal, event, address=address, source=COMPLAINT, now=now)
-        case EventKind.UNSUBSCRIBED if address is not None:
-            source = STOP if _is_texted(signal) else UNSUBSCRIBE_LINK
-            await hear(session, signal, event, address=address, source=source, now=now)
-        case EventKind.RESUBSCRIBED if address is not None:
-            source = START if _is_texted(signal) else UNDO
-            await hear(session, signal, event, address=address, source=source, now=now)
-        case _:
-            pass
 
 
 def _is_texted(signal: Signal) -> bool:

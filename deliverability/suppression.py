@@ -20,12 +20,14 @@ from models.values import Verdict
 from store import events, suppressions
 from store.claims import ClaimedDelivery
 from store.events import Told
-from store.suppressions import NewSuppression
+from store.suppressions import Earned, NewSuppression
 
 UNFOUNDED = "unfounded:"
 """How the trace of a suppression begins that ended because what is on record is not enough for it."""
 LATER_NEWS = "news heard later shows that the mailbox lives"
 LISTED_HEADER = "channel,address_hash,reason"
+Place = tuple[Channel, str]
+"""A channel and an address on it, normalised."""
 OWN_WORD = frozenset({SuppressionReason.UNSUBSCRIBE, SuppressionReason.STOP})
 """What a person can take back; a complaint or a dead mailbox they cannot."""
 _HASH_LENGTH = 64
@@ -47,6 +49,9 @@ class Weighed:
 
     added: int = 0
     ended: int = 0
+
+    def __add__(self, other: "Weighed") -> "Weighed":
+        return Weighed(self.added + other.added, self.ended + other.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +86,21 @@ async def act_on_verdict(
     return (await weigh(session, delivery.channel, delivery.address, now)).added > 0
 
 
-async def notice_life(session: AsyncSession, delivery: Delivery, now: datetime) -> bool:
-    """A sign of life was recorded: whether a suppression that rested on its absence has ended."""
-    if delivery.seed_id is not None or not delivery.address:
-        return False
-    fingerprint = address_hash(delivery.channel, delivery.address)
-    if not await suppressions.earned_standing(session, delivery.channel, fingerprint, REASONS, now):
-        return False
-    return (await weigh(session, delivery.channel, delivery.address, now)).ended > 0
+async def weigh_news(
+    session: AsyncSession, *, failed: Collection[Place], alive: Collection[Place], now: datetime
+) -> Weighed:
+    """What follows for addresses from which news was recorded, failures or signs of life; never a seed's.
+
+    A sign of life concerns only an address against which something stands.
+    """
+    sum_ = Weighed()
+    for channel in Channel:
+        places = {address for its, address in failed if its is channel}
+        hashes = {address_hash(channel, address): address for its, address in alive if its is channel}
+        stopped = await suppressions.earned_standing(session, channel, hashes, REASONS, now)
+        places |= {hashes[fingerprint] for fingerprint in stopped}
+        sum_ += await _weigh_all(session, channel, places, now)
+    return sum_
 
 
 async def weigh(
@@ -105,20 +117,28 @@ async def weigh(
     A suppression is ended here only when the very event it names is still on record and is not enough any
     more: evidence that is gone is no evidence of life. Lists, complaints and people's words are not touched.
     """
-    plan = await foresee(session, channel, address, policies=policies)
-    fingerprint = address_hash(channel, address)
-    added = ended = 0
-    for reason, finding in plan.earned.items():
-        added += await suppressions.suppress(
-            session,
-            channel=channel,
-            address_hash=fingerprint,
-            reason=reason,
-            evidence=_evidence(finding),
-            event_id=finding.proof.event_id,
-            now=now,
-        )
-    for row in plan.unfounded:
+    return await _weigh_all(session, channel, [address], now, why=why, policies=policies)
+
+
+async def _weigh_all(
+    session: AsyncSession,
+    channel: Channel,
+    addresses: Collection[str],
+    now: datetime,
+    *,
+    why: str = LATER_NEWS,
+    policies: Collection[Policy] | None = None,
+) -> Weighed:
+    """`weigh` for each address, in a few statements for all of them."""
+    plans = await _foresee_all(session, channel, addresses, policies=policies)
+    earned = [
+        Earned(channel, address_hash(channel, address), reason, _evidence(finding), finding.proof.event_id)
+        for address, plan in plans.items()
+        for reason, finding in plan.earned.items()
+    ]
+    added = await suppressions.add_earned(session, earned, now)
+    ended = 0
+    for row in sorted((row for plan in plans.values() for row in plan.unfounded), key=lambda row: row.id):
         ended += await suppressions.lift_row(session, row.id, why=f"{UNFOUNDED} {why}", now=now)
     return Weighed(added, ended)
 
@@ -139,11 +159,37 @@ async def foresee(
     readings do not count.
     """
     history = await suppressions.history(session, channel, address_hash(channel, address))
-    known = await events.news_of_address(session, channel, address)
+    known = (await events.news_of_addresses(session, channel, [address]))[address]
     news = [
         *(_read_as(one, read_as or {}) for one in known if not apart_from or one.rule != apart_from),
         *besides,
     ]
+    return _plan(history, known, news, policies)
+
+
+async def _foresee_all(
+    session: AsyncSession,
+    channel: Channel,
+    addresses: Collection[str],
+    *,
+    policies: Collection[Policy] | None,
+) -> dict[str, Plan]:
+    hashes = {address: address_hash(channel, address) for address in addresses}
+    histories = await suppressions.histories(session, channel, hashes.values())
+    known = await events.news_of_addresses(session, channel, addresses)
+    return {
+        address: _plan(histories[fingerprint], known[address], known[address], policies)
+        for address, fingerprint in hashes.items()
+    }
+
+
+def _plan(
+    history: Collection[Suppression],
+    known: Collection[Told],
+    news: Collection[Told],
+    policies: Collection[Policy] | None,
+) -> Plan:
+    """`known` is what is on record, `news` what is judged."""
     earned = judge(news, policies or policies_in_force(), since=decided_since(history))
     numbers = {one.event_id for one in known}
     standing = {row.reason: row for row in history if row.lifted_at is None}

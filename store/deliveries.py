@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import Campaign, CampaignLane
 from models.delivery import Delivery
 from models.states import CampaignState, Channel, DeliveryState
-from store.engine import skips_locked_rows
+from store.engine import is_among, skips_locked_rows
 
 NO_SYNC = {"synchronize_session": False}
 BITE = 1000
@@ -45,6 +45,39 @@ def stands(states: Sequence[DeliveryState]) -> sa.ColumnElement[bool]:
 async def get_delivery(session: AsyncSession, delivery_id: int) -> Delivery | None:
     """The delivery with that number."""
     return await session.get(Delivery, delivery_id)
+
+
+async def get_many(session: AsyncSession, numbers: Collection[int]) -> dict[int, Delivery]:
+    """Those with these numbers that are there. Served by the primary key."""
+    if not numbers:
+        return {}
+    wanted = select(Delivery).where(is_among(session, col(Delivery.id), sorted(numbers)))
+    return {found.id: found for found in (await session.exec(wanted)).all()}
+
+
+async def known_to_providers(session: AsyncSession, numbers: Collection[str]) -> dict[str, Delivery]:
+    """The deliveries that providers know under these numbers. Served by ix_delivery_known_to_provider."""
+    if not numbers:
+        return {}
+    column = col(Delivery.provider_message_id)
+    wanted = select(Delivery).where(is_among(session, column, sorted(numbers)), column.is_not(None))
+    found = (await session.exec(wanted.order_by(col(Delivery.id).desc()))).all()
+    return {one.provider_message_id or "": one for one in found}
+
+
+async def latest_to_each(
+    session: AsyncSession, channel: Channel, addresses: Collection[str]
+) -> dict[str, Delivery]:
+    """The newest delivery to each address. Served by ix_delivery_address."""
+    if not addresses:
+        return {}
+    newest = (
+        select(sa.func.max(Delivery.id))
+        .where(is_among(session, col(Delivery.address), sorted(addresses)), Delivery.channel == channel)
+        .group_by(col(Delivery.address))
+    )
+    wanted = select(Delivery).where(col(Delivery.id).in_(newest))
+    return {found.address: found for found in (await session.exec(wanted)).all()}
 
 
 async def find_by_provider_message_id(session: AsyncSession, provider_message_id: str) -> Delivery | None:

@@ -1,9 +1,9 @@
 """The evidence, append-only: each piece of news once, however often and in whatever order it arrives."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlmodel import col, func, select
@@ -12,12 +12,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.delivery import Delivery
 from models.event import Event
 from models.states import BounceClass, Channel, EventKind, Fault, Permanence
-from store.engine import insert_for
+from store.engine import insert_for, is_among
 
 # A statement of 200 rows of 20 columns stays far below SQLite's 32,766 variables.
 ROWS_A_STATEMENT = 200
 TEXT_LENGTH = 2000
-_DELIVERY = cast("Any", Delivery).__table__.c
+_DELIVERY, _EVENT = cast("Any", Delivery).__table__.c, cast("Any", Event).__table__.c
 REREAD = "replay"
 """The source of events that say how an older one is read now; UNKNOWN by kind: no report counts them."""
 
@@ -84,32 +84,58 @@ async def count_of_kind(session: AsyncSession, delivery_id: int, kind: EventKind
     return (await session.exec(wanted)).one()
 
 
-async def news_of_address(session: AsyncSession, channel: Channel, address: str) -> list[Told]:
-    """What was heard of every message to an address, seeds aside, each piece as it was last read.
+async def news_of_addresses(
+    session: AsyncSession, channel: Channel, addresses: Collection[str]
+) -> dict[str, list[Told]]:
+    """What was heard of every message to each address, seeds aside, each piece as it was last read.
 
     Served by ix_delivery_address and ix_event_delivery_id.
     """
+    found: dict[str, dict[int, Told]] = {address: {} for address in addresses}
+    if not found:
+        return {}
     wanted = (
-        select(Event)
-        .join(Delivery, col(Delivery.id) == col(Event.delivery_id))
+        sa.select(_DELIVERY.address, *(_EVENT[name] for name in _TOLD))
+        .join_from(Delivery, Event, _DELIVERY.id == _EVENT.delivery_id)
         .where(
-            Delivery.address == address,
-            Delivery.channel == channel,
-            col(Delivery.seed_id).is_(None),
-            col(Event.campaign_id).is_not(None),
+            is_among(session, _DELIVERY.address, sorted(found)),
+            _DELIVERY.channel == channel,
+            _DELIVERY.seed_id.is_(None),
+            _EVENT.campaign_id.is_not(None),
         )
-        .order_by(col(Event.id))
+        .order_by(_EVENT.id)
     )
-    told: dict[int, Told] = {}
-    for event in (await session.exec(wanted)).all():
+    connection = await session.connection()
+    for address, *row in (await connection.execute(wanted)).all():
+        event = _Read(*row)
+        told = found[address]
         if event.source != REREAD:
             told[event.id] = _told(event)
         elif (number := int(event.details.get("event", 0))) in told:
             told[number] = reread(told[number], event)
-    return list(told.values())
+    return {address: list(told.values()) for address, told in found.items()}
 
 
-def reread(told: Told, event: Event) -> Told:
+class _Read(NamedTuple):
+    """What of an event tells how a mailbox is."""
+
+    id: int
+    delivery_id: int | None
+    campaign_id: int | None
+    kind: EventKind
+    at: datetime
+    bounce_class: BounceClass | None
+    fault: Fault | None
+    permanence: Permanence | None
+    rule: str
+    source: str
+    details: dict[str, str]
+
+
+_TOLD = _Read._fields
+
+
+def reread(told: Told, event: Event | _Read) -> Told:
     """News as a later reading of it has it."""
     return replace(
         told,
@@ -134,7 +160,7 @@ async def rereadings(session: AsyncSession, delivery_ids: Sequence[int]) -> dict
     return found
 
 
-def _told(event: Event) -> Told:
+def _told(event: _Read) -> Told:
     return Told(
         event_id=event.id,
         delivery_id=event.delivery_id or 0,

@@ -2,8 +2,9 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import col, func, select
@@ -50,8 +51,8 @@ async def keep(
     """
     if contact_id is None:
         contact_id = await _named_in(session, raw[:LOOKED_AT], cover)
-    row = {"source": source, "received_at": now, "matched": matched, "contact_id": contact_id, "raw": raw}
-    insert = insert_for(session, Incoming).values(row | _outside(raw, cover) | {"problem": "", "tries": 0})
+    row = _row(Original(source, raw, matched, contact_id, cover), now)
+    insert = insert_for(session, Incoming).values(row)
     changes: dict[str, Any] = {}
     if matched:
         whose = sa.func.coalesce(insert.excluded.contact_id, col(Incoming.contact_id))
@@ -64,6 +65,50 @@ async def keep(
         if changes
         else insert.on_conflict_do_nothing(index_elements=unique)
     )
+
+
+class Original(NamedTuple):
+    """What `keep` is told of one original."""
+
+    source: str
+    raw: bytes
+    matched: bool
+    contact_id: int | None
+    cover: Cover | None = None
+
+
+async def keep_all(session: AsyncSession, originals: Iterable[Original], now: datetime) -> None:
+    """`keep` each; those that nobody has seen before by one statement, in the order of their names."""
+    fresh: dict[tuple[str, str], Original] = {}
+    others: list[Original] = []
+    for one in originals:
+        name = one.source, hashlib.sha256(one.raw).hexdigest()
+        if one.contact_id is None or name in fresh:
+            others.append(one)
+        else:
+            fresh[name] = one
+    if fresh:
+        insert = insert_for(session, Incoming).on_conflict_do_nothing(index_elements=["source", "source_id"])
+        rows = [_row(fresh[name], now) for name in sorted(fresh)]
+        connection = await session.connection()
+        new = await connection.execute(insert.returning(col(Incoming.source), col(Incoming.source_id)), rows)
+        seen = fresh.keys() - {(source, named) for source, named in new}
+        others = [*(fresh[name] for name in sorted(seen)), *others]
+    for one in others:
+        await keep(session, **one._asdict(), now=now)
+
+
+def _row(one: Original, now: datetime) -> dict[str, object]:
+    return {
+        "source": one.source,
+        "received_at": now,
+        "matched": one.matched,
+        "contact_id": one.contact_id,
+        "raw": one.raw,
+        **_outside(one.raw, one.cover),
+        "problem": "",
+        "tries": 0,
+    }
 
 
 def _outside(raw: bytes, cover: Cover | None) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import col, func, select
@@ -10,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.news import HookNonce, HookTally, News, NewsState, signal_to_json
 from models.values import Signal
-from store.engine import insert_for
+from store.engine import insert_for, is_among
 
 ROWS_A_STATEMENT = 200
 
@@ -56,30 +57,43 @@ async def use_nonce(session: AsyncSession, source: str, nonce: str, digest: str,
     return (await session.exec(wanted)).one() == digest
 
 
-async def due(session: AsyncSession, now: datetime, *, limit: int) -> list[News]:
+class Waiting(NamedTuple):
+    """A piece of news that waits: its number, what it says, and since when."""
+
+    id: int
+    signal: dict[str, Any]
+    raw: bytes
+    received_at: datetime
+    tries: int
+
+
+async def due(session: AsyncSession, now: datetime, *, limit: int) -> list[Waiting]:
     """What is to be applied now, longest due first. Served by ix_news_due."""
     wanted = (
-        select(News)
+        sa.select(*(getattr(News, name) for name in Waiting._fields))
         .where(_is(NewsState.WAITING), col(News.due_at) <= now)
         .order_by(col(News.due_at), col(News.id))
         .limit(limit)
     )
-    return list((await session.exec(wanted)).all())
+    connection = await session.connection()
+    return [Waiting(*row) for row in (await connection.execute(wanted)).all()]
 
 
 async def settle(session: AsyncSession, ids: Sequence[int], state: NewsState) -> None:
     """An end for these, after which their content is not needed here. Served by the primary key."""
+    await _change(session, ids, state=state, signal={}, raw=b"", recipient=None)
+
+
+async def put_off(session: AsyncSession, ids: Sequence[int], until: datetime) -> None:
+    """Try these again then. Served by the primary key."""
+    await _change(session, ids, due_at=until)
+
+
+async def _change(session: AsyncSession, ids: Sequence[int], **values: Any) -> None:
     if ids:
-        change = sa.update(News).where(col(News.id).in_(ids))
-        await session.exec(
-            change.values(state=state, tries=News.tries + 1, signal={}, raw=b"", recipient=None)
-        )
-
-
-async def put_off(session: AsyncSession, news_id: int, until: datetime) -> None:
-    """Try again then. Served by the primary key."""
-    change = sa.update(News).where(col(News.id) == news_id)
-    await session.exec(change.values(due_at=until, tries=News.tries + 1))
+        change = sa.update(News).where(is_among(session, col(News.id), ids))
+        connection = await session.connection()
+        await connection.execute(change.values(tries=News.tries + 1, **values))
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from models.event import Event
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression
 from store.bulk import Question, Spelling, listed
-from store.engine import insert_for
+from store.engine import insert_for, is_among
 
 HASHES_A_STATEMENT = 500
 EVIDENCE_LENGTH = 500
@@ -32,6 +32,17 @@ class NewSuppression:
     channel: Channel
     address_hash: str
     reason: SuppressionReason
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """That an address is written to no more for a reason, which rests on an event."""
+
+    channel: Channel
+    address_hash: str
+    reason: SuppressionReason
+    evidence: str
+    event_id: int | None
 
 
 async def suppress(
@@ -168,6 +179,52 @@ async def history(session: AsyncSession, channel: Channel, address_hash: str) ->
     return list((await session.exec(wanted)).all())
 
 
+async def histories(
+    session: AsyncSession, channel: Channel, hashes: Collection[str]
+) -> dict[str, list[Suppression]]:
+    """Every suppression of each address, lifted ones too, oldest first. Served by ix_suppression_hash."""
+    found: dict[str, list[Suppression]] = {fingerprint: [] for fingerprint in hashes}
+    if not found:
+        return {}
+    among = is_among(session, col(Suppression.address_hash), sorted(found))
+    wanted = select(Suppression).where(among, Suppression.channel == channel).order_by(col(Suppression.id))
+    # As the table has it now: statements change rows behind the mapper's back.
+    for row in (await session.exec(wanted.execution_options(populate_existing=True))).all():
+        found[row.address_hash].append(row)
+    return found
+
+
+async def add_earned(session: AsyncSession, rows: Sequence[Earned], now: datetime) -> int:
+    """Write to these addresses no more, for good, unless that stands already; how many were new.
+
+    Each row is another address or reason. Served by ix_suppression_hash.
+    """
+    if not rows:
+        return 0
+    among = is_among(session, col(Suppression.address_hash), sorted({row.address_hash for row in rows}))
+    wanted = select(Suppression.channel, Suppression.address_hash, Suppression.reason).where(
+        among, _holds(now)
+    )
+    standing = {tuple(found) for found in (await session.exec(wanted)).all()}
+    values = [
+        {
+            "channel": row.channel,
+            "address_hash": row.address_hash,
+            "reason": row.reason,
+            "evidence": row.evidence.replace("\x00", "")[:EVIDENCE_LENGTH],
+            "event_id": row.event_id,
+            "created_at": now,
+            "lifted_why": "",
+        }
+        for row in sorted(rows, key=lambda row: (row.address_hash, row.reason))
+        if (row.channel, row.address_hash, row.reason) not in standing
+    ]
+    if values:
+        connection = await session.connection()
+        await connection.execute(sa.insert(Suppression), values)
+    return len(values)
+
+
 async def lift_row(session: AsyncSession, suppression_id: int, *, why: str, now: datetime) -> bool:
     """End one suppression; False when it has ended already. Served by the primary key."""
     change = (
@@ -182,19 +239,24 @@ async def lift_row(session: AsyncSession, suppression_id: int, *, why: str, now:
 async def earned_standing(
     session: AsyncSession,
     channel: Channel,
-    address_hash: str,
+    hashes: Collection[str],
     reasons: Collection[SuppressionReason],
     now: datetime,
-) -> list[Suppression]:
-    """What stands against an address for such reasons and names its event. Served by ix_suppression_hash."""
-    wanted = select(Suppression).where(
-        Suppression.address_hash == address_hash,
+) -> set[str]:
+    """Addresses against which something stands for such reasons that names its event.
+
+    Served by ix_suppression_hash.
+    """
+    if not hashes:
+        return set()
+    wanted = select(Suppression.address_hash).where(
+        is_among(session, col(Suppression.address_hash), sorted(hashes)),
         Suppression.channel == channel,
         col(Suppression.reason).in_(reasons),
         col(Suppression.event_id).is_not(None),
         _holds(now),
     )
-    return list((await session.exec(wanted)).all())
+    return set((await session.exec(wanted)).all())
 
 
 async def by_rule(

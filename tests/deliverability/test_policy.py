@@ -318,5 +318,5 @@ async def test_evidence_that_is_gone_ends_no_suppression(database: Database) -> 
             now=START,
         )
         await apply(session, news[-1], now)
-        assert len(await events.news_of_address(session, Channel.EMAIL, address)) == 1
+        assert len((await events.news_of_addresses(session, Channel.EMAIL, [address]))[address]) == 1
     assert await _standing(database, address, now) == {HARD_BOUNCE}
