@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo
 
 from models.errors import BadInputError
 from models.states import Channel
+from scheduler.holidays import LONGEST_GAP, is_holiday
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ADVICE: Final = "Write as in 'mon-fri 09:00-20:00, sat 10:00-18:00', or 'always'."
 ALWAYS: Final = "always"
+NOT_ON_HOLIDAYS: Final = "not on holidays"
 DAY_MINUTES: Final = 24 * 60
 _HOURS = re.compile(r"(?P<opens>\d{1,2}:\d{2})-(?P<closes>\d{1,2}:\d{2})\Z")
 _CLOCK = re.compile(r"(?P<hours>\d{1,2}):(?P<minutes>\d{2})\Z")
@@ -39,9 +41,13 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class SendingWindows:
-    """When messages may arrive; without openings nothing is said: the installation's hold instead."""
+    """When messages may arrive; without openings nothing is said: the installation's hold instead.
+
+    `spare_holidays`: shut for the whole of a public holiday.
+    """
 
     openings: tuple[Opening, ...] = ()
+    spare_holidays: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.openings)
@@ -52,10 +58,12 @@ class SendingWindows:
     @property
     def always(self) -> bool:
         """Whether every minute of the week is in them."""
-        return self.openings == AT_ANY_TIME.openings
+        return self == AT_ANY_TIME
 
     def hold(self, wall: datetime) -> bool:
         """Whether a wall-clock moment is in one of them."""
+        if self.spare_holidays and is_holiday(wall.date(), getattr(wall.tzinfo, "key", "")):
+            return False
         return any(opening.holds(wall) for opening in self.openings)
 
 
@@ -69,9 +77,15 @@ def read_sending_windows(text: str) -> SendingWindows:
     """Windows as people write them; `always` for any time, nothing for what the installation says.
 
     Each begins with its days (`mon-fri`, `sat`, `daily`), then its hours (`09:00-12:00`); commas separate
-    them, and hours after a comma without days are of the same days. BadInputError says what is wrong.
+    them, and hours after a comma without days are of the same days. `not on holidays` at the end spares
+    public holidays. BadInputError says what is wrong.
     """
     text = text.strip().lower().replace("–", "-")
+    if text.endswith(NOT_ON_HOLIDAYS):
+        hours = text.removesuffix(NOT_ON_HOLIDAYS).rstrip(" ,")
+        if not hours:
+            raise BadInputError(f"{text!r} says no hours.", f"Write as in '{ALWAYS}, {NOT_ON_HOLIDAYS}'.")
+        return SendingWindows(read_sending_windows(hours).openings, spare_holidays=True)
     if text in {"", ALWAYS}:
         return AT_ANY_TIME if text else SendingWindows()
     openings: list[Opening] = []
@@ -125,10 +139,11 @@ def write_sending_windows(windows: SendingWindows) -> str:
     """The written form, which `read_sending_windows` reads back."""
     if windows.always:
         return ALWAYS
-    return ", ".join(
+    written = [
         f"{_write_days(opening.days)} {_write_hours(opening.opens)}-{_write_hours(opening.closes)}"
         for opening in windows.openings
-    )
+    ]
+    return ", ".join([*written, NOT_ON_HOLIDAYS] if windows.spare_holidays else written)
 
 
 def _write_days(days: frozenset[int]) -> str:
@@ -155,6 +170,7 @@ def windows_to_rows(windows: SendingWindows) -> list[dict[str, str]]:
             "days": _write_days(opening.days),
             "from": _write_hours(opening.opens),
             "to": _write_hours(opening.closes),
+            **({"holidays": "shut"} if windows.spare_holidays else {}),
         }
         for opening in windows.openings
     ]
@@ -162,10 +178,11 @@ def windows_to_rows(windows: SendingWindows) -> list[dict[str, str]]:
 
 def windows_from_rows(rows: Iterable[Mapping[str, str]]) -> SendingWindows:
     """What `windows_to_rows` wrote."""
+    kept = list(rows)
     openings = (
-        Opening(_days_of(row["days"].split()), _minutes(row["from"]), _minutes(row["to"])) for row in rows
+        Opening(_days_of(row["days"].split()), _minutes(row["from"]), _minutes(row["to"])) for row in kept
     )
-    return SendingWindows(tuple(openings))
+    return SendingWindows(tuple(openings), spare_holidays=any("holidays" in row for row in kept))
 
 
 def opens(windows: SendingWindows, zone: str, moment: datetime) -> datetime:
@@ -195,7 +212,7 @@ def _first(windows: SendingWindows, zone: str, moment: datetime, *, opened: bool
         return moment
     # In the night of a change an opening may be skipped: nine days always hold the next week's.
     today = moment.astimezone(named).date() - timedelta(days=1)
-    for step in range(10):
+    for step in range(10 + (LONGEST_GAP if windows.spare_holidays else 0)):
         for instant in sorted(set(_turns(windows, today + timedelta(days=step), named))):
             if instant >= moment and windows.hold(instant.astimezone(named)) is opened:
                 return instant

@@ -209,7 +209,8 @@ class Settings(BaseSettings, HookSettings):
     sending_windows_email: Annotated[str, AfterValidator(checks.sending_windows)] = Field(
         default="always",
         description="Days and hours in which e-mails leave, on each recipient's own clock, unless a campaign"
-        " says otherwise: mon-fri 09:00-20:00, sat 10:00-18:00.",
+        " says otherwise: mon-fri 09:00-20:00, sat 10:00-18:00. 'not on holidays' at the end spares public"
+        " holidays.",
     )
     sending_windows_sms: Annotated[str, AfterValidator(checks.sending_windows)] = Field(
         default="mon-sat 08:00-20:00", description="The same for SMS."

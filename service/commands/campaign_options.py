@@ -40,7 +40,7 @@ Hours = Annotated[
     typer.Option(
         "--hours",
         help="When messages may arrive, on the recipients' clocks: 'mon-fri 09:00-20:00, sat 10:00-18:00',"
-        " or always; '' for the hours of the settings.",
+        " or always; with 'not on holidays' at the end to spare them; '' for the hours of the settings.",
         metavar="HOURS",
     ),
 ]

@@ -81,6 +81,22 @@ async def test_the_form_sets_deadline_hours_urgency_and_lateness(site: Site) -> 
     assert windows_from_rows(campaign.windows) == read_sending_windows("mon-wed 09:00-18:30")
 
 
+async def test_the_hours_of_a_campaign_may_spare_public_holidays(site: Site) -> None:
+    browser = await prepare(site)
+    fields = {**FORM, **OPTIONS, "spare_holidays": "1"}
+    await browser.send_form("/campaigns", fields, page="/campaigns/new")
+    campaign = await only(site)
+    assert windows_from_rows(campaign.windows) == read_sending_windows("mon-wed 09:00-18:30, not on holidays")
+    page = await browser.read(f"/campaigns/{campaign.id}")
+    assert "Monday–Wednesday 09:00–18:30, not on public holidays" in page
+    tick = '<input type="checkbox" name="spare_holidays" value="1" checked>'
+    assert tick in await browser.read(f"/campaigns/{campaign.id}/edit")
+    await browser.send_form(
+        f"/campaigns/{campaign.id}/edit", {**FORM, **OPTIONS}, page=f"/campaigns/{campaign.id}/edit"
+    )
+    assert tick not in await browser.read(f"/campaigns/{campaign.id}/edit")
+
+
 async def test_without_options_a_campaign_is_an_ordinary_one(site: Site) -> None:
     browser = await prepare(site)
     await browser.send_form("/campaigns", FORM, page="/campaigns/new")

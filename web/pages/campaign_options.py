@@ -4,7 +4,7 @@ Each has a default that suits a newsletter; the form shows them folded away.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -61,6 +61,7 @@ class Options:
     opens: str = "08:00"
     closes: str = "20:00"
     written: str = ""
+    spare_holidays: bool = False
 
     @property
     def plain(self) -> bool:
@@ -87,6 +88,7 @@ def read_options(form: Form) -> Options:
         opens=form.text("opens", 8) or DEFAULTS.opens,
         closes=form.text("closes", 8) or DEFAULTS.closes,
         written=form.text("written", 300),
+        spare_holidays=form.ticked("spare_holidays"),
     )
 
 
@@ -119,6 +121,7 @@ def _hours_of(windows: SendingWindows) -> dict[str, Any]:
         "days": tuple(sorted(opening.days)),
         "opens": _clock(opening.opens),
         "closes": _clock(opening.closes),
+        "spare_holidays": windows.spare_holidays,
     }
 
 
@@ -158,9 +161,9 @@ def windows_of(options: Options) -> SendingWindows:
             if not options.days:
                 raise BadInputError(NO_DAYS)
             closes = "24:00" if options.closes >= "23:59" else options.closes
-            return read_sending_windows(
-                f"{' '.join(DAYS[day] for day in options.days)} {options.opens}-{closes}"
-            )
+            days = " ".join(DAYS[day] for day in options.days)
+            found = read_sending_windows(f"{days} {options.opens}-{closes}")
+            return replace(found, spare_holidays=options.spare_holidays)
         case _:
             return AS_INSTALLED
 
@@ -177,10 +180,11 @@ def say_windows(windows: SendingWindows, tongue: Tongue) -> str:
     """Windows in the reader's words: `Monday–Saturday 08:00–20:00`."""
     if not windows or windows.always:
         return tongue.say("at any time")
-    return ", ".join(
+    said = [
         f"{_say_days(sorted(opening.days), tongue)} {_hour(opening.opens)}–{_hour(opening.closes)}"
         for opening in windows.openings
-    )
+    ]
+    return ", ".join([*said, tongue.say("not on public holidays")] if windows.spare_holidays else said)
 
 
 def _say_days(days: Sequence[int], tongue: Tongue) -> str:
