@@ -19,9 +19,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deliverability.bounce_mailbox import poll_bounces
-from deliverability.inbox import InboundServer
-from deliverability.placement import poll_seeds
 from models.clock import Clock, SystemClock
 from models.keyring import Keyring
 from models.states import Channel
@@ -43,6 +40,8 @@ from store import Database
 
 if TYPE_CHECKING:
     import uvicorn
+
+    from deliverability.inbox import InboundServer
 
 MACHINE_SPAN = timedelta(seconds=2)
 """A click sooner than this after its message arrived counts as a machine's."""
@@ -145,6 +144,8 @@ def _make_parts(
     follow_settings(settings)
 
     async def look_into_seeds() -> None:
+        from deliverability.placement import poll_seeds
+
         await poll_seeds(database, keyring, clock)
 
     look_into_bounces = _bounce_poller(settings, database, tokens, clock)
@@ -187,6 +188,8 @@ def _bounce_poller(
     if mailbox is None:
         return None
     trusted = ssl.create_default_context(cafile=settings.bounce_imap_ca_file)
+
+    from deliverability.bounce_mailbox import poll_bounces
 
     async def look() -> None:
         await poll_bounces(database, tokens, clock, mailbox, ssl_context=trusted)
@@ -240,8 +243,10 @@ async def _start_inbound(parts: Parts, stack: AsyncExitStack) -> int | None:
     return port
 
 
-async def _listen(parts: Parts, stack: AsyncExitStack, place: str, *, lmtp: bool = False) -> InboundServer:
+async def _listen(parts: Parts, stack: AsyncExitStack, place: str, *, lmtp: bool = False) -> "InboundServer":
     """`place` is host:port, or the path of a socket."""
+    from deliverability.inbox import InboundServer
+
     path = Path(place) if place.startswith("/") else None
     host, _, port = ("", "", "0") if path else place.rpartition(":")
     name = parts.settings.hello_name

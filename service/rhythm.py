@@ -1,12 +1,16 @@
 """What the settings say of how often and at which hours people are written to."""
 
+from typing import TYPE_CHECKING
+
 from models.states import Channel
 from scheduler.calendar import UsualWindows, read_sending_windows
-from scheduler.forecast import ForecastOptions
 from scheduler.frequency import FrequencyPolicy, read_windows
 from scheduler.pacing import Pace
 from scheduler.rhythm import Rhythm
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from scheduler.forecast import ForecastOptions
 
 
 def frequency_policy(settings: Settings) -> FrequencyPolicy:
@@ -38,6 +42,8 @@ def rhythm_of(settings: Settings) -> Rhythm:
     return Rhythm(frequency_policy(settings), usual_windows(settings), settings.zone)
 
 
-def forecast_options(settings: Settings) -> ForecastOptions:
+def forecast_options(settings: Settings) -> "ForecastOptions":
     """What forecasts are made with."""
+    from scheduler.forecast import ForecastOptions
+
     return ForecastOptions(pace_of(settings), rhythm_of(settings))
