@@ -116,10 +116,14 @@ async def test_mail_that_could_not_be_read_is_set_apart_and_told(site: Site) -> 
     async with site.database.write() as session:
         await incoming.set_aside(session, b"?", Cover("smtp", None), problem="no end of parts", now=START)
     browser = await reader(site)
-    assert "1 mail that could not be read" in await browser.read("/incoming")
+    text = await browser.read("/incoming")
+    assert "1 mail that could not be read" in text
+    assert "<dt>Led to nobody</dt><dd>0</dd>" in text
     text = await browser.read("/incoming/unmatched")
     assert "no end of parts" in text
     assert "/incoming/originals/" not in text, "a reader may not read it"
+    original = await (await reader(site, Role.EDITOR)).read("/incoming/originals/1")
+    assert "no end of parts" in original
 
 
 async def test_a_bounce_is_told_with_whose_doing_it_was_and_its_evidence(site: Site) -> None:

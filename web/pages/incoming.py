@@ -115,7 +115,8 @@ async def incoming_page(visit: Reader) -> Response:
         domains=sorted({one.return_path_domain for one in senders if one.return_path_domain}),
         aside=aside,
         kept=kept,
-        unmatched=unmatched + sum(one.unmatched for one in heard.values()),
+        # The originals of news that was given up are among them.
+        unmatched=max(0, unmatched - aside),
         deaf=not (context.listens or context.bounce_place or any(one.set_up for one in hooks)),
     )
 
