@@ -137,6 +137,15 @@ class Reason(StrEnum):
     VACATION = "vacation"
 
 
+CAUSE = "cause"
+"""Under this name it stands among the details of a piece of news."""
+
+
+def cause_of(reason: Reason | None) -> dict[str, str]:
+    """The detail that tells a reason; nothing when none is known."""
+    return {} if reason in {None, Reason.UNDEFINED} else {CAUSE: str(reason)}
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """What is known of one refusal. `host`: who said it; `context`: more of the letter, for its command."""

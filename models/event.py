@@ -13,6 +13,7 @@ from models.values import Reply, Verdict
 IMPERSONAL: Final = (
     "action",
     "by",
+    "cause",
     "decision",
     "event",
     "feedback_type",

@@ -62,6 +62,11 @@ class RecipientStatus:
     category: str = ""
     """What PowerMTA makes of it (`X-PowerMTA-BounceCategory`)."""
 
+    @property
+    def address(self) -> str:
+        """Whom the sender wrote to comes before where an alias led (RFC 3464 section 2.3.1), else ""."""
+        return next((name for name in (self.original_recipient, self.recipient) if "@" in name), "")
+
 
 def read_delivery_status(mail: Message, now: datetime) -> list[RecipientStatus]:
     """One entry for each recipient block, at most `MAX_RECIPIENTS`; empty when `mail` is no such report."""

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from email.message import Message
 
+from deliverability.reasons import Reason, cause_of
 from deliverability.signals.arf import Complaint, read_complaint
 from deliverability.signals.autoreply import is_automatic_reply
 from deliverability.signals.dsn import RecipientStatus, read_delivery_status
 from deliverability.signals.mime import enclosed_headers, header, open_mail
-from deliverability.signals.news import MailKind, read_news
+from deliverability.signals.news import MailKind, Reading, read_opened
 from deliverability.signals.origin import bounced_delivery, delivery_behind, left_delivery
 from deliverability.signals.plain_bounce import PlainBounce, read_plain_bounce
 from models.states import Channel, EventKind
@@ -62,15 +63,18 @@ def _news_of(
     complaint = read_complaint(mail, now)
     if complaint is not None:
         return [_complaint(complaint, raw, delivery_id)]
+    reading = read_opened(mail, raw, now)
     statuses = read_delivery_status(mail, now)
     if statuses:
-        return [_status(status, raw, delivery_id) for status in statuses]
+        causes = {news.address: news.reason for news in reading.recipients}
+        return [_status(status, raw, delivery_id, causes.get(status.address)) for status in statuses]
     # Before absence notes: some mail systems mark their bounces as automatic replies.
     bounce = read_plain_bounce(mail)
     if bounce is None or bounce.kind is EventKind.UNKNOWN:
-        bounce = _letter_of_another_kind(raw) or bounce
+        bounce = _letter_of_another_kind(reading) or bounce
     if bounce is not None:
-        return [_plain(bounce.kind, mail, raw, delivery_id, now=now, reply=bounce.reply)]
+        cause = reading.recipients[0].reason if reading.recipients else None
+        return [_plain(bounce.kind, mail, raw, delivery_id, now=now, reply=bounce.reply, cause=cause)]
     if is_automatic_reply(mail):
         return [_plain(EventKind.AUTORESPONDED, mail, raw, delivery_id, now=now)]
     if has_content and delivery_id is not None:
@@ -80,9 +84,8 @@ def _news_of(
     return [_plain(EventKind.REPLIED, mail, raw, delivery_id, now=now)]
 
 
-def _letter_of_another_kind(raw: bytes) -> PlainBounce | None:
+def _letter_of_another_kind(reading: Reading) -> PlainBounce | None:
     """A bounce whose reply stands where only a reader of all dialects looks; None when it quotes none."""
-    reading = read_news(raw)
     told = next((news for news in reading.recipients if news.reply.code or news.reply.enhanced), None)
     if told is None or reading.kind not in {MailKind.BOUNCE, MailKind.DELAY}:
         return None
@@ -90,13 +93,14 @@ def _letter_of_another_kind(raw: bytes) -> PlainBounce | None:
     return PlainBounce(kind, told.reply)
 
 
-def _status(status: RecipientStatus, raw: bytes, delivery_id: int | None) -> Signal:
+def _status(status: RecipientStatus, raw: bytes, delivery_id: int | None, cause: Reason | None) -> Signal:
     """The same status sent again, by whichever path, has the same name."""
     details = {
         "action": status.action,
         "final_recipient": status.recipient,
         "remote_mta": status.remote_mta,
         "will_retry_until": status.will_retry_until,
+        **cause_of(cause),
     }
     news = (status.recipient.lower(), status.action, status.reply.enhanced or str(status.reply.code))
     return Signal(
@@ -133,6 +137,7 @@ def _plain(
     *,
     now: datetime,
     reply: Reply | None = None,
+    cause: Reason | None = None,
 ) -> Signal:
     return Signal(
         kind=kind,
@@ -142,7 +147,7 @@ def _plain(
         at=now,
         delivery_id=delivery_id,
         reply=reply,
-        details={"subject": header(mail, "Subject")[:200]},
+        details={"subject": header(mail, "Subject")[:200], **cause_of(cause)},
         raw=raw,
     )
 

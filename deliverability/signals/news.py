@@ -106,7 +106,11 @@ _NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 
 def read_news(raw: bytes, now: datetime = _NO_DATE) -> Reading:
     """What `raw` says; ORDINARY when nothing of it is news. Never raises on any input."""
-    mail = open_mail(raw)
+    return read_opened(open_mail(raw), raw, now)
+
+
+def read_opened(mail: Message | None, raw: bytes, now: datetime = _NO_DATE) -> Reading:
+    """The same of a mail that is open already: what `open_mail` made of `raw`."""
     reading = _first_reading(mail, now) if mail is not None else None
     if reading is None:
         return Reading(MailKind.ORDINARY, unread=why_unread(raw, mail))
@@ -155,9 +159,7 @@ def _report(mail: Message, now: datetime) -> Reading | None:
 
 
 def _recipient(status: RecipientStatus, letter: str) -> RecipientNews:
-    # Whom the sender wrote to comes before where an alias led (RFC 3464 section 2.3.1).
-    address = next((a for a in (status.original_recipient, status.recipient) if "@" in a), "")
-    reply = status.reply
+    address, reply = status.address, status.reply
     if status.kind is EventKind.DELIVERED:
         return RecipientNews(address, reply, None, Reason.DELIVERED, status.action)
     personal = _PERSONAL.search(letter)
@@ -303,7 +305,7 @@ def _is_bounce_letter(mail: Message, subject: str, letter: str, text: str) -> bo
     if wording("failed").search(subject):
         return True
     said = letter[:3000]
-    quotes = _REPLY.search(said) or (_TROUBLE.search(said) and _BARE.search(said))
+    quotes = _REPLY.search(said) or (_BARE.search(said) and (_TROUBLE.search(said) or _NAMES.search(said)))
     failed = wording("failed").search(said) is not None
     if not wording("certain_robots").search(sender):
         # A list's owner may write about bounces: there is something to show, or it is none.

@@ -137,3 +137,16 @@ def test_each_of_several_recipients_has_news_of_its_own_whose_name_outlives_no_a
         told = PROVIDERS[key].read(request, TOKENS, START)
         assert [signal.recipient for signal in told] == people
         assert [signal.source_id for signal in told] == ["n-1:0", "n-1:1"]
+
+
+def test_what_the_far_server_said_gives_the_finer_reason() -> None:
+    record = {
+        "RecordType": "Bounce",
+        "Type": "SoftBounce",
+        "ID": 7,
+        "Email": "lucie@ville.example",
+        "Details": "smtp;552 5.2.2 boite pleine",
+    }
+    request = HookRequest("http://tocsin.test/hooks/postmark", {}, json.dumps(record).encode())
+    (signal,) = PROVIDERS["postmark"].read(request, TOKENS, START)
+    assert signal.details["cause"] == "mailboxfull"

@@ -185,3 +185,17 @@ def test_a_bounce_that_only_a_reader_of_all_dialects_knows_is_a_bounce() -> None
     assert (signal.kind, signal.delivery_id) == (EventKind.BOUNCED, 42)
     assert signal.reply is not None
     assert signal.reply.enhanced == "5.1.1"
+
+
+@pytest.mark.parametrize(
+    ("mail", "cause"),
+    [
+        (BOUNCE, "userunknown"),
+        ((DATA / "dsn_laposte_block.eml").read_bytes(), "blocked"),
+        (b"From: MAILER-DAEMON@mx.example\n\n<a@b.example>:\n552 la boite est pleine\n", "mailboxfull"),
+        (b"From: MAILER-DAEMON@mx.example\n\n<a@b.example>:\n551 as it were\n", None),
+    ],
+)
+def test_the_finer_reason_comes_along(mail: bytes, cause: str | None) -> None:
+    (signal,) = read_inbound(mail, [RETURN_PATH], TOKENS, START)
+    assert signal.details.get("cause") == cause

@@ -18,6 +18,7 @@ from email import message_from_bytes, policy
 from typing import Final
 from urllib.parse import parse_qsl
 
+from deliverability.reasons import Said, cause_of, reason_of
 from deliverability.signals.mime import clean
 from models.errors import TocsinError
 from models.states import BounceClass, Channel, EventKind, Fault, Permanence
@@ -308,7 +309,7 @@ def signal_of(source: str, told: Told, tokens: Tokens) -> Signal:
     named = clean(told.event_id)
     if not named or len(named) > 190 or "@" in named:
         named = hashlib.sha256((named.encode() or told.raw) + told.recipient.encode()).hexdigest()
-    details = {"status": clean(told.word)[:60], **told.details}
+    details = {"status": clean(told.word)[:60], **told.details, **_cause(told)}
     return Signal(
         kind=told.kind,
         channel=Channel.EMAIL,
@@ -322,6 +323,17 @@ def signal_of(source: str, told: Told, tokens: Tokens) -> Signal:
         verdict=told.verdict,
         details={name: clean(value)[:500] for name, value in details.items() if value},
         raw=told.raw,
+    )
+
+
+def _cause(told: Told) -> dict[str, str]:
+    """Why the far server refused, where the provider hands on what it said."""
+    if told.reply is None or told.kind not in {EventKind.BOUNCED, EventKind.DEFERRED}:
+        return {}
+    host = address_in(told.recipient).rpartition("@")[2]
+    delayed = told.kind is EventKind.DEFERRED
+    return cause_of(
+        reason_of(Said(told.reply.text, told.reply.code, told.reply.enhanced, host, is_delay=delayed))
     )
 
 
