@@ -52,7 +52,7 @@ class EmailEnvelope:
 
     return_path: str
     recipient: str
-    data: bytes
+    data: bytes | memoryview
     proven: bool = field(default=False, init=False, compare=False)
 
     def vouched(self) -> Self:

@@ -19,18 +19,20 @@ from datetime import datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple, cast
 
 from models.errors import TocsinError
 from models.signing import EmailSender
 from models.values import EmailEnvelope, Envelope
 from scheduler.letters import Addresses, Letter, Letterhead, Pen, Wording, Written
-from scheduler.scribe import LENGTH_OCTETS, READY, Delivered, Office, Order, Sheet, pack
+from scheduler.scribe import LENGTH_OCTETS, READY, Delivered, Office, Order, pack
+from scheduler.shelf import Shelf
 
 log = logging.getLogger(__name__)
 
 SHEETS = 50
 """Letters given to a scribe at a time: the first come back while the last are being written."""
-WORTH_HIRING = 200
+WORTH_HIRING = 100
 """Letters at once from which on scribes are started: a process takes a second, and its memory."""
 WORDINGS_KEPT = 32
 MOST_DEATHS = 5
@@ -86,10 +88,10 @@ class Scribes:
             errands.append(errand)
         for answer in await asyncio.gather(*errands, return_exceptions=True):
             match answer:
-                case Delivered(failure=""):
-                    written.envelopes.update(map(_envelope, answer.sheets))
+                case _Answer(failure=""):
+                    written.envelopes.update(answer.envelopes)
                     written.unwritten.update(answer.unwritten)
-                case Delivered():
+                case _Answer():
                     log.warning("letters not written by a scribe", extra={"failure": answer.failure})
                 case ScribeGoneError():
                     log.warning("a scribe ended, its letters are written here")
@@ -158,6 +160,14 @@ class Scribes:
         task.add_done_callback(self._errands.discard)
 
 
+class _Answer(NamedTuple):
+    """What a scribe has made of an order; `failure`: of all of it, in words for a log."""
+
+    envelopes: Mapping[int, Envelope]
+    unwritten: Mapping[int, str]
+    failure: str
+
+
 @dataclass(slots=True)
 class _Told:
     """What one scribe has been told."""
@@ -176,26 +186,29 @@ class _Line(asyncio.BufferedProtocol):
         self._transport: asyncio.WriteTransport | None = None
         self._told = _Told({}, OrderedDict())
         self._numbers = count(1)
-        self._waiting: dict[int, asyncio.Future[Delivered]] = {}
+        self._waiting: dict[int, asyncio.Future[_Answer]] = {}
         self._room = bytearray(1 << 20)
         self._have, self._length = 0, -1
+        self._shelf = _shelf()
+        self._lent: dict[int, list[int]] = {}
         self._closing = False
         self._heard_at = 0.0
         self.outstanding = 0
 
     async def open(self, office: Office) -> None:
         """Start the scribe, and come back once it can write; OSError or ScribeGoneError when it cannot."""
-        ready: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
+        ready: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         self._waiting[READY] = ready
         ours, its = socket.socketpair()
+        shelf = -1 if self._shelf is None else self._shelf.file
         with its:
             ours.settimeout(0)
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 # Imported, not run as a module: what it sends is then called by the names it has here.
                 # -P: from where this process has it, not from the folder it stands in.
-                *("-P", "-c", "from scheduler.scribe import main; main()", str(its.fileno())),
-                pass_fds=(its.fileno(),),
+                *("-P", "-c", "from scheduler.scribe import main; main()", str(its.fileno()), str(shelf)),
+                pass_fds=(its.fileno(),) if shelf < 0 else (its.fileno(), shelf),
                 stdin=DEVNULL,
                 # Neither the secret nor the database's address: it is given what it needs.
                 env={name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
@@ -208,13 +221,13 @@ class _Line(asyncio.BufferedProtocol):
 
     async def order(
         self, pen: Pen, wordings: Mapping[int, Wording], letters: Sequence[Letter], now: datetime
-    ) -> Delivered:
+    ) -> _Answer:
         """Have letters written; ScribeGoneError when nobody will."""
         if self._transport is None or self._transport.is_closing():
             self._lost(self)
             raise ScribeGoneError("It was gone already.")
         number = next(self._numbers)
-        answer: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
             self._write(self._as_order(number, pen, wordings, letters, now))
@@ -230,7 +243,7 @@ class _Line(asyncio.BufferedProtocol):
         """So many letters are not asked of it any more."""
         self.outstanding -= count
 
-    async def _hear(self, answer: "asyncio.Future[Delivered]") -> Delivered:
+    async def _hear(self, answer: "asyncio.Future[_Answer]") -> _Answer:
         loop = asyncio.get_running_loop()
         while not answer.done():
             await asyncio.wait({answer}, timeout=PATIENCE_S)
@@ -260,9 +273,11 @@ class _Line(asyncio.BufferedProtocol):
             self._told.wordings.move_to_end(campaign_id)
         while len(self._told.wordings) > max(WORDINGS_KEPT, len(wanted)):
             old.append(self._told.wordings.popitem(last=False)[0])
-        return Order(
-            number, now, key, None if known else held, news, old, [tuple(letter) for letter in letters]
-        )
+        places: list[int] = []
+        if self._shelf is not None:
+            places = self._lent[number] = self._shelf.lend(len(letters))
+        plain = [tuple(letter) for letter in letters]
+        return Order(number, now, key, None if known else held, news, old, plain, places)
 
     def _write(self, news: Office | Order) -> None:
         if self._transport is not None:
@@ -273,6 +288,8 @@ class _Line(asyncio.BufferedProtocol):
         self._closing = True
         if self._transport is not None:
             self._transport.abort()
+        if self._shelf is not None:
+            self._shelf.close()
         if self._process is None:
             return
         try:
@@ -307,9 +324,26 @@ class _Line(asyncio.BufferedProtocol):
             told: Delivered = pickle.loads(memoryview(self._room)[: self._length])  # noqa: S301
             self._have, self._length = 0, -1
             self._heard_at = asyncio.get_running_loop().time()
-            answer = self._waiting.get(told.number)
+            answer, envelopes = self._waiting.get(told.number), self._envelopes(told)
             if answer is not None and not answer.done():
-                answer.set_result(told)
+                answer.set_result(_Answer(envelopes, told.unwritten, told.failure))
+
+    def _envelopes(self, told: Delivered) -> dict[int, Envelope]:
+        """What was delivered, the places that were not needed given back."""
+        unused = set(self._lent.pop(told.number, ()))
+        envelopes: dict[int, Envelope] = {}
+        for number, return_path, recipient, data, proven in told.sheets:
+            octets: bytes | memoryview
+            if isinstance(data, bytes):
+                octets = data
+            else:
+                unused.remove(data[0])
+                octets = cast("Shelf", self._shelf).take(*data)
+            envelope = EmailEnvelope(return_path, recipient, octets)
+            envelopes[number] = envelope.vouched() if proven else envelope
+        if self._shelf is not None:
+            self._shelf.give_back(unused)
+        return envelopes
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The scribe has ended, or we have hung up."""
@@ -321,7 +355,8 @@ class _Line(asyncio.BufferedProtocol):
             self._lost(self)
 
 
-def _envelope(sheet: Sheet) -> tuple[int, Envelope]:
-    number, return_path, recipient, data, proven = sheet
-    envelope = EmailEnvelope(return_path, recipient, data)
-    return number, envelope.vouched() if proven else envelope
+def _shelf() -> Shelf | None:
+    try:
+        return Shelf()
+    except (OSError, AttributeError):
+        return None  # not on every system: letters are carried, then

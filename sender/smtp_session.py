@@ -163,7 +163,7 @@ class SmtpSession(asyncio.Protocol):
     def _wait(self, seconds: float) -> None:
         self._deadline = self._loop.time() + seconds
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         if self._transport.is_closing():
             self._fail(LineError("The server closed the connection.", dropped=True))
         else:
@@ -176,7 +176,7 @@ class SmtpSession(asyncio.Protocol):
             self._refuse_early()
             return
         envelope = cast("EmailEnvelope", offer.parcel.envelope)
-        data = envelope.data if envelope.proven else stuff_dots(envelope.data)
+        data = envelope.data if envelope.proven else stuff_dots(bytes(envelope.data))
         if len(data) <= ONE_WRITE:
             self._end_with_dot(data)
             return
@@ -188,7 +188,7 @@ class SmtpSession(asyncio.Protocol):
         if self._writable:
             self._end_with_dot(b"")
 
-    def _end_with_dot(self, data: bytes) -> None:
+    def _end_with_dot(self, data: bytes | memoryview) -> None:
         """Write the rest of a message, its dot, and what introduces the next one if there is one."""
         if self._draining:
             self._draining = False
@@ -210,7 +210,7 @@ class SmtpSession(asyncio.Protocol):
         self._wait(self._verdict)
         following = cast("Desk", self._desk).next_for(self) if self._pipelines else None
         introduction = b"" if following is None else self._introduce(following, chained=True)
-        self._transport.write(b"".join((data, b".\r\n", introduction)))
+        self._transport.writelines((data, b".\r\n" + introduction))
 
     def _refuse_early(self) -> None:
         parcel = cast("Parcel", self._carried)

@@ -15,7 +15,7 @@ def find_problem(envelope: EmailEnvelope) -> str | None:
             return "An address of the envelope holds characters that SMTP cannot carry."
     if "@" not in envelope.recipient:
         return "The envelope has no recipient."
-    data = envelope.data
+    data = bytes(envelope.data)
     if not data.isascii():
         return "The message is not 7-bit."
     breaks = data.count(b"\r\n")

@@ -55,7 +55,7 @@ async def test_the_message_carries_all_that_providers_and_bounces_need(
     transport = ScriptedTransport()
     await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
     letter = transport.letter_to("a@gmail.com")
-    parsed = BytesParser(policy=policy.default).parsebytes(letter.data)
+    parsed = BytesParser(policy=policy.default).parsebytes(bytes(letter.data))
     tokens, delivery = Tokens(KEYRING), (await rows(database))["a@gmail.com"]
     leave = tokens.make(TokenPurpose.LEAVE, delivery.id)
     assert parsed["List-Unsubscribe"] == f"<https://tocsin.exemple.fr/u/{leave}>"
@@ -271,7 +271,7 @@ async def test_a_seed_reads_what_people_read_and_is_marked(database: Database, c
     await launched(database, campaign.id)
     transport = ScriptedTransport()
     await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
-    parsed = BytesParser(policy=policy.default).parsebytes(transport.letter_to("seed@gmail.com").data)
+    parsed = BytesParser(policy=policy.default).parsebytes(bytes(transport.letter_to("seed@gmail.com").data))
     assert parsed["X-Tocsin-Seed"] == parsed["X-Tocsin-Delivery"]
     assert (await rows(database))["seed@gmail.com"].state is DeliveryState.ACCEPTED
 

@@ -22,6 +22,7 @@ from scheduler import scribes
 from scheduler.letters import Addresses, Letter, Letterhead, Pen, Wording, Work, Written
 from scheduler.scribe import Office, Scribe
 from scheduler.scribes import Scribes
+from scheduler.shelf import PLACES
 from sender.dkim import make_key
 from store import Database
 from tests.clocks import START, ManualClock
@@ -94,7 +95,7 @@ def plain(written: Written) -> dict[int, tuple[str, str, bytes, bool]]:
     found = {}
     for number, envelope in written.envelopes.items():
         assert isinstance(envelope, EmailEnvelope)
-        data = re.sub(rb"=_[0-9a-f]{24}", b"=_boundary", envelope.data)
+        data = re.sub(rb"=_[0-9a-f]{24}", b"=_boundary", bytes(envelope.data))
         found[number] = (envelope.return_path, envelope.recipient, data, envelope.proven)
     return found
 
@@ -130,6 +131,57 @@ async def test_a_scribe_writes_what_would_be_written_here(hire: Hire) -> None:
     assert sorted(ours.envelopes) == [1, 3, 4, 5, 6]
     assert theirs.unwritten == ours.unwritten
     assert "first_name" in ours.unwritten[2]
+
+
+def places_free(staff: Scribes) -> list[int]:
+    return [line._shelf.free for line in staff._staff if line._shelf is not None]
+
+
+async def all_free(staff: Scribes) -> None:
+    """Comes back once no letter lies on any shelf."""
+    async with asyncio.timeout(10):
+        while set(places_free(staff)) != {PLACES}:
+            await asyncio.sleep(0.01)
+
+
+async def test_the_places_of_letters_that_nobody_needs_any_more_are_free_again(hire: Hire) -> None:
+    staff = hire(1)
+    wordings = {7: a_wording(7)}
+    written = await written_by(staff, a_pen(), wordings, letters_of(7))
+    assert places_free(staff) == [PLACES - len(written.envelopes)]
+    assert all(
+        isinstance(envelope, EmailEnvelope) and isinstance(envelope.data, memoryview)
+        for envelope in written.envelopes.values()
+    )
+    del written
+    await all_free(staff)
+
+
+async def test_the_places_of_letters_that_nobody_waits_for_any_more_are_free_again(hire: Hire) -> None:
+    staff = hire(1)
+    wordings = {7: a_wording(7)}
+    await written_by(staff, a_pen(), wordings, letters_of(7))
+    waiting = asyncio.create_task(staff.write(a_pen(), wordings, letters_of(7, count=60), START))
+    async with asyncio.timeout(10):
+        while places_free(staff) != [PLACES - 60]:
+            await asyncio.sleep(0)
+    waiting.cancel()
+    await all_free(staff)
+
+
+async def test_letters_for_which_there_is_no_place_are_carried(hire: Hire) -> None:
+    staff = hire(1)
+    wordings = {7: a_wording(7)}
+    await written_by(staff, a_pen(), wordings, letters_of(7))
+    (line,) = staff._staff
+    assert line._shelf is not None
+    lent = line._shelf.lend(PLACES - 2)
+    letters = letters_of(7, count=8)
+    theirs = await staff.write(a_pen(), wordings, letters, START)
+    assert plain(theirs) == plain(written_here(a_pen(), wordings, letters))
+    line._shelf.give_back(lent)
+    del theirs
+    await all_free(staff)
 
 
 async def test_what_a_scribe_signs_verifies(hire: Hire) -> None:

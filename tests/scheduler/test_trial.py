@@ -57,7 +57,7 @@ async def test_the_message_is_that_of_one_real_person_of_the_audience(database: 
     assert await tried(database, transport, await a_draft(database), f" {ME.upper()} ") == TAKEN
     letter = transport.letter_to(ME)
     assert isinstance(letter, EmailEnvelope)
-    message = email.message_from_bytes(letter.data, policy=email.policy.default)
+    message = email.message_from_bytes(bytes(letter.data), policy=email.policy.default)
     assert message["Subject"] == "[Test] Bonjour Zoé"
     assert message["To"] == ME
     assert message["DKIM-Signature"]
@@ -88,7 +88,7 @@ async def test_without_anybody_to_write_to_dashes_stand_for_what_is_not_known(da
         campaign = await a_campaign(session)
     transport = ScriptedTransport()
     await tried(database, transport, campaign.id)
-    message = email.message_from_bytes(transport.letter_to(ME).data, policy=email.policy.default)
+    message = email.message_from_bytes(bytes(transport.letter_to(ME).data), policy=email.policy.default)
     assert message["Subject"] == "[Test] Bonjour —"
 
 

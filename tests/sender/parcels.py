@@ -37,7 +37,7 @@ class Ledger:
             self.told[recipient].append(outcome)
             self.undecided.discard(recipient)
 
-        data = a_letter().data + (b"." + b"x" * 70 + b"\r\n") * (size // 73)
+        data = bytes(a_letter().data) + (b"." + b"x" * 70 + b"\r\n") * (size // 73)
         return Parcel(a_letter(recipient=recipient, data=data), provider, on_wire, done, is_wanted)
 
     def offer(self, transport: Transport, count: int, *, size: int = 0) -> list[str]:

@@ -85,32 +85,32 @@ def ed25519_holds(data: bytes, public_base64: str) -> bool:
 
 def test_an_rsa_signature_holds_for_dkimpy_and_for_perl(keys: Keys, perl_dkim: PerlDkim) -> None:
     envelope = signed(keys, RSA)
-    (verification,) = verify(envelope.data, keys.zone.get)
+    (verification,) = verify(bytes(envelope.data), keys.zone.get)
     assert (verification.domain, verification.selector, verification.valid) == ("news.test", "s1", True)
-    (opinion,) = perl_dkim.verify(envelope.data, keys.zone)
+    (opinion,) = perl_dkim.verify(bytes(envelope.data), keys.zone)
     assert (opinion.domain, opinion.selector, opinion.result) == ("news.test", "s1", "pass")
 
 
 def test_blanks_in_an_address_do_not_break_the_signature(keys: Keys, perl_dkim: PerlDkim) -> None:
     builder = EmailBuilder(a_sender(signing_keys=keys.signing(RSA)))
     envelope = build(builder, recipient='"a  b"@inbox.test', message_id='"x   y"@news.test')
-    assert results(keys, envelope.data) == [True]
-    assert perl_dkim.verify(envelope.data, keys.zone)[0].result == "pass"
+    assert results(keys, bytes(envelope.data)) == [True]
+    assert perl_dkim.verify(bytes(envelope.data), keys.zone)[0].result == "pass"
 
 
 def test_both_signatures_stand_side_by_side(keys: Keys, perl_dkim: PerlDkim) -> None:
     envelope = signed(keys, RSA, ED25519)
-    assert envelope.data.count(b"DKIM-Signature:") == 2
-    assert ed25519_holds(envelope.data, keys.ed25519.public_base64)
+    assert bytes(envelope.data).count(b"DKIM-Signature:") == 2
+    assert ed25519_holds(bytes(envelope.data), keys.ed25519.public_base64)
     # Many verifiers, this Perl one among them, do not know Ed25519: the RSA signature must do for them.
-    assert "pass" in [opinion.result for opinion in perl_dkim.verify(envelope.data, keys.zone)]
-    assert results(keys, envelope.data)[0] is True
+    assert "pass" in [opinion.result for opinion in perl_dkim.verify(bytes(envelope.data), keys.zone)]
+    assert results(keys, bytes(envelope.data))[0] is True
 
 
 def test_dkimpy_agrees_about_ed25519(keys: Keys) -> None:
     pytest.importorskip("nacl", reason="dkimpy checks Ed25519 with PyNaCl")
-    assert results(keys, signed(keys, RSA, ED25519).data) == [True, True]
-    assert results(keys, signed(keys, ED25519).data) == [True]
+    assert results(keys, bytes(signed(keys, RSA, ED25519).data)) == [True, True]
+    assert results(keys, bytes(signed(keys, ED25519).data)) == [True]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_dkimpy_agrees_about_ed25519(keys: Keys) -> None:
 def test_whatever_is_changed_breaks_every_signature(
     keys: Keys, perl_dkim: PerlDkim, old: bytes, new: bytes
 ) -> None:
-    data = signed(keys, RSA, ED25519).data
+    data = bytes(signed(keys, RSA, ED25519).data)
     assert old in data
     changed = data.replace(old, new)
     assert results(keys, changed) == [False, False]
@@ -144,20 +144,20 @@ def test_whatever_is_changed_breaks_every_signature(
 def test_a_second_header_of_an_important_kind_breaks_the_signature(
     keys: Keys, perl_dkim: PerlDkim, name: str
 ) -> None:
-    data = f"{name.title()}: forged\r\n".encode() + signed(keys, RSA).data
+    data = f"{name.title()}: forged\r\n".encode() + bytes(signed(keys, RSA).data)
     assert results(keys, data) == [False]
     assert perl_dkim.verify(data, keys.zone)[0].result == "fail"
 
 
 def test_a_reply_to_cannot_be_added_to_a_message_without_one(keys: Keys) -> None:
     builder = EmailBuilder(a_sender(reply_to=None, signing_keys=keys.signing(RSA)))
-    data = build(builder).data
+    data = bytes(build(builder).data)
     assert results(keys, data) == [True]
     assert results(keys, b"Reply-To: eve@evil.test\r\n" + data) == [False]
 
 
 def test_what_relays_may_do_to_a_message_changes_nothing(keys: Keys, perl_dkim: PerlDkim) -> None:
-    data = signed(keys, RSA).data
+    data = bytes(signed(keys, RSA).data)
     relayed = b"Received: by mx.test\r\nReturn-Path: <b@news.test>\r\n" + data.replace(
         b"Subject: ", b"subject:   "
     )
@@ -166,7 +166,7 @@ def test_what_relays_may_do_to_a_message_changes_nothing(keys: Keys, perl_dkim: 
 
 
 def test_a_signature_names_its_time_and_no_length(keys: Keys) -> None:
-    head = signed(keys, RSA).data.partition(b"\r\nFrom:")[0]
+    head = bytes(signed(keys, RSA).data).partition(b"\r\nFrom:")[0]
     tags = dict(re.findall(rb"([a-z]+)=([^;]*)", re.sub(rb"\s", b"", head)))
     assert tags[b"t"] == b"%d" % int(DATE.timestamp())
     assert b"l" not in tags
@@ -198,7 +198,7 @@ def test_any_body_verifies(keys: Keys, body: bytes) -> None:
 @settings(max_examples=10)
 @given(bodies)
 def test_perl_agrees_about_any_body(keys: Keys, perl_dkim: PerlDkim, body: bytes) -> None:
-    data = signed(keys, RSA, text=body, html=body).data
+    data = bytes(signed(keys, RSA, text=body, html=body).data)
     assert perl_dkim.verify(data, keys.zone)[0].result == "pass"
 
 
@@ -217,13 +217,13 @@ def test_many_empty_lines_at_the_end_cost_no_time() -> None:
 
 
 def test_an_unsigned_message_has_no_opinions_on_it(keys: Keys) -> None:
-    data = signed(keys).data
+    data = bytes(signed(keys).data)
     assert b"DKIM-Signature" not in data
     assert verify(data, keys.zone.get) == []
 
 
 def test_a_missing_record_and_a_broken_signature_are_told_apart_from_a_valid_one(keys: Keys) -> None:
-    data = signed(keys, RSA).data
+    data = bytes(signed(keys, RSA).data)
     (missing,) = verify(data, lambda _name: None)
     assert not missing.valid
     assert missing.reason

@@ -194,7 +194,7 @@ def test_a_message_is_noted_before_its_dot_is_written(runner: str, size: int) ->
     async def scenario(port: int) -> None:
         transport = a_transport(port, connections=1, seconds=5)
         told: list[Outcome | None] = []
-        data = a_letter().data + (b"x" * 900 + b"\r\n") * (size // 902)
+        data = bytes(a_letter().data) + (b"x" * 900 + b"\r\n") * (size // 902)
         transport.offer(Parcel(a_letter(data=data), "other", on_wire, told.append))
         await until(lambda: bool(told))
         assert isinstance(told[0], Accepted)
