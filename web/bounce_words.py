@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from deliverability.policy import policies_in_force
-from deliverability.reasons import Reason, Said, reason_of
+from deliverability.reasons import Reason, Said, reason_of, verdict_of
 from models.event import Event
 from models.states import BounceClass, EventKind, Fault, Permanence
 from web.i18n import N_
@@ -168,13 +168,20 @@ def explain(event: Event, later: Event | None = None) -> Explained | None:
         bounce_class=None if complained else read.bounce_class or BounceClass.UNKNOWN,
         fault=FAULTS[read.fault] if read.fault else "",
         permanence=PERMANENCES[read.permanence] if read.permanence else "",
-        reason="" if complained else REASONS.get(reason_of(said), ""),
+        reason="" if complained else _in_detail(reason_of(said), read),
         code=event.code,
         enhanced=event.enhanced,
         text=event.text,
         rule=read.rule,
         reread=later is not None,
     )
+
+
+def _in_detail(reason: Reason, read: Event) -> str:
+    """The fine reason, unless it says something else than the verdict: that one decides."""
+    implied = verdict_of(reason, permanent=read.permanence is Permanence.HARD)
+    agrees = implied is None or read.bounce_class in {None, BounceClass.UNKNOWN, implied.bounce_class}
+    return REASONS.get(reason, "") if agrees else ""
 
 
 def meaning_of(bounce_class: BounceClass | None, fault: Fault | None, permanence: Permanence | None) -> str:

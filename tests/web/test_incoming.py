@@ -157,6 +157,8 @@ async def test_who_is_not_to_blame_is_not_blamed(site: Site, verdict: Verdict, w
     delivery = await a_bounce(site.database, verdict=verdict)
     text = await (await reader(site)).read(f"/deliveries/{delivery.id}")
     assert words in text
+    agrees = verdict.bounce_class is BounceClass.NO_SUCH_ADDRESS
+    assert ("nobody of that name there" in text) is agrees, "the verdict decides, the reason explains"
 
 
 async def test_the_original_is_for_editors_shown_as_text_and_kept_as_it_came(site: Site) -> None:
