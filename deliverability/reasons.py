@@ -27,7 +27,7 @@ _GAP = 90
 _REACH = 45
 """How many letters apart two words still speak of each other."""
 _IN_NAMES = frozenset("._-@/=")
-_GOES_ON = re.compile(r"[.@-][a-z0-9]")
+_GOES_ON = re.compile(r"[.@][a-z0-9]")
 _SPACES = re.compile(r"\s+")
 _LETTERS = str.maketrans(
     {"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"}

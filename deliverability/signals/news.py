@@ -95,7 +95,12 @@ _REPLY = re.compile(
 )
 _BARE = re.compile(r"(?:^|[:>\s\[\"'(])([45]\d\d)[ :-](?=[^\d\s]| [^\d\s])")
 _TROUBLE = re.compile(r"\b(?:error|failed|rejected|not taken|refused|invalid)\b", re.IGNORECASE)
-_IN_BRACKETS = re.compile(r"\(#?([45]\.\d{1,3}\.\d{1,3})\)|(?<![\w.])#([45]\.\d{1,3}\.\d{1,3})(?![.\d])")
+_IN_BRACKETS = re.compile(
+    r"\(#?([45]\.\d{1,3}\.\d{1,3})\)"
+    r"|(?:(?<![\w.])#|\b(?:code|status|error|erreur|fehler|errore)\b ?[:=]? ?)([45]\.\d{1,3}\.\d{1,3})"
+    r"(?!\.?\d)",
+    re.IGNORECASE,
+)
 
 
 _NAMES = re.compile(rf"^<{ADDRESS}>:", re.IGNORECASE | re.MULTILINE)
