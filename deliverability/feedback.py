@@ -17,7 +17,7 @@ from deliverability.classify import classify_reply, provider_behind
 from deliverability.own_word import COMPLAINT, START, STOP, UNDO, UNSUBSCRIBE_LINK, hear
 from deliverability.policy import LIFE
 from deliverability.rulebook import RuleBook
-from deliverability.suppression import weigh_news
+from deliverability.suppression import hold, weigh_news
 from models.delivery import Delivery
 from models.event import IMPERSONAL, Event, event_about
 from models.providers import SMS, provider_of
@@ -142,6 +142,7 @@ async def _follow(session: AsyncSession, pieces: Sequence[_Piece], now: datetime
     known = [
         (piece, piece.delivery) for piece in pieces if piece.delivery is not None and piece.delivery.address
     ]
+    await hold(session, {(piece.signal.channel, address) for piece in pieces if (address := _address(piece))})
     await weigh_news(
         session,
         failed={(one.channel, one.address) for piece, one in known if _is_failure(piece)},
@@ -149,11 +150,14 @@ async def _follow(session: AsyncSession, pieces: Sequence[_Piece], now: datetime
         now=now,
     )
     for piece in pieces:
-        # Of an erased person only the fingerprint of what the news itself names can be kept.
-        address = (piece.delivery.address if piece.delivery is not None else "") or piece.signal.recipient
-        source = _own_word(piece.signal)
+        source, address = _own_word(piece.signal), _address(piece)
         if source is not None and address is not None:
             await hear(session, piece.signal, piece.event, address=address, source=source, now=now)
+
+
+def _address(piece: _Piece) -> str | None:
+    """Of an erased person only the fingerprint of what the news itself names can be kept."""
+    return (piece.delivery.address if piece.delivery is not None else "") or piece.signal.recipient
 
 
 def _is_failure(piece: _Piece) -> bool:

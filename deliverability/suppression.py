@@ -86,6 +86,14 @@ async def act_on_verdict(
     return (await weigh(session, delivery.channel, delivery.address, now)).added > 0
 
 
+async def hold(session: AsyncSession, places: Iterable[Place]) -> None:
+    """Keep others from deciding about these addresses until the transaction ends (`store.suppressions`).
+
+    Once the events are written, and for all that the transaction is about.
+    """
+    await suppressions.hold(session, {address_hash(channel, address) for channel, address in places})
+
+
 async def weigh_news(
     session: AsyncSession, *, failed: Collection[Place], alive: Collection[Place], now: datetime
 ) -> Weighed:
@@ -93,6 +101,7 @@ async def weigh_news(
 
     A sign of life concerns only an address against which something stands.
     """
+    await hold(session, [*failed, *alive])
     sum_ = Weighed()
     for channel in Channel:
         places = {address for its, address in failed if its is channel}
@@ -130,6 +139,7 @@ async def _weigh_all(
     policies: Collection[Policy] | None = None,
 ) -> Weighed:
     """`weigh` for each address, in a few statements for all of them."""
+    await hold(session, [(channel, address) for address in addresses])
     plans = await _foresee_all(session, channel, addresses, policies=policies)
     earned = [
         Earned(channel, address_hash(channel, address), reason, _evidence(finding), finding.proof.event_id)

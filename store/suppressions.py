@@ -19,7 +19,7 @@ from models.event import Event
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression
 from store.bulk import Question, Spelling, listed
-from store.engine import insert_for, is_among
+from store.engine import insert_for, is_among, is_embedded
 
 HASHES_A_STATEMENT = 500
 EVIDENCE_LENGTH = 500
@@ -45,6 +45,21 @@ class Earned:
     event_id: int | None
 
 
+async def hold(session: AsyncSession, hashes: Collection[str]) -> None:
+    """Keep everybody else from deciding about these addresses until the transaction ends.
+
+    What is decided is read from all that was heard, and two who read at once would each miss what the other
+    has just heard. Taken in one order, so that no two wait for each other: hold all of a transaction's at
+    once, and once its events are written. On SQLite a write transaction keeps every other one out as it is.
+    """
+    if not hashes or is_embedded(session):
+        return
+    # 60 of the 256 bits: a lock shared by chance costs a moment's wait.
+    keys = sorted({int(fingerprint[:15], 16) for fingerprint in hashes})
+    taken = sa.text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+    await (await session.connection()).execute(taken, {"keys": keys})
+
+
 async def suppress(
     session: AsyncSession,
     *,
@@ -60,6 +75,7 @@ async def suppress(
 
     `until` None: for good. Served by ix_suppression_hash.
     """
+    await hold(session, [address_hash])
     standing = select(Suppression.id).where(
         Suppression.address_hash == address_hash,
         Suppression.channel == channel,
