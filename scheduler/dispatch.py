@@ -34,7 +34,7 @@ from scheduler.post import Desk, open_desk
 from scheduler.presence import draw_worker_id
 from scheduler.recording import Recorder
 from scheduler.retry import RetryPolicy
-from scheduler.room import Room
+from scheduler.room import Room, Share
 from scheduler.senders import NOT_SENDING
 from scheduler.workshop import Workshop
 from sender import Transport
@@ -52,8 +52,10 @@ CHUNKS_UNDER_WAY = 3
 """Chunks of one lane at once: one is written, one on its way, one recorded."""
 SLOW_BELOW = 100
 """A lane that may send fewer messages in its span has one chunk under way at a time."""
-ROOM = 900
-"""Messages of all lanes in the making and on their way."""
+ROOM = 16 << 20
+"""Octets of messages of all lanes in the making and on their way: of which one chunk takes half at most."""
+MOST_MESSAGES = 900
+"""The same in messages, of however few octets: each has its row, its moment, its outcome."""
 HEAD_START = timedelta(seconds=1)
 """How long before a lane opens its next chunk is claimed and written."""
 DESK_LIFE = timedelta(seconds=10)
@@ -311,8 +313,11 @@ class Dispatcher:
     async def _begin_chunk(self, drain: Drain, desk: Desk, permit: Permit) -> bool:
         """Claim the lane's next chunk and set it on its way; False when nothing is due."""
         # While our own way out is being tried again, one message is enough to find out.
-        most = 1 if self._outages.knows(drain.way) else min(permit.batch, self._options.chunk)
-        places = await self._room.take(most)
+        each = max(self._workshop.octets(drain.channel), ROOM // MOST_MESSAGES)
+        most = max(1, min(permit.batch, self._options.chunk, ROOM // 2 // each))
+        if self._outages.knows(drain.way):
+            most = 1
+        places = await self._room.take(most * each)
         token = self._worker_id + secrets.token_hex(TOKEN_BYTES)
         rows: Sequence[ClaimedDelivery] = ()
         self._turn += 1
@@ -325,17 +330,18 @@ class Dispatcher:
                     token=token,
                     now=self._clock.now(),
                     lease=self._options.lease,
-                    limit=places,
+                    limit=most,
                     turn=self._turn,
                 )
         except BaseException:
             self._held.discard(token)
             self._room.give(places)
             raise
-        self._room.give(places - len(rows))
+        share = Share(self._room, places, most)
+        share.keep(len(rows))
         if rows:
             before, drain.turn = drain.turn, asyncio.Event()
-            chunk = Chunk(drain, desk, permit, token, rows, before, drain.turn)
+            chunk = Chunk(drain, desk, permit, token, rows, before, drain.turn, share)
             drain.under_way.add(asyncio.create_task(self._send_chunk(chunk)))
         else:
             self._held.discard(token)
@@ -353,19 +359,21 @@ class Dispatcher:
             return load is None or await self._handover.carry(load)
         finally:
             self._held.discard(chunk.token)
-            self._room.give(len(chunk.rows))
+            chunk.share.keep(0)
 
     async def _prepare(self, chunk: Chunk) -> Load | None:
         """The messages of a chunk that may leave, with their moments; None when there are none."""
         drain, rows = chunk.drain, chunk.rows
         try:
             contents, envelopes, unwritten = await self._workshop.write(chunk.desk, rows, self._clock.now())
+            chunk.share.weigh(max(self._workshop.octets(drain.channel), ROOM // MOST_MESSAGES))
             if chunk.before is not None:
                 await chunk.before.wait()
             if drain.ahead is not None:
                 await drain.ahead.half_ended.wait()
             await self.before_gates()
             cleared = await self._clearance.clear(chunk.token, rows, contents=contents, unwritten=unwritten)
+            chunk.share.keep(len(cleared))
             if not cleared:
                 return None
             marked_at = self._clock.now()
@@ -382,6 +390,7 @@ class Dispatcher:
                 leave_at=leave_at,
                 marked_at=marked_at,
                 leased_until=marked_at + self._options.lease,
+                leave=chunk.share.leave,
             )
             return drain.ahead
         finally:

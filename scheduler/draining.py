@@ -9,6 +9,7 @@ from scheduler.handover import Load
 from scheduler.outages import Way
 from scheduler.pacer import Permit
 from scheduler.post import Desk
+from scheduler.room import Share
 from store.claims import ClaimedDelivery
 from store.deliveries import Lane
 
@@ -42,7 +43,10 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Deliveries claimed under one token; `before`: the chunk ahead has `passed` the gates."""
+    """Deliveries claimed under one token; `before`: the chunk ahead has `passed` the gates.
+
+    `share`: what their messages take up until each has its outcome.
+    """
 
     drain: Drain
     desk: Desk
@@ -51,3 +55,4 @@ class Chunk:
     rows: Sequence[ClaimedDelivery]
     before: asyncio.Event | None
     passed: asyncio.Event
+    share: Share

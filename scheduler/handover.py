@@ -52,7 +52,10 @@ class UnrecordedError(TocsinError):
 
 @dataclass(slots=True)
 class Load:
-    """Deliveries of one lane that were marked together, with their messages and moments of departure."""
+    """Deliveries of one lane that were marked together, with their messages and moments of departure.
+
+    `leave`: called of each message that is not needed any more.
+    """
 
     token: str
     identity: Identity
@@ -63,6 +66,7 @@ class Load:
     leave_at: Sequence[datetime]
     marked_at: datetime
     leased_until: datetime
+    leave: Callable[[], None] = lambda: None
     given_up: bool = False
     under_way: dict[int, "Flight"] = field(default_factory=dict)
     ended: list[Ending] = field(default_factory=list)
@@ -73,6 +77,7 @@ class Load:
         """Note an outcome, to be recorded."""
         self.under_way.pop(row.id, None)
         self.ended.append((row, outcome))
+        self.leave()
         if len(self.under_way) <= len(self.rows) // 2:
             self.half_ended.set()
             if not self.under_way:

@@ -19,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from audience.fields import values_of
 from models.errors import StoreError, TocsinError
 from models.states import Channel
-from models.values import Envelope
+from models.values import EmailEnvelope, Envelope
 from scheduler import gates
 from scheduler.calendar import UsualWindows
 from scheduler.content import Content, content_of, people
@@ -43,6 +43,8 @@ LONG_S = 0.02
 """A handful that takes longer is that of a laborious template, which is left to a thread."""
 WORTH_A_SCRIBE = 50
 """Letters at a time from which on they are worth the way to another process."""
+USUAL_OCTETS = {Channel.EMAIL: 50_000, Channel.SMS: 500}
+"""Of a message, before the first one is written."""
 Contents = Mapping[int, Content | Stop]
 
 
@@ -68,6 +70,11 @@ class Workshop:
         self._contents: OrderedDict[int, Content | Stop] = OrderedDict()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="workshop")
         self._scribes = Scribes(addresses, scribes)
+        self._octets = dict(USUAL_OCTETS)
+
+    def octets(self, channel: Channel) -> int:
+        """How large messages are: those of the chunk that was written last, on average."""
+        return self._octets[channel]
 
     async def write(
         self, desk: Desk, rows: Sequence[ClaimedDelivery], now: datetime
@@ -89,6 +96,9 @@ class Workshop:
         if rest:
             await self._write_here(desk, contents, rest, now, written)
         unwritten.update({number: gates.hold(reason) for number, reason in written.unwritten.items()})
+        if written.envelopes:
+            sizes = [_octets(envelope) for envelope in written.envelopes.values()]
+            self._octets[letters[0].channel] = sum(sizes) // len(sizes)
         return contents, written.envelopes, unwritten
 
     async def close(self) -> None:
@@ -180,6 +190,10 @@ def _letters(
             )
         )
     return letters
+
+
+def _octets(envelope: Envelope) -> int:
+    return len(envelope.data) if isinstance(envelope, EmailEnvelope) else USUAL_OCTETS[Channel.SMS]
 
 
 async def _write_in_turns(write: Callable[[Sequence[Letter]], None], rows: Sequence[Letter]) -> int:
