@@ -253,7 +253,9 @@ def _stands(parts: tuple[str, ...], text: str) -> bool:
     for _ in range(8):
         end = place + len(parts[0])
         for part in parts[1:]:
-            following = text.find(part, end, end + _GAP + len(part))
+            # The gap may be nothing but the blank that both parts end in.
+            after = end - 1 if part[0] == text[end - 1] == " " else end
+            following = text.find(part, after, end + _GAP + len(part))
             if following < 0:
                 break
             end = following + len(part)

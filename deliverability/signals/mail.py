@@ -85,8 +85,10 @@ def _news_of(
 
 
 def _letter_of_another_kind(reading: Reading) -> PlainBounce | None:
-    """A bounce whose reply stands where only a reader of all dialects looks; None when it quotes none."""
-    told = next((news for news in reading.recipients if news.reply.code or news.reply.enhanced), None)
+    """A bounce that only a reader of all dialects understands; None when it gives no reply and no reason."""
+    quoted = (news for news in reading.recipients if news.reply.code or news.reply.enhanced)
+    explained = (news for news in reading.recipients if news.reason is not Reason.UNDEFINED)
+    told = next(quoted, None) or next(explained, None)
     if told is None or reading.kind not in {MailKind.BOUNCE, MailKind.DELAY}:
         return None
     kind = EventKind.DEFERRED if reading.kind is MailKind.DELAY else EventKind.BOUNCED

@@ -307,7 +307,7 @@ def _is_bounce_letter(mail: Message, subject: str, letter: str, text: str) -> bo
         return True
     if not _is_from_a_robot(mail, sender):
         return False
-    if wording("failed").search(subject):
+    if wording("failed").search(subject) or wording("delayed").search(subject):
         return True
     said = letter[:3000]
     quotes = _REPLY.search(said) or (_BARE.search(said) and (_TROUBLE.search(said) or _NAMES.search(said)))

@@ -99,6 +99,22 @@ def test_a_bounce_that_says_nothing_is_kept_as_unknown() -> None:
     assert signal.kind is EventKind.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("subject", "words", "kind", "cause"),
+    [
+        ("Onbestelbaar", "de mailbox is vol", EventKind.BOUNCED, "mailboxfull"),
+        ("Unzustellbar", "das Konto wurde abgeschaltet", EventKind.BOUNCED, "suspend"),
+        ("Avis de retard", "connexion : délai dépassé", EventKind.DEFERRED, "expired"),
+    ],
+)
+def test_a_letter_without_any_number_is_a_bounce_for_the_reason_it_gives(
+    subject: str, words: str, kind: EventKind, cause: str
+) -> None:
+    raw = f"From: MAILER-DAEMON@x.example\nSubject: {subject}\n\nA <luc@ville.example> : {words}.\n".encode()
+    (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert (signal.kind, signal.details["cause"]) == (kind, cause)
+
+
 def test_a_persons_answer_to_the_return_path_is_a_reply() -> None:
     raw = b"From: Camille <camille@exemple.fr>\nSubject: Re: Bonjour\n\nBravo !\n"
     (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
