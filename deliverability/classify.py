@@ -3,7 +3,7 @@
 Rules are data (`deliverability.rulebook`). Two things are not left to them:
 
 - Only news that names the recipient may blame the recipient for good: the enhanced status of the first
-  group of RFC 3463 section 3.2 (or a provider's own number that a rule calls `proven`). A 5xx whose words
+  group of RFC 3463 section 3.2 (or a provider's own words that a rule calls `proven`). A 5xx whose words
   merely sound like it (`550 user unknown`) keeps its class, and its fault becomes UNKNOWN.
 - A rule that does not state a permanence takes it from the reply.
 
@@ -22,6 +22,8 @@ from models.values import Reply, Verdict
 
 RECIPIENT_STATUS = re.compile(r"5\.1\.(?:1|2|3|6|10)|5\.2\.1|5\.4\.4|5\.7\.13")
 """Enhanced statuses that speak of the mailbox or domain written to, not of the message or its sender."""
+NULL_MX = 556
+"""The domain says that it takes no mail (RFC 7504): a code that has no other meaning."""
 _LEADING_STATUS = re.compile(r"\s*(?:[245]\d\d[ -])?\s*#?([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 
 
@@ -105,6 +107,6 @@ def provider_behind(provider: str, remote_mta: str) -> str:
 
 
 def _is_proven(rule: Rule, reply: Reply, channel: Channel) -> bool:
-    if rule.proven:
+    if rule.proven or (channel is Channel.EMAIL and reply.code == NULL_MX):
         return True
     return channel is Channel.EMAIL and RECIPIENT_STATUS.fullmatch(reply.enhanced or "") is not None

@@ -136,7 +136,9 @@ async def test_whoever_hears_it_and_whenever_the_end_is_that_of_hearing_it_in_or
 
 
 async def test_whoever_holds_an_address_keeps_others_from_it(database: Database) -> None:
-    """On SQLite from everything."""
+    """On SQLite each transaction that writes keeps every other one out: there is nothing to hold."""
+    if database.is_sqlite:
+        return
 
     async def hold_too() -> None:
         async with asyncio.timeout(0.3), database.write() as other:
