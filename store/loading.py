@@ -7,12 +7,11 @@ repeats (moments, documents, codes) has been written once by whoever calls. How 
 
 import gc
 import json
-import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -44,7 +43,6 @@ LOG_PAGES: Final = 64_000
 """A quarter of a gigabyte on disk: what many batches change is copied to its place once."""
 OBJECTS_A_CLEANING: Final = 100_000
 _NULL: Final = r"\N"
-_CAREFUL: Final = re.compile(r"[\\\t\n\r]")
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -78,9 +76,7 @@ async def reserve_numbers(session: AsyncSession, table: sa.Table, count: int) ->
     # its own, which is answered once: to look it up for each takes six times as long as to draw the number.
     sequence = sa.cast(sa.func.pg_get_serial_sequence(table.name, "id"), postgresql.REGCLASS)
     found = sa.select(sequence).scalar_subquery()
-    drawn = sa.select(sa.func.nextval(found).label("number")).select_from(
-        sa.func.generate_series(1, count)
-    )
+    drawn = sa.select(sa.func.nextval(found).label("number")).select_from(sa.func.generate_series(1, count))
     each = drawn.subquery()
     listed = sa.select(sa.func.string_agg(sa.cast(each.c.number, sa.Text()), ","))
     return sorted(map(int, ((await connection.execute(listed)).scalar() or "").split(",")))
@@ -149,14 +145,32 @@ def quoted(value: str | int | None) -> str:
     return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
 
-def lines_of(columns: Mapping[str, Texts]) -> str:
-    """The rows in PostgreSQL's text format for COPY."""
-    written = [_escaped(values) for values in columns.values()]
-    return "\n".join(map("\t".join, zip(*written, strict=True))) + "\n"
+def lines_of(columns: Mapping[str, Texts], alike: Constants) -> str:
+    """The rows in PostgreSQL's text format for COPY; columns that are `alike` in all of them come last."""
+    written = [_written(values) for values in columns.values()]
+    ending = "".join(f"\t{text}" for value in alike.values() for text in _escaped([value])) + "\n"
+    lines = ending.join(map("\t".join, zip(*written, strict=True))) + ending
+    nothing = sum(values.count(None) for values in columns.values())
+    rows = lines.count("\n")
+    # To count is far quicker than to look at each value: hardly any file has such signs besides our own.
+    if (
+        rows == len(written[0])
+        and lines.count("\t") == rows * (len(written) - 1 + len(alike))
+        and lines.count("\\") == nothing + rows * ending.count("\\")
+        and "\r" not in lines
+    ):
+        return lines
+    return ending.join(map("\t".join, zip(*map(_escaped, columns.values()), strict=True))) + ending
+
+
+def _written(values: Texts) -> Sequence[str]:
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        return cast("Sequence[str]", values)
+    if kinds == {int}:
+        return list(map(str, values))
+    return [_NULL if value is None else str(value) for value in values]
 
 
 def _escaped(values: Texts) -> list[str]:
-    # A look at all of them at once is far quicker than at each: hardly any column has such a sign.
-    if _CAREFUL.search("".join([str(value) for value in values if value is not None])) is None:
-        return [_NULL if value is None else str(value) for value in values]
     return [_NULL if value is None else str(value).translate(_ESCAPES) for value in values]

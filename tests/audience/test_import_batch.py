@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audience.addresses import plain_email, plain_mobile, read_email, read_phone, typo_in
-from audience.import_batch import BatchReader
+from audience.import_batch import BatchReader, put_away, taken_out
 from audience.import_columns import map_columns
 from audience.import_file import Block, RecordReader, _parse, _pieces, inspect_file
 from audience.import_memory import said_in, texts_of, worn_by
@@ -18,6 +18,7 @@ from audience.import_ready import ReadyBatch, make_ready
 from audience.import_rows import ImportedRow, Note, RowReader
 from audience.import_seen import KeysSeen
 from models.states import Channel, ConsentStatus
+from store.loading import as_text
 from tests.clocks import START
 
 HEADER = (
@@ -58,7 +59,7 @@ def _reader(consents: dict[Channel, ConsentStatus]) -> tuple[RowReader, BatchRea
 
 
 def on_their_way(ready: ReadyBatch, table: str) -> list[tuple[Any, ...]]:
-    """The rows for a table, each with its place in front."""
+    """The rows for a table, each with its place or number in front."""
     rows = ready.people.rows
     if table not in rows.columns:
         return []
@@ -96,15 +97,25 @@ def test_a_block_says_what_its_lines_say(
             }
             assert found.keys() - batch.columns.keys() <= {"language"}
         for embedded in (True, False):
-            ready = make_ready(batch, KeysSeen(0), embedded=embedded, with_hashes=True, now=START)
+            given = None if embedded else [*range(7, 7 + len(taken))]
+            ready = make_ready(batch, KeysSeen(0), given, with_hashes=True, now=START)
             assert ReadyBatch.unpack(ready.pack()) == ready
+            assert [rows.read(record) for record in ready.as_filed(range(len(taken)))] == taken
             for place, row in enumerate(taken):
-                assert rows.read(ready.record(place)) == row
                 if place in ready.places:
-                    worn = {key for wearer, key in on_their_way(ready, "contact_tag") if wearer == place}
+                    whose = given[place] if given else place
+                    worn = {key for wearer, key in on_their_way(ready, "contact_tag") if wearer == whose}
                     assert worn == {key for key, _ in worn_by(row)} <= ready.people.labels.keys()
-                    made = [proof for who, *proof in on_their_way(ready, "consent_record") if who == place]
-                    assert list(map(tuple, made)) == list(said_in(row, START))
+                    made = [proof for who, *proof in on_their_way(ready, "consent_record") if who == whose]
+                    besides = () if embedded else (as_text(START),)
+                    assert list(map(tuple, made)) == [(*said, *besides) for said in said_in(row, START)]
+
+
+@given(st.integers(0, 300), st.sets(st.integers(0, 299)))
+def test_rows_put_away_are_found_again(count: int, wanted: set[int]) -> None:
+    cells = [[f"{row}", "é\t", ""] for row in range(count)]
+    rows = sorted(row for row in wanted if row < count)
+    assert list(taken_out(put_away(cells), rows)) == [cells[row] for row in rows]
 
 
 @given(st.integers(0, 20))
