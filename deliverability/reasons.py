@@ -26,7 +26,7 @@ MAX_TEXT = 1000
 _GAP = 90
 _REACH = 45
 """How many letters apart two words still speak of each other."""
-_IN_NAMES = frozenset("._-@/=")
+_IN_NAMES = frozenset("._@/=")
 _GOES_ON = re.compile(r"[.@][a-z0-9]")
 _SPACES = re.compile(r"\s+")
 _LETTERS = str.maketrans(
