@@ -1,9 +1,7 @@
 """Providers' webhooks, from the signed call to what follows from it."""
 
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta
-from random import Random
 from typing import Any
 
 import httpx
@@ -14,11 +12,10 @@ from deliverability.hook_fetch import FetchError
 from models.delivery import Delivery
 from models.event import Event, Incoming
 from models.news import News, NewsState
-from models.states import BounceClass, Channel, DeliveryState, EventKind, Fault
-from models.suppression import address_hash
+from models.states import BounceClass, DeliveryState, EventKind, Fault
 from models.tokens import TokenPurpose
 from scheduler.news import apply_news
-from store import Database, news, suppressions
+from store import Database, news
 from tests.clocks import START, ManualClock
 from tests.deliverability import rows
 from tests.hook_callers import (
@@ -326,66 +323,3 @@ async def test_news_of_an_address_alone_is_about_the_newest_message_to_it_unless
         left = await session.get(Delivery, uncertain.id)
     assert left is not None
     assert left.state is DeliveryState.UNCERTAIN
-
-
-WORDS = (
-    "processed",
-    "delivered",
-    "deferred",
-    "bounce",
-    "spamreport",
-    "open",
-    "click",
-    "unsubscribe",
-    "later",
-)
-
-
-async def _tell(listener: Listener, delivery: Delivery, words: list[str]) -> None:
-    now = listener.clock.now()
-    said = [
-        {
-            "event": word,
-            "email": delivery.address,
-            "timestamp": int(START.timestamp()) + WORDS.index(word),
-            "sg_event_id": f"{delivery.id}-{word}",
-            "smtp-id": f"<{listener.token(delivery.id)}@parti.example>",
-            "reason": "550 5.1.1 no such user" if word == "bounce" else "",
-        }
-        for word in words
-    ]
-    body = json.dumps(said).encode()
-    caller = CALLERS["sendgrid"]
-    headers = {"content-type": "application/json", **caller.sign(body, "", now)}
-    assert await listener.post(Call("/hooks/sendgrid", headers, body)) == 200
-
-
-async def test_the_same_news_ten_times_in_any_order_ends_in_the_same_state(listener: Listener) -> None:
-    listener.clock.advance(timedelta(minutes=1))
-    ends = []
-    for seed in range(8):
-        dice = Random(seed)
-        delivery = await listener.delivery(DeliveryState.UNCERTAIN if seed % 2 else DeliveryState.ACCEPTED)
-        told = list(WORDS) * 10
-        dice.shuffle(told)
-        while told:
-            some = dice.randint(1, 20)
-            await _tell(listener, delivery, told[:some])
-            told = told[some:]
-            if dice.random() < 0.5:
-                await listener.apply()
-        await listener.apply()
-        async with listener.database.read() as session:
-            events = await session.exec(select(Event).where(Event.delivery_id == delivery.id))
-            kinds = sorted(
-                (one.kind.value, str(one.bounce_class)) for one in events if one.source == "sendgrid"
-            )
-            known = await suppressions.suppressed_hashes(
-                session, Channel.EMAIL, [address_hash(Channel.EMAIL, delivery.address)], listener.clock.now()
-            )
-            after = await session.get(Delivery, delivery.id)
-            assert after is not None
-            ends.append((kinds, len(known), after.state))
-    assert all(end == ends[0] for end in ends)
-    assert len(ends[0][0]) == len(WORDS)
-    assert ends[0][1:] == (1, DeliveryState.ACCEPTED)
