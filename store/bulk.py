@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import UtcDateTime
+from store.engine import checked_on
 
 Row = Sequence[Any]
 Convert = Callable[[Any], Any]
@@ -35,7 +36,13 @@ class Spelling:
             given = sa.func.json_each(sa.bindparam(name, type_=sa.Text)).table_valued("value")
             return cast("sa.ColumnElement[bool]", column.in_(sa.select(given.c.value)))
         array: Any = sa.cast(sa.bindparam(name, type_=sa.Text), postgresql.ARRAY(kind))
-        return cast("sa.ColumnElement[bool]", column == sa.any_(array))
+        # Not `= ANY (the list)`: where PostgreSQL reads the whole table, it would take the text apart for
+        # every row of it.
+        return cast("sa.ColumnElement[bool]", column.in_(sa.select(sa.func.unnest(array))))
+
+    def checked(self, *conditions: Any) -> sa.ColumnElement[bool]:
+        """As `store.engine.checked`."""
+        return checked_on(*conditions, sqlite=self.sqlite)
 
     def rows(self, name: str, **columns: Any) -> Any:
         """The rows given as parameter `name` (see `table`) as a table of `columns`, by name and type."""

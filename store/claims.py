@@ -113,7 +113,8 @@ def _due(spelling: Spelling) -> sa.Select[Any]:
 
 def _mine(spelling: Spelling, *states: DeliveryState) -> sa.ColumnElement[bool]:
     """Those given as `ids` that are still held under `token`, in one of these states."""
-    return sa.and_(spelling.among(_D.id, "ids"), _D.claim_token == sa.bindparam("token"), stands(states))
+    held = spelling.checked(_D.claim_token == sa.bindparam("token"), stands(states))
+    return sa.and_(spelling.among(_D.id, "ids"), held)
 
 
 def _change(*states: DeliveryState, **values: object) -> Statement:

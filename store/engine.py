@@ -41,6 +41,11 @@ Compiling a question (jit) takes longer than answering any of ours. A commit tha
 takes back would be a message sent twice."""
 
 
+BY_INDEX = " ".join(f"-c enable_{way}=off" for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"))
+"""What is said besides where only a few rows are asked for, by their numbers. A table that was filled a
+moment ago passes for nearly empty: PostgreSQL would read all of it, again and again, while it grows."""
+
+
 def parse_url(text: str) -> URL:
     """`text` as the URL of one of the two databases, with the asynchronous driver filled in.
 
@@ -67,11 +72,12 @@ def is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def make_engine(url: URL, *, writes: bool, pooled: bool = True) -> AsyncEngine:
+def make_engine(url: URL, *, writes: bool, pooled: bool = True, by_index: bool = False) -> AsyncEngine:
     """The engine for one direction of traffic.
 
     SQLite gets one writing connection a process (a queue in the pool is fairer than its busy timeout)
-    and several reading ones; PostgreSQL serves both from one engine.
+    and several reading ones; PostgreSQL serves both from one engine, and from another what is found
+    `by_index`.
     """
     if is_sqlite(url):
         # autocommit: SQLAlchemy's own driver would open deferred transactions behind our back.
@@ -93,11 +99,12 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True) -> AsyncEngine:
         event.listen(engine.sync_engine, "begin", _begin_immediate if writes else _begin_deferred)
         return engine
     options: dict[str, Any] = (
-        {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+        {"pool_size": 6, "max_overflow": 6, "pool_pre_ping": True} if pooled else {"poolclass": NullPool}
     )
+    session = f"{SESSION} {BY_INDEX}" if by_index else SESSION
     return create_async_engine(
         url,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": SESSION},
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": session},
         hide_parameters=True,  # errors are logged, addresses are not
         **options,
     )
@@ -191,6 +198,21 @@ def is_among(
         None, list(values), type_=postgresql.ARRAY(cast("sa.ColumnElement[Any]", column).type)
     )
     return column == sa.any_(array)
+
+
+def checked(session: AsyncSession, *conditions: Any) -> sa.ColumnElement[bool]:
+    """That all `conditions` hold for rows that are found by something else in the question.
+
+    PostgreSQL knows nothing of a table that was filled a moment ago: it would look for all the rows of a
+    state, to find among them the few whose numbers are given.
+    """
+    return checked_on(*conditions, sqlite=is_embedded(session))
+
+
+def checked_on(*conditions: Any, sqlite: bool) -> sa.ColumnElement[bool]:
+    """`checked` where there is no session yet: for SQLite, which has nothing of the kind, or PostgreSQL."""
+    together = sa.and_(*conditions)
+    return together if sqlite else together.is_(sa.true())
 
 
 class OnlyCompared(ColumnElement[Any]):

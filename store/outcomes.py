@@ -72,7 +72,10 @@ def _take(spelling: Spelling) -> sa.Executable:
     rows = _taken_rows(spelling)
     return (
         sa.update(Delivery)
-        .where(rows.c.id == _D.id, _D.claim_token == _TOKEN, _D.state == DeliveryState.SENDING)
+        .where(
+            rows.c.id == _D.id,
+            spelling.checked(_D.claim_token == _TOKEN, _D.state == DeliveryState.SENDING),
+        )
         .values(
             state=DeliveryState.ACCEPTED,
             reason=unless_erased(sa.func.substr(rows.c.text, 1, REASON_LENGTH), _D),
@@ -106,7 +109,9 @@ def _events(spelling: Spelling, rows: Any, *, state: Any, **values: Any) -> sa.E
     chosen = sa.select(*(named[name] for name in _EVENT_COLUMNS)).select_from(
         sa.join(rows, Delivery, rows.c.id == _D.id)
     )
-    settled = chosen.where(_D.state == state, _D.settled_at == _NOW, _D.claim_token.is_(None))
+    settled = chosen.where(
+        spelling.checked(_D.state == state, _D.settled_at == _NOW, _D.claim_token.is_(None))
+    )
     insert = insert_on(Event, sqlite=spelling.sqlite).from_select(list(_EVENT_COLUMNS), settled)
     return cast("sa.Executable", insert.on_conflict_do_nothing(index_elements=["source", "source_id"]))
 
@@ -133,7 +138,10 @@ def _stop(spelling: Spelling) -> sa.Executable:
     rows = _stopped_rows(spelling)
     return (
         sa.update(Delivery)
-        .where(rows.c.id == _D.id, _D.claim_token == _TOKEN, _D.state == DeliveryState.CLAIMED)
+        .where(
+            rows.c.id == _D.id,
+            spelling.checked(_D.claim_token == _TOKEN, _D.state == DeliveryState.CLAIMED),
+        )
         .values(
             state=rows.c.state,
             reason=sa.func.substr(rows.c.reason, 1, REASON_LENGTH),

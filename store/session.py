@@ -44,7 +44,8 @@ class Database:
         """`url` as in TOCSIN_DATABASE_URL. Connects at first use, not here."""
         self.url = parse_url(url)
         self._writer = make_engine(self.url, writes=True)
-        self._reader = make_engine(self.url, writes=False) if is_sqlite(self.url) else self._writer
+        self._reader = make_engine(self.url, writes=False) if self.is_sqlite else self._writer
+        self._brief = self._writer if self.is_sqlite else make_engine(self.url, writes=True, by_index=True)
         self._lock_file: IO[str] | None = None
 
     @property
@@ -56,7 +57,8 @@ class Database:
     async def read(self, *, at_once: bool = False) -> AsyncIterator[AsyncSession]:
         """A session that sees one consistent state and changes nothing; `at_once` as in `write`."""
         with embedded.carried_out(at_once=at_once):
-            async with AsyncSession(self._reader, expire_on_commit=False) as session:
+            engine = self._brief if at_once and not self.is_sqlite else self._reader
+            async with AsyncSession(engine, expire_on_commit=False) as session:
                 try:
                     yield session
                 except UNUSABLE as error:
@@ -66,11 +68,12 @@ class Database:
     async def write(self, *, at_once: bool = False) -> AsyncIterator[AsyncSession]:
         """One transaction: committed at the end of the block, rolled back when the block raises.
 
-        `at_once`: nothing in it takes more than a few milliseconds, so that SQLite need not be asked from
-        another thread (`store.embedded`).
+        `at_once`: a few hundred rows, found by their numbers. SQLite is then not asked by way of another
+        thread (`store.embedded`), and PostgreSQL does not weigh other ways to find them (`BY_INDEX`).
         """
         with embedded.carried_out(at_once=at_once):
-            async with AsyncSession(self._writer, expire_on_commit=False) as session:
+            engine = self._brief if at_once else self._writer
+            async with AsyncSession(engine, expire_on_commit=False) as session:
                 try:
                     yield session
                     await session.commit()
@@ -140,6 +143,5 @@ class Database:
         if self._lock_file is not None:
             self._lock_file.close()
             self._lock_file = None
-        await self._writer.dispose()
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        for engine in {self._writer, self._reader, self._brief}:
+            await engine.dispose()

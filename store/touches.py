@@ -20,7 +20,7 @@ from models.campaign import Campaign
 from models.columns import UtcDateTime
 from models.delivery import Delivery
 from models.states import CampaignState, Channel, DeliveryState
-from store.engine import is_among, planned_afresh
+from store.engine import checked, is_among, planned_afresh
 
 __all__ = ["Cap", "Touches", "busy_people", "expected", "recent", "too_many"]
 
@@ -69,7 +69,7 @@ async def recent(
     ).where(
         is_among(session, col(Delivery.contact_id), sorted(set(contact_ids))),
         sa.not_(col(Delivery.exempt)),
-        counted,
+        checked(session, counted),
     )
     passed_over = frozenset(except_ids)
     connection = await session.connection()
@@ -91,7 +91,7 @@ async def expected(
         return touches
     question = sa.select(_contact_id(), col(Delivery.channel), _moment(now)).where(
         is_among(session, col(Delivery.contact_id), sorted(set(contact_ids))),
-        _counts(since, campaign_id),
+        checked(session, _counts(since, campaign_id)),
     )
     connection = await session.connection()
     for contact_id, channel, moment in await connection.execute(question):
