@@ -65,7 +65,9 @@ async def hold(session: AsyncSession, campaign_id: int, *, alone: bool) -> Campa
 
     `alone`: nobody else may hold it meanwhile; otherwise only whoever moves it has to wait.
     """
-    wanted = select(Campaign.state).where(Campaign.id == campaign_id).with_for_update(read=not alone)
+    # Without FOR UPDATE: each event recorded of the campaign would wait for it, and it for all of them.
+    found = select(Campaign.state).where(Campaign.id == campaign_id)
+    wanted = found.with_for_update(read=not alone, key_share=alone)
     state = (await session.exec(wanted)).first()
     return None if state is None else CampaignState(state)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from deliverability.feedback import Applied, apply, settle_from_evidence
+from deliverability.feedback import Applied, apply, apply_all, settle_from_evidence
 from deliverability.suppression import is_suppressed
 from models.contact import ConsentRecord, Contact
 from models.delivery import Delivery
@@ -299,19 +299,21 @@ KINDS = [
 ]
 
 
-async def _state_after(url: str, order: list[int], moments: dict[int, int]) -> tuple[object, ...]:
-    """What a campaign of one delivery looks like after all the news, each at its own moment, in `order`."""
+async def _state_after(
+    url: str, order: list[int], moments: dict[int, int], heap: int = 1
+) -> tuple[object, ...]:
+    """What becomes of one delivery by all the news, each at its own moment, in `order`, so many at a time."""
     database = Database(url)
     async with database.write() as session:
         delivery = await a_delivery(session, state=DeliveryState.UNCERTAIN)
+        told = []
         for number in order:
             kind = KINDS[number]
             reply = CLOSED if kind in {EventKind.BOUNCED, EventKind.DEFERRED} else None
-            signal = replace(
-                news(delivery, kind, name=f"{delivery.id}:{number}", reply=reply),
-                at=START + timedelta(minutes=moments[number]),
-            )
-            await apply(session, signal, LATER)
+            one = news(delivery, kind, name=f"{delivery.id}:{number}", reply=reply)
+            told.append(replace(one, at=START + timedelta(minutes=moments[number])))
+        for start in range(0, len(told), heap):
+            await apply_all(session, told[start : start + heap], LATER)
         await session.refresh(delivery)
         contact = (
             await session.exec(
@@ -340,13 +342,13 @@ async def _state_after(url: str, order: list[int], moments: dict[int, int]) -> t
     moments=st.permutations(range(len(KINDS))),
     data=st.data(),
 )
-def test_ten_pieces_of_news_in_any_order_end_in_the_same_state(
+def test_ten_pieces_of_news_in_any_order_and_heaps_of_any_size_end_in_the_same_state(
     migrated_sqlite_file: Path, order: list[int], moments: list[int], data: st.DataObject
 ) -> None:
-    shuffled = data.draw(st.permutations(order))
+    shuffled, heap = data.draw(st.permutations(order)), data.draw(st.integers(1, 10))
     url = f"sqlite:///{migrated_sqlite_file}"
     at = dict(enumerate(moments))
-    assert asyncio.run(_state_after(url, order, at)) == asyncio.run(_state_after(url, list(shuffled), at))
+    assert asyncio.run(_state_after(url, order, at)) == asyncio.run(_state_after(url, [*shuffled], at, heap))
 
 
 @pytest.mark.parametrize("kind", [EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.UNSUBSCRIBED])

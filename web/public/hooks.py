@@ -7,8 +7,10 @@ answered, so none is lost, and never applied here: providers want their answer w
 import asyncio
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -17,7 +19,6 @@ from starlette.responses import Response
 from deliverability.hook_fetch import FetchError
 from deliverability.signals.hooks import PROVIDERS, ForgedError, HookRequest, Provider, StaleError
 from models.errors import NotFoundError
-from models.tokens import Tokens
 from models.values import Signal
 from store import news
 from web.access import ForbiddenError
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 router = APIRouter()
 BODY_S = 30.0
 """How long a call's body may take to arrive."""
+SMALL_BYTES = 8 * 1024
+ResultT = TypeVar("ResultT")
 
 
 @router.head("/hooks/{provider}")
@@ -53,10 +56,9 @@ async def hook(request: Request, provider: str) -> Response:
         # Whoever it is may ask again: nothing is known of it yet.
         log.warning("webhook not proven", extra={"provider": known.key, "problem": str(error)})
         return Response(status_code=503 if isinstance(error, FetchError) else 408)
-    async with context.database.write() as session:
-        new = await news.keep(session, signals, now)
+    await desk.keep(context.database, signals, now)
     desk.count_told(context.database, known.key, now, len(signals))
-    log.info("webhook", extra={"provider": known.key, "told": len(signals), "new": new})
+    log.info("webhook", extra={"provider": known.key, "told": len(signals)})
     address = known.confirms(call) if known.confirms is not None else None
     if address is not None:
         try:
@@ -101,7 +103,7 @@ async def _proven(
     try:
         if provider.needs is not None and (address := provider.needs(call, secrets)) is not None:
             call = replace(call, fetched=await context.hooks.certificates(address))
-        nonce = await asyncio.to_thread(provider.verify, call, secrets, now)
+        nonce = await _aside(call, provider.verify, call, secrets, now)
         if nonce is not None:
             await _use_once(request, provider, nonce, call.body, now)
     except ForgedError as error:
@@ -110,7 +112,7 @@ async def _proven(
         context.hooks.count_refused(context.database, provider.key, now, stale=stale)
         log.warning("webhook refused", extra={"provider": provider.key, "stale": stale})
         raise ForbiddenError from error
-    return call, await asyncio.to_thread(_read, provider, call, context.tokens, now)
+    return call, await _aside(call, provider.read, call, context.tokens, now)
 
 
 async def _use_once(request: Request, provider: Provider, nonce: str, body: bytes, now: datetime) -> None:
@@ -120,5 +122,8 @@ async def _use_once(request: Request, provider: Provider, nonce: str, body: byte
             raise StaleError("This token served another call.")
 
 
-def _read(provider: Provider, call: HookRequest, tokens: Tokens, now: datetime) -> list[Signal]:
-    return provider.read(call, tokens, now)
+async def _aside(call: HookRequest, work: Callable[..., ResultT], *arguments: object) -> ResultT:
+    """What `work` makes of a call: in a thread, unless the call is so small that this takes longer."""
+    if len(call.body) <= SMALL_BYTES:
+        return work(*arguments)
+    return await asyncio.to_thread(work, *arguments)

@@ -1,0 +1,53 @@
+"""The job that applies what providers told, by heaps."""
+
+import pytest
+from sqlmodel import col, select
+
+from models.delivery import Delivery
+from models.event import Event
+from models.news import News, NewsState
+from models.states import EventKind
+from scheduler import news as job
+from store import Database, news
+from tests.clocks import ManualClock
+from tests.deliverability.rows import a_delivery, heard
+
+
+async def told_of(database: Database, clock: ManualClock, count: int) -> list[Delivery]:
+    """Deliveries, of each of which it was told that it arrived."""
+    async with database.write() as session:
+        found = [await a_delivery(session) for _ in range(count)]
+        signals = [
+            heard(EventKind.DELIVERED, "sendgrid", f"event-{one.id}", delivery_id=one.id) for one in found
+        ]
+        await news.keep(session, signals, clock.now())
+    return found
+
+
+async def about(database: Database) -> set[int | None]:
+    async with database.read() as session:
+        return set((await session.exec(select(Event.delivery_id))).all())
+
+
+async def test_one_piece_of_news_that_cannot_be_applied_holds_up_no_other(
+    database: Database, clock: ManualClock
+) -> None:
+    found = await told_of(database, clock, 7)
+    async with database.write() as session:
+        broken = (await session.exec(select(News).where(News.source_id == f"event-{found[2].id}"))).one()
+        broken.signal = {"kind": "of another version"}
+    assert not await job.apply_news(database, clock)
+    assert await about(database) == {one.id for one in found} - {found[2].id}
+    async with database.read() as session:
+        kept = (await session.exec(select(News).order_by(col(News.id)))).all()
+    waiting = [(one.id, one.tries) for one in kept if one.state is NewsState.WAITING]
+    assert waiting == [(broken.id, 1)]
+
+
+async def test_what_is_more_than_a_heap_is_asked_for_again(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "AT_ONCE", 3)
+    found = await told_of(database, clock, 7)
+    assert [await job.apply_news(database, clock) for _ in range(4)] == [True, True, False, False]
+    assert await about(database) == {one.id for one in found}
