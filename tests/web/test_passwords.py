@@ -4,7 +4,7 @@ from argon2 import PasswordHasher, extract_parameters
 
 from web.passwords import hash_password, matches
 
-PASSWORD = "douze caractères"  # noqa: S105
+PASSWORD = "douze caractères"
 
 
 def test_a_password_costs_19_mib() -> None:
