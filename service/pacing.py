@@ -15,9 +15,14 @@ LOOK_UP_SECONDS = 3.0
 
 def follow_settings(settings: Settings) -> None:
     """Read answers and find providers as this installation wants it. RulesError for a wrong own rule."""
+    follow_rules(settings)
+    use_resolver(resolver_of(settings.dns_servers))
+
+
+def follow_rules(settings: Settings) -> None:
+    """Read answers, and judge by them, as this installation wants it. RulesError for a wrong own rule."""
     use_rules(settings.data_dir / OWN_FILE)
     use_policies(settings.data_dir / OWN_POLICY)
-    use_resolver(resolver_of(settings.dns_servers))
 
 
 def resolver_of(servers: str) -> DnsResolver | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deliverability.classify import use_rules
+from deliverability.policy import use_policies
 from scheduler.destinations import use_resolver
 from store import Database
 from tests.clocks import ManualClock
@@ -76,3 +77,4 @@ def _nobody_is_asked() -> Iterator[None]:
     yield
     use_resolver(None)
     use_rules(None)
+    use_policies(None)

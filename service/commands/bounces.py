@@ -48,8 +48,10 @@ def replay_bounces(
     from deliverability.originals import read_originals_again
     from deliverability.rulebook import OWN_FILE, read_rules, shipped
     from models.tokens import Tokens
+    from service.pacing import follow_rules
 
     async def look(desk: Desk) -> "Reread":
+        follow_rules(desk.settings)
         file = rules or desk.settings.data_dir / OWN_FILE
         book = read_rules(file) if rules is not None or file.exists() else shipped()
         now = desk.clock.now()
@@ -90,11 +92,13 @@ def aside(
     """
     from deliverability.arrival import try_again
     from models.tokens import Tokens
+    from service.pacing import follow_rules
     from store import incoming
 
     async def look(desk: Desk) -> tuple[int, "list[Incoming]"]:
         read = 0
         if retry:
+            follow_rules(desk.settings)
             read = await try_again(desk.database, Tokens(desk.keyring), desk.clock.now(), everything=True)
         async with desk.database.read() as session:
             return read, await incoming.list_aside(session, limit=MOST_ASIDE)

@@ -181,8 +181,10 @@ def replay_answers(
     """What other rules would have made of the answers of the past. Nothing is changed without --apply."""
     from deliverability.replay import Replay, carry_out, replay
     from deliverability.rulebook import OWN_FILE, read_rules, shipped
+    from service.pacing import follow_rules
 
     async def look(desk: Desk) -> Replay:
+        follow_rules(desk.settings)
         file = rules or desk.settings.data_dir / OWN_FILE
         book = read_rules(file) if rules is not None or file.exists() else shipped()
         now = desk.clock.now()

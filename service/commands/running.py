@@ -150,7 +150,9 @@ async def _take_in(desk: Desk, raw: bytes, recipients: tuple[str, ...] | None, s
     from deliverability.feedback import Applied
     from models.tokens import Tokens
     from models.values import Cover
+    from service.pacing import follow_rules
 
+    follow_rules(desk.settings)
     cover = Cover("pipe", recipients, sender)
     arrival = await take_mail(desk.database, Tokens(desk.keyring), raw, cover, desk.clock.now())
     if isinstance(arrival, SetAside):

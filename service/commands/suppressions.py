@@ -139,8 +139,10 @@ def undo(
     Shows how many; nothing is changed without --apply. The suppressions stay on record, as lifted.
     """
     from deliverability.undoing import Undone, undo_rule
+    from service.pacing import follow_rules
 
     async def change(desk: Desk) -> Undone:
+        follow_rules(desk.settings)
         reason = traced(why) if why.strip() or not act else ""
         start, now = since.replace(tzinfo=UTC), desk.clock.now()
         return await undo_rule(desk.database, rule, since=start, why=reason, now=now, apply=act)

@@ -161,3 +161,32 @@ def test_what_was_set_aside_is_shown_printed_and_read_again(ready: Tocsin, typed
     assert "1 mail read now." in retried
     assert "No mail is set aside." in retried
     assert kept(ready) == (1, 1)
+
+
+def is_stopped(tocsin: Tocsin, typed: Typed) -> bool:
+    return "hard bounce" in typed.must("suppression", "list")
+
+
+def test_a_bounce_is_judged_by_the_policies_of_the_installation(ready: Tocsin, typed: Typed) -> None:
+    address = return_path(ready)
+    own = ready.folder / "tocsin-data/suppression.toml"
+    own.write_text('[[policies]]\nid = "no-such-address"\noff = true\n')
+    typed.must("inbound", "--recipient", address, stdin=BOUNCE)
+    assert not is_stopped(ready, typed)
+    own.unlink()
+    typed.must("inbound", "--recipient", return_path(ready), stdin=BOUNCE)
+    assert is_stopped(ready, typed)
+
+
+def test_a_policy_that_cannot_be_followed_loses_no_mail_and_is_told_in_one_line(
+    ready: Tocsin, typed: Typed
+) -> None:
+    own = ready.folder / "tocsin-data/suppression.toml"
+    own.write_text('[[policies]]\nid = "x"\nclasses = ["block"]\n')
+    ran = typed("inbound", "--recipient", return_path(ready), stdin=BOUNCE)
+    assert ran.code == EX_TEMPFAIL
+    assert "block never suppresses a person" in ran.told
+    assert "suppression.toml" in ran.told
+    assert typed("bounces", "replay").told == ran.told
+    own.unlink()
+    assert "recorded" in typed.must("inbound", "--recipient", return_path(ready), stdin=BOUNCE)

@@ -1,11 +1,19 @@
 """`tocsin suppression` and `tocsin bounces`: lists, reasons, and rules undone."""
 
+import asyncio
 import csv
 import io
 
+import sqlalchemy as sa
+from sqlmodel import col, select
+
+from models.contact import Contact
+from models.delivery import Delivery
 from models.states import Channel
-from models.suppression import address_hash
+from models.suppression import Suppression, address_hash
+from store import Database
 from tests.service.conftest import Tocsin, Typed
+from tests.service.test_inbound import BOUNCE, return_path
 
 
 def test_a_list_of_fingerprints_alone_is_taken_over_with_its_channel(ready: Tocsin, typed: Typed) -> None:
@@ -47,3 +55,49 @@ def test_bounces_are_read_again_and_nothing_is_changed_without_being_told_to(
     assert "0 originals read again" in typed.must("bounces", "replay")
     assert "0 originals read again" in typed.must("bounces", "replay", "--apply")
     assert "0 answers read again" in typed.must("pace", "replay", "--apply")
+
+
+def in_database(tocsin: Tocsin, statement: sa.Executable) -> list[tuple[object, ...]]:
+    """What a statement gives, or nothing."""
+
+    async def work() -> list[tuple[object, ...]]:
+        database = Database(f"sqlite:///{tocsin.folder}/tocsin-data/tocsin.db")
+        async with database.write() as session:
+            result = await (await session.connection()).execute(statement)
+            rows = [tuple(row) for row in result.all()] if result.returns_rows else []
+        await database.close()
+        return rows
+
+    return asyncio.run(work())
+
+
+def test_a_suppression_outlives_the_person_moves_with_its_list_and_ends_by_a_reason(
+    ready: Tocsin, typed: Typed
+) -> None:
+    """A bounce, an erasure, the same person imported again, another installation, and a second thought."""
+    path = return_path(ready)
+    ((address,),) = in_database(ready, select(Delivery.address))
+    typed.must("inbound", "--recipient", path, stdin=BOUNCE)
+    exported = typed.must("suppression", "export")
+    # Hashed: neither the list nor the table names anybody.
+    (row,) = csv.DictReader(io.StringIO(exported))
+    assert row["address_hash"] == address_hash(Channel.EMAIL, str(address))
+    assert str(address) not in exported
+    assert str(address) not in str(in_database(ready, sa.text("SELECT * FROM suppression")))
+    # Surviving erasure, and the import that brings the person back.
+    in_database(ready, sa.delete(Contact).where(col(Contact.email) == address))
+    (ready.folder / "people.csv").write_text(f"E-mail\n{address}\n")
+    typed.must("import", "people.csv")
+    assert typed.must("suppression", "export") == exported
+    # Taken over elsewhere, and once.
+    (ready.folder / "list.csv").write_text(exported)
+    in_database(ready, sa.delete(Suppression))
+    assert "1 new" in typed.must("suppression", "import", "list.csv")
+    assert "0 new" in typed.must("suppression", "import", "list.csv")
+    # Reactivation: only with a reason, which stays as a trace; the same bounce told again is no new one.
+    assert "reason" in typed("suppression", "lift", str(address), "--why", "").err
+    typed.must("suppression", "lift", str(address), "--why", "wrote to us from there")
+    ((why,),) = in_database(ready, select(Suppression.lifted_why))
+    assert str(why).endswith("command line: wrote to us from there")
+    typed.must("inbound", "--recipient", path, stdin=BOUNCE)
+    assert typed.must("suppression", "list") == "No address is suppressed.\n"
