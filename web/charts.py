@@ -16,7 +16,6 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import Any, Literal
 
-import vl_convert
 from markupsafe import Markup, escape
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -53,6 +52,8 @@ async def draw_chart(spec: Spec, *, title: str, language: str) -> Markup:
 def _svg(text: str, title: str, language: str) -> str:
     locale = D3_LOCALES[language]
     with _turn:
+        import vl_convert  # noqa: PLC0415 - for who looks at charts
+
         drawn: str = vl_convert.vegalite_to_svg(
             text, allowed_base_urls=[], format_locale=locale, time_format_locale=locale
         )
