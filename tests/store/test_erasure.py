@@ -47,6 +47,15 @@ async def written_to(
     return delivery
 
 
+async def said_from_outside(session: AsyncSession, contact: Contact, raw: bytes) -> None:
+    """A mail that names the person on its envelope alone, and one that could not be read."""
+    raw_of_own = b"I, " + raw[4:5]
+    cover = Cover("smtp", ("b+token@retour.parti.example",), contact.email or "")
+    await incoming.keep(session, source="mail", raw=raw_of_own, matched=False, now=START, cover=cover)
+    problem = f"ValueError: {contact.email}"
+    await incoming.set_aside(session, b"of " + raw, cover, problem=problem, now=START)
+
+
 async def a_trace(session: AsyncSession, contact: Contact, campaign: Campaign) -> None:
     """A refused message, what came back of it, and a place among those left out."""
     delivery = await written_to(session, contact, campaign)
@@ -72,11 +81,7 @@ async def a_trace(session: AsyncSession, contact: Contact, campaign: Campaign) -
         matched=False,
         now=START,
     )
-    raw_of_own = b"I, " + raw[4:5]
-    cover = Cover("smtp", ("b+token@retour.parti.example",), contact.email or "")
-    await incoming.keep(session, source="mail", raw=raw_of_own, matched=False, now=START, cover=cover)
-    problem = f"ValueError: {contact.email}"
-    await incoming.set_aside(session, b"of " + raw, cover, problem=problem, now=START)
+    await said_from_outside(session, contact, raw)
     session.add(LeftOut(campaign_id=campaign.id, contact_id=contact.id, reason=LeftOutReason.CAPPED))
     session.add(
         Tally(
