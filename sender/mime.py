@@ -104,11 +104,10 @@ class EmailBuilder:
 
         `message_id` with or without its angle brackets; `date` aware, also the time of the signatures;
         `return_path` "" for none. `headers` are further fields, printable ASCII, each name once and none
-        of those the builder writes; they are signed too. `for_relay`, perhaps empty, are fields for a
-        provider that takes them off and puts a Message-ID and a Date of its own: none of these is signed.
-        MessageError when anything would not survive the way: a line break in a value, an address that
-        needs SMTPUTF8, a line of over 998 octets.
-        A message that is not proven is looked through; the envelope of one that is, is proven too.
+        of those the builder writes; they are signed too. `for_relay`, perhaps empty: fields for a provider
+        that takes them off and puts a Message-ID and a Date of its own; none of these is signed.
+        MessageError when anything would not survive the way: a line break in a value, an address that needs
+        SMTPUTF8, a line of over 998 octets. The envelope of a message that is proven is proven too.
         """
         if not message.proven:
             _check_part("text", message.text)
@@ -118,27 +117,22 @@ class EmailBuilder:
         moment = _to_second(date)
         identifier = _write_message_id(message_id)
         boundary = self._boundary_for(message, identifier)
-        values = (
-            to.encode(),
-            write_text(message.subject, offset=len("Subject: ")),
-            _write_date(moment),
-            identifier,
-        )
+        subject = write_text(message.subject, offset=len("Subject: "))
+        values = (to.encode(), subject, _write_date(moment), identifier)
         names = _known_names(tuple([name for name, _ in headers]))
         given = [write_structured(name, value) for name, value in headers]
         body = _write_body(message, boundary)
         signatures = b""
         if self._signer.signs:
-            relayed = for_relay is not None
-            form = _RELAYED_HEAD if relayed else _RELAXED_HEAD
+            form = _RELAXED_HEAD if for_relay is None else _RELAYED_HEAD
             relaxed = form % (self._relaxed_opening, *map(_relax, values), boundary)
             signatures = self._signer.sign_written(
-                (self._relayed_names if relayed else self._names) + names.bare,
+                (self._names if for_relay is None else self._relayed_names) + names.bare,
                 b"".join([relaxed, *_lines(names.relaxed, [_relax(value) for value in given])]),
                 body,
                 at=moment,
                 is_canonical=message.proven or is_canonical(body),
-                oversigned=_OVERSIGNED_RELAYED if relayed else OVERSIGNED,
+                oversigned=OVERSIGNED if for_relay is None else _OVERSIGNED_RELAYED,
             )
         head = _HEAD % (self._opening, *values, boundary)
         extra = _write_unsigned(for_relay) if for_relay else b""
