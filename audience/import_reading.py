@@ -11,16 +11,14 @@ import os
 import pickle
 import struct
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import IO, Final, Protocol
+from typing import Final, Protocol
 
 from audience.import_batch import BatchReader
 from audience.import_columns import Column
 from audience.import_file import RecordReader, SourceFile
-from audience.import_numbers import Ahead, Draw, Given, Take
 from audience.import_ready import ReadyBatch, make_ready
 from audience.import_rows import RowReader
 from audience.import_seen import KeysSeen
@@ -43,7 +41,7 @@ class ReadingError(TocsinError):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a file is read, and from which line on.
+    """How a file is read, from which line on, and for which database.
 
     `with_hashes`: batches tell the fingerprints of all addresses besides.
     """
@@ -55,6 +53,7 @@ class Reading:
     region: str
     now: datetime
     start_line: int
+    embedded: bool
     with_hashes: bool = True
 
     def row_reader(self) -> RowReader:
@@ -63,11 +62,8 @@ class Reading:
             self.columns, source=self.said_where, consents=self.consents, region=self.region, now=self.now
         )
 
-    def batches(self, take: Take | None) -> Generator[ReadyBatch]:
-        """What the file says; the first batches are small, for who waits to see something.
-
-        `take` gives numbers for new contacts; None is for SQLite.
-        """
+    def batches(self) -> Generator[ReadyBatch]:
+        """What the file says; the first batches are small, for who waits to see something."""
         reader = RecordReader(self.source)
         batches = BatchReader(self.row_reader(), self.columns, region=self.region, now=self.now)
         seen = KeysSeen(self.source.size)
@@ -78,8 +74,12 @@ class Reading:
                 if not batch.records:
                     continue
                 size = min(2 * size, ROWS_A_BATCH)
-                numbers = take(len(batch.lines)) if take is not None else None
-                ready = make_ready(batch, seen, numbers, with_hashes=self.with_hashes, now=self.now)
+                ready = make_ready(
+                    *(batch, seen),
+                    embedded=self.embedded,
+                    with_hashes=self.with_hashes,
+                    now=self.now,
+                )
                 # One batch in memory is enough, in one form.
                 del block, batch
                 yield ready
@@ -96,22 +96,19 @@ class Batches(Protocol):
     async def close(self) -> None: ...
 
 
-async def open_reading(reading: Reading, draw: Draw | None) -> Batches:
-    """Begin to read: a large file in a process of its own, a small one in a thread.
-
-    `draw` gets numbers for new contacts; None is for SQLite, which gives them to whoever writes alone.
-    """
+async def open_reading(reading: Reading) -> Batches:
+    """Begin to read: a large file in a process of its own, a small one in a thread."""
     if reading.source.size < WORTH_A_PROCESS:
-        return ReadingThread(reading, draw)
-    return await ReadingProcess.start(reading, draw)
+        return ReadingThread(reading)
+    return await ReadingProcess.start(reading)
 
 
 class ReadingThread:
     """Batches read in a thread, one when it is asked for."""
 
-    def __init__(self, reading: Reading, draw: Draw | None) -> None:
+    def __init__(self, reading: Reading) -> None:
         """Nothing is read yet."""
-        self._batches = reading.batches(_taking(draw))
+        self._batches = reading.batches()
 
     async def next(self) -> ReadyBatch | None:
         """The next batch, None after the last."""
@@ -122,28 +119,15 @@ class ReadingThread:
         self._batches.close()
 
 
-def _taking(draw: Draw | None) -> Take | None:
-    """How a thread has numbers drawn by the loop that runs now."""
-    if draw is None:
-        return None
-    loop = asyncio.get_running_loop()
-
-    async def drawn(count: int) -> Sequence[int]:
-        return await draw(count)
-
-    return lambda count: asyncio.run_coroutine_threadsafe(drawn(count), loop).result()
-
-
 class ReadingProcess:
     """The process that reads, seen from the one that asked."""
 
-    def __init__(self, process: asyncio.subprocess.Process, numbers: Ahead | None) -> None:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
         """Use `start`."""
         self._process = process
-        self._numbers = numbers
 
     @classmethod
-    async def start(cls, reading: Reading, draw: Draw | None) -> "ReadingProcess":
+    async def start(cls, reading: Reading) -> "ReadingProcess":
         """Begin to read."""
         process = await asyncio.create_subprocess_exec(
             *[sys.executable, "-m", "audience.import_reading"],
@@ -153,17 +137,15 @@ class ReadingProcess:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         if process.stdin is not None:
-            process.stdin.write(pickle.dumps((reading, draw is not None)))
-        return cls(process, None if draw is None else Ahead(draw, ROWS_A_BATCH))
+            process.stdin.write(pickle.dumps(reading))
+            process.stdin.close()
+        return cls(process)
 
     async def next(self) -> ReadyBatch | None:
         """The next batch, None after the last; ReadingError when the process broke down."""
-        stream, way_in = self._process.stdout, self._process.stdin
-        if stream is None or way_in is None:
+        stream = self._process.stdout
+        if stream is None:
             return None
-        if self._numbers is not None and (more := await self._numbers.more()):
-            # Not waited for until it is through: the process may be busy saying the next batch first.
-            way_in.write(_LENGTH.pack(len(more)) + more)
         try:
             [length] = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
             packed = await stream.readexactly(length)
@@ -171,12 +153,7 @@ class ReadingProcess:
             raise ReadingError(
                 "The process that reads the file broke down.", "Import the file again: it goes on."
             ) from error
-        if not packed:
-            return None
-        batch = ReadyBatch.unpack(packed)
-        if self._numbers is not None:
-            self._numbers.used(len(batch.numbers))
-        return batch
+        return ReadyBatch.unpack(packed) if packed else None
 
     async def close(self) -> None:
         """End the process, wherever it is."""
@@ -186,24 +163,14 @@ class ReadingProcess:
         await self._process.communicate()
 
 
-def _receive(stream: IO[bytes]) -> bytes:
-    length = stream.read(_LENGTH.size)
-    if len(length) < _LENGTH.size:
-        raise BrokenPipeError
-    return stream.read(*_LENGTH.unpack(length))
-
-
 def main() -> None:
     """Read what is asked on standard input, and answer on standard output."""
-    asked = sys.stdin.buffer
-    reading: Reading
-    reading, is_numbered = pickle.load(asked)  # noqa: S301 - from the process that started this one
+    reading: Reading = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
     answer = sys.stdout.buffer
-    given = Given(partial(_receive, asked))
     # To look through all that a batch is made of, again and again, takes a fifth of the time.
     gc.disable()
     try:
-        for number, batch in enumerate(reading.batches(given.take if is_numbered else None)):
+        for number, batch in enumerate(reading.batches()):
             if number % BATCHES_A_CLEANING == 0:
                 gc.collect()
             packed = batch.pack()

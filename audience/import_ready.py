@@ -1,8 +1,8 @@
 """A batch of a file made ready for the database, so that whoever writes has as little to do as can be.
 
 Made where the file is read, which is beside the process that writes (`audience.import_reading`): what is
-done here takes nothing from the time of the database. PostgreSQL gives numbers for contacts to whoever asks,
-so rows have theirs already. SQLite's are known when they are written; until then a row is known by its place.
+done here takes nothing from the time of the database. Only numbers of contacts are missing, which are
+known when they are written; until then a row is known by its place in the batch.
 """
 
 import marshal
@@ -32,14 +32,12 @@ class ReadyBatch:
     """What a block of lines says, row by row, ready to be written.
 
     `lines` are where the rows begin, `cells` what they hold, put away (see `as_filed`). `places` are the rows
-    that share no key with another of the file up to here, and `people` are made of them. `numbers` are for
-    new contacts, one for each row; empty: they are not known yet. `hashes` are fingerprints of all addresses,
-    when they are asked for. `noted` holds the notes of rows that have some, by row; `rejected` those of lines
-    that are no row. The next batch begins at `next_line`.
+    that share no key with another of the file up to here, and `people` are made of them. `hashes` are
+    fingerprints of all addresses, when they are asked for. `noted` holds the notes of rows that have some,
+    by row; `rejected` those of lines that are no row. The next batch begins at `next_line`.
     """
 
     lines: list[int]
-    numbers: list[int]
     cells: list[bytes]
     places: list[int]
     people: Newcomers
@@ -66,16 +64,16 @@ class ReadyBatch:
         rows = (self.people.rows.columns, self.people.rows.content)
         people = (rows, self.people.count, self.people.constants, self.people.labels)
         hashes = {channel.value: found for channel, found in self.hashes.items()}
-        parts = (self.lines, self.numbers, self.cells, self.places, people, hashes, noted, rejected)
+        parts = (self.lines, self.cells, self.places, people, hashes, noted, rejected)
         return marshal.dumps((*parts, self.next_line, self.bytes_read))
 
     @classmethod
     def unpack(cls, packed: bytes) -> "ReadyBatch":
         """What `pack` packed."""
         found = marshal.loads(packed)  # noqa: S302 - written by the same program
-        lines, numbers, cells, places, (rows, *people), hashes, noted, rejected, *end = found
+        lines, cells, places, (rows, *people), hashes, noted, rejected, *end = found
         return cls(
-            *(lines, numbers, cells, places, Newcomers(ArrivingRows(*rows), *people)),
+            *(lines, cells, places, Newcomers(ArrivingRows(*rows), *people)),
             {Channel(name): values for name, values in hashes.items()},
             {row: [Note(*note) for note in notes] for row, notes in noted.items()},
             [Note(*note) for note in rejected],
@@ -84,12 +82,11 @@ class ReadyBatch:
 
 
 def make_ready(
-    batch: Batch, seen: KeysSeen, numbers: Sequence[int] | None, *, with_hashes: bool, now: datetime
+    batch: Batch, seen: KeysSeen, *, embedded: bool, with_hashes: bool, now: datetime
 ) -> ReadyBatch:
-    """The batch as the database takes it fastest. The batch is used up.
+    """The batch as the database takes it fastest; `embedded` is SQLite. The batch is used up.
 
-    `seen` are the keys of the batches before this one, to which its own are added. `numbers` are for new
-    contacts, one for each row; None is for SQLite.
+    `seen` are the keys of the batches before this one, to which its own are added.
     """
     alone = _alone(batch, seen)
     places = [row for row, is_alone in enumerate(alone) if is_alone]
@@ -103,16 +100,14 @@ def make_ready(
         if len(places) == len(alone)
         else {name: list(compress(column, alone)) for name, column in batch.columns.items()}
     )
-    whose = places if numbers is None else list(compress(numbers, alone))
-    worn, labels = _wearers(whose, compress(batch.tags, alone))
-    made = zip(whose, compress(batch.said, alone), strict=True)
-    said = [(who, statement) for who, statements in made for statement in statements]
+    worn, labels = _wearers(places, compress(batch.tags, alone))
+    made = zip(places, compress(batch.said, alone), strict=True)
+    said = [(place, statement) for place, statements in made for statement in statements]
     return ReadyBatch(
         batch.lines,
-        list(numbers or ()),
         batch.cells,
         places,
-        arrange_people(*(whose, columns, worn, said), labels=labels, now=now, embedded=numbers is None),
+        arrange_people(*(places, columns, worn, said), labels=labels, now=now, embedded=embedded),
         hashes,
         batch.noted,
         batch.rejected,
@@ -138,13 +133,13 @@ def _alone(batch: Batch, seen: KeysSeen) -> list[bool]:
     return alone
 
 
-def _wearers(whose: list[int], worn: Iterable[Worn]) -> tuple[list[tuple[str, int]], dict[str, str]]:
+def _wearers(places: list[int], worn: Iterable[Worn]) -> tuple[list[tuple[str, int]], dict[str, str]]:
     """Who wears which tag, by key and in the order of keys; and the first label of each key."""
     labels: dict[str, str] = {}
     wearers: dict[str, list[int]] = {}
-    for who, tags in zip(whose, worn, strict=True):
+    for place, tags in zip(places, worn, strict=True):
         for key, label in tags:
             if key not in labels:
                 labels[key], wearers[key] = label, []
-            wearers[key].append(who)
-    return [(key, who) for key in sorted(wearers) for who in wearers[key]], labels
+            wearers[key].append(place)
+    return [(key, place) for key in sorted(wearers) for place in wearers[key]], labels

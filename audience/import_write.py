@@ -50,8 +50,8 @@ async def write_batch(
     `look_up` False: nothing is suppressed at all, so it need not be asked. `trusting`: nobody is thought to
     be there already; where somebody is, PostgreSQL may raise IntegrityError.
     """
-    numbers = batch.numbers or await contacts.reserve(session, len(batch.lines))
-    made = await insert_people(session, numbers, batch.people, trusting=trusting)
+    numbers = await contacts.reserve(session, len(batch.lines))
+    made = await insert_people(session, numbers, batch.people, trusting=trusting, now=now)
     created = {place for place in batch.places if made is None or numbers[place] in made}
     notes = [note for row, found in batch.noted.items() if row in created for note in found]
     written = WrittenBatch(len(created), 0, 0, notes, set())

@@ -24,7 +24,7 @@ from audience.import_write import WrittenBatch, write_batch
 from models.clock import Clock
 from models.contact import ImportRun, ImportState
 from models.states import Channel, ConsentStatus
-from store import Database, contacts, imports
+from store import Database, imports
 from store.imports import Checkpoint
 from store.loading import room_for_many
 from store.suppressions import list_active
@@ -182,6 +182,7 @@ class _Importer:
             region=options.region,
             now=now,
             start_line=run.next_line,
+            embedded=database.is_sqlite,
         )
         self._rows = self._reading.row_reader()
 
@@ -189,8 +190,7 @@ class _Importer:
         """Read and write batch after batch; when it raises, what was written stays to be gone on with."""
         async with self._database.read() as session:
             look_up = bool(await list_active(session, self._now, limit=1))
-        draw = None if self._database.is_sqlite else self._draw
-        batches = await open_reading(replace(self._reading, with_hashes=look_up), draw)
+        batches = await open_reading(replace(self._reading, with_hashes=look_up))
         try:
             batch = await batches.next()
             while batch is not None:
@@ -206,11 +206,6 @@ class _Importer:
                 batch = following.result()
         finally:
             await batches.close()
-
-    async def _draw(self, count: int) -> list[int]:
-        """Numbers for new contacts; in a transaction of its own, since the next batch is made meanwhile."""
-        async with self._database.write() as session:
-            return await contacts.reserve(session, count)
 
     async def _write(self, batch: ReadyBatch, *, look_up: bool) -> None:
         """One transaction: contacts, tags, proof of consent and the checkpoint.

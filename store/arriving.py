@@ -4,7 +4,6 @@ To hand over row by row, in the process that writes, takes longer than the datab
 rows travel as tables: for SQLite as a whole database in memory, which is opened beside the large one; for
 PostgreSQL as lines of COPY, for tables of the transaction. From there one statement a table takes them, and
 no row of them is touched by Python again. Each row has its place in front, by which it gets its number.
-Lines that hold all there is to say may go where they belong at once (`copy_rows`).
 """
 
 import sqlite3
@@ -15,9 +14,9 @@ from typing import Any, Final
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from store.engine import copy_lines, is_embedded, open_beside
-from store.loading import Constants, Texts, lines_of, quoted
+from store.loading import Texts, lines_of, quoted
 
-__all__ = ["ArrivingRows", "arrange", "arriving", "copy_rows", "receive", "taking"]
+__all__ = ["ArrivingRows", "arrange", "arriving", "at_place", "receive", "taking"]
 
 _PREFIX: Final = "arriving_"
 _PAGE: Final = 65_536
@@ -35,29 +34,22 @@ class ArrivingRows:
 
 
 def arrange(
-    tables: Mapping[str, tuple[Sequence[int | None], Mapping[str, Texts]]],
-    *,
-    embedded: bool,
-    alike: Mapping[str, Constants] | None = None,
+    tables: Mapping[str, tuple[Sequence[int | None], Mapping[str, Texts]]], *, embedded: bool
 ) -> ArrivingRows:
     """Places and columns of rows for each table, on their way; no database is needed for this.
 
-    Values are text as `store.loading.as_text` writes it. What no row has is left out. `alike` are columns by
-    table that every row is to have besides, the same for all: for `copy_rows`, which cannot add them.
+    Values are text as `store.loading.as_text` writes it. What no row has is left out.
     """
-    more = alike or {}
     known: dict[str, dict[str, Texts]] = {
         table: {"place": places}
         | {name: texts for name, texts in columns.items() if any(text is not None for text in texts)}
         for table, (places, columns) in tables.items()
         if places
     }
+    names = {table: tuple(columns)[1:] for table, columns in known.items()}
     if embedded:
-        names = {table: tuple(columns)[1:] for table, columns in known.items()}
         return ArrivingRows(names, _database_of(known) if known else b"")
-    names = {table: (*tuple(columns)[1:], *more.get(table, ())) for table, columns in known.items()}
-    lines = {table: lines_of(columns, more.get(table, {})) for table, columns in known.items()}
-    return ArrivingRows(names, {table: text.encode() for table, text in lines.items()})
+    return ArrivingRows(names, {table: lines_of(columns).encode() for table, columns in known.items()})
 
 
 def _database_of(tables: Mapping[str, Mapping[str, Texts]]) -> bytes:
@@ -97,15 +89,12 @@ def arriving(table: str) -> str:
     return f"{_PREFIX}{table}"
 
 
-async def copy_rows(session: AsyncSession, rows: ArrivingRows, table: str, *, number: str) -> None:
-    """Let PostgreSQL write the rows of a table without a look at anything; IntegrityError when one is there.
-
-    `number` is the column for what each row has in front. It takes two thirds of what `taking` takes.
-    """
-    if not isinstance(rows.content, dict):
-        raise TypeError("rows for SQLite")
-    listed = ", ".join((number, *rows.columns[table]))
-    await copy_lines(session, f"COPY {table} ({listed}) FROM STDIN", rows.content[table])
+def at_place(numbers: Sequence[int], *, embedded: bool) -> str:
+    """The number for the place of a row, in SQL; `numbers` rise, the one for each place."""
+    if embedded or numbers[-1] - numbers[0] < len(numbers):
+        return f"place + {numbers[0]}"
+    # Somebody else has taken some in between.
+    return f"(CAST('{{{','.join(map(str, numbers))}}}' AS bigint[]))[place + 1]"
 
 
 def taking(

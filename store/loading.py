@@ -145,22 +145,21 @@ def quoted(value: str | int | None) -> str:
     return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
 
-def lines_of(columns: Mapping[str, Texts], alike: Constants) -> str:
-    """The rows in PostgreSQL's text format for COPY; columns that are `alike` in all of them come last."""
+def lines_of(columns: Mapping[str, Texts]) -> str:
+    """The rows in PostgreSQL's text format for COPY."""
     written = [_written(values) for values in columns.values()]
-    ending = "".join(f"\t{text}" for value in alike.values() for text in _escaped([value])) + "\n"
-    lines = ending.join(map("\t".join, zip(*written, strict=True))) + ending
+    lines = "\n".join(map("\t".join, zip(*written, strict=True))) + "\n"
     nothing = sum(values.count(None) for values in columns.values())
     rows = lines.count("\n")
     # To count is far quicker than to look at each value: hardly any file has such signs besides our own.
     if (
         rows == len(written[0])
-        and lines.count("\t") == rows * (len(written) - 1 + len(alike))
-        and lines.count("\\") == nothing + rows * ending.count("\\")
+        and lines.count("\t") == rows * (len(written) - 1)
+        and lines.count("\\") == nothing
         and "\r" not in lines
     ):
         return lines
-    return ending.join(map("\t".join, zip(*map(_escaped, columns.values()), strict=True))) + ending
+    return "\n".join(map("\t".join, zip(*map(_escaped, columns.values()), strict=True))) + "\n"
 
 
 def _written(values: Texts) -> Sequence[str]:

@@ -1,7 +1,6 @@
 """A large file is read by a process beside, and what comes of it is the same."""
 
 import asyncio
-import itertools
 import os
 import signal
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from audience import import_reading
-from audience.import_numbers import Ahead, Given
 from audience.import_reading import ReadingError, ReadingProcess
 from audience.imports import ImportOptions, _Importer, import_contacts
 from store import Database
@@ -69,7 +67,6 @@ async def test_an_import_whose_reader_dies_says_so_and_goes_on_when_asked_again(
     assert len(await desk.everybody()) == len({n % 4000 for n in range(6000) if n % 7})
 
 
-@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 async def test_an_import_that_cannot_write_ends_though_the_reader_has_more_to_say(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,25 +82,3 @@ async def test_an_import_that_cannot_write_ends_though_the_reader_has_more_to_sa
     with pytest.raises(ZeroDivisionError):
         async with asyncio.timeout(20):
             await desk.bring(lines)
-
-
-async def test_numbers_are_sent_before_they_are_needed_and_used_once() -> None:
-    drawn = itertools.count(1)
-
-    async def draw(count: int) -> list[int]:
-        return [next(drawn) for _ in range(count)]
-
-    ahead = Ahead(draw, rows_a_batch=10)
-    sent: list[bytes] = []
-    given = Given(lambda: sent.pop(0))
-    taken: list[int] = []
-    for rows in (1, 10, 4, 10):
-        if more := await ahead.more():
-            sent.append(more)
-        # Another batch may be made before this one is known of.
-        taken += given.take(rows)
-        ahead.used(rows)
-    assert taken == [*range(1, 26)]
-    assert next(drawn) == 36
-    with pytest.raises(IndexError):
-        given.take(30)

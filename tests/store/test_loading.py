@@ -1,11 +1,14 @@
 """Many rows at once: what is given for it is given back, and every row finds its number."""
 
 import gc
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from store import Database
-from store.loading import room_for_many
+from store.loading import lines_of, room_for_many
 
 
 async def room_of(database: Database) -> list[int]:
@@ -39,3 +42,23 @@ async def test_python_looks_for_rubbish_less_often_only_as_long_as_many_rows_com
             pass
         assert gc.get_threshold()[0] > usual[0]
     assert gc.get_threshold() == usual
+
+
+_VALUES = st.none() | st.integers(-9, 9) | st.text("a\\N\t\n\rn", max_size=4)
+_UNDONE = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
+
+
+def _read_back(text: str) -> str | None:
+    if text == r"\N":
+        return None
+    return re.sub(r"\\.", lambda sign: _UNDONE[sign[0]], text)
+
+
+@given(st.lists(st.tuples(_VALUES, _VALUES), min_size=1, max_size=5))
+def test_lines_for_postgresql_hold_every_value_whatever_is_in_it(
+    rows: list[tuple[object, ...]],
+) -> None:
+    first, second = ([row[place] for row in rows] for place in (0, 1))
+    lines = lines_of({"one": first, "other": second}).removesuffix("\n").split("\n")  # type: ignore[dict-item]
+    found = [tuple(map(_read_back, line.split("\t"))) for line in lines]
+    assert found == [tuple(value if value is None else str(value) for value in row) for row in rows]
