@@ -14,8 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import getaddresses
+from weakref import WeakKeyDictionary
 
-from deliverability.feedback import Applied, apply
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from deliverability.feedback import Applied, apply_all
 from deliverability.signals.mail import read_inbound
 from deliverability.signals.mime import MAX_BYTES, open_mail
 from deliverability.signals.origin import bounced_delivery, left_delivery
@@ -25,6 +28,7 @@ from models.states import EventKind
 from models.tokens import Tokens
 from models.values import Cover, Signal
 from store import Database, incoming
+from store.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +149,31 @@ async def _try_one(database: Database, tokens: Tokens, one: Incoming, now: datet
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A mail that was read."""
+
+    raw: bytes
+    cover: Cover
+    signals: Sequence[Signal]
+    now: datetime
+
+
+async def _record_all(session: AsyncSession, mails: Sequence[_Read]) -> list[list[Applied]]:
+    now = mails[-1].now
+    for mail in mails:
+        if not mail.signals:
+            await incoming.keep(
+                session, source="mail", raw=mail.raw, matched=False, now=now, cover=mail.cover
+            )
+    outcomes = iter(await apply_all(session, [signal for mail in mails for signal in mail.signals], now))
+    return [[next(outcomes) for _ in mail.signals] for mail in mails]
+
+
+_DESKS: WeakKeyDictionary[Database, Together[_Read, list[Applied]]] = WeakKeyDictionary()
+"""Mails that come at the same time are recorded by one transaction."""
+
+
 async def record_mail(
     database: Database, tokens: Tokens, raw: bytes, cover: Cover, now: datetime
 ) -> Arrival | None:
@@ -158,10 +187,8 @@ async def record_mail(
         known, signals = await asyncio.to_thread(_read, raw[:KEPT_BYTES], cover, tokens, now)
     if cover.recipients is None and not is_about_us(signals):
         return None
-    async with database.write() as session:
-        if not signals:
-            await incoming.keep(session, source="mail", raw=raw, matched=False, now=now, cover=known)
-        outcomes = [await apply(session, signal, now) for signal in signals]
+    desk = _DESKS.setdefault(database, Together(_record_all))
+    outcomes = await desk.do(database, _Read(raw, known, signals, now))
     for signal, outcome in zip(signals, outcomes, strict=True):
         if outcome is Applied.UNMATCHED:
             log.info("news of no known message", extra={"source": signal.source})

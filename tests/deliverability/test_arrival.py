@@ -41,7 +41,9 @@ class Stumbling:
         self.seconds = 0.0
 
     def __call__(self, *given: Any) -> Any:
-        if any(b"X-Poison" in (one if isinstance(one, bytes) else getattr(one, "raw", b"")) for one in given):
+        heaps = (one if isinstance(one, list) else [one] for one in given)
+        told = [one if isinstance(one, bytes) else getattr(one, "raw", b"") for heap in heaps for one in heap]
+        if any(b"X-Poison" in raw for raw in told):
             time.sleep(self.seconds)
             if self.error is not None:
                 raise self.error
@@ -59,8 +61,8 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Stumbling:
 @pytest.fixture
 def ledger(monkeypatch: pytest.MonkeyPatch) -> Stumbling:
     """A ledger that stumbles, as if the database were away."""
-    made = Stumbling(vars(arrival)["apply"], StoreError("The database cannot be used: no."))
-    monkeypatch.setattr(arrival, "apply", made)
+    made = Stumbling(vars(arrival)["apply_all"], StoreError("The database cannot be used: no."))
+    monkeypatch.setattr(arrival, "apply_all", made)
     return made
 
 
