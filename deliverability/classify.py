@@ -80,14 +80,7 @@ def classify_reply(
     """
     if reply.enhanced is None and channel is Channel.EMAIL and (found := _LEADING_STATUS.match(reply.text)):
         reply = replace(reply, enhanced=found[1])
-    rule = next(
-        (
-            rule
-            for rule in (book or rules_in_force()).rules
-            if rule.fits(reply, provider=provider, channel=channel, permanent=permanent)
-        ),
-        None,
-    )
+    rule = (book or rules_in_force()).rule_for(reply, provider=provider, channel=channel, permanent=permanent)
     otherwise = Permanence.HARD if permanent else Permanence.SOFT
     if rule is None:
         return Verdict(BounceClass.UNKNOWN, Fault.UNKNOWN, otherwise, "")

@@ -112,8 +112,8 @@ class Rule:
     proven: bool
     reactions: tuple[Reaction, ...] | None = None
 
-    def fits(self, reply: Reply, *, provider: str, channel: Channel, permanent: bool) -> bool:
-        """Whether this rule speaks of such a reply."""
+    def fits(self, reply: Reply, words: str, *, provider: str, channel: Channel, permanent: bool) -> bool:
+        """Whether this rule speaks of such a reply; `words`: its text as rules are held against it."""
         status = reply.enhanced or ""
         return (
             self.channel is channel
@@ -123,7 +123,7 @@ class Rule:
             and not (self.temporary and permanent)
             and (self.enhanced is None or self.enhanced.fullmatch(status) is not None)
             and (self.not_enhanced is None or self.not_enhanced.fullmatch(status) is None)
-            and (self.text is None or self.text.search(reply.text[:_LONGEST_TEXT].lower()) is not None)
+            and (self.text is None or self.text.search(words) is not None)
         )
 
 
@@ -141,6 +141,14 @@ class RuleBook:
         if rule is not None and rule.reactions is not None:
             return rule.reactions
         return self.by_class.get(verdict.bounce_class, ())
+
+    def rule_for(self, reply: Reply, *, provider: str, channel: Channel, permanent: bool) -> Rule | None:
+        """The first rule that speaks of such a reply."""
+        words = reply.text[:_LONGEST_TEXT].lower()
+        for rule in self.rules:
+            if rule.fits(reply, words, provider=provider, channel=channel, permanent=permanent):
+                return rule
+        return None
 
     def find(self, name: str) -> Rule | None:
         """The rule of that name."""

@@ -27,6 +27,8 @@ ENCLOSED = frozenset({"message/rfc822", "message/global"})
 SLOW_CHARSETS = frozenset({"punycode", "idna"})
 """Encodings of host names, in which no mail is written, and whose decoders take minutes for a megabyte."""
 _EMPTY_LINES = re.compile(rb"[\r\n]{20,}")
+_TYPE = "\0type"
+"""No header is called so: the type found once is kept among them, each reader asks for it."""
 _FIELDS: "WeakKeyDictionary[Message, dict[str, str]]" = WeakKeyDictionary()
 _SPACES = re.compile(r"\s+")
 
@@ -88,7 +90,12 @@ def children_of(part: Message) -> list[Message]:
 
 def content_type(part: Message) -> str:
     """Type and subtype in lower case, `text/plain` when the header is missing or broken."""
-    return part.get_content_type() if "content-type" in _fields(part) else part.get_default_type()
+    fields = _fields(part)
+    kind = fields.get(_TYPE)
+    if kind is None:
+        kind = part.get_content_type() if "content-type" in fields else part.get_default_type()
+        fields[_TYPE] = kind
+    return kind
 
 
 def header(mail: Message, name: str) -> str:
