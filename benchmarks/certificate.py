@@ -12,8 +12,8 @@ from cryptography.x509.oid import NameOID
 from models.clock import SystemClock
 
 
-def write_certificate(file: Path) -> None:
-    """A key and a certificate for 127.0.0.1 that is its own authority, both in one PEM file."""
+def write_certificate(file: Path, *, host: str = "localhost") -> None:
+    """A key and a certificate for 127.0.0.1 and `host`, its own authority, both in one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink")])
     now: datetime = SystemClock().now().astimezone(UTC)
@@ -26,9 +26,7 @@ def write_certificate(file: Path) -> None:
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=2))
         .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
-            ),
+            x509.SubjectAlternativeName([x509.DNSName(host), x509.IPAddress(IPv4Address("127.0.0.1"))]),
             critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

@@ -9,6 +9,7 @@ from benchmarks.plan import Signing
 from service import loops
 from service.commands import examples, noun
 from service.commands.bench_audience import audience
+from service.commands.bench_events import events
 from service.terminal import print_table, say
 
 if TYPE_CHECKING:
@@ -105,4 +106,10 @@ def register(app: typer.Typer) -> None:
             "tocsin bench audience --events 10000000",
         )
     )(audience)
+    bench.command(
+        epilog=examples(
+            "tocsin bench events --database-url postgresql://localhost/postgres",
+            "tocsin bench events --events 2000 --runs 1",
+        )
+    )(events)
     app.add_typer(bench, name="bench", rich_help_panel="Run")
