@@ -1,7 +1,7 @@
 """Work of the same kind that many ask for at once, done in one transaction for all who wait.
 
-A commit costs as much for one row as for a hundred. Nobody is kept waiting for it: what is asked for while
-one transaction is under way makes up the next.
+A commit costs as much for one row as for a hundred. What is asked for while one transaction is under way
+makes up the next.
 """
 
 import asyncio
@@ -38,11 +38,21 @@ class _Wish(Generic[ItemT, ResultT]):
 class Together(Generic[ItemT, ResultT]):
     """Wishes for one kind of work on one database."""
 
-    def __init__(self, work: Callable[[AsyncSession, Sequence[ItemT]], Awaitable[Sequence[ResultT]]]) -> None:
-        """`work` does everything it is given within a session, and answers each, in their order."""
+    def __init__(
+        self,
+        work: Callable[[AsyncSession, Sequence[ItemT]], Awaitable[Sequence[ResultT]]],
+        *,
+        gather_s: float = 0.0,
+    ) -> None:
+        """`work` does everything it is given within a session, and answers each, in their order.
+
+        `gather_s`: so long others are waited for, once several had come together; never for who comes alone.
+        """
+        self._gather_s = gather_s
         self._work = work
         self._wishes: deque[_Wish[ItemT, ResultT]] = deque()
         self._working: asyncio.Task[None] | None = None
+        self._several = False
 
     async def do(self, database: Database, item: ItemT) -> ResultT:
         """The answer for one, once it is committed; what it raises when it is tried alone, or StoreError.
@@ -58,6 +68,9 @@ class Together(Generic[ItemT, ResultT]):
 
     async def _work_off(self, database: Database) -> None:
         while self._wishes:
+            if self._several and self._gather_s and len(self._wishes) < MOST:
+                await asyncio.sleep(self._gather_s)
+            self._several = len(self._wishes) > 1
             some = [self._wishes.popleft() for _ in range(min(MOST, len(self._wishes)))]
             try:
                 await self._try(database, some)
