@@ -42,7 +42,7 @@ def rewritten(data: bytes, taken_off: str) -> bytes:
 
 def a_signed(keys: Keys, relay: ProviderRelay | None) -> bytes:
     builder = EmailBuilder(a_sender(signing_keys=keys.signing(*keys.algorithms)))
-    return build(builder, for_relay=None if relay is None else relay.headers(TOKEN)).data
+    return bytes(build(builder, for_relay=None if relay is None else relay.headers(TOKEN)).data)
 
 
 def opinions(data: bytes, keys: Keys) -> list[bool]:
