@@ -99,7 +99,9 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True, by_index: bool =
         event.listen(engine.sync_engine, "begin", _begin_immediate if writes else _begin_deferred)
         return engine
     options: dict[str, Any] = (
-        {"pool_size": 6, "max_overflow": 6, "pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+        {"pool_size": 4 if by_index else 6, "max_overflow": 2 if by_index else 4, "pool_pre_ping": True}
+        if pooled
+        else {"poolclass": NullPool}
     )
     session = f"{SESSION} {BY_INDEX}" if by_index else SESSION
     return create_async_engine(
