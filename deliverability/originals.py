@@ -29,8 +29,10 @@ from store.events import Told
 
 log = logging.getLogger(__name__)
 
-A_PAGE = 100
+A_PAGE = 20
+"""Originals in memory at once: each may be a megabyte."""
 HEAD = 64 * 1024
+BY_MAIL = frozenset({"dsn", "mail", "arf"})
 SOMEBODY = "replay@localhost"
 """Stands for an address that names no message: then only the original's own content can."""
 NO_BOUNCE = Verdict(BounceClass.UNKNOWN, Fault.UNKNOWN, Permanence.SOFT, "no bounce")
@@ -81,7 +83,7 @@ async def read_originals_again(
             read += 1
             signals = await _signals_in(original, tokens)
             async with database.write() if act else database.read() as session:
-                for found in [await _difference(session, signal, book) for signal in signals]:
+                for found in [await _difference(session, original, one, book) for one in signals]:
                     if found is None:
                         continue
                     form = (found.delivery.provider, _name(found.before), _name(found.after))
@@ -118,7 +120,9 @@ def arrived_at(raw: bytes) -> list[str]:
     return [address for address in named if address.startswith("b+")][:1] or [SOMEBODY]
 
 
-async def _difference(session: AsyncSession, signal: Signal, book: RuleBook) -> _Difference | None:
+async def _difference(
+    session: AsyncSession, original: Incoming, signal: Signal, book: RuleBook
+) -> _Difference | None:
     if signal.delivery_id is None:
         return None
     delivery = await deliveries.get_delivery(session, signal.delivery_id)
@@ -127,7 +131,7 @@ async def _difference(session: AsyncSession, signal: Signal, book: RuleBook) -> 
     bounced = signal.kind is EventKind.BOUNCED
     after = (verdict_on(signal, delivery, book) if bounced else None) or NO_BOUNCE
     known = await events.events_of_delivery(session, delivery.id)
-    event = _on_record(signal, known, bounced=bounced)
+    event = _on_record(original, signal, known, bounced=bounced)
     if event is None:
         is_new = bounced and not any(_is_it(one, signal) for one in known)
         return _Difference(delivery, signal, None, NO_BOUNCE, after) if is_new else None
@@ -136,14 +140,19 @@ async def _difference(session: AsyncSession, signal: Signal, book: RuleBook) -> 
     return _Difference(delivery, signal, event, before, after) if before != after else None
 
 
-def _on_record(signal: Signal, known: list[Event], *, bounced: bool) -> Event | None:
-    """The bounce on record that this is about: by its name, else, as readers give new names, by its kind."""
+def _on_record(original: Incoming, signal: Signal, known: list[Event], *, bounced: bool) -> Event | None:
+    """The bounce on record that this is about: by its name, else, as readers give new names, by its kind.
+
+    Of those that may have been read from this very original: another one's stays what its own says.
+    """
     bounces = [one for one in known if one.kind is EventKind.BOUNCED]
     named = next((one for one in bounces if _is_it(one, signal)), None)
-    if named is not None or not bounced:
+    if named is not None or not bounced or not original.matched:
         return named
-    mailed = [one for one in bounces if one.source in {"dsn", "mail"}]
-    return mailed[0] if len(mailed) == 1 else None
+    mailed = [one for one in known if one.source in BY_MAIL and one.recorded_at >= original.received_at]
+    at_once = [one for one in mailed if one.recorded_at == original.received_at]
+    found = [one for one in at_once or mailed if one in bounces]
+    return found[0] if len(found) == 1 else None
 
 
 def _is_it(event: Event, signal: Signal) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from deliverability.suppression import foresee
+from deliverability.suppression import foresee, hold
 from models.errors import BadInputError
 from store import Database, suppressions
 
@@ -35,6 +35,12 @@ async def undo_rule(
             page = await suppressions.by_rule(
                 session, rule, since=since, now=now, after_id=after, limit=A_PAGE
             )
+            if apply:
+                # What is heard of them meanwhile is either judged here, or weighs once this is done.
+                known = [
+                    (row.channel, one.address) for row, _, one in page if one is not None and one.address
+                ]
+                await hold(session, known)
             for row, _event, delivery in page:
                 found += 1
                 if delivery is not None and delivery.address:

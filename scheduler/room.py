@@ -24,8 +24,8 @@ class Room:
             try:
                 await turn
             except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self.give(count)
+                # Whoever waited behind may find room for less.
+                self.give(count if turn.done() and not turn.cancelled() else 0)
                 raise
         else:
             self._free -= count

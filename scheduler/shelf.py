@@ -31,8 +31,12 @@ class Shelf:
     def __init__(self) -> None:
         """OSError where the system has no such memory."""
         self.file = os.memfd_create("letters")
-        os.ftruncate(self.file, PLACES * PLACE_OCTETS)
-        self._memory = mmap.mmap(self.file, PLACES * PLACE_OCTETS)
+        try:
+            os.ftruncate(self.file, PLACES * PLACE_OCTETS)
+            self._memory = mmap.mmap(self.file, PLACES * PLACE_OCTETS)
+        except OSError:
+            self.close()
+            raise
         # The last one given back is lent first: it is in the processor's cache, and memory already.
         self._free = list(range(PLACES))
         self._taken: dict[int, _Mark] = {}
@@ -44,9 +48,8 @@ class Shelf:
 
     def lend(self, count: int) -> list[int]:
         """Up to `count` places, for a scribe to lay letters on."""
-        kept = max(0, len(self._free) - count)
-        lent, self._free = self._free[kept:], self._free[:kept]
-        return lent
+        # One by one: a letter may be let go of between any two steps, also by another thread.
+        return [self._free.pop() for _ in range(min(count, len(self._free)))][::-1]
 
     def take(self, place: int, octets: int) -> memoryview:
         """The letter on a place, which is free again once nobody holds the letter or a part of it."""

@@ -4,9 +4,10 @@ import hashlib
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import sqlalchemy as sa
+from sqlalchemy.orm import defer
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -160,9 +161,16 @@ async def set_aside(session: AsyncSession, raw: bytes, cover: Cover, *, problem:
     return int((await session.exec(counted.returning(col(Incoming.tries)))).scalar_one())
 
 
-async def list_aside(session: AsyncSession, *, after_id: int = 0, limit: int = 100) -> list[Incoming]:
-    """Originals that were set aside, in order of number. Served by ix_incoming_aside."""
+async def list_aside(
+    session: AsyncSession, *, after_id: int = 0, limit: int = 100, content: bool = True
+) -> list[Incoming]:
+    """Originals that were set aside, in order of number; without their `content` if told so.
+
+    Served by ix_incoming_aside.
+    """
     wanted = select(Incoming).where(_IS_ASIDE, col(Incoming.id) > after_id)
+    if not content:
+        wanted = wanted.options(defer(cast("Any", Incoming.raw), raiseload=True))
     return list((await session.exec(wanted.order_by(col(Incoming.id)).limit(limit))).all())
 
 

@@ -82,6 +82,23 @@ async def test_a_bounce_nobody_had_recognised_becomes_news_once(database: Databa
     assert await standing(database) == 2
 
 
+async def test_what_one_original_says_changes_nothing_of_what_was_read_from_another(
+    database: Database, tmp_path: Path
+) -> None:
+    book = a_rule(tmp_path)
+    async with database.write() as session:
+        delivery = await a_delivery(session)
+        address = f"b+{TOKENS.make(TokenPurpose.BOUNCE, delivery.id)}@retour.parti.example"
+        # The first was kept by readers that made nothing of it, the second was read.
+        first = a_bounce(address, "Something is odd").replace(b"5.0.0", b"5.0.9")
+        await incoming.keep(session, source="mail", raw=first, matched=False, now=START)
+        for signal in read_inbound(a_bounce(address, "This person has left us"), [address], TOKENS, NOW):
+            await apply(session, signal, NOW)
+    for expected in (1, 0, 0):
+        seen = await read_originals_again(database, TOKENS, book, since=START - DAY, now=NOW, act=True)
+        assert (seen.news, len(seen.changes), await standing(database)) == (expected, 2 * expected, 1)
+
+
 def test_an_original_says_where_it_arrived() -> None:
     assert arrived_at(b"Subject: x\r\nTo: A <a@b.fr>,\r\n <b+tok.en@c.fr>\r\n\r\nTo: b+no@d.fr") == [
         "b+tok.en@c.fr"

@@ -1,14 +1,18 @@
 """Answers read again: for review, and by other rules."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.replay import carry_out, replay, review, skeleton
 from deliverability.rulebook import RuleBook, read_rules, shipped
+from deliverability.suppression import weigh
 from deliverability.undoing import undo_rule
+from models.delivery import Delivery
 from models.errors import BadInputError
 from models.event import Event
 from models.states import BounceClass, EventKind, Fault, Permanence
@@ -142,27 +146,51 @@ async def test_what_a_rule_suppressed_is_undone_as_a_whole_with_a_trace(
         await undo_rule(database, "gone", since=START, why=" ", now=now, apply=True)
 
 
+async def bounced_again(session: AsyncSession) -> Delivery:
+    """The one message there is came back, as another rule reads it."""
+    event = (await session.exec(select(Event).where(Event.source == "dispatch"))).one()
+    session.add(
+        Event(
+            delivery_id=event.delivery_id,
+            campaign_id=event.campaign_id,
+            identity_id=event.identity_id,
+            kind=EventKind.BOUNCED,
+            rule="another",
+            bounce_class=BounceClass.NO_SUCH_ADDRESS,
+            fault=Fault.RECIPIENT,
+            permanence=Permanence.HARD,
+            source="dsn",
+            source_id="1",
+            at=START,
+            recorded_at=START,
+        )
+    )
+    await session.flush()
+    return (await session.exec(select(Delivery))).one()
+
+
 async def test_who_earned_it_without_the_rule_stays_suppressed(database: Database, tmp_path: Path) -> None:
     now = START + DAY
     await an_answer(database, 1, "599 This person has left us", kind=EventKind.REFUSED)
     await carry_out(database, a_rule(tmp_path), since=START - DAY, now=now)
     async with database.write() as session:
-        event = (await session.exec(select(Event).where(Event.source == "dispatch"))).one()
-        session.add(
-            Event(
-                delivery_id=event.delivery_id,
-                campaign_id=event.campaign_id,
-                identity_id=event.identity_id,
-                kind=EventKind.BOUNCED,
-                rule="another",
-                bounce_class=BounceClass.NO_SUCH_ADDRESS,
-                fault=Fault.RECIPIENT,
-                permanence=Permanence.HARD,
-                source="dsn",
-                source_id="1",
-                at=START,
-                recorded_at=START,
-            )
-        )
+        await bounced_again(session)
     done = await undo_rule(database, "gone", since=START, why="ada: wrong", now=now, apply=True)
     assert (done.found, done.kept, done.lifted, await standing(database)) == (1, 1, 0, 1)
+
+
+async def test_who_earns_it_while_a_rule_is_undone_stays_suppressed(
+    database: Database, tmp_path: Path
+) -> None:
+    now = START + DAY
+    await an_answer(database, 1, "599 This person has left us", kind=EventKind.REFUSED)
+    await carry_out(database, a_rule(tmp_path), since=START - DAY, now=now)
+    async with database.write() as session:
+        delivery = await bounced_again(session)
+        await weigh(session, delivery.channel, delivery.address, now)
+        undoing = asyncio.create_task(
+            undo_rule(database, "gone", since=START, why="ada: wrong", now=now, apply=True)
+        )
+        await asyncio.wait({undoing}, timeout=0.5)
+    done = await undoing
+    assert (done.kept, done.lifted, await standing(database)) == (1, 0, 1)

@@ -48,6 +48,13 @@ async def test_who_gives_up_waiting_keeps_nobody_else_waiting() -> None:
     await asyncio.gather(impatient, return_exceptions=True)
     room.give(5)
     assert await patient == 5
+    # Nor who wants less, of which there is enough.
+    large, small = (asyncio.create_task(room.take(count)) for count in (9, 4))
+    room.give(4)
+    await asyncio.sleep(0)
+    large.cancel()
+    await asyncio.gather(large, return_exceptions=True)
+    assert await asyncio.wait_for(small, 1) == 4
     # Cancelled in the very moment of its turn: what it was given goes back.
     late = asyncio.create_task(room.take(5))
     await asyncio.sleep(0)

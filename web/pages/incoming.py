@@ -127,7 +127,7 @@ async def unmatched_page(visit: Reader) -> Response:
     async with visit.context.database.read() as session:
         told = await news.list_unmatched(session, limit=UNMATCHED_SHOWN)
         kept = await originals.unmatched(session, limit=UNMATCHED_SHOWN)
-        aside = await incoming.list_aside(session, limit=UNMATCHED_SHOWN)
+        aside = await incoming.list_aside(session, limit=UNMATCHED_SHOWN, content=False)
     apart = {one.id for one in aside}
     return page(
         visit,
