@@ -19,6 +19,8 @@ COLUMNS = ("channel", "address_hash", "reason", "created_at", "until")
 ADDRESS_COLUMNS = ("address", "email", "e-mail", "mail", "phone", "telephone", "mobile")
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 REASONS = frozenset(SuppressionReason)
+OF_ONE_MAILBOX = frozenset({SuppressionReason.HARD_BOUNCE, SuppressionReason.PROVIDER})
+"""Reasons that say something of an address, not of the person who has another one, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,9 @@ def read_suppressions(path: Path, channel: Channel | None = None) -> Listed:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for number, row in _records(file):
-                try:
-                    rows.append(_read_row(row, channel))
-                except BadInputError as error:
-                    rejected.append(f"line {number}: {error.problem}")
+                taken, problems = _read_row(row, channel)
+                rows += taken
+                rejected += [f"line {number}: {problem}" for problem in problems]
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(
             f"{path.name} is not a UTF-8 text file with one entry a line.", "Save it as UTF-8."
@@ -84,20 +85,33 @@ def _records(file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:
         yield reader.line_num, dict(zip(heading, (cell.strip() for cell in cells), strict=False))
 
 
-def _read_row(row: dict[str, str], wanted: Channel | None) -> NewSuppression:
+def _read_row(row: dict[str, str], wanted: Channel | None) -> tuple[list[NewSuppression], list[str]]:
+    """What a row says: of each address in it, as a person may stand there with both. And what is wrong."""
     reason = row.get("reason", "")
     known = SuppressionReason(reason) if reason in REASONS else SuppressionReason.IMPORTED
-    text = next((row[name] for name in ADDRESS_COLUMNS if row.get(name)), "")
-    fingerprint = row.get("address_hash", "") or (text.lower() if FINGERPRINT.fullmatch(text.lower()) else "")
+    texts = [row[name] for name in ADDRESS_COLUMNS if row.get(name)]
+    if known in OF_ONE_MAILBOX:
+        texts = texts[:1]
+    text = texts[0].lower() if texts else ""
+    fingerprint = row.get("address_hash", "") or (text if FINGERPRINT.fullmatch(text) else "")
     if fingerprint:
         channel = row.get("channel", "") or (wanted.value if wanted is not None else "")
         if not FINGERPRINT.fullmatch(fingerprint) or channel not in set(Channel):
-            raise BadInputError("The fingerprint or its channel is malformed.")
-        return NewSuppression(Channel(channel), fingerprint, known)
-    channel, address = read_address(text)
-    if wanted is not None and channel is not wanted:
-        raise BadInputError(f"This is no address for {wanted.value}.")
-    return NewSuppression(channel, address_hash(channel, address), known)
+            return [], ["The fingerprint or its channel is malformed."]
+        return [NewSuppression(Channel(channel), fingerprint, known)], []
+    found: dict[Channel, NewSuppression] = {}
+    problems: list[str] = []
+    for text in texts or [""]:
+        try:
+            its, address = read_address(text)
+        except BadInputError as error:
+            problems.append(error.problem)
+        else:
+            found.setdefault(its, NewSuppression(its, address_hash(its, address), known))
+    rows = [one for its, one in found.items() if wanted is None or its is wanted]
+    if found and not rows and wanted is not None:
+        problems.append(f"This is no address for {wanted.value}.")
+    return rows, problems
 
 
 def read_address(text: str) -> tuple[Channel, str]:

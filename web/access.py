@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends
 from starlette.datastructures import ImmutableMultiDict
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,7 +24,7 @@ from models.access import Role, User
 from store import users
 from web.context import WebContext
 from web.door import FrontDoor, front_door
-from web.forms import Form
+from web.forms import Form, is_beyond_numbers
 from web.i18n import Tongue, choose_language
 
 SESSION_LIFETIME = timedelta(days=7)
@@ -126,6 +127,8 @@ def tongue_of(request: Request, context: WebContext, user: User | None = None) -
 async def meet(request: Request) -> Visit:
     """Who is asking; the first thing every page does. Changes nothing."""
     context = front_door(request).context
+    if any(is_beyond_numbers(str(value)) for value in request.path_params.values()):
+        raise HTTPException(404)
     token = request.cookies.get(cookie_name(context, "tocsin_session"), "")
     if token:
         async with context.database.read() as session:

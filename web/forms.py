@@ -61,6 +61,12 @@ class Form:
         return {key.strip(): value.strip() for key, value in zip(left, right, strict=False) if key.strip()}
 
 
+def is_beyond_numbers(text: str) -> bool:
+    """Whether a part of an address is a whole number larger than any the database counts with."""
+    digits = text.removeprefix("-")
+    return digits.isdigit() and (len(digits) > 19 or int(digits) > LARGEST_NUMBER)
+
+
 def _number(text: str) -> int | None:
     if not (text.isascii() and text.isdigit()) or len(text) > 19:
         return None

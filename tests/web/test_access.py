@@ -189,6 +189,13 @@ async def test_an_administrator_opens_changes_and_closes_an_account(site: Site) 
     assert (await newcomer.get("/campaigns")).status_code == 303
 
 
+async def test_a_number_larger_than_any_leads_to_nothing(site: Site) -> None:
+    browser = await site.signed_in(Role.ADMIN)
+    for number in (2**62 + 1, 10**19, -(10**30), "9" * 5000):
+        for path in ("/deliveries/{}", "/incoming/originals/{}", "/incoming/originals/{}/file"):
+            assert (await browser.get(path.format(number))).status_code == 404
+
+
 async def test_the_language_chosen_by_a_person_outlives_the_browser(site: Site) -> None:
     browser = await site.signed_in(Role.READER)
     await browser.send_form("/language", {"language": "fr"}, page="/account")

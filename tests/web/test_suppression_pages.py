@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from deliverability.feedback import apply
 from deliverability.signals.mail import read_inbound
 from models.access import Role
@@ -144,6 +146,24 @@ async def test_a_list_is_taken_over_exported_and_taken_over_again(site: Site) ->
         status, text = await upload(browser, content)
         assert status == 400
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "channel", "texted"),
+    [("unsubscribe", "", True), ("unsubscribe", "sms", True), ("hard_bounce", "", False)],
+)
+async def test_who_wants_nothing_more_is_left_alone_on_both_channels_but_a_dead_mailbox_has_no_telephone(
+    site: Site, reason: str, channel: str, texted: bool
+) -> None:
+    browser = await site.signed_in(Role.EDITOR)
+    content = f"email;phone;reason\nada@gmail.com;06 12 34 56 78;{reason}\n".encode()
+    await upload(browser, content, channel=channel)
+    async with site.database.read() as session:
+        found = {
+            its: await suppressions.suppressed_hashes(session, its, [address_hash(its, address)], START)
+            for its, address in ((Channel.EMAIL, "ada@gmail.com"), (Channel.SMS, "+33612345678"))
+        }
+    assert (bool(found[Channel.EMAIL]), bool(found[Channel.SMS])) == (channel != "sms", texted)
 
 
 async def test_an_export_of_many_has_one_heading_and_each_line_once(site: Site) -> None:
