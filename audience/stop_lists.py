@@ -7,18 +7,21 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
 from models.errors import BadInputError
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
-from store.suppressions import NewSuppression
+from store import Database
+from store.suppressions import NewSuppression, suppress_many
 
 COLUMNS = ("channel", "address_hash", "reason", "created_at", "until")
 ADDRESS_COLUMNS = ("address", "email", "e-mail", "mail", "phone", "telephone", "mobile")
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 REASONS = frozenset(SuppressionReason)
+A_PORTION = 5000
 OF_ONE_MAILBOX = frozenset({SuppressionReason.HARD_BOUNCE, SuppressionReason.PROVIDER})
 """Reasons that say something of an address, not of the person who has another one, too."""
 
@@ -65,6 +68,21 @@ def read_suppressions(path: Path, channel: Channel | None = None) -> Listed:
             f"{path.name} is not a UTF-8 text file with one entry a line.", "Save it as UTF-8."
         ) from error
     return Listed(rows, rejected)
+
+
+async def take_over(
+    database: Database, rows: Sequence[NewSuppression], *, evidence: str, now: datetime
+) -> int:
+    """Write to these no more; how many were new. Safe to repeat: each portion is a transaction of its own.
+
+    A list may be long, and whoever sends waits for the transaction.
+    """
+    added = 0
+    for start in range(0, len(rows), A_PORTION):
+        async with database.write() as session:
+            some = rows[start : start + A_PORTION]
+            added += await suppress_many(session, some, evidence=evidence, now=now)
+    return added
 
 
 def _records(file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:

@@ -19,7 +19,7 @@ from models.event import Event
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression
 from store.bulk import Question, Spelling, listed
-from store.engine import insert_for, is_among, is_embedded
+from store.engine import is_among, is_embedded
 
 HASHES_A_STATEMENT = 500
 EVIDENCE_LENGTH = 500
@@ -106,7 +106,7 @@ async def suppress_many(
     for start in range(0, len(rows), HASHES_A_STATEMENT):
         batch = rows[start : start + HASHES_A_STATEMENT]
         wanted = select(Suppression.channel, Suppression.address_hash, Suppression.reason).where(
-            col(Suppression.address_hash).in_([row.address_hash for row in batch]), _holds(now)
+            is_among(session, col(Suppression.address_hash), [row.address_hash for row in batch]), _holds(now)
         )
         standing = {tuple(found) for found in (await session.exec(wanted)).all()}
         fresh = {
@@ -119,14 +119,14 @@ async def suppress_many(
                 "channel": channel,
                 "address_hash": fingerprint,
                 "reason": reason,
-                "evidence": evidence[:EVIDENCE_LENGTH],
+                "evidence": evidence.replace("\x00", "")[:EVIDENCE_LENGTH],
                 "created_at": now,
                 "lifted_why": "",
             }
             for channel, fingerprint, reason in sorted(fresh)
         ]
         if values:
-            await session.exec(insert_for(session, Suppression).values(values))
+            await (await session.connection()).execute(sa.insert(Suppression), values)
         added += len(values)
     return added
 

@@ -48,6 +48,8 @@ LIMIT_BY_PREFIX: tuple[tuple[str, int], ...] = (
     ("/setup", 8 * KIBIBYTE),
     # A list of a million people is about eighty megabytes.
     ("/contacts/import", 256 * MEBIBYTE),
+    # What Tocsin exports of half a million.
+    ("/suppressions/lists", 64 * MEBIBYTE),
 )
 LIMIT_ELSEWHERE = 2 * MEBIBYTE
 """Octets of a request's body; a long message template has a tenth of this."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from audience.stop_lists import Listed, read_address, read_suppressions, write_suppressions
+from audience.stop_lists import Listed, read_address, read_suppressions, take_over, write_suppressions
 from models.errors import BadInputError, NotFoundError
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
@@ -191,12 +191,7 @@ def import_(
     listed = read_suppressions(file, channel)
 
     async def save(desk: Desk) -> int:
-        from store.suppressions import suppress_many
-
-        async with desk.database.write() as session:
-            return await suppress_many(
-                session, listed.rows, evidence=f"list {file.name}", now=desk.clock.now()
-            )
+        return await take_over(desk.database, listed.rows, evidence=f"list {file.name}", now=desk.clock.now())
 
     new = work(save)
     say(f"{plural(len(listed.rows), 'row')} read, {new:,} new, {len(listed.rows) - new:,} known already.")

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from audience import stop_lists
 from deliverability.feedback import apply
 from deliverability.signals.mail import read_inbound
 from models.access import Role
@@ -173,8 +174,22 @@ async def test_an_export_of_many_has_one_heading_and_each_line_once(site: Site) 
             for number in range(5001)
         ]
         await suppressions.suppress_many(session, rows, evidence="a list", now=START)
-    lines = (await (await site.signed_in(Role.EDITOR)).get("/suppressions/export.csv")).text.splitlines()
+    browser = await site.signed_in(Role.EDITOR)
+    lines = (await browser.get("/suppressions/export.csv")).text.splitlines()
     assert len(lines) == len(set(lines)) == 5002
+
+
+async def test_a_list_larger_than_any_other_form_is_taken_over_in_portions(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop_lists, "A_PORTION", 2)
+    lines = [f"email,{number:064x},imported,{' ' * 100_000},\n" for number in range(25)]
+    content = "".join(["channel,address_hash,reason,created_at,until\n", *lines]).encode()
+    browser = await site.signed_in(Role.EDITOR)
+    _, text = await upload(browser, content)
+    assert "25 new, 0 known already." in text
+    _, text = await upload(browser, content + f"email,{'f' * 64},imported,,\n".encode())
+    assert "1 new, 25 known already." in text
 
 
 async def a_kept_bounce(database: Database) -> None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from audience import stop_lists
 from audience.stop_lists import Listed, read_suppressions, write_suppressions
 from models.errors import BadInputError
 from models.states import Channel
@@ -48,13 +49,12 @@ async def take_over(visit: Editor) -> Response:
         await asyncio.to_thread(path.unlink, missing_ok=True)
     # Cut to a name: browsers of old sent whole paths.
     name = (upload.filename or "").replace("\\", "/").rpartition("/")[2][:100]
-    async with visit.context.database.write() as session:
-        added = await suppressions.suppress_many(
-            session,
-            listed.rows,
-            evidence=f"list {name}, {visit.user.email if visit.user else ''}",
-            now=visit.context.clock.now(),
-        )
+    added = await stop_lists.take_over(
+        visit.context.database,
+        listed.rows,
+        evidence=f"list {name}, {visit.user.email if visit.user else ''}",
+        now=visit.context.clock.now(),
+    )
     return _show(visit, taken=listed, added=added)
 
 
