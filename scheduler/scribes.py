@@ -216,7 +216,11 @@ class _Line(asyncio.BufferedProtocol):
             )
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
         self._write(office)
-        await ready
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await ready
+        except TimeoutError as error:
+            raise ScribeGoneError("It did not begin.") from error
         del self._waiting[READY]
 
     async def order(

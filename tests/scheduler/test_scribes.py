@@ -294,6 +294,23 @@ async def test_a_scribe_that_hangs_keeps_nobody_waiting_for_ever(
     await ended(number)
 
 
+async def test_a_scribe_that_never_begins_is_not_waited_for(
+    hire: Hire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    idler = tmp_path / "idler"
+    idler.write_text("#!/bin/sh\nexec sleep 600\n", encoding="ascii")
+    idler.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(idler))
+    monkeypatch.setattr(scribes, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(scribes, "LAST_ORDERS_S", 0.2)
+    staff = hire(1)
+    await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7), START)
+    async with asyncio.timeout(10):
+        while staff._coming:
+            await asyncio.sleep(0.02)
+    assert staff.count == 0
+
+
 async def test_few_letters_are_no_reason_to_start_a_process() -> None:
     staff = Scribes(ADDRESSES, 2)
     written = await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7), START)
