@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.classify import classify_reply, rules_in_force
 from deliverability.feedback import settle_from_evidence
-from deliverability.suppression import act_on_verdict
+from deliverability.suppression import weigh_news
 from models.delivery import Delivery
 from models.errors import StoreError
 from models.event import event_about
@@ -67,14 +67,17 @@ class Recorder:
         taken = [_taken(row, outcome) for row, outcome in endings if isinstance(outcome, Accepted)]
         if taken and not await outcomes.record_taken(session, taken, token=token, now=now):
             raise OvertakenError("Some deliveries are held by another worker now.")
-        results: list[Result] = []
-        for row, outcome in endings:
-            if outcome is None:
+        results = [(row, *self.read(row, outcome)) for row, outcome in endings if outcome is not None]
+        blamed: list[ClaimedDelivery] = []
+        for row, answer, verdict in results:
+            if isinstance(answer, Accepted):
                 continue
-            answer, verdict = self.read(row, outcome)
-            results.append((row, answer, verdict))
-            if not isinstance(answer, Accepted):
-                await self._one(session, row, answer, verdict, token=token, now=now, reopens_at=reopens_at)
+            state = await self._one(
+                session, row, answer, verdict, token=token, now=now, reopens_at=reopens_at
+            )
+            if _is_blamed(row, verdict, state):
+                blamed.append(row)
+        await _weigh(session, blamed, now)
         await self._learn(session, results, identity, now)
 
     async def record_one(
@@ -93,8 +96,11 @@ class Recorder:
         Without an `identity` nothing is learnt of the pace: it is old news.
         """
         outcome, verdict = self.read(row, outcome)
-        if not await self._one(session, row, outcome, verdict, token=token, now=now, reopens_at=reopens_at):
+        state = await self._one(session, row, outcome, verdict, token=token, now=now, reopens_at=reopens_at)
+        if state is None:
             return False
+        if _is_blamed(row, verdict, state):
+            await _weigh(session, [row], now)
         if identity is not None:
             await self._learn(session, [(row, outcome, verdict)], identity, now)
         return True
@@ -117,8 +123,11 @@ class Recorder:
         token: str,
         now: datetime,
         reopens_at: datetime | None,
-    ) -> bool:
-        """`row` is the delivery as it was claimed: this attempt is number `row.attempts + 1`."""
+    ) -> DeliveryState | None:
+        """What became of it; None when it is not ours any more.
+
+        `row` is the delivery as it was claimed: this attempt is number `row.attempts + 1`.
+        """
         attempt = row.attempts + 1
         state, kind, due_at = self._consequence(row, outcome, verdict, now, reopens_at)
         for origin in (DeliveryState.SENDING, DeliveryState.UNCERTAIN):
@@ -135,10 +144,10 @@ class Recorder:
             ):
                 break
         else:
-            return False
+            return None
         late = origin is DeliveryState.UNCERTAIN
         if late and state is DeliveryState.UNCERTAIN:
-            return True  # it was told already
+            return state  # it was told already
         event = event_about(
             row,
             kind,
@@ -154,9 +163,7 @@ class Recorder:
             await tell_resolved(session, row, {"by": "late answer", "to": state.value}, attempt, now)
             if state is DeliveryState.DEFERRED:
                 await reopen(session, row.campaign_id, now)
-        if verdict is not None and verdict.fault is Fault.RECIPIENT and state in FINAL:
-            await act_on_verdict(session, row, verdict, event_id=event.id, now=now)
-        return True
+        return state
 
     def read(self, row: ClaimedDelivery, outcome: Outcome) -> tuple[Outcome, Verdict | None]:
         """An answer as the rules would have it, which may end it or make it wait longer, and its verdict."""
@@ -207,6 +214,18 @@ class Recorder:
                 return DeliveryState.DEFERRED, EventKind.DEFERRED, again
             case _:
                 assert_never(outcome)
+
+
+def _is_blamed(row: ClaimedDelivery, verdict: Verdict | None, state: DeliveryState | None) -> bool:
+    """Whether its end may be held against its address; never against a seed's."""
+    named = bool(row.address) and row.seed_id is None
+    return named and state in FINAL and verdict is not None and verdict.fault is Fault.RECIPIENT
+
+
+async def _weigh(session: AsyncSession, blamed: Sequence[ClaimedDelivery], now: datetime) -> None:
+    """All addresses at once, and last: taken one by one, two workers could wait for each other's."""
+    if blamed:
+        await weigh_news(session, failed={(row.channel, row.address) for row in blamed}, alive=(), now=now)
 
 
 def _taken(row: ClaimedDelivery, outcome: Accepted) -> Taken:

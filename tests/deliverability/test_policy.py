@@ -303,6 +303,39 @@ async def test_a_person_who_allowed_an_address_again_is_not_overruled_by_old_new
     assert await _standing(database, address, now) == set()
 
 
+async def test_a_failure_after_an_address_was_allowed_again_counts_anew(database: Database) -> None:
+    gone = Verdict(BounceClass.NO_SUCH_ADDRESS, Fault.RECIPIENT, HARD, "a rule")
+    async with database.write() as session:
+        person = await a_contact(session)
+        messages = [await a_delivery(session, contact=person) for _ in range(3)]
+
+    async def bounced(message: int, day: int) -> None:
+        told = Signal(
+            EventKind.BOUNCED,
+            Channel.EMAIL,
+            "test",
+            f"{message}/{day}",
+            START + day * DAY,
+            delivery_id=messages[message].id,
+            verdict=gone,
+        )
+        async with database.write() as session:
+            await apply(session, told, START + 10 * DAY)
+
+    address = messages[0].address
+    await bounced(0, 0)
+    async with database.write() as session:
+        fingerprint = address_hash(Channel.EMAIL, address)
+        now = START + 5 * DAY
+        await suppressions.lift(
+            session, channel=Channel.EMAIL, address_hash=fingerprint, why="ada: it is mended", now=now
+        )
+    await bounced(1, 4)  # heard late: it was before the decision
+    assert await _standing(database, address, START + 10 * DAY) == set()
+    await bounced(2, 6)
+    assert await _standing(database, address, START + 10 * DAY) == {HARD_BOUNCE}
+
+
 async def test_evidence_that_is_gone_ends_no_suppression(database: Database) -> None:
     now = START + 30 * DAY
     address, news = await _a_person_and_news(database)
