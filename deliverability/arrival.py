@@ -37,16 +37,13 @@ RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "X-Envelope-To", "Envelope
 """Where mail servers write whom a mail came for. Anybody can write them: only what we signed counts."""
 KEPT_BYTES = MAX_BYTES
 """Of each mail. What a report says comes before the message it encloses."""
-QUICKLY_READ = 16 << 10
-"""Octets that are read in a millisecond, which the way to a thread and back would double; larger mails take
-long enough to keep others waiting."""
 READING_SECONDS = 60.0
 STUMBLES = 3
 """So often the database may fail over one mail, and yet take it in as set aside, before it is the mail."""
 FIRST_WAIT = timedelta(hours=4)
 LONGEST_WAITS = 5
 """After so many tries the wait, seven weeks, grows no more."""
-GATHER_S = 0.005
+GATHER_S = 0.02
 """What follows from a mail takes ten statements, and ten from twenty mails: worth a moment's wait."""
 UNKNOWN = ""
 TALK = frozenset({EventKind.REPLIED, EventKind.AUTORESPONDED})
@@ -188,10 +185,8 @@ async def record_mail(
     alone: None, and nothing is kept of it.
     """
     async with asyncio.timeout(READING_SECONDS):
-        if len(raw) <= QUICKLY_READ:
-            known, signals = _read(raw, cover, tokens, now)
-        else:
-            known, signals = await asyncio.to_thread(_read, raw[:KEPT_BYTES], cover, tokens, now)
+        # Parsing a large mail takes long enough to keep others waiting.
+        known, signals = await asyncio.to_thread(_read, raw[:KEPT_BYTES], cover, tokens, now)
     if cover.recipients is None and not is_about_us(signals):
         return None
     desk = _DESKS.setdefault(database, Together(_record_all, gather_s=GATHER_S))
