@@ -130,7 +130,8 @@ def _originals(pieces: Iterable[_Piece]) -> Iterator[Original]:
 
 async def _follow(session: AsyncSession, pieces: Sequence[_Piece], now: datetime) -> None:
     """What recorded news means: for the message, for the address it went to, for the person."""
-    for piece in pieces:
+    # In one order, so that two who hear of the same messages do not wait for each other in a circle.
+    for piece in sorted(pieces, key=lambda one: one.delivery.id if one.delivery is not None else 0):
         delivery = piece.delivery
         if (
             delivery is not None

@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from deliverability.feedback import apply, apply_all
 from models.delivery import Delivery
-from models.states import BounceClass, Channel, EventKind, Fault, Permanence, SuppressionReason
+from models.states import BounceClass, Channel, DeliveryState, EventKind, Fault, Permanence, SuppressionReason
 from models.suppression import Suppression, address_hash
 from models.values import Signal, Verdict
 from store import Database, suppressions
@@ -104,6 +104,18 @@ async def test_heaps_about_the_same_people_in_any_order_wait_for_each_other_and_
     await all_at_once(database, heaps)
     for some in everybody:
         assert await standing(database, some[0].address) == [SuppressionReason.HARD_BOUNCE]
+
+
+async def test_news_of_the_same_uncertain_messages_in_opposite_orders_settles_them(
+    database: Database,
+) -> None:
+    async with database.write() as session:
+        found = [await a_delivery(session, state=DeliveryState.UNCERTAIN) for _ in range(40)]
+    heaps = [[news(one, EventKind.DELIVERED, 0) for one in some] for some in (found, found[::-1])]
+    await all_at_once(database, heaps)
+    async with database.read() as session:
+        states = set((await session.exec(select(Delivery.state))).all())
+    assert states == {DeliveryState.ACCEPTED}
 
 
 KINDS = st.sampled_from(
