@@ -128,6 +128,8 @@ def _named(
         and newest.state is DeliveryState.ACCEPTED
         and newest.settled_at is not None
         and newest.settled_at - timedelta(minutes=5) <= signal.at <= newest.settled_at + BELONGS
+        # Known by another number, it is not the one: the account sends for others, too.
+        and (signal.provider_message_id is None or newest.provider_message_id is None)
     )
     if newest is not None and fits:
         return replace(signal, delivery_id=newest.id, details={**signal.details, "via": "recipient"})

@@ -51,3 +51,25 @@ async def test_what_is_more_than_a_heap_is_asked_for_again(
     found = await told_of(database, clock, 7)
     assert [await job.apply_news(database, clock) for _ in range(4)] == [True, True, False, False]
     assert await about(database) == {one.id for one in found}
+
+
+async def test_news_of_a_message_with_another_number_is_not_held_against_ours(
+    database: Database, clock: ManualClock
+) -> None:
+    """A provider tells of everything its account sends, also of what others sent to the same address."""
+    async with database.write() as session:
+        numbered = await a_delivery(session, provider_message_id="ours")
+        unnumbered = await a_delivery(session)
+        signals = [
+            heard(
+                EventKind.DELIVERED,
+                "amazon_ses",
+                f"event-{one.id}",
+                recipient=one.address,
+                provider_message_id=f"theirs-{one.id}",
+            )
+            for one in (numbered, unnumbered)
+        ]
+        await news.keep(session, signals, clock.now())
+    await job.apply_news(database, clock)
+    assert await about(database) == {unnumbered.id}
