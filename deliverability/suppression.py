@@ -12,13 +12,11 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.policy import REASONS, Finding, Policy, judge, policies_in_force, policy_at_once
-from models.delivery import Delivery
 from models.errors import BadInputError
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
 from models.values import Verdict
 from store import events, suppressions
-from store.claims import ClaimedDelivery
 from store.events import Told
 from store.suppressions import Earned, NewSuppression
 
@@ -67,23 +65,6 @@ def reason_for(verdict: Verdict) -> SuppressionReason | None:
     """Why this refusal alone suppresses the address; None when it does not."""
     policy = policy_at_once(verdict)
     return policy.reason if policy is not None else None
-
-
-async def act_on_verdict(
-    session: AsyncSession,
-    delivery: Delivery | ClaimedDelivery,
-    verdict: Verdict,  # noqa: ARG001 - what is on record decides, and this is
-    *,
-    event_id: int | None,  # noqa: ARG001
-    now: datetime,
-) -> bool:
-    """Suppress the address of `delivery` if the refusal, or what was refused before, earns it.
-
-    Call it once the event is recorded. True when the address is newly suppressed. Seeds never are.
-    """
-    if delivery.seed_id is not None or not delivery.address:
-        return False
-    return (await weigh(session, delivery.channel, delivery.address, now)).added > 0
 
 
 async def hold(session: AsyncSession, places: Iterable[Place]) -> None:
