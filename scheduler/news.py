@@ -18,7 +18,7 @@ from models.errors import StoreError
 from models.news import NewsState, signal_from_json
 from models.states import Channel, DeliveryState
 from models.values import Signal
-from store import Database, deliveries, news
+from store import Database, deliveries, incoming, news
 from store.news import Waiting
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,9 @@ async def _apply_or_halve(database: Database, waiting: Sequence[Waiting], now: d
             return
         log.exception("news not applied", extra={"news_id": waiting[0].id})
         async with database.write() as session:
+            if waiting[0].raw:  # kept at once: whether it is given up in the end or not, it can be looked at
+                source, raw = waiting[0].source, waiting[0].raw
+                await incoming.keep(session, source=source, raw=raw, matched=False, now=now)
             await _wait_or_give_up(session, waiting, now)
 
 

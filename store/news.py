@@ -56,9 +56,10 @@ async def use_nonce(session: AsyncSession, source: str, nonce: str, digest: str,
 
 
 class Waiting(NamedTuple):
-    """A piece of news that waits: its number, what it says, and since when."""
+    """A piece of news that waits: its number, who told it, what it says, and since when."""
 
     id: int
+    source: str
     signal: dict[str, Any]
     raw: bytes
     received_at: datetime

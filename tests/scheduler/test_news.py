@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import col, select
 
 from models.delivery import Delivery
-from models.event import Event
+from models.event import Event, Incoming
 from models.news import News, NewsState
 from models.states import EventKind
 from scheduler import news as job
@@ -42,6 +42,23 @@ async def test_one_piece_of_news_that_cannot_be_applied_holds_up_no_other(
         kept = (await session.exec(select(News).order_by(col(News.id)))).all()
     waiting = [(one.id, one.tries) for one in kept if one.state is NewsState.WAITING]
     assert waiting == [(broken.id, 1)]
+
+
+async def test_what_cannot_be_applied_keeps_its_original(database: Database, clock: ManualClock) -> None:
+    (one,) = await told_of(database, clock, 1)
+    async with database.write() as session:
+        broken = (await session.exec(select(News))).one()
+        broken.signal, broken.raw = {"kind": "of another version"}, b"what was told"
+    await job.apply_news(database, clock)
+    clock.advance(job.PATIENCE)
+    await job.apply_news(database, clock)
+    async with database.read() as session:
+        given_up = (await session.exec(select(News))).one()
+        kept = (await session.exec(select(Incoming))).one()
+    assert (given_up.state, given_up.raw) == (NewsState.UNMATCHED, b"")
+    assert (kept.source, kept.raw, kept.matched) == ("sendgrid", b"what was told", False)
+    assert await about(database) == set()
+    assert one.id
 
 
 async def test_what_is_more_than_a_heap_is_asked_for_again(
