@@ -91,6 +91,13 @@ def classify_reply(
     return Verdict(rule.verdict_class, fault, permanence, rule.name)
 
 
+def is_unproven(verdict: Verdict, book: RuleBook) -> bool:
+    """Whether its rule blames the recipient for good, and the answer it was read from does not prove it."""
+    rule = book.find(verdict.rule)
+    blames = rule is not None and rule.fault is Fault.RECIPIENT
+    return blames and verdict.fault is Fault.UNKNOWN and verdict.permanence is Permanence.HARD
+
+
 def provider_behind(provider: str, remote_mta: str) -> str:
     """The provider whose exchanger answered: a domain of one's own may be hosted by one of the big ones."""
     if provider in PROVIDER_BY_KEY or not remote_mta:

@@ -4,20 +4,19 @@ Not a second way for news to come in: what an original now says of a message tha
 through `feedback.apply` like all news; what was heard and is read differently is a new reading of that event.
 """
 
-import asyncio
-import logging
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from deliverability.classify import is_unproven
 from deliverability.feedback import apply, verdict_on
 from deliverability.replay import Change, reading_of, record_reading, skeleton
+from deliverability.rereading import BY_MAIL, signals_in
 from deliverability.rulebook import RuleBook
-from deliverability.signals.mail import read_inbound
+from deliverability.signals.hooks import PROVIDERS
 from deliverability.suppression import foresee, weigh
 from models.delivery import Delivery
 from models.event import Event, Incoming
@@ -27,26 +26,20 @@ from models.values import Signal, Verdict
 from store import Database, deliveries, events, incoming
 from store.events import Told
 
-log = logging.getLogger(__name__)
-
 A_PAGE = 20
 """Originals in memory at once: each may be a megabyte."""
-HEAD = 64 * 1024
-BY_MAIL = frozenset({"dsn", "mail", "arf"})
-SOMEBODY = "replay@localhost"
-"""Stands for an address that names no message: then only the original's own content can."""
 NO_BOUNCE = Verdict(BounceClass.UNKNOWN, Fault.UNKNOWN, Permanence.SOFT, "no bounce")
-_ARRIVED_AT = re.compile(
-    rb"^(?:To|Delivered-To|X-Original-To|Envelope-To):(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE
-)
-_ADDRESS = re.compile(rb"[^\s<>,;:\"]+@[^\s<>,;:\"]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """Originals `read`; `news` in them that nobody had heard; what changes; people suppressed, or spared."""
+    """Originals `read`, and `unread`: what no reader of theirs could read, or no bounce comes as.
+
+    `news` in them that nobody had heard; what changes; people suppressed, or spared.
+    """
 
     read: int
+    unread: int
     news: int
     changes: tuple[Change, ...]
     would_suppress: int
@@ -71,23 +64,28 @@ async def read_originals_again(
 
     Each original is a transaction; what was carried out once changes nothing the next time.
     """
-    read = news = suppressed = spared = 0
+    read = unread = news = suppressed = spared = 0
     counts: Counter[tuple[str, str, str]] = Counter()
     examples: dict[tuple[str, str, str], str] = {}
+    unproven: Counter[tuple[str, str, str]] = Counter()
     before_id: int | None = None
     while True:
         async with database.read() as session:
             page = await incoming.kept(session, since=since, before_id=before_id, limit=A_PAGE)
             session.expunge_all()
         for original in page:
+            signals = await signals_in(original, tokens)
+            if signals is None:
+                unread += 1
+                continue
             read += 1
-            signals = await _signals_in(original, tokens)
             async with database.write() if act else database.read() as session:
                 for found in [await _difference(session, original, one, book) for one in signals]:
                     if found is None:
                         continue
                     form = (found.delivery.provider, _name(found.before), _name(found.after))
                     counts[form] += 1
+                    unproven[form] += is_unproven(found.after, book)
                     text = found.signal.reply.text if found.signal.reply else ""
                     examples.setdefault(form, skeleton(text))
                     news += found.event is None
@@ -97,47 +95,42 @@ async def read_originals_again(
             break
         before_id = page[-1].id
     changes = tuple(
-        Change(*form, count=count, example=examples[form]) for form, count in counts.most_common()
+        Change(*form, count=count, example=examples[form], unproven=unproven[form])
+        for form, count in counts.most_common()
     )
-    return Reread(read, news, changes, suppressed, spared)
-
-
-async def _signals_in(original: Incoming, tokens: Tokens) -> Sequence[Signal]:
-    """What it says to this version's readers; nothing when they cannot read it."""
-    recipients = original.recipients.splitlines() or arrived_at(original.raw)
-    try:
-        return await asyncio.to_thread(read_inbound, original.raw, recipients, tokens, original.received_at)
-    except Exception:
-        log.exception("original not read", extra={"original": original.id})
-        return []
-
-
-def arrived_at(raw: bytes) -> list[str]:
-    """The addresses an original was sent to, by its own head: for those kept without their envelope."""
-    head = raw[:HEAD].replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-    found = [address for line in _ARRIVED_AT.findall(head) for address in _ADDRESS.findall(line)]
-    named = list(dict.fromkeys(address.decode("ascii", "ignore") for address in found))
-    return [address for address in named if address.startswith("b+")][:1] or [SOMEBODY]
+    return Reread(read, unread, news, changes, suppressed, spared)
 
 
 async def _difference(
     session: AsyncSession, original: Incoming, signal: Signal, book: RuleBook
 ) -> _Difference | None:
-    if signal.delivery_id is None:
-        return None
-    delivery = await deliveries.get_delivery(session, signal.delivery_id)
+    delivery = await _delivery_of(session, original, signal)
     if delivery is None or not delivery.address or delivery.seed_id is not None:
         return None
+    signal = replace(signal, delivery_id=delivery.id)
     bounced = signal.kind is EventKind.BOUNCED
     after = (verdict_on(signal, delivery, book) if bounced else None) or NO_BOUNCE
     known = await events.events_of_delivery(session, delivery.id)
     event = _on_record(original, signal, known, bounced=bounced)
     if event is None:
-        is_new = bounced and not any(_is_it(one, signal) for one in known)
+        is_new = bounced and not any(_may_be_it(one, signal) for one in known)
         return _Difference(delivery, signal, None, NO_BOUNCE, after) if is_new else None
     later = (await events.rereadings(session, [delivery.id])).get(event.id, [event])
     before = reading_of(later[-1])
+    if bounced and after is NO_BOUNCE and not before.rule:
+        return None  # it says that it bounced and not why, as ever
     return _Difference(delivery, signal, event, before, after) if before != after else None
+
+
+async def _delivery_of(session: AsyncSession, original: Incoming, signal: Signal) -> Delivery | None:
+    """By our token, by what was recorded of it, or by the provider's own number."""
+    number = signal.delivery_id
+    if number is None and original.source not in BY_MAIL:
+        number = await events.delivery_of(session, signal.source, signal.source_id)
+    if number is not None:
+        return await deliveries.get_delivery(session, number)
+    theirs = signal.provider_message_id
+    return await deliveries.find_by_provider_message_id(session, theirs) if theirs is not None else None
 
 
 def _on_record(original: Incoming, signal: Signal, known: list[Event], *, bounced: bool) -> Event | None:
@@ -147,8 +140,12 @@ def _on_record(original: Incoming, signal: Signal, known: list[Event], *, bounce
     """
     bounces = [one for one in known if one.kind is EventKind.BOUNCED]
     named = next((one for one in bounces if _is_it(one, signal)), None)
-    if named is not None or not bounced or not original.matched:
+    if named is not None or not bounces or not original.matched:
         return named
+    if original.source in PROVIDERS:
+        # Its name may have stood in a header of the call, which is not kept.
+        told = [one for one in bounces if _may_be_it(one, signal)]
+        return told[0] if bounced and len(told) == 1 else None
     mailed = [one for one in known if one.source in BY_MAIL and one.recorded_at >= original.received_at]
     at_once = [one for one in mailed if one.recorded_at == original.received_at]
     found = [one for one in at_once or mailed if one in bounces]
@@ -157,6 +154,12 @@ def _on_record(original: Incoming, signal: Signal, known: list[Event], *, bounce
 
 def _is_it(event: Event, signal: Signal) -> bool:
     return (event.source, event.source_id) == (signal.source, signal.source_id)
+
+
+def _may_be_it(event: Event, signal: Signal) -> bool:
+    """By its name, or, where a provider's webhook gives one beside the body, by its moment."""
+    at_once = signal.source in PROVIDERS and event.source == signal.source and event.at == signal.at
+    return at_once or _is_it(event, signal)
 
 
 async def _follow(

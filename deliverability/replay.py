@@ -3,12 +3,13 @@
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from deliverability.classify import classify_reply
+from deliverability.classify import classify_reply, is_unproven
 from deliverability.policy import FAILURES
 from deliverability.rulebook import RuleBook
 from deliverability.suppression import foresee, weigh
@@ -48,13 +49,27 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Answers that the rules would read differently; `before` and `after` name the rule and the class."""
+    """Answers that the rules would read differently; `before` and `after` name the rule and the class.
+
+    `unproven`: how many of them the rule blames on the recipient for good, and cannot prove.
+    """
 
     provider: str
     before: str
     after: str
     count: int
     example: str
+    unproven: int = 0
+
+    @property
+    def rule(self) -> str:
+        """The rule they would be read by."""
+        return self.after.rpartition(" (")[0]
+
+
+def unproven_rules(changes: Iterable[Change]) -> list[str]:
+    """The rules by which nobody is suppressed, though they say so."""
+    return sorted({one.rule for one in changes if one.unproven})
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +170,7 @@ Changed = dict[tuple[Channel, str], dict[int, Verdict]]
 async def _read_again(session: AsyncSession, book: RuleBook, since: datetime) -> tuple[Replay, Changed]:
     counts: Counter[tuple[str, str, str]] = Counter()
     examples: dict[tuple[str, str, str], str] = {}
+    unproven: Counter[tuple[str, str, str]] = Counter()
     changed: Changed = {}
     read = 0
     async for said in replies.answers(session, since=since, limit=MOST_READ):
@@ -166,6 +182,7 @@ async def _read_again(session: AsyncSession, book: RuleBook, since: datetime) ->
             continue
         form = (said.provider, _name(before), _name(after))
         counts[form] += 1
+        unproven[form] += said.kind in FAILURES and is_unproven(after, book)
         examples.setdefault(form, skeleton(said.text))
         if said.kind in FAILURES and said.address and not said.seed:
             changed.setdefault((said.channel, said.address), {})[said.event_id] = after
@@ -174,8 +191,11 @@ async def _read_again(session: AsyncSession, book: RuleBook, since: datetime) ->
         plan = await foresee(session, channel, address, read_as=verdicts)
         would_suppress += plan.missing
         would_spare += len(plan.unfounded)
-    changes = [Change(*form, count=count, example=examples[form]) for form, count in counts.most_common()]
-    return Replay(read, tuple(changes), would_suppress, would_spare), changed
+    changes = tuple(
+        Change(*form, count=count, example=examples[form], unproven=unproven[form])
+        for form, count in counts.most_common()
+    )
+    return Replay(read, changes, would_suppress, would_spare), changed
 
 
 def skeleton(text: str) -> str:

@@ -67,6 +67,12 @@ async def events_of_delivery(session: AsyncSession, delivery_id: int) -> list[Ev
     return list((await session.exec(wanted)).all())
 
 
+async def delivery_of(session: AsyncSession, source: str, source_id: str) -> int | None:
+    """The delivery that a piece of news was recorded of. By the unique (source, source_id)."""
+    wanted = select(Event.delivery_id).where(Event.source == source, Event.source_id == source_id)
+    return (await session.exec(wanted)).first()
+
+
 async def events_of_contact(session: AsyncSession, contact_id: int, *, limit: int = 200) -> list[Event]:
     """What happened to one person's messages, newest first. Served by ix_event_contact_id."""
     wanted = (

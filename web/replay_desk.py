@@ -44,6 +44,7 @@ class ReplayDesk:
 
     last: Reading | None = None
     _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _book: RuleBook | None = field(default=None, init=False)
 
     @property
     def busy(self) -> bool:
@@ -60,8 +61,9 @@ class ReplayDesk:
         if act and (shown is None or shown.act or shown.problem or shown.days != days):
             raise ConflictError("What would change was not shown yet.", "Look at it first.")
         book = rules_of(folder)
-        if act and shown is not None and shown.rules != book.version:
+        if act and book != self._book:
             raise ConflictError("The rules have changed since it was shown.", "Look at it again.")
+        self._book = book
         self.last = Reading(days, act, clock.now(), book.version)
         self._task = asyncio.create_task(self._read(database, tokens, clock, book, self.last))
 

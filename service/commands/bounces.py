@@ -1,6 +1,7 @@
 """`tocsin bounces`: what came back, read again by better rules."""
 
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from service.terminal import print_table, say
 
 if TYPE_CHECKING:
     from deliverability.originals import Reread
+    from deliverability.replay import Change
     from models.event import Incoming
 
 group = noun("What came back of messages: bounces and complaints, as they were kept.")
@@ -40,7 +42,7 @@ def replay_bounces(
         bool, typer.Option("--apply", help="Carry it out: people are suppressed, or spared.")
     ] = False,
 ) -> None:
-    """Read the kept originals of bounces again, and show what would change.
+    """Read the kept originals of bounces, mails and webhooks alike, again, and show what would change.
 
     Nothing is changed without --apply. With it, each reading that changes is put on record beside the old
     one, and counts from then on; what was carried out once changes nothing the next time.
@@ -65,11 +67,27 @@ def replay_bounces(
         [(one.provider, one.count, one.before, one.after, one.example[:80]) for one in seen.changes[:SHOWN]],
         empty=f"{plural(seen.read, 'original')} read again: each is read as it was.",
     )
+    if seen.unread:
+        say(
+            f"{plural(seen.unread, 'other')} not read: no bounces, or unreadable."
+        )
     if seen.changes:
         tell = "are" if act else "would be"
         say(
             f"{plural(seen.read, 'original')} read again, {seen.news:,} not recognised before: "
             f"{seen.would_suppress:,} more {tell} suppressed, {seen.would_spare:,} {tell} spared."
+        )
+        tell_unproven(seen.changes)
+
+
+def tell_unproven(changes: "Sequence[Change]") -> None:
+    """Why a rule that blames the recipient for good suppresses nobody."""
+    from deliverability.replay import unproven_rules
+
+    for name in unproven_rules(changes):
+        say(
+            f"Nobody is suppressed by {name}: the status of the answer does not prove it. "
+            "If the words alone prove it, write proven = true in the rule."
         )
 
 

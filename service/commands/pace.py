@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 from models.pace import LimitScope, Measure
 from models.text import plural
 from service.commands import examples, noun
+from service.commands.bounces import tell_unproven
 from service.desk import Desk, work
 from service.terminal import print_table, say, set_in, words
 
@@ -207,6 +208,7 @@ def replay_answers(
             f"{plural(seen.would_suppress, 'address', 'addresses')} more not written to any more, "
             f"{seen.would_spare:,} fewer."
         )
+        tell_unproven(seen.changes)
 
 
 def register(app: typer.Typer) -> None:

@@ -4,7 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from deliverability.feedback import apply
-from deliverability.originals import arrived_at, read_originals_again
+from deliverability.originals import read_originals_again
+from deliverability.rereading import arrived_at
 from deliverability.rulebook import RuleBook, read_rules, shipped
 from deliverability.signals.mail import read_inbound
 from models.tokens import TokenPurpose

@@ -216,14 +216,18 @@ async def test_changed_rules_are_shown_over_the_past_and_carried_out_by_an_admin
     assert "was not shown yet" in await read_again(site, browser, "/incoming/replay/apply")
     assert "each is read as it was" in await read_again(site, browser, "/incoming/replay")
     rules = site.folder / "rules.toml"
-    rules.write_text(
+    a_rule = (
         '[[rules]]\nid = "gone"\ntext = "has left us"\nclass = "no_such_address"\nfault = "recipient"\n'
-        'permanence = "hard"\nproven = true\n'
+        'permanence = "hard"\n'
     )
+    rules.write_text(a_rule)
+    assert "suppresses nobody: gone." in await read_again(site, browser, "/incoming/replay")
+    rules.write_text(f"{a_rule}proven = true\n")
     assert "have changed since" in await read_again(site, browser, "/incoming/replay/apply")
     shown = await read_again(site, browser, "/incoming/replay")
     assert "No such address (gone)" in shown
     assert "Carry it out" in shown
+    assert "suppresses nobody" not in shown
     assert await standing(site.database) == 0
     done = await read_again(site, browser, "/incoming/replay/apply")
     assert "What has changed" in done

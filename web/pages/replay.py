@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from deliverability.replay import Change
+from deliverability.replay import Change, unproven_rules
 from deliverability.rulebook import OWN_FILE, RulesError
 from models.errors import ConflictError
 from models.providers import provider_name
@@ -78,6 +78,7 @@ def _show(visit: Visit, problem: str = "") -> Response:
         last=last,
         lines=_lines(found[:SHOWN], tongue),
         more=len(found) > SHOWN,
+        unproven=", ".join(unproven_rules(found)),
         suppressed=sum(part.would_suppress for part in parts),
         spared=sum(part.would_spare for part in parts),
         version=version,

@@ -56,9 +56,15 @@ class HookRequest:
 
 
 JSON: Final = frozenset({"application/json"})
-FORM: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+URLENCODED: Final = "application/x-www-form-urlencoded"
+FORM: Final = frozenset({URLENCODED, "multipart/form-data"})
 Check = Callable[[HookRequest, Sequence[str], datetime], str | None]
 Read = Callable[[HookRequest, Tokens, datetime], list[Signal]]
+
+
+def recall(raw: bytes) -> HookRequest:
+    """The call an original was kept of, for its reader: the piece itself, as JSON."""
+    return HookRequest("", {"content-type": "application/json"}, raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ class Provider:
     `check(request, keys, now)` raises ForgedError or StaleError, and gives the token that may serve one
     body only, where the signature does not cover the body. Without it, the provider signs nothing and a
     name and password in the web address prove it. `needs`: an address to read a certificate from first, and
-    `confirms`: one to read afterwards. `content_types`: those its calls come in.
+    `confirms`: one to read afterwards. `content_types`: those its calls come in. `recall` makes a call again
+    of the piece of one that was kept.
     """
 
     key: str
@@ -78,10 +85,15 @@ class Provider:
     needs: Callable[[HookRequest, Sequence[str]], str | None] | None = None
     confirms: Callable[[HookRequest], str | None] | None = None
     content_types: frozenset[str] = JSON
+    recall: Callable[[bytes], HookRequest] = recall
 
     def speaks(self, content_type: str) -> bool:
         """Whether its calls come in that form; parameters such as a charset do not matter."""
         return content_type.partition(";")[0].strip().lower() in self.content_types
+
+    def read_again(self, raw: bytes, tokens: Tokens, came_at: datetime) -> list[Signal]:
+        """What a kept original says. It was proven when it came, at `came_at`."""
+        return self.read(self.recall(raw), tokens, came_at)
 
     def verify(self, request: HookRequest, secrets: Sequence[str], now: datetime) -> str | None:
         """Raise ForgedError or StaleError unless the call is the provider's own.

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from deliverability.signals.hooks.base import (
     FORM,
     JSON,
+    URLENCODED,
     ForgedError,
     HookRequest,
     Provider,
@@ -150,4 +151,15 @@ def _told_by_form(form: list[tuple[str, str]], raw: bytes, now: datetime) -> Tol
     )
 
 
-PROVIDER = Provider(KEY, "Mailgun", read, check, content_types=JSON | FORM)
+def recall(raw: bytes) -> HookRequest:
+    """The call in the form it came in, which its first octets tell."""
+    kind = "application/json"
+    if raw.startswith(b"--"):
+        boundary = raw.partition(b"\n")[0].strip()[2:].decode("ascii", "replace")
+        kind = f'multipart/form-data; boundary="{boundary}"'
+    elif not raw.lstrip().startswith(b"{"):
+        kind = URLENCODED
+    return HookRequest("", {"content-type": kind}, raw)
+
+
+PROVIDER = Provider(KEY, "Mailgun", read, check, content_types=JSON | FORM, recall=recall)

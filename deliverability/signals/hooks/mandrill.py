@@ -6,10 +6,11 @@ import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from deliverability.signals.hooks.base import (
     FORM,
+    URLENCODED,
     ForgedError,
     HookRequest,
     Provider,
@@ -116,4 +117,9 @@ def _stated(word: str, described: str) -> Verdict:
     return of_class(BounceClass.UNKNOWN, Fault.UNKNOWN, f"mandrill {word}", hard=hard)
 
 
-PROVIDER = Provider(KEY, "Mandrill", read, check, content_types=FORM)
+def recall(raw: bytes) -> HookRequest:
+    """One event in the form its calls come in."""
+    return HookRequest("", {"content-type": URLENCODED}, urlencode({"mandrill_events": raw}).encode())
+
+
+PROVIDER = Provider(KEY, "Mandrill", read, check, content_types=FORM, recall=recall)
