@@ -40,7 +40,17 @@ KIND_BY_ACTION = MappingProxyType(
 MAX_RECIPIENTS = 50
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*)")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
-_CODE = re.compile(r"(?<![\d.])([2-5]\d\d)(?=[ \-#]|$)")
+NO_STREET = (
+    r"(?!,?[ \t]{1,3}(?:(?:bis|ter),? )?(?:"
+    r"(?:rue|avenue|av\.|bd|boulevard|chemin|all[ée]e|impasse|faubourg|quai|calle)[ \t]"
+    r"|(?:place|route|cours|square) (?:d|l[ae] |l['’]|(?-i:[A-ZÉ]))"
+    r"|(?-i:(?:[A-Z][\w.'’-]{0,20} ){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane)\b)"
+    r"|\w{0,20}(?:stra(?:ss|ß)e|straat)\b))"
+)
+"""After three figures, in a pattern: what follows makes them the number of a house (`550 avenue Foch`)."""
+_CODE = re.compile(rf"(?<![\d.])([2-5]\d\d)(?=[ \-#]|$){NO_STREET}", re.IGNORECASE)
+_TYPE = re.compile(r"\s*[\w-]+\s*;")
+_TYPED_TWICE = re.compile(r"\s*[245]\d\d[ -]{1,3}(?=(?:smtp|x-[\w-]{1,30})\s*;)", re.IGNORECASE)
 _ACTION = re.compile(r"[a-z]+")
 
 
@@ -88,7 +98,7 @@ def reply_in(text: str, status: str = "") -> Reply:
     The enhanced status in the text is the far server's own word and wins over `status`, which the
     reporting system may have made up; but for a made-up `x.0.0` in the text.
     """
-    said = clean(text.partition(";")[2] if re.match(r"\s*[\w-]+\s*;", text) else text)
+    said = plain_words(text)
     head = said[:200]
     code = _CODE.search(head)
     stated = _STATUS.search(status)
@@ -97,6 +107,12 @@ def reply_in(text: str, status: str = "") -> Reply:
     return Reply(
         code=int(code[1]) if code else None, enhanced=enhanced[1] if enhanced else None, text=said[:2000]
     )
+
+
+def plain_words(text: str) -> str:
+    """A diagnostic as the far server said it: `smtp; 550 …`, or a code put before that, without either."""
+    text = _TYPED_TWICE.sub("", text, count=1)
+    return clean(text.partition(";")[2] if _TYPE.match(text) else text)
 
 
 def _status_from(block: dict[str, str], sent_at: str, now: datetime) -> RecipientStatus:

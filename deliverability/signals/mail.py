@@ -7,7 +7,6 @@ from email.message import Message
 
 from deliverability.reasons import Reason, cause_of
 from deliverability.signals.arf import Complaint, read_complaint
-from deliverability.signals.autoreply import is_automatic_reply
 from deliverability.signals.dsn import RecipientStatus, read_delivery_status
 from deliverability.signals.mime import enclosed_headers, header, open_mail
 from deliverability.signals.news import MailKind, Reading, read_opened
@@ -68,15 +67,14 @@ def _news_of(
     if statuses:
         causes = {news.address: news.reason for news in reading.recipients}
         return [_status(status, raw, delivery_id, causes.get(status.address)) for status in statuses]
-    # Before absence notes: some mail systems mark their bounces as automatic replies.
-    bounce = read_plain_bounce(mail)
+    if reading.kind is MailKind.AUTOREPLY:
+        return [_plain(EventKind.AUTORESPONDED, mail, raw, delivery_id, now=now)]
+    bounce = read_plain_bounce(mail, is_letter=reading.kind in {MailKind.BOUNCE, MailKind.DELAY})
     if bounce is None or bounce.kind is EventKind.UNKNOWN:
         bounce = _letter_of_another_kind(reading) or bounce
     if bounce is not None:
         cause = reading.recipients[0].reason if reading.recipients else None
         return [_plain(bounce.kind, mail, raw, delivery_id, now=now, reply=bounce.reply, cause=cause)]
-    if is_automatic_reply(mail):
-        return [_plain(EventKind.AUTORESPONDED, mail, raw, delivery_id, now=now)]
     if has_content and delivery_id is not None:
         # Some providers forward the message alone, without the report around it.
         complaint = Complaint(EventKind.COMPLAINED, "unstated", now, {})

@@ -15,7 +15,7 @@ from deliverability.classify import classify_reply, provider_behind
 from deliverability.reasons import Reason, Said, reason_of, verdict_of
 from deliverability.signals.arf import read_complaint
 from deliverability.signals.autoreply import is_automatic_reply
-from deliverability.signals.dsn import RecipientStatus, read_delivery_status, reply_in
+from deliverability.signals.dsn import NO_STREET, RecipientStatus, read_delivery_status, reply_in
 from deliverability.signals.letter import ADDRESS, named_in, own_part
 from deliverability.signals.mime import (
     body_text,
@@ -93,7 +93,7 @@ _LOCAL_NAME = re.compile(
 _REPLY = re.compile(
     r"(?<![\w.])([45]\d\d)[ :-]{1,3}(?:[45]\d\d[ -]{1,2})?#?([45]\.\d{1,3}\.\d{1,3})(?![.\d])"
 )
-_BARE = re.compile(r"(?:^|[:>\s\[\"'(])([45]\d\d)[ :-](?=[^\d\s]| [^\d\s])")
+_BARE = re.compile(rf"(?:^|[:>\s\[\"'(])([45]\d\d){NO_STREET}[ :-](?=[^\d\s]| [^\d\s])", re.IGNORECASE)
 _TROUBLE = re.compile(r"\b(?:error|failed|rejected|not taken|refused|invalid)\b", re.IGNORECASE)
 _IN_BRACKETS = re.compile(
     r"\(#?([45]\.\d{1,3}\.\d{1,3})\)"
@@ -305,6 +305,8 @@ def _is_bounce_letter(mail: Message, subject: str, letter: str, text: str) -> bo
     sender = header(mail, "From")
     if wording("members").search(subject):
         return True
+    if _is_a_persons_machine(mail):
+        return False
     if not _is_from_a_robot(mail, sender):
         return False
     if wording("failed").search(subject) or wording("delayed").search(subject):
@@ -335,6 +337,12 @@ def _is_bounce_letter(mail: Message, subject: str, letter: str, text: str) -> bo
     )
 
 
+def _is_a_persons_machine(mail: Message) -> bool:
+    """Whether it is an absence note: some mail systems mark their bounces as automatic replies, too."""
+    robots = wording("robots").search(header(mail, "From"))
+    return robots is None and content_type(mail) != "multipart/report" and is_automatic_reply(mail)
+
+
 def _is_from_a_robot(mail: Message, sender: str) -> bool:
     """Whether no person can have written it: by its sender, its form, or where it was sent."""
     return wording("robots").search(sender) is not None or _has_the_form(mail)
@@ -352,7 +360,7 @@ def _has_the_form(mail: Message) -> bool:
 
 
 def _autoreply(mail: Message, now: datetime) -> Reading | None:  # noqa: ARG001 - one shape for all readers
-    if not is_automatic_reply(mail):
+    if not is_automatic_reply(mail) or wording("certain_robots").search(header(mail, "From")):
         return None
     senders = _addresses(mail, "From")
     text = "\n".join(_texts(mail))[:4000]

@@ -8,13 +8,13 @@ import re
 from dataclasses import dataclass
 from email.message import Message
 
-from deliverability.signals.dsn import reply_in
+from deliverability.signals.dsn import NO_STREET, reply_in
 from deliverability.signals.mime import clean, header, texts_of
 from models.states import EventKind
 from models.values import Reply
 
 _REPLY_LINE = re.compile(r"(?<![\w.])([45]\d\d)[ \-#]{1,3}(?:\(?#?)([45]\.\d{1,3}\.\d{1,3})(?![.\d]).*")
-_BARE_REPLY_LINE = re.compile(r"(?:^|[:>\s])([45]\d\d)[ -](?=[^\d\s])[^\n]{5,}")
+_BARE_REPLY_LINE = re.compile(rf"(?:^|[:>\s])([45]\d\d){NO_STREET}[ -](?=[^\d\s])[^\n]{{5,}}", re.IGNORECASE)
 # Nothing here is given back once taken (`*+`), and no mark is looked for further than two lines on: a letter
 # of nothing but dashes, or of empty lines, is read in one go.
 _QUOTED_ORIGINAL = re.compile(
@@ -37,13 +37,20 @@ class PlainBounce:
     reply: Reply
 
 
-def read_plain_bounce(mail: Message) -> PlainBounce | None:
-    """What a mail system's letter says, or None when no mail system wrote it."""
-    if not _ROBOT.search(header(mail, "From")) and header(mail, "Return-Path") != "<>":
+def read_plain_bounce(mail: Message, *, is_letter: bool) -> PlainBounce | None:
+    """What a mail system's letter says, or None when no mail system wrote it.
+
+    `is_letter`: the reader of all dialects (`signals.news`) takes it for one. Else only a mail system by its
+    name is believed: three figures in whatever else comes from nowhere (`Return-Path: <>`) are no reply.
+    """
+    robot = _ROBOT.search(header(mail, "From")) is not None
+    if not robot and header(mail, "Return-Path") != "<>":
         return None
     text = "\n".join(texts_of(mail))[:50_000]
     text = _QUOTED_ORIGINAL.split(text, maxsplit=1)[0]
-    found = _REPLY_LINE.search(text) or _BARE_REPLY_LINE.search(text)
+    found = _REPLY_LINE.search(text)
+    if found is None and (robot or is_letter):
+        found = _BARE_REPLY_LINE.search(text)
     if found is None:
         return PlainBounce(EventKind.UNKNOWN, Reply(None, None, clean(text)[:500]))
     reply = reply_in(found[0].strip(" :>\t\n"))

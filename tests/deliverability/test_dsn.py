@@ -113,3 +113,12 @@ def test_the_far_servers_own_status_wins_unless_it_says_nothing(
 ) -> None:
     reply = reply_in(text, status)
     assert (reply.code, reply.enhanced) == (code, enhanced)
+
+
+@pytest.mark.parametrize(
+    "diagnosis",
+    ["smtp;550 5.1.1 No such user", "550 smtp;550 5.1.1 No such user", "550 5.1.1 No such user"],
+)
+def test_a_reply_is_told_without_the_type_and_the_code_put_before_it(diagnosis: str) -> None:
+    reply = reply_in(diagnosis)
+    assert (reply.code, reply.enhanced, reply.text) == (550, "5.1.1", "550 5.1.1 No such user")

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability.inbox import read_inbound
+from deliverability.signals.dsn import reply_in
+from deliverability.signals.news import MailKind, read_news
 from models.states import EventKind
 from models.tokens import TokenPurpose
 from tests.clocks import START
@@ -85,6 +87,65 @@ def test_a_bounce_written_for_people_is_read_for_the_reply_it_quotes() -> None:
     assert signal.kind is EventKind.BOUNCED
     assert signal.reply is not None
     assert (signal.reply.code, signal.reply.enhanced) == (550, "5.1.1")
+
+
+ABSENCE = (
+    "Return-Path: <>\nFrom: Camille <camille@exemple.fr>\nTo: {to}\nSubject: {subject}\n{mark}"
+    "Content-Type: text/plain; charset=utf-8\n\nJe suis absente jusqu'au 3.\n\nCamille\n{address}\n"
+)
+ADDRESSES = [
+    "550 avenue de la République, 13001 Marseille",
+    "550, rue Foch",
+    "450 bis route de Lyon",
+    "550 Main Street",
+    "421 Lindenstraße",
+    "550 personnes vous attendent",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("subject", ["Absence", "Re: Lettre", "Automatic reply: delivery delayed"])
+def test_an_absence_note_that_comes_from_nowhere_is_one_for_both_readers(subject: str, address: str) -> None:
+    mark = "Auto-Submitted: auto-replied\n"
+    raw = ABSENCE.format(to=RETURN_PATH, subject=subject, mark=mark, address=address).encode()
+    (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert (signal.kind, signal.reply) == (EventKind.AUTORESPONDED, None)
+    assert read_news(raw).kind is MailKind.AUTOREPLY
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_figures_in_an_unmarked_mail_from_nowhere_are_no_reply(address: str) -> None:
+    raw = ABSENCE.format(to=RETURN_PATH, subject="Bonjour", mark="", address=address).encode()
+    (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert signal.kind is EventKind.UNKNOWN
+    assert read_news(raw).kind is MailKind.ORDINARY
+
+
+@pytest.mark.parametrize("address", ADDRESSES[:5])
+def test_the_street_of_a_mail_system_is_no_reply(address: str) -> None:
+    raw = f"From: MAILER-DAEMON@x.example\nSubject: failure\n\nSorry.\n\n{address}\n".encode()
+    (signal,) = read_inbound(raw, [RETURN_PATH], TOKENS, START)
+    assert signal.kind is EventKind.UNKNOWN
+    assert reply_in(address).code is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["550 route not found", "550 no such street", "550 Rejected via a list", "550-place holder", "550 Rueil"],
+)
+def test_a_reply_that_speaks_of_ways_is_still_a_reply(text: str) -> None:
+    assert reply_in(text).code == 550
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [(DATA / "plain_bounce.eml").read_bytes(), b"From: MAILER-DAEMON@x.example\n\nSorry, it did not work.\n"],
+)
+def test_what_a_mail_system_marks_as_an_automatic_reply_is_no_sign_of_life(raw: bytes) -> None:
+    marked = b"Auto-Submitted: auto-replied\n" + raw
+    (signal,) = read_inbound(marked, [RETURN_PATH], TOKENS, START)
+    assert signal.kind in {EventKind.BOUNCED, EventKind.UNKNOWN}
+    assert read_news(marked).kind is not MailKind.AUTOREPLY
 
 
 def test_a_bounce_marked_as_an_automatic_reply_is_a_bounce() -> None:
