@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from models.errors import BadInputError
 from models.states import BounceClass, Channel, Fault, Permanence
@@ -25,6 +25,7 @@ from models.values import Reply, Verdict
 RULE_FILES = ("twilio", "france", "webmail", "words", "status")
 OWN_FILE = "rules.toml"
 """The installation's own file, in its data directory."""
+WordT = TypeVar("WordT", bound=StrEnum)
 _LONGEST_TEXT = 2000
 _CAPITAL = re.compile(r"(?<!\\)(?:\\\\)*[^\W\d_a-z]+")
 _SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -182,7 +183,9 @@ def read_rules(file: Path) -> RuleBook:
         own, amended = _own_rules(table.get("rules", []), base)
         by_class = dict(base.by_class)
         for row in table.get("classes", []):
-            by_class[BounceClass(row["class"])] = _reactions(row["reactions"], f"class {row['class']}")
+            by_class[_one_of(BounceClass, row["class"])] = _reactions(
+                row["reactions"], f"class {row['class']}"
+            )
     except RulesError as error:
         raise RulesError(f"{file}: {error.problem}", error.advice) from error
     except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -224,9 +227,9 @@ def _rule(row: dict[str, Any], place: int = 0) -> Rule:
         code_range = row.get("code_range")
         return Rule(
             name=row["id"],
-            verdict_class=BounceClass(row["class"]),
-            fault=Fault(row["fault"]),
-            permanence=Permanence(row["permanence"]) if "permanence" in row else None,
+            verdict_class=_one_of(BounceClass, row["class"]),
+            fault=_one_of(Fault, row["fault"]),
+            permanence=_one_of(Permanence, row["permanence"]) if "permanence" in row else None,
             channel=Channel(row.get("channel", "email")),
             providers=frozenset(row.get("providers", ())),
             codes=frozenset(row.get("codes", ())),
@@ -246,6 +249,12 @@ def _rule(row: dict[str, Any], place: int = 0) -> Rule:
         raise RulesError(f"{where}: {error}.") from error
 
 
+def _one_of(words: type[WordT], word: Any) -> WordT:
+    if word not in set(words):
+        raise ValueError(f"{word!r} is none of {', '.join(words)}")
+    return words(word)
+
+
 def _reactions(rows: Sequence[dict[str, Any]], where: str) -> tuple[Reaction, ...]:
     return tuple(_reaction(row, where) for row in rows)
 
@@ -257,8 +266,8 @@ def _reaction(row: dict[str, Any], where: str) -> Reaction:
         )
     try:
         return Reaction(
-            deed=Deed(row["do"]),
-            scope=Scope(row.get("scope", "lane")),
+            deed=_one_of(Deed, row["do"]),
+            scope=_one_of(Scope, row.get("scope", "lane")),
             span=read_span(row["for"]) if "for" in row else None,
             after=int(row.get("after", 1)),
             within=read_span(row.get("within", "1h")),

@@ -30,7 +30,7 @@ from sender import Transport
 from service.desk import require_migrated
 from service.hosts import name_to_open
 from service.listening import take_port
-from service.pacing import follow_settings
+from service.pacing import follow_settings, keep_rules_fresh
 from service.rhythm import frequency_policy, pace_of, usual_windows
 from service.secret_key import open_keyring
 from service.settings import Settings
@@ -104,6 +104,8 @@ async def assemble(
             stack.push_async_callback(transport.close)
         # The group is left before the transports close: senders end first, then their lines.
         group = await stack.enter_async_context(asyncio.TaskGroup())
+        reading = group.create_task(keep_rules_fresh(), name="rules")
+        stack.push_async_callback(_end, reading)
         if with_worker:
             conducting = group.create_task(parts.conductor.run(), name="conductor")
             stack.push_async_callback(_end, conducting)

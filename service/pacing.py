@@ -1,14 +1,23 @@
 """What the pace of this installation follows: its own rules for answers, and the name servers it asks."""
 
+import asyncio
+import logging
+from typing import NoReturn
+
 from deliverability.classify import use_rules
 from deliverability.policy import OWN_POLICY, use_policies
 from deliverability.resolver import DnsResolver
 from deliverability.rulebook import OWN_FILE
+from scheduler.brakes import refresh_rules
 from scheduler.destinations import use_resolver
 from service.settings import Settings
 
+log = logging.getLogger(__name__)
+
 OFF = "off"
 DNS_PORT = 53
+RULES_EVERY_S = 5.0
+"""A change of the rules holds within ten seconds; looking costs one question to the file system."""
 LOOK_UP_SECONDS = 3.0
 """For one question about mail exchangers: a launch asks thousands."""
 
@@ -23,6 +32,16 @@ def follow_rules(settings: Settings) -> None:
     """Read answers, and judge by them, as this installation wants it. RulesError for a wrong own rule."""
     use_rules(settings.data_dir / OWN_FILE)
     use_policies(settings.data_dir / OWN_POLICY)
+
+
+async def keep_rules_fresh() -> NoReturn:
+    """Read the own rules again whenever they change, for all that this process reads, sending or not."""
+    while True:
+        await asyncio.sleep(RULES_EVERY_S)
+        try:
+            await asyncio.to_thread(refresh_rules)
+        except Exception:
+            log.exception("rules not read")
 
 
 def resolver_of(servers: str) -> DnsResolver | None:

@@ -73,7 +73,9 @@ def test_a_file_that_is_edited_is_read_again_and_one_that_is_gone_has_no_rules(o
 def test_a_wrong_edit_is_told_once_and_what_held_goes_on_holding(own: Path) -> None:
     use_rules(own)
     own.write_text(OWN.replace('class = "rate"', 'class = "hurry"'))
-    with pytest.raises(RulesError, match=r"rules\.toml: rule 1 \(mairie-quota\): 'hurry' is not a valid"):
+    with pytest.raises(
+        RulesError, match=r"rules\.toml: rule 1 \(mairie-quota\): 'hurry' is none of no_such_address, "
+    ):
         refresh_rules()
     assert not refresh_rules()
     assert read("quota du jour").rule == "mairie-quota"
@@ -86,7 +88,7 @@ def test_a_wrong_edit_is_told_once_and_what_held_goes_on_holding(own: Path) -> N
         (('text = "quota du jour"', 'text = "quota ("'), "a pattern cannot be read"),
         (('text = "quota du jour"', 'texte = "quota"'), "unknown: texte."),
         (('for = "2h5m"', 'for = "soon"'), "'soon' is no time: write it like 90m, 2h5m or 1d."),
-        (('do = "suspend"', 'do = "pray"'), "'pray' is not a valid Deed."),
+        (('do = "suspend"', 'do = "pray"'), "'pray' is none of wait, slow, crawl,"),
         (('do = "suspend", ', ""), "a reaction without `do`."),
         (('scope = "provider"', 'scopes = "provider"'), "unknown in a reaction: scopes."),
         (("[[rules]]\nid", "[[rule]]\nid"), "unknown: rule."),
