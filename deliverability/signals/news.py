@@ -101,8 +101,6 @@ _IN_BRACKETS = re.compile(
     r"(?!\.?\d)",
     re.IGNORECASE,
 )
-
-
 _NAMES = re.compile(rf"^<{ADDRESS}>:", re.IGNORECASE | re.MULTILINE)
 _SNS = re.compile(r"amazonaws|[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
 _NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -305,9 +303,7 @@ def _is_bounce_letter(mail: Message, subject: str, letter: str, text: str) -> bo
     sender = header(mail, "From")
     if wording("members").search(subject):
         return True
-    if _is_a_persons_machine(mail):
-        return False
-    if not _is_from_a_robot(mail, sender):
+    if _is_a_persons_machine(mail) or not _is_from_a_robot(mail, sender):
         return False
     if wording("failed").search(subject) or wording("delayed").search(subject):
         return True
@@ -338,9 +334,10 @@ def _is_bounce_letter(mail: Message, subject: str, letter: str, text: str) -> bo
 
 
 def _is_a_persons_machine(mail: Message) -> bool:
-    """Whether it is an absence note: some mail systems mark their bounces as automatic replies, too."""
-    robots = wording("robots").search(header(mail, "From"))
-    return robots is None and content_type(mail) != "multipart/report" and is_automatic_reply(mail)
+    """Whether it is an absence note; mail systems mark bounces so, too."""
+    if wording("robots").search(header(mail, "From")) or content_type(mail) == "multipart/report":
+        return False
+    return is_automatic_reply(mail)
 
 
 def _is_from_a_robot(mail: Message, sender: str) -> bool:

@@ -139,3 +139,41 @@ def test_a_domain_of_ones_own_is_judged_by_the_exchanger_that_answered() -> None
 def test_every_rule_has_a_name_of_its_own() -> None:
     names = [rule.name for rule in shipped().rules]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("permanent", [False, True])
+@pytest.mark.parametrize(
+    ("code", "enhanced", "text"),
+    [
+        (450, "4.4.3", "Name service error for name=x.fr type=MX: Host not found, try again"),
+        (450, None, "450 Host not found, try again"),
+        (None, "4.4.3", "Host or domain name not found. Name service error for name=x.fr: Host not found"),
+        (550, "5.4.4", "Name service error for name=x.fr type=MX: Host not found, try again"),
+        (450, "4.1.2", "<ada@x.fr>: Recipient address rejected: Domain not found"),
+        (451, "4.4.0", "DNS temporary failure: domain not found"),
+        (451, None, "Temporary lookup failure"),
+        (None, None, "Could not resolve mx.x.fr: SERVFAIL"),
+    ],
+)
+def test_a_name_that_cannot_be_looked_up_for_now_is_never_the_recipients_fault(
+    code: int | None, enhanced: str | None, text: str, *, permanent: bool
+) -> None:
+    verdict = classify_reply(
+        Reply(code, enhanced, text), provider="other", channel=Channel.EMAIL, permanent=permanent
+    )
+    assert (verdict.bounce_class, verdict.fault, verdict.permanence) == (
+        BounceClass.TRANSIENT,
+        Fault.PROVIDER,
+        Permanence.SOFT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("enhanced", "text"),
+    [("5.4.4", "Host not found"), ("5.1.2", "Host unknown"), ("5.1.1", "user unknown, not found for now")],
+)
+def test_a_name_that_is_not_there_is_still_one(enhanced: str, text: str) -> None:
+    verdict = classify_reply(
+        Reply(550, enhanced, text), provider="other", channel=Channel.EMAIL, permanent=True
+    )
+    assert (verdict.bounce_class, verdict.fault) == (BounceClass.NO_SUCH_ADDRESS, Fault.RECIPIENT)
