@@ -9,16 +9,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
+from audience.fields import FIELD_BY_NAME
+from audience.import_file import ImportFileError, RecordReader, SourceFile, inspect_file
 from models.errors import BadInputError
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
+from models.text import fold
 from store import Database
 from store.suppressions import NewSuppression, suppress_many
 
 COLUMNS = ("channel", "address_hash", "reason", "created_at", "until")
-ADDRESS_COLUMNS = ("address", "email", "e-mail", "mail", "phone", "telephone", "mobile")
+ADDRESS_COLUMNS = ("address", "email", "phone")
+COLUMN_BY_HEADING = {name: field for field in ("email", "phone") for name in FIELD_BY_NAME[field].headers}
+"""What a file of people may call the columns, so that a list may be made from one."""
+FEWEST_DIGITS = 5
+"""With fewer, nobody meant a telephone number."""
+NO_TEXT_ADVICE = "Save it as CSV (UTF-8)."
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 REASONS = frozenset(SuppressionReason)
 A_PORTION = 5000
@@ -32,6 +40,14 @@ class Listed:
 
     rows: Sequence[NewSuppression]
     rejected: Sequence[str]
+
+
+class _Line(NamedTuple):
+    """A line of a file by column, a column may come twice; `problem` when it cannot be read as a table."""
+
+    number: int
+    cells: Sequence[tuple[str, str]]
+    problem: str = ""
 
 
 def write_suppressions(stream: TextIO, rows: Iterable[Suppression], *, with_heading: bool = True) -> int:
@@ -51,22 +67,24 @@ def write_suppressions(stream: TextIO, rows: Iterable[Suppression], *, with_head
 def read_suppressions(path: Path, channel: Channel | None = None) -> Listed:
     """What a file lists: our own export, a CSV with a column of addresses or of fingerprints, or one a line.
 
-    `channel`: of fingerprints without one; an address of another channel is rejected.
+    Its encoding and its separator are found out as those of a file of people are. `channel`: of fingerprints
+    without one; an address of another channel is rejected.
 
-    BadInputError when it is not UTF-8 text.
+    BadInputError when it is no text, is empty, or has no column of addresses; our export of nobody is none.
     """
+    try:
+        source = inspect_file(path)
+    except ImportFileError as error:
+        raise BadInputError(error.problem, NO_TEXT_ADVICE if error.advice else "") from error
     rows: list[NewSuppression] = []
     rejected: list[str] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, row in _records(file):
-                taken, problems = _read_row(row, channel)
-                rows += taken
-                rejected += [f"line {number}: {problem}" for problem in problems]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInputError(
-            f"{path.name} is not a UTF-8 text file with one entry a line.", "Save it as UTF-8."
-        ) from error
+    count = 0
+    for count, line in enumerate(_lines(source), start=1):  # noqa: B007 - how many there were
+        taken, problems = ([], [line.problem]) if line.problem else _read_row(line.cells, channel)
+        rows += taken
+        rejected += [f"line {line.number}: {problem}" for problem in problems]
+    if not count and source.header != COLUMNS:
+        raise BadInputError("The file lists nobody: nothing stands below its heading.")
     return Listed(rows, rejected)
 
 
@@ -85,32 +103,48 @@ async def take_over(
     return added
 
 
-def _records(file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line numbers and rows by column; a file without a known heading has addresses in its first column."""
-    sample = file.read(4096)
-    file.seek(0)
-    separator = ";" if sample.count(";") > sample.count(",") else ","
-    reader = csv.reader(file, delimiter=separator)
-    heading: list[str] | None = None
-    for cells in reader:
-        if not any(cell.strip() for cell in cells):
-            continue
-        names = [cell.strip().lower() for cell in cells]
-        if heading is None:
-            heading = names if {"address_hash", *ADDRESS_COLUMNS} & set(names) else ["address"]
-            if heading is names:
-                continue
-        yield reader.line_num, dict(zip(heading, (cell.strip() for cell in cells), strict=False))
+def _lines(source: SourceFile) -> Iterator[_Line]:
+    """What stands below the heading; without a known one, each line has its address in the first column."""
+    lowered = [name.strip().lower() for name in source.header]
+    heading = [COLUMN_BY_HEADING.get(fold(name), name) for name in lowered]
+    if not {"address_hash", *ADDRESS_COLUMNS} & set(heading):
+        # One word alone may be a title above a list: told as a line that holds no address.
+        if len(heading) > 1 and not _may_be_address(heading[0]):
+            raise BadInputError(
+                "The file has no column of addresses.",
+                "Name one email, phone or address; or write one address a line.",
+            )
+        heading = ["address"]
+        yield _Line(source.first_line, [("address", source.header[0])])
+    reader = RecordReader(source)
+    try:
+        for record in reader:
+            cells = [cell.strip() for cell in record.cells]
+            if record.problem or any(cells):
+                yield _Line(record.line, list(zip(heading, cells, strict=False)), record.problem)
+    finally:
+        reader.close()
 
 
-def _read_row(row: dict[str, str], wanted: Channel | None) -> tuple[list[NewSuppression], list[str]]:
+def _may_be_address(text: str) -> bool:
+    return "@" in text or FINGERPRINT.fullmatch(text) is not None or _may_be_number(text)
+
+
+def _may_be_number(text: str) -> bool:
+    return sum(sign.isdecimal() for sign in text) >= FEWEST_DIGITS
+
+
+def _read_row(
+    cells: Sequence[tuple[str, str]], wanted: Channel | None
+) -> tuple[list[NewSuppression], list[str]]:
     """What a row says: of each address in it, as a person may stand there with both. And what is wrong."""
+    row = dict(cells)
     reason = row.get("reason", "")
     known = SuppressionReason(reason) if reason in REASONS else SuppressionReason.IMPORTED
-    texts = [row[name] for name in ADDRESS_COLUMNS if row.get(name)]
+    texts = [(name, text) for one in ADDRESS_COLUMNS for name, text in cells if name == one and text]
     if known in OF_ONE_MAILBOX:
         texts = texts[:1]
-    text = texts[0].lower() if texts else ""
+    text = texts[0][1].lower() if texts else ""
     fingerprint = row.get("address_hash", "") or (text if FINGERPRINT.fullmatch(text) else "")
     if fingerprint:
         channel = row.get("channel", "") or (wanted.value if wanted is not None else "")
@@ -118,12 +152,13 @@ def _read_row(row: dict[str, str], wanted: Channel | None) -> tuple[list[NewSupp
             return [], ["The fingerprint or its channel is malformed."]
         return [NewSuppression(Channel(channel), fingerprint, known)], []
     found: dict[Channel, NewSuppression] = {}
-    problems: list[str] = []
-    for text in texts or [""]:
+    problems = [] if texts else ["There is no address."]
+    for column, text in texts:
         try:
             its, address = read_address(text)
         except BadInputError as error:
-            problems.append(error.problem)
+            is_email = column == "email" and "@" not in text
+            problems.append("An e-mail address holds an @ sign." if is_email else error.problem)
         else:
             found.setdefault(its, NewSuppression(its, address_hash(its, address), known))
     rows = [one for its, one in found.items() if wanted is None or its is wanted]
@@ -139,4 +174,6 @@ def read_address(text: str) -> tuple[Channel, str]:
 
     if "@" in text:
         return Channel.EMAIL, read_email(text)
+    if not _may_be_number(text):
+        raise BadInputError("This is neither an e-mail address nor a telephone number.")
     return Channel.SMS, read_phone(text)

@@ -34,6 +34,19 @@ async def record_statement(
     await session.exec(insert_for(session, ConsentRecord).values(row).on_conflict_do_nothing())
 
 
+async def has_withdrawn(session: AsyncSession, channel: Channel, address: str) -> bool:
+    """Whether the contact behind an address (normalised) withdrew the consent to its channel.
+
+    Served by the unique indexes of addresses.
+    """
+    its, consent = (
+        (col(Contact.email), col(Contact.email_consent))
+        if channel is Channel.EMAIL
+        else (col(Contact.phone), col(Contact.sms_consent))
+    )
+    return (await session.exec(select(consent).where(its == address))).first() is ConsentStatus.WITHDRAWN
+
+
 async def set_status(
     session: AsyncSession, contact_id: int, channel: Channel, status: ConsentStatus, now: datetime
 ) -> None:

@@ -298,6 +298,26 @@ async def by_rule(
     return [(row[0], row[1], row[2]) for row in (await session.exec(wanted)).all()]
 
 
+async def is_on_record(session: AsyncSession, rule: str) -> bool:
+    """Whether anybody was ever suppressed by `rule`, lifted ones too. Reads the table."""
+    wanted = select(Suppression.id).where(
+        col(Suppression.evidence).like(f"%, rule {_like(rule)}", escape="!"),
+        col(Suppression.event_id).is_not(None),
+    )
+    return (await session.exec(wanted.limit(1))).first() is not None
+
+
+def rests_on(row: Suppression, rule: str, since: datetime) -> bool:
+    """Whether `by_rule` would find it, if it stands."""
+    its = row.event_id is not None and row.created_at >= since
+    return its and row.evidence.endswith(f", rule {rule}")
+
+
+def holds(row: Suppression, now: datetime) -> bool:
+    """Whether a suppression is in force at `now`."""
+    return row.lifted_at is None and (row.until is None or row.until > now)
+
+
 def _like(text: str) -> str:
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 

@@ -36,6 +36,14 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "contacts-imported": N_("The file has been read."),
         "suppression-added": N_("This address will not be written to any more."),
         "suppression-lifted": N_("This address may be written to again."),
+        "suppression-lifted-email": N_(
+            "The suppression is lifted, but the consent stays withdrawn: campaigns leave this person out."
+            " They can subscribe again through the unsubscribe link of any message they got from you."
+        ),
+        "suppression-lifted-sms": N_(
+            "The suppression is lifted, but the consent stays withdrawn: campaigns leave this person out."
+            " They can subscribe again by sending START to your number."
+        ),
         "rule-undone": N_("What the rule did is undone; your name and reason are kept with each of them."),
         "password-changed": N_("Your password is changed. Your other sessions are closed."),
         "account-added": N_("The account is open."),

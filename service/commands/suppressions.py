@@ -20,6 +20,11 @@ from service.terminal import moment, print_table, say, warn, words
 group = noun("Addresses that are not written to any more.")
 PAGE = 5000
 REJECTED_SHOWN = 10
+GIVE_AGAIN = {
+    Channel.EMAIL: "They can subscribe again through the unsubscribe link of any message they got from you.",
+    Channel.SMS: "They can subscribe again by sending START to your number.",
+}
+"""Nobody else can: an import does not undo a withdrawal."""
 Address = Annotated[str, typer.Argument(help="E-mail address or telephone number.", metavar="ADDRESS")]
 
 
@@ -61,27 +66,35 @@ def lift(
         str, typer.Option(help="Why; kept with the row as the trace of the decision.", metavar="TEXT")
     ],
 ) -> None:
-    """Allow an address to be written to again. The suppression stays on record, as lifted."""
+    """Allow an address to be written to again. The suppression stays on record, as lifted.
+
+    A consent that the person withdrew (by a complaint, STOP or unsubscribing) is theirs to give again.
+    """
     if not why.strip():
         raise BadInputError("A reason is needed.", "It is kept as the trace of the decision: --why TEXT.")
     channel, normal = read_address(address)
 
-    async def change(desk: Desk) -> int:
-        from store import suppressions
+    async def change(desk: Desk) -> tuple[int, bool]:
+        from store import consents, suppressions
 
         async with desk.database.write() as session:
-            return await suppressions.lift(
+            count = await suppressions.lift(
                 session,
                 channel=channel,
                 address_hash=address_hash(channel, normal),
                 why=traced(why),
                 now=desk.clock.now(),
             )
+            return count, await consents.has_withdrawn(session, channel, normal)
 
-    lifted = work(change)
+    lifted, is_withdrawn = work(change)
     if not lifted:
         raise NotFoundError(f"{normal} is not suppressed.", "Nothing was changed.")
-    say(f"{normal} may be written to again ({plural(lifted, 'suppression')} lifted).")
+    if not is_withdrawn:
+        say(f"{normal} may be written to again ({plural(lifted, 'suppression')} lifted).")
+        return
+    say(f"{plural(lifted, 'suppression')} of {normal} lifted.")
+    warn(f"The consent stays withdrawn: campaigns leave this person out. {GIVE_AGAIN[channel]}")
 
 
 @group.command("list", epilog=examples("tocsin suppression list", "tocsin suppression list --limit 20"))
@@ -122,8 +135,8 @@ def list_(limit: Annotated[int, typer.Option(help="How many, the newest first.",
 @group.command(
     "undo",
     epilog=examples(
-        "tocsin suppression undo words-gone --since 2026-11-01",
-        "tocsin suppression undo words-gone --since 2026-11-01 --why 'read blocks as deaths' --apply",
+        "tocsin suppression undo words-no-such-user --since 2026-11-01",
+        "tocsin suppression undo words-no-such-user --since 2026-11-01 --why 'read blocks as deaths' --apply",
     ),
 )
 def undo(
@@ -138,11 +151,12 @@ def undo(
 
     Shows how many; nothing is changed without --apply. The suppressions stay on record, as lifted.
     """
-    from deliverability.undoing import Undone, undo_rule
+    from deliverability.undoing import Undone, demand_rule, undo_rule
     from service.pacing import follow_rules
 
     async def change(desk: Desk) -> Undone:
         follow_rules(desk.settings)
+        await demand_rule(desk.database, rule)
         reason = traced(why) if why.strip() or not act else ""
         start, now = since.replace(tzinfo=UTC), desk.clock.now()
         return await undo_rule(desk.database, rule, since=start, why=reason, now=now, apply=act)
@@ -152,6 +166,8 @@ def undo(
     say(f"{plural(seen.found, 'suppression')} by rule {rule}: {seen.lifted:,} {lifted}.")
     if seen.kept:
         say(f"{plural(seen.kept, 'stays', 'stay')}: there is other evidence.")
+    if seen.elsewhere:
+        say(f"Still suppressed by something else: {seen.elsewhere:,} of those lifted.")
 
 
 @group.command("export", epilog=examples("tocsin suppression export > suppressions.csv"))
@@ -186,7 +202,8 @@ def import_(
     """Take over a list of addresses not to write to: do this before the first import of people.
 
     The file is one that `tocsin suppression export` wrote, or a CSV with a column named email, phone or
-    address, or one address a line. Instead of an address, each may be a fingerprint.
+    address, or one address a line. Instead of an address, each may be a fingerprint. Encoding and
+    separator are found out, as by `tocsin import`.
     """
     listed = read_suppressions(file, channel)
 
@@ -196,6 +213,8 @@ def import_(
     new = work(save)
     say(f"{plural(len(listed.rows), 'row')} read, {new:,} new, {len(listed.rows) - new:,} known already.")
     _tell_rejected(listed)
+    if listed.rejected and not listed.rows:
+        raise BadInputError(f"{file.name} holds no address that can be read.", "Nothing was taken over.")
 
 
 def traced(why: str) -> str:

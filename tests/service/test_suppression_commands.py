@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 
+import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
 
@@ -43,10 +44,48 @@ def test_an_address_is_lifted_with_a_reason_and_by_somebody(ready: Tocsin, typed
 
 
 def test_undoing_a_rule_says_what_it_would_do_and_asks_for_a_reason(ready: Tocsin, typed: Typed) -> None:
-    words = ("suppression", "undo", "words-gone", "--since", "2026-01-01")
+    words = ("suppression", "undo", "words-no-such-user", "--since", "2026-01-01")
     assert "0 would be lifted" in typed.must(*words)
     assert "reason" in typed(*words, "--apply").err
     assert "0 lifted" in typed.must(*words, "--apply", "--why", "it was wrong")
+
+
+def test_a_rule_that_does_not_exist_is_told_with_the_ones_that_resemble_it(
+    ready: Tocsin, typed: Typed
+) -> None:
+    ran = typed("suppression", "undo", "words-no-such-usr", "--since", "2026-01-01")
+    assert (ran.code, ran.out) == (1, "")
+    assert "There is no rule words-no-such-usr. Did you mean words-no-such-user" in ran.err
+
+
+@pytest.mark.parametrize(("channel", "way"), [("email", "unsubscribe link"), ("sms", "START")])
+def test_lifting_says_that_a_withdrawn_consent_stays_so_and_who_can_give_it_again(
+    ready: Tocsin, typed: Typed, channel: str, way: str
+) -> None:
+    address = "ada@exemple.fr" if channel == "email" else "+33612345678"
+    column = "E-mail" if channel == "email" else "Portable"
+    (ready.folder / "people.csv").write_text(f"{column}\n{address}\n")
+    typed.must("import", "people.csv")
+    typed.must("suppression", "add", address)
+    assert "may be written to again" in typed.must("suppression", "lift", address, "--why", "asked")
+    typed.must("suppression", "add", address)
+    in_database(ready, sa.update(Contact).values({f"{channel}_consent": "withdrawn"}))
+    ran = typed("suppression", "lift", address, "--why", "asked")
+    assert "may be written to again" not in ran.out
+    assert "The consent stays withdrawn" in ran.err
+    assert way in ran.err
+
+
+def test_a_file_from_which_nothing_can_be_read_is_an_error_and_its_lines_are_told(
+    ready: Tocsin, typed: Typed
+) -> None:
+    (ready.folder / "list.txt").write_text("xx\nyy\n")
+    ran = typed("suppression", "import", "list.txt")
+    assert ran.code == 2
+    assert "line 2: This is neither an e-mail address nor a telephone number." in ran.err
+    assert "list.txt holds no address that can be read." in ran.err
+    for words in (("add", "xx"), ("lift", "notanaddress", "--why", "x")):
+        assert "neither an e-mail address nor" in typed("suppression", *words).err
 
 
 def test_bounces_are_read_again_and_nothing_is_changed_without_being_told_to(

@@ -9,11 +9,11 @@ from deliverability.feedback import apply
 from deliverability.signals.mail import read_inbound
 from models.access import Role
 from models.delivery import Delivery
-from models.states import BounceClass, Channel, EventKind, Fault, Permanence, SuppressionReason
+from models.states import BounceClass, Channel, ConsentStatus, EventKind, Fault, Permanence, SuppressionReason
 from models.suppression import address_hash
 from models.tokens import TokenPurpose
 from models.values import Reply, Signal, Verdict
-from store import Database, suppressions
+from store import Database, consents, suppressions
 from tests.clocks import START
 from tests.deliverability.rows import TOKENS, a_contact, a_delivery, a_launched_campaign
 from tests.deliverability.test_originals import a_bounce
@@ -143,10 +143,44 @@ async def test_a_list_is_taken_over_exported_and_taken_over_again(site: Site) ->
     assert "0 new, 2 known already." in text
     assert "list stop list.csv, editor@parti.example" in await browser.read("/suppressions")
     assert list((site.folder / "imports").iterdir()) == [], "the file itself is gone"
-    for content, words in ((b"", "Choose a file."), (b"\xff\xfe\xff", "is not a UTF-8 text file")):
+    for content, words in (
+        (b"", "Choose a file."),
+        (b"\x7fELF\0\0", "This is a binary file, not a text file."),
+    ):
         status, text = await upload(browser, content)
         assert status == 400
         assert words in text
+        assert "stop-list" not in text, "the file is never told by the name it is kept under"
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "consent stays withdrawn"), ("fr", "reste retiré")])
+async def test_lifting_says_that_a_withdrawn_consent_stays_so(site: Site, language: str, words: str) -> None:
+    async with site.database.write() as session:
+        contact = await a_contact(session, email="ada@gmail.com")
+    browser = await site.signed_in(Role.EDITOR)
+    await browser.send_form("/language", {"language": language}, page="/account")
+    fields = {"channel": "email", "address": "ada@gmail.com", "why": "asked"}
+    await browser.send_form("/suppressions/add", fields, page="/suppressions")
+    answer = await browser.send_form("/suppressions/lift", fields, page="/suppressions")
+    assert answer.headers["location"] == "/suppressions?said=suppression-lifted"
+    async with site.database.write() as session:
+        await consents.set_status(session, contact.id, Channel.EMAIL, ConsentStatus.WITHDRAWN, START)
+    answer = await browser.send_form("/suppressions/lift", fields, page="/suppressions")
+    assert words in await browser.read(answer.headers["location"])
+
+
+async def test_who_stays_suppressed_by_something_else_is_not_counted_as_written_to_again(site: Site) -> None:
+    listed, _free = await gone(site.database, 2)
+    async with site.database.write() as session:
+        fingerprint = address_hash(Channel.EMAIL, listed.address or "")
+        row = suppressions.NewSuppression(Channel.EMAIL, fingerprint, SuppressionReason.IMPORTED)
+        await suppressions.suppress_many(session, [row], evidence="a list", now=START)
+    browser = await site.signed_in(Role.ADMIN)
+    shown = (await browser.send_form("/suppressions/undo", UNDO)).text
+    assert "<dt>Would be written to again</dt><dd>1</dd>" in shown
+    assert "<dt>Lifted, yet suppressed by something else</dt><dd>1</dd>" in shown
+    assert "is lifted, yet suppressed by something else" in shown
+    assert shown.count("badge good") == 1
 
 
 @pytest.mark.parametrize(

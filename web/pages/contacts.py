@@ -22,7 +22,6 @@ from web.borrowed import say_error
 from web.bounce_words import read_evidence
 from web.i18n import N_, Tongue
 from web.pages.deliveries import Happening, histories
-from web.pages.suppressions import holds
 from web.view import go, page
 from web.words import word_for
 
@@ -103,7 +102,9 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
         statements = await consents.statements_of(session, contact_id, limit=A_PAGE)
         history = await _suppressions_of(session, contact)
     suppressed = [
-        channel for channel in Channel if any(row.channel is channel and holds(row, now) for row in history)
+        channel
+        for channel in Channel
+        if any(row.channel is channel and suppressions.holds(row, now) for row in history)
     ]
     french = visit.tongue.language == "fr"
     known = [

@@ -8,8 +8,7 @@ from fastapi import APIRouter
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
-from deliverability.suppression import foresee
-from deliverability.undoing import Undone, undo_rule
+from deliverability.undoing import Fate, Undone, fate_of, undo_rule
 from models.contact import Contact
 from models.errors import BadInputError
 from models.suppression import Suppression
@@ -38,12 +37,12 @@ class Culprit:
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """One suppression by the rule: `stays` when other evidence is enough for it."""
+    """One suppression by the rule, and what undoing it does."""
 
     row: Suppression
     contact: Contact | None
     explained: Explained | None
-    stays: bool
+    fate: Fate
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +130,8 @@ async def _concerned(session: AsyncSession, request: Request, now: datetime) -> 
     people = await suppression_pages.people(session, [event.contact_id for _, event, _ in found])
     lines = []
     for row, event, delivery in found:
-        stays = False
-        if delivery is not None and delivery.address:
-            plan = await foresee(session, row.channel, delivery.address, apart_from=request.rule)
-            stays = row.reason in plan.earned
-        lines.append(Concerned(row, people.get(event.contact_id or 0), explain(event), stays))
+        fate = await fate_of(session, row, delivery, request.rule, since=request.since, now=now)
+        lines.append(Concerned(row, people.get(event.contact_id or 0), explain(event), fate))
     return lines
 
 

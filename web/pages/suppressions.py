@@ -4,8 +4,6 @@ The list is kept by fingerprint, so a page never shows an address that it was no
 told where the message that came back is still on record.
 """
 
-from datetime import datetime
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -13,7 +11,7 @@ from audience.addresses import read_email, read_phone
 from models.errors import BadInputError
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
-from store import suppression_pages, suppressions
+from store import consents, suppression_pages, suppressions
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_error
 from web.bounce_words import read_evidence
@@ -85,7 +83,8 @@ async def lift(visit: Editor) -> Response:
             why=why,
             now=visit.context.clock.now(),
         )
-    return go("/suppressions", "suppression-lifted")
+        is_withdrawn = await consents.has_withdrawn(session, channel, address)
+    return go("/suppressions", f"suppression-lifted{f'-{channel.value}' if is_withdrawn else ''}")
 
 
 def _named(visit: Visit) -> tuple[Channel, str]:
@@ -100,11 +99,6 @@ def reason_given(visit: Visit) -> str:
     if not why:
         raise BadInputError(NO_REASON)
     return f"{visit.user.email if visit.user else ''}: {why}"
-
-
-def holds(row: Suppression, now: datetime) -> bool:
-    """Whether a suppression is in force at `now`."""
-    return row.lifted_at is None and (row.until is None or row.until > now)
 
 
 async def _show(
@@ -135,7 +129,7 @@ async def _show(
         channel=channel,
         address=address,
         history=None if history is None else [(row, read_evidence(row.evidence)) for row in history],
-        standing=any(holds(row, now) for row in history or []),
+        standing=any(suppressions.holds(row, now) for row in history or []),
         problem=problem,
         lines=[(line, read_evidence(line.row.evidence)) for line in lines[:A_PAGE]],
         more=len(lines) > A_PAGE,
