@@ -6,12 +6,14 @@ Commands import what they run inside their functions, so that `tocsin --help` an
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.main import get_command
 
 from service.commands import (
     backups,
@@ -103,7 +105,7 @@ def run(arguments: list[str]) -> int:
         # Here, rather than at the end of the process, a full disk or a closed pipe can still be told.
         sys.stdout.flush()
     except typer.TyperException as error:
-        return _tell(_misuse(error))
+        return _tell(_misuse(error, arguments))
     except typer.Abort:
         return _tell(Problem((), 130))
     except BaseException as error:
@@ -116,7 +118,7 @@ def run(arguments: list[str]) -> int:
     return status if isinstance(status, int) else 0
 
 
-def _misuse(error: typer.TyperException) -> Problem:
+def _misuse(error: typer.TyperException, arguments: Sequence[str]) -> Problem:
     """What was typed wrongly, and where to read how it goes."""
     # "Value error" is a word of the library that read it, and tells nothing.
     message = " ".join(error.format_message().replace("Value error, ", "").split())
@@ -124,9 +126,21 @@ def _misuse(error: typer.TyperException) -> Problem:
         # A group typed alone: its help has just been printed.
         return Problem((), 0)
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "tocsin"
+    command = context.command_path if context is not None else _command_of(arguments)
     end = "" if message.endswith((".", "?")) else "."
     return Problem((f"{message}{end} See `{command} --help`.",), error.exit_code)
+
+
+def _command_of(arguments: Sequence[str]) -> str:
+    """The command that was meant, for errors that do not say: an option without its value is one."""
+    names = ["tocsin"]
+    command: object = get_command(app)
+    for word in arguments:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            break
+        names.append(word)
+    return " ".join(names)
 
 
 def _tell(problem: Problem) -> int:

@@ -63,7 +63,8 @@ def _last(name: str, one: "Heard", *, is_set_up: bool) -> Finding:
     return fine(
         SUBJECT,
         f"{name} told {plural(one.told, 'piece')} of news, the last at {_at(one.last_at)};"
-        f" {one.waiting:,} still to be applied or without a message yet, {one.unmatched:,} led to nobody.",
+        f" {one.waiting:,} still to be applied or without a message yet,"
+        f" {one.unmatched:,} matched no message.",
     )
 
 

@@ -67,7 +67,9 @@ NEXT_STEPS: Mapping[BounceClass, str] = MappingProxyType(
             " comes from; above 2 % providers begin to wonder, too."
         ),
         BounceClass.INACTIVE: N_("Nothing: who stays away is not written to any more after a few messages."),
-        BounceClass.MAILBOX_FULL: N_("Nothing: the next campaign tries again, and after some it is let be."),
+        BounceClass.MAILBOX_FULL: N_(
+            "Nothing: the next campaign tries again, and after several the address is no longer written to."
+        ),
         BounceClass.TRANSIENT: N_("Nothing: it is tried again by itself."),
         BounceClass.RATE: N_("Tocsin slows down by itself. If it comes often, set a lower limit on “Pace”."),
         BounceClass.GREYLIST: N_("Nothing: the second attempt usually gets through."),

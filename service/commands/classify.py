@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     """Put the command into `app`."""
     app.command(
         "classify",
+        rich_help_panel="Run",
         epilog=examples("tocsin classify < paths.txt", "tocsin classify --no-timing < paths.txt"),
     )(classify)
 

@@ -36,6 +36,23 @@ def test_help_is_there_for_every_command_and_tells_where_to_begin(typed: Typed) 
     assert "tocsin demo" in out
     assert "doctor" in out
     assert typed.must().split() == out.split()
+    assert "─ Commands ─" not in out, "each command stands in a box that says what it is for"
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (("inbound", "--recipient"), "tocsin inbound"),
+        (("suppression", "undo", "x", "--since"), "tocsin suppression undo"),
+        (("--nonsense",), "tocsin"),
+    ],
+)
+def test_what_was_typed_wrongly_leads_to_the_help_of_that_command(
+    typed: Typed, words: tuple[str, ...], command: str
+) -> None:
+    ran = typed(*words)
+    assert ran.code == 2
+    assert f"See `{command} --help`." in ran.err
 
 
 def test_the_version_is_told(typed: Typed) -> None:

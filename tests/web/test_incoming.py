@@ -75,7 +75,7 @@ async def test_each_webhook_is_told_with_when_it_was_heard_and_what_it_left_behi
     assert "Last heard of" in text
     assert "7 pieces of news" in text
     assert "1 waits for a message that is not known yet" in text
-    assert "1 led to nobody" in text
+    assert "1 matched no message" in text
     assert "2 calls refused, too old or repeated" in text
     assert "3 calls refused, not signed by the provider" in text
     assert text.count("Calls, and is not believed") == 1
