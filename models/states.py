@@ -252,4 +252,6 @@ class BounceClass(StrEnum):
     SIZE_FORMAT = "size_format"
     EXPIRED = "expired"
     OPTED_OUT = "opted_out"
+    # The provider that sends for us has a list of its own, and the address is on it.
+    HELD_BACK = "held_back"
     UNKNOWN = "unknown"

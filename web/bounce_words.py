@@ -51,6 +51,10 @@ MEANINGS: Mapping[BounceClass, str] = MappingProxyType(
         BounceClass.SIZE_FORMAT: N_("The message is too large, or not in a form the provider takes."),
         BounceClass.EXPIRED: N_("It was tried for days, without an answer that settles it."),
         BounceClass.OPTED_OUT: N_("The provider knows that this person wants no messages from us."),
+        BounceClass.HELD_BACK: N_(
+            "The provider’s own suppression list held it back: the address bounced, complained or"
+            " unsubscribed there before."
+        ),
         BounceClass.UNKNOWN: N_("No rule knows this answer."),
     }
 )
@@ -90,6 +94,10 @@ NEXT_STEPS: Mapping[BounceClass, str] = MappingProxyType(
             "If they are many at one provider, look at “Pace”: it may be holding us off."
         ),
         BounceClass.OPTED_OUT: N_("Nothing: they are not written to any more, and that is right."),
+        BounceClass.HELD_BACK: N_(
+            "Nothing, as a rule. An address that is right after all is taken off the list on the provider’s"
+            " own site."
+        ),
         BounceClass.UNKNOWN: N_(
             "Read the answers below. If one comes often, an administrator can write a rule for it."
         ),
@@ -181,6 +189,8 @@ def explain(event: Event, later: Event | None = None) -> Explained | None:
 
 def _in_detail(reason: Reason, read: Event) -> str:
     """The fine reason, unless it says something else than the verdict: that one decides."""
+    if read.bounce_class is BounceClass.HELD_BACK:
+        return REASONS[Reason.SUPPRESSED]
     implied = verdict_of(reason, permanent=read.permanence is Permanence.HARD)
     agrees = implied is None or read.bounce_class in {None, BounceClass.UNKNOWN, implied.bounce_class}
     return REASONS.get(reason, "") if agrees else ""

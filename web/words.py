@@ -158,6 +158,7 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (BounceClass.SIZE_FORMAT, N_("Size or format")),
     (BounceClass.EXPIRED, N_("Gave up waiting")),
     (BounceClass.OPTED_OUT, N_("Opted out")),
+    (BounceClass.HELD_BACK, N_("Held back by the provider’s list")),
     (BounceClass.UNKNOWN, N_("Unknown")),
 )
 # Keyed by kind as well: members of different StrEnums with the same value are equal.

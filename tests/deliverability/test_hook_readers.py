@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deliverability.policy import policy_at_once
 from deliverability.signals.hooks import PROVIDERS, ForgedError, HookRequest
 from deliverability.signals.hooks.base import moment_of, pieces
 from models.states import BounceClass, EventKind, Fault
@@ -93,10 +94,74 @@ def test_a_word_nobody_knows_is_kept_as_unknown() -> None:
 
 def test_what_the_provider_did_not_send_is_nobodys_fault_outside() -> None:
     signal = read_one(
-        "sendgrid", [{"event": "dropped", "reason": "Bounced Address", "email": "ada@exemple.fr"}]
+        "sendgrid", [{"event": "dropped", "reason": "Invalid SMTPAPI header", "email": "ada@exemple.fr"}]
     )
     assert signal.verdict is not None
     assert (signal.kind, signal.verdict.fault) == (EventKind.BOUNCED, Fault.RELAY)
+
+
+def ses_bounce(subtype: str) -> dict[str, object]:
+    bounced = [{"emailAddress": "ada@exemple.fr", "diagnosticCode": "not sent", "status": "5.1.1"}]
+    bounce = {"bounceType": "Permanent", "bounceSubType": subtype, "bouncedRecipients": bounced}
+    event = {"eventType": "Bounce", "bounce": bounce, "mail": {}}
+    return {"Type": "Notification", "MessageId": "1", "Message": json.dumps(event)}
+
+
+HELD_BACK: list[tuple[str, object]] = [
+    ("sendgrid", [{"event": "dropped", "reason": "Bounced Address", "email": "ada@exemple.fr"}]),
+    ("sendgrid", [{"event": "dropped", "reason": "Spam Reporting Address", "email": "ada@exemple.fr"}]),
+    ("postmark", {"RecordType": "Bounce", "Type": "ManuallyDeactivated", "Details": "550 5.1.1 no"}),
+    ("postmark", {"RecordType": "Bounce", "Type": "InactiveRecipient"}),
+    ("postmark", {"RecordType": "Bounce", "Type": "SMTPApiError", "Details": "Recipient is inactive"}),
+    ("mailgun", {"event-data": {"event": "failed", "reason": "suppress-bounce", "severity": "permanent"}}),
+    ("mailgun", {"event-data": {"event": "failed", "delivery-status": {"code": 605}}}),
+    ("amazon_ses", ses_bounce("Suppressed")),
+    ("amazon_ses", ses_bounce("OnAccountSuppressionList")),
+    ("brevo", {"event": "blocked", "reason": "blocked : due to blacklist user", "email": "ada@exemple.fr"}),
+    ("mailjet", {"event": "blocked", "error": "preblocked", "email": "ada@exemple.fr"}),
+    ("resend", {"type": "email.suppressed", "data": {"to": ["ada@exemple.fr"]}}),
+    ("resend", {"type": "email.bounced", "data": {"to": ["a@b.fr"], "bounce": {"subType": "Suppressed"}}}),
+    (
+        "sparkpost",
+        [{"msys": {"message_event": {"type": "bounce", "bounce_class": "26", "raw_reason": "no"}}}],
+    ),
+    (
+        "postal",
+        {
+            "event": "MessageDeliveryFailed",
+            "payload": {
+                "message": {"to": "ada@exemple.fr"},
+                "status": "HardFail",
+                "details": "Recipient is on the suppression list",
+            },
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "event"), HELD_BACK)
+def test_what_a_providers_own_list_held_back_is_named_so_and_proves_nothing(key: str, event: object) -> None:
+    signal = read_one(key, event)
+    assert signal.verdict is not None
+    told = (signal.kind, signal.verdict.bounce_class, signal.verdict.fault, signal.details["cause"])
+    assert told == (EventKind.BOUNCED, BounceClass.HELD_BACK, Fault.PROVIDER, "suppressed")
+    assert policy_at_once(signal.verdict) is None
+
+
+def test_what_mandrills_own_list_held_back_is_named_so() -> None:
+    event = {"event": "reject", "msg": {"email": "ada@exemple.fr"}, "reject": {"reason": "hard-bounce"}}
+    call = PROVIDERS["mandrill"].recall(json.dumps(event).encode())
+    (signal,) = PROVIDERS["mandrill"].read(call, TOKENS, START)
+    assert signal.verdict is not None
+    assert signal.verdict.bounce_class is BounceClass.HELD_BACK
+
+
+def test_an_answer_is_told_without_its_type() -> None:
+    signal = read_one(
+        "postmark", {"RecordType": "Bounce", "Type": "HardBounce", "Details": "smtp;550 5.1.1 No such user"}
+    )
+    assert signal.reply is not None
+    assert (signal.reply.code, signal.reply.text) == (550, "550 5.1.1 No such user")
 
 
 def test_a_filters_word_is_no_persons_complaint() -> None:

@@ -234,5 +234,5 @@ def test_what_an_answer_takes_until_an_address_is_written_to_no_more(row: Row) -
 
 
 def test_every_class_has_its_row() -> None:
-    """Opted out at the provider, and what nobody can read, have no typical answer."""
-    assert {read for _, _, read, _ in TABLE} == set(BounceClass) - {C.OPTED_OUT, C.UNKNOWN}
+    """What a provider says of its own lists, and what nobody can read, have no typical answer."""
+    assert {read for _, _, read, _ in TABLE} == set(BounceClass) - {C.OPTED_OUT, C.HELD_BACK, C.UNKNOWN}

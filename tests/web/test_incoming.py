@@ -151,6 +151,10 @@ async def test_a_bounce_is_told_with_whose_doing_it_was_and_its_evidence(site: S
         ),
         (Verdict(BounceClass.TRANSIENT, Fault.RELAY, Permanence.SOFT, "relay"), "Our own mail server could"),
         (Verdict(BounceClass.BLOCK, Fault.IDENTITY, Permanence.HARD, "block"), "refuses our server or our"),
+        (
+            Verdict(BounceClass.HELD_BACK, Fault.PROVIDER, Permanence.HARD, "x"),
+            "own suppression list held it",
+        ),
     ],
 )
 async def test_who_is_not_to_blame_is_not_blamed(site: Site, verdict: Verdict, words: str) -> None:

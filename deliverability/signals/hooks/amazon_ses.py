@@ -26,6 +26,7 @@ from deliverability.signals.hooks.base import (
     Provider,
     Told,
     check_age,
+    held_back,
     inside,
     items,
     judged,
@@ -235,7 +236,7 @@ def _bounced(part: Mapping[str, object], one: object) -> tuple[str, Reply | None
     kind, subtype = said(part, "bounceType"), said(part, "bounceSubType")
     reply = _answer(one)
     if subtype in _ON_A_LIST:
-        return said(one, "emailAddress"), reply, not_sent(f"ses {subtype}")
+        return said(one, "emailAddress"), reply, held_back(f"ses {subtype}")
     if kind == "Permanent" and subtype in _ADDRESS_GONE:
         stated = no_such_address("ses NoEmail")
     elif kind == "Transient" and subtype == "MailboxFull":

@@ -18,7 +18,8 @@ from email import message_from_bytes, policy
 from typing import Final
 from urllib.parse import parse_qsl
 
-from deliverability.reasons import Said, cause_of, reason_of
+from deliverability.reasons import Reason, Said, cause_of, reason_of
+from deliverability.signals.dsn import plain_words
 from deliverability.signals.mime import clean
 from models.errors import TocsinError
 from models.states import BounceClass, Channel, EventKind, Fault, Permanence
@@ -253,6 +254,7 @@ def moment_of(value: object, now: datetime) -> datetime:
 
 def reply_of(text: str, code: str = "", enhanced: str = "") -> Reply | None:
     """What the receiving server answered, as far as the provider tells it; None when it does not."""
+    text = plain_words(text)
     stated, status = _CODE.search(code or text), _ENHANCED.search(enhanced or text)
     if not text and stated is None and status is None:
         return None
@@ -276,6 +278,11 @@ def no_such_address(rule: str) -> Verdict:
 def not_sent(rule: str) -> Verdict:
     """The provider took the message and did not send it: for reasons of its own, nobody's fault outside."""
     return Verdict(BounceClass.UNKNOWN, Fault.RELAY, Permanence.HARD, rule)
+
+
+def held_back(rule: str) -> Verdict:
+    """The address is on a list the provider keeps itself: the message was not tried, and proves nothing."""
+    return Verdict(BounceClass.HELD_BACK, Fault.PROVIDER, Permanence.HARD, rule)
 
 
 def of_class(bounce_class: BounceClass, fault: Fault, rule: str, *, hard: bool = False) -> Verdict:
@@ -340,6 +347,8 @@ def signal_of(source: str, told: Told, tokens: Tokens) -> Signal:
 
 def _cause(told: Told) -> dict[str, str]:
     """Why the far server refused, where the provider hands on what it said."""
+    if told.verdict is not None and told.verdict.bounce_class is BounceClass.HELD_BACK:
+        return cause_of(Reason.SUPPRESSED)
     if told.reply is None or told.kind not in {EventKind.BOUNCED, EventKind.DEFERRED}:
         return {}
     host = address_in(told.recipient).rpartition("@")[2]

@@ -8,6 +8,7 @@ from deliverability.signals.hooks.base import (
     HookRequest,
     Provider,
     Told,
+    held_back,
     judged,
     moment_of,
     no_such_address,
@@ -70,8 +71,10 @@ def _told(event: Mapping[str, object], raw: bytes, now: datetime) -> Told:
     reply = reply_of(answer) if heard else None
     verdict: Verdict | None = None
     match word:
-        case "blocked" | "error":
-            verdict = not_sent(f"brevo {word}")
+        case "blocked":
+            verdict = held_back("brevo blocked")
+        case "error":
+            verdict = not_sent("brevo error")
         case "invalid_email" | "invalid":
             verdict = judged(reply, no_such_address("brevo invalid_email"))
         case "hard_bounce" | "soft_bounce":

@@ -21,6 +21,7 @@ from deliverability.signals.hooks.base import (
     check_age,
     check_hmac,
     form_of,
+    held_back,
     inside,
     judged,
     moment_of,
@@ -55,6 +56,9 @@ KINDS: Mapping[str, EventKind] = MappingProxyType(
 )
 _NOT_SENT = frozenset({"rejected", "dropped"})
 _SUPPRESSED = frozenset({"suppress-bounce", "suppress-complaint", "suppress-unsubscribe"})
+
+_LISTED = frozenset({"605", "606", "607"})
+"""Mailgun's own numbers for addresses that bounced, unsubscribed or complained before."""
 
 
 def check(request: HookRequest, keys: Sequence[str], now: datetime) -> str | None:
@@ -101,7 +105,9 @@ def _told(event: Mapping[str, object], raw: bytes, token: str, now: datetime) ->
     reply = reply_of(text, code=code if code[:1] in "245" and len(code) == 3 else "")
     verdict: Verdict | None = None
     if kind is EventKind.BOUNCED:
-        if word in _NOT_SENT or reason in _SUPPRESSED:
+        if reason in _SUPPRESSED or code in _LISTED:
+            verdict = held_back(f"mailgun {reason or code}")
+        elif word in _NOT_SENT:
             verdict = not_sent(f"mailgun {reason or word}")
         elif said(event, "severity") == "temporary":
             kind = EventKind.DEFERRED
@@ -133,7 +139,8 @@ def _told_by_form(form: list[tuple[str, str]], raw: bytes, now: datetime) -> Tol
     reply = reply_of(text, code=last.get("code", "") if last.get("code", "")[:1] in ("4", "5") else "")
     verdict: Verdict | None = None
     if word == "dropped":
-        verdict = not_sent("mailgun dropped")
+        code = last.get("code", "")
+        verdict = held_back(f"mailgun {code}") if code in _LISTED else not_sent("mailgun dropped")
     elif word == "bounced":
         verdict = judged(reply, of_class(BounceClass.UNKNOWN, Fault.UNKNOWN, "mailgun bounced", hard=True))
     message_id = last.get("Message-Id", last.get("message-id", ""))

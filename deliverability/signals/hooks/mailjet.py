@@ -8,6 +8,7 @@ from deliverability.signals.hooks.base import (
     HookRequest,
     Provider,
     Told,
+    held_back,
     inside,
     judged,
     moment_of,
@@ -62,7 +63,8 @@ def _told(event: Mapping[str, object], raw: bytes, now: datetime) -> Told:
     reply = reply_of(answer) if kind is EventKind.BOUNCED else None
     verdict: Verdict | None = None
     if word == "blocked":
-        verdict = not_sent(f"mailjet {problem or 'blocked'}"[:100])
+        held = problem == "preblocked"
+        verdict = held_back("mailjet preblocked") if held else not_sent(f"mailjet {problem or word}"[:100])
     elif word == "bounce":
         verdict = judged(reply, _stated(event, problem))
     payload = said(event, "Payload")

@@ -17,6 +17,7 @@ from deliverability.signals.hooks.base import (
     Told,
     check_hmac,
     form_of,
+    held_back,
     inside,
     judged,
     moment_of,
@@ -49,6 +50,9 @@ KINDS: Mapping[str, EventKind] = MappingProxyType(
 )
 _GONE = frozenset({"bad_mailbox", "invalid_domain"})
 _FULL = frozenset({"mailbox_full"})
+
+_ON_A_LIST = frozenset({"hard-bounce", "soft-bounce", "spam", "unsub", "custom"})
+"""Why Mandrill rejects what it does not try to send."""
 
 
 def check(request: HookRequest, keys: Sequence[str], now: datetime) -> None:  # noqa: ARG001 - no time is signed
@@ -91,7 +95,8 @@ def _told(event: Mapping[str, object], raw: bytes, now: datetime) -> Told:
     reply = reply_of(answer) if kind in {EventKind.BOUNCED, EventKind.DEFERRED} else None
     verdict: Verdict | None = None
     if word == "reject":
-        verdict = not_sent("mandrill reject")
+        why = said(event, "reject", "reason") or described
+        verdict = held_back(f"mandrill {why}") if why in _ON_A_LIST else not_sent("mandrill reject")
     elif kind is EventKind.BOUNCED:
         verdict = judged(reply, _stated(word, described))
     return Told(

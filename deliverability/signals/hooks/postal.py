@@ -17,10 +17,10 @@ from deliverability.signals.hooks.base import (
     Provider,
     Told,
     check_age,
+    held_back,
     inside,
     judged,
     moment_of,
-    not_sent,
     of_class,
     parse,
     reply_of,
@@ -95,7 +95,7 @@ def _told(event: Mapping[str, object], payload: Mapping[str, object], raw: bytes
     if kind is EventKind.BOUNCED:
         stated = of_class(BounceClass.UNKNOWN, Fault.UNKNOWN, f"postal {word}"[:100], hard=True)
         held = said(payload, "status") == "HardFail" and "suppression list" in said(payload, "details")
-        verdict = not_sent("postal suppression list") if held else judged(reply, stated)
+        verdict = held_back("postal suppression list") if held else judged(reply, stated)
     return Told(
         kind,
         word,

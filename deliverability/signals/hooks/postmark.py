@@ -1,5 +1,6 @@
 """Postmark: one record a call, proven by a name and password in the web address; it signs nothing."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -8,6 +9,7 @@ from deliverability.signals.hooks.base import (
     HookRequest,
     Provider,
     Told,
+    held_back,
     judged,
     moment_of,
     no_such_address,
@@ -41,6 +43,7 @@ BOUNCES: Mapping[str, EventKind] = MappingProxyType(
         "DMARCPolicy": EventKind.BOUNCED,
         "BadEmailAddress": EventKind.BOUNCED,
         "ManuallyDeactivated": EventKind.BOUNCED,
+        "InactiveRecipient": EventKind.BOUNCED,
         "Unconfirmed": EventKind.BOUNCED,
         "SMTPApiError": EventKind.BOUNCED,
         "TemplateRenderingFailed": EventKind.BOUNCED,
@@ -53,7 +56,9 @@ BOUNCES: Mapping[str, EventKind] = MappingProxyType(
         "SpamComplaint": EventKind.COMPLAINED,
     }
 )
-_NOT_SENT = frozenset({"ManuallyDeactivated", "Unconfirmed", "SMTPApiError", "TemplateRenderingFailed"})
+_NOT_SENT = frozenset({"Unconfirmed", "SMTPApiError", "TemplateRenderingFailed"})
+_ON_A_LIST = frozenset({"ManuallyDeactivated", "InactiveRecipient"})
+_INACTIVE = re.compile(r"\binactive|suppress", re.IGNORECASE)
 _CLASSES: Mapping[str, tuple[BounceClass, Fault]] = MappingProxyType(
     {
         "Blocked": (BounceClass.BLOCK, Fault.IDENTITY),
@@ -120,6 +125,9 @@ def _change(event: Mapping[str, object]) -> EventKind:
 
 
 def _verdict(word: str, reply: Reply | None) -> Verdict | None:
+    refused = word == "SMTPApiError" and reply is not None and _INACTIVE.search(reply.text)
+    if word in _ON_A_LIST or refused:
+        return held_back(f"postmark {word}")
     if word in _NOT_SENT:
         return not_sent(f"postmark {word}")
     if word in _CLASSES and word != "SoftBounce":

@@ -16,6 +16,7 @@ from deliverability.signals.hooks.base import (
     Told,
     check_age,
     check_hmac,
+    held_back,
     inside,
     items,
     judged,
@@ -104,7 +105,8 @@ def _told(
         reply = reply_of(" ".join(diagnosis) or said(bounce, "message"))
         verdict = _verdict(said(bounce, "type"), said(bounce, "subType"), reply)
     elif kind is EventKind.BOUNCED:
-        verdict = not_sent(word.replace(".", " ", 1))
+        rule = word.replace(".", " ", 1)
+        verdict = held_back(rule) if word == "email.suppressed" else not_sent(rule)
     headers = [
         said(header, "value")
         for header in items(data.get("headers"))
@@ -129,7 +131,7 @@ def _told(
 
 def _verdict(kind: str, subtype: str, reply: Reply | None) -> Verdict | None:
     if subtype in {"Suppressed", "OnAccountSuppressionList"}:
-        return not_sent(f"resend {subtype}")
+        return held_back(f"resend {subtype}")
     if kind == "Permanent" and subtype == "NoEmail":
         return judged(reply, no_such_address("resend NoEmail"))
     hard = kind == "Permanent"

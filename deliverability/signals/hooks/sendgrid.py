@@ -18,6 +18,7 @@ from deliverability.signals.hooks.base import (
     Provider,
     Told,
     check_age,
+    held_back,
     judged,
     moment_of,
     not_sent,
@@ -36,6 +37,7 @@ TOLERANCE = timedelta(hours=25)
 """SendGrid tells the same again for a day when it is not answered."""
 _SIGNATURE = "x-twilio-email-event-webhook-signature"
 _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
+_ON_A_LIST = ("bounced address", "spam reporting address", "unsubscribed address", "invalid address")
 _WAY = re.compile(r"\.(?:filter|recvd)")
 KINDS: Mapping[str, EventKind] = MappingProxyType(
     {
@@ -95,7 +97,9 @@ def _told(event: Mapping[str, object], raw: bytes, now: datetime) -> Told:
     details: dict[str, str] = {}
     verdict: Verdict | None = None
     if word == "dropped":
-        verdict, details = not_sent("sendgrid dropped"), {"reason": answer}
+        held = answer.lower().startswith(_ON_A_LIST)
+        verdict = held_back(f"sendgrid {answer}"[:100]) if held else not_sent("sendgrid dropped")
+        details = {"reason": answer}
     elif word == "bounce":
         reply = reply_of(answer, enhanced=said(event, "status"))
         if said(event, "type") == "blocked":

@@ -8,6 +8,7 @@ from deliverability.signals.hooks.base import (
     HookRequest,
     Provider,
     Told,
+    held_back,
     inside,
     judged,
     moment_of,
@@ -93,7 +94,9 @@ def _told(event: Mapping[str, object], raw: bytes, now: datetime) -> Told:
     verdict: Verdict | None = None
     if kind is EventKind.BOUNCED:
         rule = f"sparkpost {number or word}"
-        if word in _NOT_SENT or number in {"25", "26"}:
+        if number == "26" or "suppress" in answer.lower():
+            verdict = held_back(rule)
+        elif word in _NOT_SENT or number == "25":
             verdict = not_sent(rule)
         else:
             verdict = judged(reply, _stated(number, rule))
