@@ -108,9 +108,10 @@ def _counts_of(lane: LaneCounts) -> Counts:
     news, states = lane.news, lane.states
     bounced, bounced_hard = news.get(EventKind.BOUNCED, 0), lane.hard.get(EventKind.BOUNCED, 0)
     complained = news.get(EventKind.COMPLAINED, 0)
-    arrived = max(0, news.get(EventKind.ACCEPTED, 0) - bounced)
+    accepted = news.get(EventKind.ACCEPTED, 0)
+    told = complained or lane.provider not in FEEDLESS
     return Counts(
-        accepted=news.get(EventKind.ACCEPTED, 0),
+        accepted=accepted,
         refused=news.get(EventKind.REFUSED, 0),
         # The event stays when evidence settles a delivery later: only the state knows what is open.
         uncertain=states.get(DeliveryState.UNCERTAIN, 0),
@@ -129,7 +130,7 @@ def _counts_of(lane: LaneCounts) -> Counts:
         bounced_soft=bounced - bounced_hard,
         delivered=news.get(EventKind.DELIVERED, 0),
         complained=complained,
-        arrived_with_feed=arrived if complained or lane.provider not in FEEDLESS else 0,
+        accepted_with_feed=max(complained, accepted) if told else 0,
         unsubscribed=news.get(EventKind.UNSUBSCRIBED, 0),
         clicked=news.get(EventKind.CLICKED, 0),
     )

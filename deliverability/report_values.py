@@ -21,6 +21,14 @@ class Share:
     part: int
     whole: int
 
+    @classmethod
+    def at_least(cls, part: int, known: int) -> "Share":
+        """Of `known`, or of `part` where fewer are known: what somebody answered to had been sent.
+
+        An answer may come to a message whose acceptance was never heard of.
+        """
+        return cls(part, max(part, known))
+
     @property
     def value(self) -> float | None:
         """Between 0 and 1; None of nothing."""
@@ -39,7 +47,7 @@ class Counts:
     The first nine add up to `deliveries`. `waiting` is not settled yet, `deferred_waiting` the part of it
     that was deferred and waits for its next attempt. `deferred` were put off at least once, `delivered`
     are confirmed by the operator (text messages), `bounced_*` came back after they were accepted,
-    `arrived_with_feed` arrived at providers that report complaints, `clicked` counts people.
+    `accepted_with_feed` were accepted by providers that report complaints, `clicked` counts people.
     """
 
     accepted: int = 0
@@ -60,7 +68,7 @@ class Counts:
     bounced_soft: int = 0
     delivered: int = 0
     complained: int = 0
-    arrived_with_feed: int = 0
+    accepted_with_feed: int = 0
     unsubscribed: int = 0
     clicked: int = 0
     seeds_inbox: int = 0
@@ -84,7 +92,10 @@ class Counts:
 
     @property
     def arrived(self) -> int:
-        """Accepted and not come back: what rates of people's reactions are taken of."""
+        """Accepted and not come back.
+
+        People react to messages that come back later, too: what they do is a share of those accepted.
+        """
         return max(0, self.accepted - self.bounced_hard - self.bounced_soft)
 
     @property
@@ -95,7 +106,7 @@ class Counts:
     @property
     def hard_rate(self) -> Share:
         """Refused or come back for good, of those sent."""
-        return Share(self.refused_hard + self.bounced_hard, self.sent)
+        return Share.at_least(self.refused_hard + self.bounced_hard, self.sent)
 
     @property
     def deferral_rate(self) -> Share:
@@ -104,18 +115,18 @@ class Counts:
 
     @property
     def complaint_rate(self) -> Share:
-        """Complaints, of those that arrived at providers that report them."""
-        return Share(self.complained, self.arrived_with_feed)
+        """Complaints, of those accepted by providers that report them."""
+        return Share.at_least(self.complained, self.accepted_with_feed)
 
     @property
     def unsubscribe_rate(self) -> Share:
-        """Unsubscriptions, of those that arrived."""
-        return Share(self.unsubscribed, self.arrived)
+        """Unsubscriptions, of those accepted."""
+        return Share.at_least(self.unsubscribed, self.accepted)
 
     @property
     def click_rate(self) -> Share:
-        """People who clicked, of those that arrived."""
-        return Share(self.clicked, self.arrived)
+        """People who clicked, of those accepted."""
+        return Share.at_least(self.clicked, self.accepted)
 
     @property
     def placement(self) -> Share:

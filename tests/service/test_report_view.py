@@ -24,7 +24,7 @@ def some_counts(*, accepted: int, refused: int = 0, **others: int) -> Counts:
         refused=refused,
         deliveries=deliveries,
         attempted=deliveries,
-        **{"arrived_with_feed": accepted, **others},
+        **{"accepted_with_feed": accepted, **others},
     )
 
 
@@ -109,7 +109,7 @@ def test_seeds_are_shown_with_what_they_prove() -> None:
 
 
 def test_a_provider_that_tells_nobody_of_complaints_is_not_given_a_rate() -> None:
-    silent = replace(GOOD, arrived_with_feed=0)
+    silent = replace(GOOD, accepted_with_feed=0)
     text = printed(a_report(gmail=silent, orange=replace(GOOD, complained=1)))
     assert "no feed" in text
     # Of those who arrived where complaints are told, and not of all.

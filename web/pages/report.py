@@ -56,9 +56,9 @@ REACTIONS: tuple[tuple[str, str, str, str, int], ...] = (
     ("bounced_soft", N_("Bounced, soft"), "", "", 0),
     ("arrived", N_("Arrived"), "delivery_rate", N_("of those sent"), 1),
     ("delivered", N_("Confirmed"), "", "", 0),
-    ("complained", N_("Complained"), "complaint_rate", N_("where they are told"), 3),
-    ("unsubscribed", N_("Unsubscribed"), "unsubscribe_rate", N_("of those arrived"), 2),
-    ("clicked", N_("Clicked"), "click_rate", N_("of those arrived"), 1),
+    ("complained", N_("Complained"), "complaint_rate", N_("where they are told"), 2),
+    ("unsubscribed", N_("Unsubscribed"), "unsubscribe_rate", N_("of those accepted"), 2),
+    ("clicked", N_("Clicked"), "click_rate", N_("of those accepted"), 1),
 )
 """Count in the report, heading, the share shown under it, what that is a share of, digits after the point."""
 SMS_ONLY, EMAIL_ONLY = frozenset({"delivered"}), frozenset({"complained", "clicked", "bounced_soft"})
