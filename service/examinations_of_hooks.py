@@ -1,11 +1,12 @@
 """What the doctor looks at of providers' webhooks: which are set up, when they called last, what waits."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from models.text import plural
 from service.desk import Desk
 from service.findings import Finding, fine, warning
+from service.terminal import moment
 
 if TYPE_CHECKING:
     from store.news import Heard
@@ -28,7 +29,7 @@ async def webhooks(desk: Desk) -> list[Finding]:
     for key, provider in PROVIDERS.items():
         if key in wanted or key in found:
             one = found.get(key) or Heard(key, 0, 0, None)
-            told += _provider(provider.name, one, desk.clock.now(), is_set_up=key in wanted)
+            told += _provider(provider.name, one, desk, is_set_up=key in wanted)
     relay = desk.settings.provider_relay
     if relay is not None and relay.key not in wanted:
         name = f"TOCSIN_HOOK_{relay.key.upper()}"
@@ -37,24 +38,25 @@ async def webhooks(desk: Desk) -> list[Finding]:
     return told
 
 
-def _provider(name: str, one: "Heard", now: datetime, *, is_set_up: bool) -> list[Finding]:
-    told = [_last(name, one, is_set_up=is_set_up)]
+def _provider(name: str, one: "Heard", desk: Desk, *, is_set_up: bool) -> list[Finding]:
+    now, zone = desk.clock.now(), desk.settings.zone
+    told = [_last(name, one, zone, is_set_up=is_set_up)]
     refused = one.forged + one.stale
     if refused and one.refused_at is not None:
         text = (
             f"{name}: {plural(refused, 'call was', 'calls were')} refused, {one.forged:,} forged and"
-            f" {one.stale:,} too late, the last at {_at(one.refused_at)}."
+            f" {one.stale:,} too late, the last at {moment(one.refused_at, zone)}."
         )
         recent = is_set_up and now - one.refused_at < RECENT
         advice = "If they are its own, the secret here or this machine's clock is wrong."
         told.append(warning(SUBJECT, text, advice) if recent else fine(SUBJECT, text))
     if one.due_at is not None and now - one.due_at > LATE:
-        text = f"{name}: nobody has looked since {_at(one.due_at)} at news that waits."
+        text = f"{name}: nobody has looked since {moment(one.due_at, zone)} at news that waits."
         told.append(warning(SUBJECT, text, "Whoever sends does: start `tocsin serve`."))
     return told
 
 
-def _last(name: str, one: "Heard", *, is_set_up: bool) -> Finding:
+def _last(name: str, one: "Heard", zone: str, *, is_set_up: bool) -> Finding:
     if not is_set_up:
         return fine(SUBJECT, f"{name} has called and is not listened to any more.")
     if one.last_at is None:
@@ -62,11 +64,7 @@ def _last(name: str, one: "Heard", *, is_set_up: bool) -> Finding:
         return warning(SUBJECT, f"{name} is set up and has told nothing yet.", advice)
     return fine(
         SUBJECT,
-        f"{name} told {plural(one.told, 'piece')} of news, the last at {_at(one.last_at)};"
+        f"{name} told {plural(one.told, 'piece')} of news, the last at {moment(one.last_at, zone)};"
         f" {one.waiting:,} still to be applied or without a message yet,"
         f" {one.unmatched:,} matched no message.",
     )
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationInfo
 
 from models.errors import BadInputError
 from models.keyring import MINIMUM_SECRET_LENGTH
@@ -104,6 +104,19 @@ def lmtp_place(value: str) -> str:
 def bounce_mailbox(value: SecretStr) -> SecretStr:
     """The address of a mailbox over IMAP."""
     parse_imap_url(value.get_secret_value())
+    return value
+
+
+def hook_secrets(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    """What proves the calls of a provider's webhook; the name of the setting says whose."""
+    # Cryptography is loaded only where a webhook is set up.
+    from deliverability.signals.hooks import PROVIDERS
+
+    provider = PROVIDERS[(info.field_name or "").removeprefix("hook_")]
+    secrets = value.get_secret_value().split()
+    for place, secret in enumerate(secrets, start=1):
+        if problem := provider.problem_of(secret):
+            raise ValueError(problem if len(secrets) == 1 else f"has a part {place} that {problem}")
     return value
 
 

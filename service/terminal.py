@@ -28,6 +28,7 @@ from rich.text import Text
 
 from models.text import plural
 from service.findings import Finding, Level
+from service.hook_settings import HOOK_FIELDS
 from service.settings import SECRET_FIELDS, Settings
 from service.settings_problems import variable
 from service.smtp_url import mask_url
@@ -93,8 +94,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 def print_settings(settings: Settings) -> None:
     """Every setting with its value in force and what it is for; those given by the person stand out."""
     console = screen()
-    for name, field in Settings.model_fields.items():
-        given = name in settings.model_fields_set
+    for name in explained_settings():
+        field, given = Settings.model_fields[name], name in settings.model_fields_set
         line = Text(variable(name), style="bold" if given else "")
         line.append(" = ", style="dim")
         line.append(shown_setting(settings, name), style="cyan" if given else "")
@@ -102,6 +103,14 @@ def print_settings(settings: Settings) -> None:
             line.append("  (default)", style="dim")
         console.print(line, soft_wrap=True)
         set_in(field.description or "")
+
+
+def explained_settings() -> list[str]:
+    """The settings in the order of docs/settings.md: what comes in stands between e-mail out and SMS."""
+    news = ["keep_originals_days", *(name for name in Settings.model_fields if name in HOOK_FIELDS)]
+    others = [name for name in Settings.model_fields if name not in news]
+    place = others.index("twilio_account_sid")
+    return [*others[:place], *news, *others[place:]]
 
 
 def shown_setting(settings: Settings, name: str) -> str:

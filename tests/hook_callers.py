@@ -226,8 +226,16 @@ CALLERS = {
         Caller("postal", _public(RSA_KEY), _postal, _sign_postal),
     )
 }
+OTHERS = {
+    "amazon_ses": f"{TOPIC}-before",
+    "sendgrid": _public(ec.generate_private_key(ec.SECP256R1())),
+    "postal": _public(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
+    "resend": "whsec_YW5vdGhlcg==",
+}
 SECRETS = {
-    key: (caller.secret, "YW5vdGhlcg==") if ":" not in caller.secret else (caller.secret,)
+    key: (caller.secret, OTHERS.get(key, "another-key"))
+    if ":" not in caller.secret or key in OTHERS
+    else (caller.secret,)
     for key, caller in CALLERS.items()
 }
 """As the settings give them, each with one that is being replaced where that cannot stand in its way."""

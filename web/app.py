@@ -1,13 +1,15 @@
 """The front door as one application: routes, protection, and what is shown when something goes wrong."""
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
 from web.access import ForbiddenError, FormRefusedError, SetupNeededError, SignInNeededError
@@ -20,6 +22,18 @@ from web.public import ROUTERS as PUBLIC
 from web.view import public_page
 
 log = logging.getLogger(__name__)
+HOOKS = "/hooks/"
+MACHINE_WORDS: Mapping[int, tuple[str, str]] = MappingProxyType(
+    {
+        403: ("Not proven", "This call is not proven to be the provider's: its secret, or its signature."),
+        404: ("Not set up", "No such webhook is set up here."),
+        429: (
+            "Too many calls",
+            "Too many calls of this address were not proven. Wait, then try again.",
+        ),
+    }
+)
+"""English, as no person of the organisation reads it first."""
 
 
 def create_app(context: WebContext) -> FastAPI:
@@ -54,7 +68,16 @@ async def _to_sign_in(request: Request, _error: Exception) -> Response:
 
 
 def _trouble(request: Request, status: int, title: str, text: str, advice: str = "") -> Response:
+    if request.url.path.startswith(HOOKS):
+        return _told_to_a_machine(status, title, text)
     return public_page(request, "trouble.html", status, status=status, title=title, text=text, advice=advice)
+
+
+def _told_to_a_machine(status: int, title: str, text: str) -> Response:
+    """RFC 9457: providers show it to whoever set the webhook up."""
+    title, text = MACHINE_WORDS.get(status, (title, text))
+    content = {"title": title, "status": status, "detail": text}
+    return JSONResponse(content, status, media_type="application/problem+json")
 
 
 async def _forbidden(request: Request, _error: Exception) -> Response:
@@ -92,7 +115,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if status == 404:
         return await _not_found(request, error)
     title = N_("This does not work here") if status < 500 else N_("Something went wrong")
-    return _trouble(request, status, title, N_("The request was not understood."))
+    response = _trouble(request, status, title, N_("The request was not understood."))
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})
+    return response
 
 
 async def _tocsin_error(request: Request, error: Exception) -> Response:

@@ -1,5 +1,6 @@
 """Settings: where they come from, what they default to, and what is never shown."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,11 @@ from service.rhythm import frequency_policy, usual_windows
 from service.secret_key import key_file, open_keyring
 from service.settings import SECRET_FIELDS, GivenSettings, Settings, load_settings
 from service.settings_problems import variable
-from service.terminal import shown_setting
+from service.terminal import explained_settings, shown_setting
+from tests.hook_callers import SECRETS
 from tests.service.conftest import Typed
+
+EXPLAINED = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +81,7 @@ def test_no_secret_is_shown_anywhere(typed: Typed, monkeypatch: pytest.MonkeyPat
         "TOCSIN_BOUNCE_IMAP_URL": "imaps://user:hunter2@imap.example/INBOX",
         "TOCSIN_TWILIO_AUTH_TOKEN": "hunter2",
         "TOCSIN_METRICS_TOKEN": "hunter2",
-        **{variable(name): "name:hunter2 hunter2" for name in HOOK_FIELDS},
+        **{variable(name): "name:hunter2 hunter2:name" for name in HOOK_FIELDS},
     }
     assert set(secrets) == {variable(name) for name in SECRET_FIELDS}
     shown = typed.must("settings", **secrets)
@@ -154,3 +158,43 @@ def test_a_place_for_lmtp_is_a_port_or_a_socket(place: str, monkeypatch: pytest.
         load_settings()
     monkeypatch.setenv("TOCSIN_INBOUND_LMTP", "/run/tocsin/lmtp.sock")
     assert load_settings().settings.inbound_lmtp == "/run/tocsin/lmtp.sock"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("SENDGRID", "abc", "the value is no public key; write the verification key that SendGrid shows."),
+        ("POSTMARK", "justaword", "the value is no name and password; write name:password."),
+        ("BREVO", "name:", "the value has no name, or no password; write name:password."),
+        ("AMAZON_SES", "foo", "the value is no topic; write arn:aws:sns:region:account:name."),
+        ("RESEND", "c2VjcmV0", "the value is no signing secret; write the one that begins with whsec_."),
+        ("POSTAL", "MIGf", "the value is no public key; write what stands after p= in Postal's DKIM record."),
+        (
+            "SPARKPOST",
+            "a:b word",
+            "the value has a part 2 that is no name and password;",
+        ),
+    ],
+)
+def test_a_secret_of_a_webhook_that_cannot_serve_is_refused_at_the_start(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch, typed: Typed
+) -> None:
+    """Each call would be refused; and nothing of it is shown."""
+    monkeypatch.setenv(f"TOCSIN_HOOK_{name}", value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert str(refused.value).splitlines()[0].startswith(f"TOCSIN_HOOK_{name}: {told}")
+    for command in ("settings", "doctor", "serve"):
+        ran = typed(command, **{f"TOCSIN_HOOK_{name}": value})
+        assert (ran.code != 0, f"TOCSIN_HOOK_{name}: {told}" in ran.err + ran.out) == (True, True), command
+
+
+def test_every_kind_of_secret_of_a_webhook_that_can_serve_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, secrets in SECRETS.items():
+        monkeypatch.setenv(f"TOCSIN_HOOK_{key.upper()}", " ".join(secrets))
+    assert load_settings().settings.hook_secrets == SECRETS
+
+
+def test_settings_are_shown_in_the_order_they_are_explained_in() -> None:
+    named = re.findall(r"^\| `(TOCSIN_\w+)`", EXPLAINED.read_text("utf-8"), re.MULTILINE)
+    assert [variable(name) for name in explained_settings()] == named

@@ -50,7 +50,10 @@ async def test_it_is_said_when_a_provider_told_something_last_and_what_waits(dat
     await keep(database, "1", "2")
     (told,) = await found(database, hook_brevo=BREVO)
     assert told.level is Level.FINE
-    assert "Brevo told 2 pieces of news, the last at 2026-03-10 09:00 UTC; 2 still to be applied" in told.what
+    assert (
+        "Brevo told 2 pieces of news, the last at 2026-03-10 10:00 Europe/Paris; 2 still to be applied"
+        in told.what
+    )
 
 
 async def test_news_at_which_nobody_looks_is_warned_of(database: Database) -> None:

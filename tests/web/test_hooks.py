@@ -194,6 +194,54 @@ async def test_forgers_are_made_to_wait(listener: Listener) -> None:
     assert answers[-1] == 429
 
 
+async def test_machines_are_answered_in_json_and_told_how_long_to_wait(listener: Listener) -> None:
+    call = Call("/hooks/brevo", {"content-type": "application/json"}, b"{}")
+    answers = [await listener.client.post(call.path, content=b"{}", headers=call.headers) for _ in range(70)]
+    missing = await listener.client.post("/hooks/nobody", content=b"{}")
+    for answer, status in ((answers[0], 403), (answers[-1], 429), (missing, 404)):
+        assert (answer.status_code, answer.json()["status"]) == (status, status)
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 900
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "problem"),
+    [
+        ("brevo", {}, "It came without a name and password."),
+        ("brevo", {"authorization": "Basic YTpi"}, "Wrong name or password."),
+        ("sendgrid", {}, "Wrong signature."),
+        ("resend", {}, "Not signed."),
+    ],
+)
+async def test_the_log_says_which_check_failed(
+    listener: Listener, caplog: pytest.LogCaptureFixture, key: str, headers: dict[str, str], problem: str
+) -> None:
+    call = Call(f"/hooks/{key}", {"content-type": "application/json", **headers}, b"{}")
+    assert await listener.post(call) == 403
+    (record,) = [one for one in caplog.records if one.message == "webhook refused"]
+    assert (record.__dict__["provider"], record.__dict__["problem"]) == (key, problem)
+
+
+@pytest.mark.parametrize(("body", "kept"), [(b"{not json", 1), (b"[1, 2]", 1), (b"", 0)])
+async def test_what_is_proven_and_not_understood_stays_visible(
+    listener: Listener, caplog: pytest.LogCaptureFixture, body: bytes, kept: int
+) -> None:
+    call = CALLERS["brevo"].call("", "a@exemple.fr", listener.clock.now())
+    assert await listener.post(call, content=body) == 200
+    assert "webhook not understood" in caplog.text
+    async with listener.database.read() as session:
+        originals = (await session.exec(select(Incoming))).all()
+    assert [(one.source, one.raw, one.matched) for one in originals] == [("brevo", body, False)] * kept
+
+
+async def test_a_call_that_tries_the_address_is_understood(
+    listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = CALLERS["sparkpost"].call("", "a@exemple.fr", listener.clock.now())
+    assert await listener.post(call, content=b"[]") == 200
+    assert "not understood" not in caplog.text
+
+
 def _sns(now: datetime, **given: str) -> Call:
     return Call(
         "/hooks/amazon_ses", {"content-type": "text/plain"}, seal_sns(b"hello", "sns-1", now, **given)

@@ -17,10 +17,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from deliverability.hook_fetch import FetchError
-from deliverability.signals.hooks import PROVIDERS, ForgedError, HookRequest, Provider, StaleError
+from deliverability.signals.hooks import (
+    PROVIDERS,
+    ForgedError,
+    HookRequest,
+    Provider,
+    StaleError,
+    is_readable,
+)
 from models.errors import NotFoundError
 from models.values import Signal
-from store import news
+from store import incoming, news
 from web.access import ForbiddenError
 from web.door import client_address, front_door
 from web.public.letters import TooManyError
@@ -30,6 +37,7 @@ router = APIRouter()
 BODY_S = 30.0
 """How long a call's body may take to arrive."""
 SMALL_BYTES = 8 * 1024
+MOST_KEPT_UNREAD = 64 * 1024
 ResultT = TypeVar("ResultT")
 
 
@@ -77,8 +85,8 @@ def _set_up(request: Request, name: str) -> tuple[Provider, tuple[str, ...]]:
     provider, secrets = PROVIDERS.get(name), door.context.hook_secrets.get(name, ())
     if provider is None or not secrets:
         raise NotFoundError("No such provider is set up here.")
-    if door.forgeries.wait(client_address(request)):
-        raise TooManyError
+    if wait := door.forgeries.wait(client_address(request)):
+        raise TooManyError(wait)
     return provider, secrets
 
 
@@ -110,9 +118,23 @@ async def _proven(
         front_door(request).forgeries.count(client_address(request))
         stale = isinstance(error, StaleError)
         context.hooks.count_refused(context.database, provider.key, now, stale=stale)
-        log.warning("webhook refused", extra={"provider": provider.key, "stale": stale})
+        extra = {"provider": provider.key, "stale": stale, "problem": error.problem}
+        log.warning("webhook refused", extra=extra)
         raise ForbiddenError from error
-    return call, await _aside(call, provider.read, call, context.tokens, now)
+    signals = await _aside(call, provider.read, call, context.tokens, now)
+    if not signals and not await _aside(call, is_readable, call):
+        await _keep_unreadable(request, provider, call.body, now)
+    return call, signals
+
+
+async def _keep_unreadable(request: Request, provider: Provider, body: bytes, now: datetime) -> None:
+    """What is proven and says nothing stays to be looked at, among the originals that led to nobody."""
+    log.warning("webhook not understood", extra={"provider": provider.key, "octets": len(body)})
+    if body:
+        async with front_door(request).context.database.write() as session:
+            await incoming.keep(
+                session, source=provider.key, raw=body[:MOST_KEPT_UNREAD], matched=False, now=now
+            )
 
 
 async def _use_once(request: Request, provider: Provider, nonce: str, body: bytes, now: datetime) -> None:

@@ -1,5 +1,7 @@
 """What every public link has in common: a token we signed, a delivery, and limits against who guesses."""
 
+import math
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -23,9 +25,9 @@ PERHAPS_CUT = N_("It may have been cut: copy it whole from the message.")
 class TooManyError(HTTPException):
     """One address asked too much of the public pages."""
 
-    def __init__(self) -> None:
-        """Answered with 429."""
-        super().__init__(429, headers={"Retry-After": "60"})
+    def __init__(self, wait: timedelta = timedelta(minutes=1)) -> None:
+        """Answered with 429, and how long to `wait`."""
+        super().__init__(429, headers={"Retry-After": str(math.ceil(wait.total_seconds()))})
 
 
 def read_token(request: Request, purpose: TokenPurpose, token: str) -> int:

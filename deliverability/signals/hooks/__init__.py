@@ -20,7 +20,7 @@ from deliverability.signals.hooks import (
     sparkpost,
 )
 from deliverability.signals.hooks.amazon_ses import is_certificate
-from deliverability.signals.hooks.base import ForgedError, HookRequest, Provider, StaleError
+from deliverability.signals.hooks.base import ForgedError, HookRequest, Provider, StaleError, is_readable
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
@@ -40,4 +40,12 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     }
 )
 
-__all__ = ["PROVIDERS", "ForgedError", "HookRequest", "Provider", "StaleError", "is_certificate"]
+__all__ = [
+    "PROVIDERS",
+    "ForgedError",
+    "HookRequest",
+    "Provider",
+    "StaleError",
+    "is_certificate",
+    "is_readable",
+]

@@ -247,4 +247,11 @@ def _bounced(part: Mapping[str, object], one: object) -> tuple[str, Reply | None
     return said(one, "emailAddress"), reply, judged(reply, stated)
 
 
-PROVIDER = Provider(KEY, "Amazon SES", read, check, needs, confirms, JSON | {"text/plain"})
+def key_problem(key: str) -> str:
+    """The ARN of a topic."""
+    return "" if _TOPIC.fullmatch(key) else "is no topic; write arn:aws:sns:region:account:name"
+
+
+PROVIDER = Provider(
+    KEY, "Amazon SES", read, check, needs, confirms, JSON | {"text/plain"}, key_problem=key_problem
+)

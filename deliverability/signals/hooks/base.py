@@ -76,7 +76,7 @@ class Provider:
     body only, where the signature does not cover the body. Without it, the provider signs nothing and a
     name and password in the web address prove it. `needs`: an address to read a certificate from first, and
     `confirms`: one to read afterwards. `content_types`: those its calls come in. `recall` makes a call again
-    of the piece of one that was kept.
+    of the piece of one that was kept. `key_problem`: what is wrong with a key, "" when it can serve.
     """
 
     key: str
@@ -87,6 +87,7 @@ class Provider:
     confirms: Callable[[HookRequest], str | None] | None = None
     content_types: frozenset[str] = JSON
     recall: Callable[[bytes], HookRequest] = recall
+    key_problem: Callable[[str], str] = lambda _key: ""
 
     def speaks(self, content_type: str) -> bool:
         """Whether its calls come in that form; parameters such as a charset do not matter."""
@@ -95,6 +96,13 @@ class Provider:
     def read_again(self, raw: bytes, tokens: Tokens, came_at: datetime) -> list[Signal]:
         """What a kept original says. It was proven when it came, at `came_at`."""
         return self.read(self.recall(raw), tokens, came_at)
+
+    def problem_of(self, secret: str) -> str:
+        """What is wrong with one secret of the settings, as the end of a sentence; "" when it can serve."""
+        if _is_pair(secret):
+            name, _, password = secret.partition(":")
+            return "" if name and password else "has no name, or no password; write name:password"
+        return self.key_problem(secret) if self.check else "is no name and password; write name:password"
 
     def verify(self, request: HookRequest, secrets: Sequence[str], now: datetime) -> str | None:
         """Raise ForgedError or StaleError unless the call is the provider's own.
@@ -118,6 +126,8 @@ def _is_pair(secret: str) -> bool:
 def check_password(request: HookRequest, pairs: Sequence[str]) -> None:
     """HTTP basic authentication (RFC 7617), in constant time for each pair."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if not scheme:
+        raise ForgedError("It came without a name and password.")
     try:
         decoded = base64.b64decode(given.strip(), validate=True)
         given_pair = decoded if scheme.lower() == "basic" else b""
@@ -145,6 +155,16 @@ def check_age(seconds: str | float, now: datetime, tolerance: timedelta) -> None
 
 
 # Reading
+
+
+def is_readable(request: HookRequest) -> bool:
+    """Whether the body is a document at all: an object, objects in an array, the fields of a form."""
+    if "json" not in request.headers.get("content-type", "").lower() and form_of(request):
+        return True
+    document = parse(request.body)
+    if isinstance(document, list):
+        return all(isinstance(one, dict) for one in document)
+    return isinstance(document, dict)
 
 
 def parse(text: bytes | str) -> object:

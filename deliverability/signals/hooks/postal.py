@@ -111,4 +111,13 @@ def _told(event: Mapping[str, object], payload: Mapping[str, object], raw: bytes
     )
 
 
-PROVIDER = Provider(KEY, "Postal", read, check)
+def key_problem(key: str) -> str:
+    """A public key in base64."""
+    try:
+        fits = isinstance(load_der_public_key(base64.b64decode(key)), rsa.RSAPublicKey)
+    except (ValueError, UnsupportedAlgorithm):
+        fits = False
+    return "" if fits else "is no public key; write what stands after p= in Postal's DKIM record"
+
+
+PROVIDER = Provider(KEY, "Postal", read, check, key_problem=key_problem)

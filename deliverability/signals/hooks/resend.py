@@ -139,4 +139,13 @@ def _verdict(kind: str, subtype: str, reply: Reply | None) -> Verdict | None:
     return judged(reply, stated)
 
 
-PROVIDER = Provider(KEY, "Resend", read, check)
+def key_problem(key: str) -> str:
+    """`whsec_` and base64."""
+    try:
+        fits = key.startswith("whsec_") and bool(base64.b64decode(key.removeprefix("whsec_"), validate=True))
+    except (binascii.Error, ValueError):
+        fits = False
+    return "" if fits else "is no signing secret; write the one that begins with whsec_"
+
+
+PROVIDER = Provider(KEY, "Resend", read, check, key_problem=key_problem)

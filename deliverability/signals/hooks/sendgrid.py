@@ -120,4 +120,13 @@ def _told(event: Mapping[str, object], raw: bytes, now: datetime) -> Told:
     )
 
 
-PROVIDER = Provider(KEY, "SendGrid", read, check)
+def key_problem(key: str) -> str:
+    """A public key in base64."""
+    try:
+        fits = isinstance(load_der_public_key(base64.b64decode(key)), ec.EllipticCurvePublicKey)
+    except (ValueError, UnsupportedAlgorithm):
+        fits = False
+    return "" if fits else "is no public key; write the verification key that SendGrid shows"
+
+
+PROVIDER = Provider(KEY, "SendGrid", read, check, key_problem=key_problem)
