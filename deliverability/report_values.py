@@ -1,5 +1,6 @@
 """What a report holds: counts that add up, and shares that name what they are shares of."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -10,6 +11,8 @@ from models.states import BounceClass, CampaignState, Channel, EventKind, LeftOu
 
 FEEDLESS = frozenset({"gmail", "icloud", "free"})
 """Providers that tell nobody who complained: that there is none from them means nothing."""
+_REPORTED_BY = re.compile(r"(?i)^(?:smtp|x-[a-z0-9-]+)\s*;\s*")
+"""The type of a diagnostic code (RFC 3464, 2.3.6), which some providers pass on with the reply."""
 NORMAL_95 = 1.959964
 """The two-sided 95 % quantile of the normal distribution."""
 
@@ -184,7 +187,7 @@ class Refusal:
     @property
     def said(self) -> str:
         """The reply with its code and status, which many servers repeat in their text."""
-        text = self.example.strip()
+        text = _REPORTED_BY.sub("", self.example.strip())
         if self.code is not None and text.startswith(str(self.code)):
             return text
         if self.enhanced and not text.startswith(self.enhanced):

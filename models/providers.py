@@ -102,7 +102,7 @@ def provider_name(key: str) -> str:
     if key == SMS:
         return "SMS"
     if key == NOWHERE:
-        return "No mail server"
+        return "No mail server found"
     if key.startswith(OWN_EXCHANGERS):
         return key.removeprefix(OWN_EXCHANGERS)
     return traits_of(key).name

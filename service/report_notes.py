@@ -19,9 +19,13 @@ FEWEST_FOR_COMPLAINTS = 1000
 
 
 class Grade(StrEnum):
-    """GREEN: as it should be. AMBER: to be looked at. RED: providers react to this."""
+    """GREEN: as it should be. AMBER: to be looked at. RED: providers react to this.
+
+    TOO_FEW: not enough messages to any provider for a judgement.
+    """
 
     GREEN = "green"
+    TOO_FEW = "too few to tell"
     AMBER = "amber"
     RED = "red"
 
@@ -95,6 +99,11 @@ def _proof(report: CampaignReport) -> Iterator[Note]:
 
 
 def _rates(report: CampaignReport) -> Iterator[Note]:
+    if report.total.counts.sent and all(row.counts.sent < FEWEST for row in report.by_provider):
+        yield Note(
+            Grade.TOO_FEW,
+            f"Shares are not judged: no provider was sent {FEWEST} messages or more.",
+        )
     for row in report.by_provider:
         counts = row.counts
         yield from _judge(row, HARD, counts.hard_rate, "refused or came back for good")

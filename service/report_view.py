@@ -23,8 +23,10 @@ from models.text import plural
 from service.report_notes import Grade, percent, verdict
 from service.terminal import screen, words
 
-COLOURS = MappingProxyType({Grade.GREEN: "green", Grade.AMBER: "yellow", Grade.RED: "red"})
-MARKS = MappingProxyType({Grade.GREEN: "·", Grade.AMBER: "!", Grade.RED: "✗"})
+COLOURS = MappingProxyType(
+    {Grade.GREEN: "green", Grade.TOO_FEW: "cyan", Grade.AMBER: "yellow", Grade.RED: "red"}
+)
+MARKS = MappingProxyType({Grade.GREEN: "·", Grade.TOO_FEW: "?", Grade.AMBER: "!", Grade.RED: "✗"})
 NAME_WIDTH = 24
 WIDE, WIDE_NAME_WIDTH = 120, 40
 REFUSALS_SHOWN = 8

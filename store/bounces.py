@@ -38,6 +38,8 @@ class CameBack:
 async def came_back(session: AsyncSession, campaign_id: int) -> dict[CameBack, int]:
     """How many messages of a campaign met with what, as it is read now. Seeds aside.
 
+    Each message counts once by its latest news, and once more where a person complained of it.
+
     Served by ix_event_campaign_kind.
     """
     what = (
@@ -49,8 +51,8 @@ async def came_back(session: AsyncSession, campaign_id: int) -> dict[CameBack, i
         _EVENT.permanence,
     )
     wanted: Any = (
-        sa.select(*what, sa.func.count(sa.distinct(_EVENT.delivery_id)))
-        .where(_EVENT.campaign_id == campaign_id, _EVENT.kind.in_(KINDS), _EVENT.seed.is_(False))
+        sa.select(*what, sa.func.count())
+        .where(_EVENT.id.in_(_latest(campaign_id)))
         .group_by(_EVENT.identity_id, counted_as(_EVENT.provider), *what[2:])
     )
     counts: Counter[CameBack] = Counter()
@@ -60,6 +62,21 @@ async def came_back(session: AsyncSession, campaign_id: int) -> dict[CameBack, i
         counts[before] -= 1
         counts[after] += 1
     return {one: messages for one, messages in counts.items() if messages > 0}
+
+
+def _latest(campaign_id: int) -> sa.Select[tuple[int]]:
+    """The last refusal or bounce of each message, and its last complaint."""
+    complaint = sa.case((_EVENT.kind == EventKind.COMPLAINED, 1), else_=0)
+    return (
+        sa.select(sa.func.max(_EVENT.id))
+        .where(
+            _EVENT.campaign_id == campaign_id,
+            _EVENT.kind.in_(KINDS),
+            _EVENT.seed.is_(False),
+            _EVENT.delivery_id.is_not(None),
+        )
+        .group_by(_EVENT.delivery_id, complaint)
+    )
 
 
 async def _read_otherwise(session: AsyncSession, campaign_id: int) -> list[tuple[CameBack, CameBack]]:
@@ -74,6 +91,7 @@ async def _read_otherwise(session: AsyncSession, campaign_id: int) -> list[tuple
         return []
     first = select(Event).where(
         is_among(session, col(Event.id), sorted(latest)),
+        col(Event.id).in_(_latest(campaign_id)),
         col(Event.kind).in_(KINDS),
         col(Event.seed).is_(False),
     )

@@ -101,7 +101,7 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     ),
     N_("the person has had enough messages lately; the next may leave from %(moment)s"),
     N_("the worker ended between the message and the answer"),
-    N_("No mail server"),
+    N_("No mail server found"),
     N_("clean"),
     NN_("%(count)s sent: too few for more", "%(count)s sent: too few for more"),
     N_("%(share)s put off"),

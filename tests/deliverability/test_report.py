@@ -402,6 +402,7 @@ async def test_complaints_are_a_share_of_what_was_accepted_where_they_are_told(d
 @pytest.mark.parametrize(
     ("code", "enhanced", "example", "said"),
     [
+        (550, "5.1.1", "smtp;550 5.1.1 no such user", "550 5.1.1 no such user"),
         (550, "5.1.1", "unknown user", "550 5.1.1 unknown user"),
         (550, "5.1.1", "5.1.1 unknown user", "550 5.1.1 unknown user"),
         (550, "5.1.1", "550 5.1.1 unknown user", "550 5.1.1 unknown user"),

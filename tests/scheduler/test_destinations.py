@@ -159,6 +159,6 @@ def test_a_spare_exchanger_elsewhere_changes_nothing() -> None:
 def test_buckets_have_names_for_people() -> None:
     assert [provider_name(key) for key in ("mx:ma-ville.fr", NOWHERE, "ovh")] == [
         "ma-ville.fr",
-        "No mail server",
+        "No mail server found",
         "OVHcloud",
     ]

@@ -138,7 +138,7 @@ def test_in_a_pipe_there_are_no_frames_and_no_colours() -> None:
         (some_counts(accepted=9_000, refused=100, refused_hard=100), Grade.GREEN, ""),
         (some_counts(accepted=970, refused=30, refused_hard=30), Grade.AMBER, "3.0 % refused"),
         (some_counts(accepted=90, refused=10, refused_hard=10), Grade.RED, "10.0 % refused"),
-        (some_counts(accepted=10, refused=10, refused_hard=10), Grade.GREEN, ""),
+        (some_counts(accepted=10, refused=10, refused_hard=10), Grade.TOO_FEW, "30 messages or more"),
         (some_counts(accepted=58, refused=2, refused_hard=2), Grade.GREEN, ""),
         (some_counts(accepted=1000, deferred=150), Grade.AMBER, "deferred"),
         (some_counts(accepted=0, waiting=20, deferred_waiting=20, deferred=20), Grade.AMBER, "tocsin doctor"),

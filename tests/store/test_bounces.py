@@ -62,6 +62,34 @@ async def test_what_came_back_is_counted_by_sender_provider_class_and_fault_as_i
     }
 
 
+async def test_a_message_with_news_of_several_classes_counts_once_by_the_latest(database: Database) -> None:
+    async with database.write() as session:
+        campaign, sender = await a_launched_campaign(session), await an_identity(session)
+        delivery = await a_delivery(session, campaign=campaign, identity=sender, provider="gmail")
+        told = ((EventKind.BOUNCED, BLOCK), (EventKind.COMPLAINED, None), (EventKind.BOUNCED, GONE))
+        for place, (kind, verdict) in enumerate(told):
+            event = event_about(
+                delivery, kind, source="dsn", source_id=str(place), at=START, now=START, verdict=verdict
+            )
+            session.add(event)
+            await session.flush()
+            if place == 0:
+                first = event.id
+        # What is decided again about the earlier one changes nothing: it is not counted.
+        assert await record_reading(session, first, GONE, START)
+    async with database.read() as session:
+        counts = await bounces.came_back(session, campaign.id)
+    assert counts == {
+        read_as(
+            CameBack(sender.id, "gmail", EventKind.BOUNCED),
+            BounceClass.NO_SUCH_ADDRESS,
+            Fault.RECIPIENT,
+            Permanence.HARD,
+        ): 1,
+        CameBack(sender.id, "gmail", EventKind.COMPLAINED): 1,
+    }
+
+
 def read_as(lane: CameBack, bounce_class: BounceClass, fault: Fault, permanence: Permanence) -> CameBack:
     return CameBack(lane.identity_id, lane.provider, lane.kind, bounce_class, fault, permanence)
 
