@@ -148,15 +148,9 @@ class Recorder:
         late = origin is DeliveryState.UNCERTAIN
         if late and state is DeliveryState.UNCERTAIN:
             return state  # it was told already
+        name = _name(row.id, attempt, kind, now) + ("/late" if late else "")
         event = event_about(
-            row,
-            kind,
-            source=SOURCE,
-            source_id=_name(row.id, attempt, kind, now) + ("/late" if late else ""),
-            at=now,
-            now=now,
-            reply=outcome.reply,
-            verdict=verdict,
+            row, kind, source=SOURCE, source_id=name, at=now, now=now, reply=outcome.reply, verdict=verdict
         )
         await events.append(session, event)
         if late:
