@@ -49,6 +49,12 @@ def open_mail(raw: bytes) -> Message | None:
         return None
 
 
+_FIELDS_OF_MAILS = (
+    *("From", "To", "Subject", "Date", "Received", "Return-Path", "Message-ID", "MIME-Version"),
+    *("Content-Type", "Auto-Submitted", "Delivered-To", "X-Failed-Recipients"),
+)
+
+
 def why_unread(raw: bytes, mail: Message | None) -> str:
     """Why nothing of `raw` is news, in one line for a person; "" when there is nothing to tell.
 
@@ -62,6 +68,8 @@ def why_unread(raw: bytes, mail: Message | None) -> str:
         )
     if mail is None:
         return "The mail cannot be taken apart."
+    if not any(header(mail, name) for name in _FIELDS_OF_MAILS):
+        return "This is no mail: none of its first lines is a field such as From or Subject."
     if any(content_type(part) in STATUS_PARTS for part in parts_of(mail)):
         return "The delivery report speaks of no recipient: it has neither an Action nor a Status."
     if content_type(mail) == "multipart/report":

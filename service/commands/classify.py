@@ -2,20 +2,26 @@
 
 import gc
 import json
+import os
+import re
 import sys
 import time
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.errors import BadInputError
 from service.commands import examples
 
 if TYPE_CHECKING:
     from deliverability.signals.news import Reading, RecipientNews
 
 MAX_FILE_BYTES = 1_000_000
+_FIELD = re.compile(rb"From \S|[A-Za-z][A-Za-z0-9-]{1,60}:(?:[ \t\r\n]|$)")
 FIRST = (
     b"From: mailer-daemon@mx.example\nSubject: Undelivered\n\n"
     b"<a@b.example>:\n550 unlike any other\n\nAction: failed\nFinal-Recipient: rfc822; a@b.example\n"
@@ -39,20 +45,61 @@ def register(app: typer.Typer) -> None:
     app.command(
         "classify",
         rich_help_panel="Run",
-        epilog=examples("tocsin classify < paths.txt", "tocsin classify --no-timing < paths.txt"),
+        epilog=examples(
+            "tocsin classify bounce.eml", "tocsin classify < bounce.eml", "tocsin classify < paths.txt"
+        ),
     )(classify)
 
 
 def classify(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Mails; without any, standard input: one mail, or a path a line.", metavar="FILES"
+        ),
+    ] = None,
     *,
-    timing: Annotated[bool, typer.Option(help="End with a line that says how long the reading took.")] = True,
+    timing: Annotated[
+        bool | None,
+        typer.Option(
+            help="End with a line that says how long the reading took. By default for paths on standard"
+            " input.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Read mails as bounces, complaints and automatic replies: paths on standard input, JSON lines out.
+    """Read mails as bounces, complaints and automatic replies: files in, a line of JSON for each out.
 
     Each line names the file, its kind, and for each recipient the address, kind, reason, status, reply and
-    the verdict with its rule. A file that cannot be read gives a line with an error; what could not be read
+    the verdict with its rule. `kind` is hard when the reason is that the address is wrong; `permanent` is
+    what the mail system says of trying again; `permanence` is what the rules make of it, and with `fault`
+    decides. A file that cannot be read gives a line with an error, and exit code 1; what could not be read
     of a mail is said in `unread`.
     """
+    if files:
+        lines, timing = ({"file": str(file), **_of_file(file)} for file in files), timing or False
+    else:
+        if sys.stdin.isatty():
+            raise BadInputError("No file is named.", "Name one, or send a mail to standard input.")
+        first = sys.stdin.buffer.readline()
+        if _begins_a_mail(first):
+            _print([{"file": "-", **as_row(_reading(first + sys.stdin.buffer.read(MAX_FILE_BYTES)))}], False)
+            return
+        paths = (os.fsdecode(line).rstrip("\r\n") for line in chain([first], sys.stdin.buffer))
+        lines, timing = ({"file": path, **_of_file(path)} for path in paths if path), timing is not False
+    if not _print(lines, timing):
+        raise typer.Exit(1)
+
+
+def _begins_a_mail(line: bytes) -> bool:
+    """Whether a first line is a mail's, or no path at all, such as octets that are no text."""
+    if _FIELD.match(line):
+        return not Path(os.fsdecode(line).rstrip("\r\n")).exists()
+    return b"\0" in line or not line.decode("utf-8", "replace").rstrip("\r\n").isprintable()
+
+
+def _print(lines: Iterable[dict[str, object]], timing: bool) -> bool:
+    """A line for each, whatever may be wrong with one; whether every file could be read."""
     from deliverability.signals.news import read_news
 
     read_news(FIRST)  # the rules are read once, before the clock starts
@@ -60,28 +107,36 @@ def classify(
     gc.set_threshold(50_000)
     spent = 0.0
     count = 0
-    for line in sys.stdin:
-        path = line.rstrip("\r\n")
-        if not path:
-            continue
+    fine = True
+    each = iter(lines)
+    while True:
         started = time.perf_counter()
-        told = json.dumps(_line(path), ensure_ascii=True)
+        line = next(each, None)
+        if line is None:
+            break
+        told = json.dumps(line, ensure_ascii=True)
         spent += time.perf_counter() - started
         count += 1
+        fine = fine and "error" not in line
         sys.stdout.write(told + "\n")
     if timing and count:
         sys.stdout.write(json.dumps({"_timing": spent, "_n": count}) + "\n")
+    return fine
 
 
-def _line(path: str) -> dict[str, object]:
+def _reading(raw: bytes) -> "Reading":
     from deliverability.signals.news import read_news
 
+    return read_news(raw)
+
+
+def _of_file(path: str | Path) -> dict[str, object]:
     try:
         with Path(path).open("rb") as file:
             raw = file.read(MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
-        return {"file": path, "recipients": [], "kind": "not-a-bounce", "error": str(error)}
-    return {"file": path, **as_row(read_news(raw))}
+        return {"recipients": [], "kind": None, "error": str(error)}
+    return as_row(_reading(raw))
 
 
 def as_row(reading: "Reading") -> dict[str, object]:
