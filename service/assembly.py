@@ -104,8 +104,7 @@ async def assemble(
             stack.push_async_callback(transport.close)
         # The group is left before the transports close: senders end first, then their lines.
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        reading = group.create_task(keep_rules_fresh(), name="rules")
-        stack.push_async_callback(_end, reading)
+        stack.push_async_callback(_end, group.create_task(keep_rules_fresh(), name="rules"))
         if with_worker:
             conducting = group.create_task(parts.conductor.run(), name="conductor")
             stack.push_async_callback(_end, conducting)

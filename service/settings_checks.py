@@ -20,6 +20,7 @@ from service.imap_url import parse_imap_url
 from service.smtp_url import parse_smtp_url
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+TOPIC = "arn:aws:sns:region:account:name"
 PROVIDER_KEYS = (*(provider.key for provider in PROVIDERS), OTHER)
 
 
@@ -117,6 +118,8 @@ def hook_secrets(value: SecretStr, info: ValidationInfo) -> SecretStr:
     for place, secret in enumerate(secrets, start=1):
         if problem := provider.problem_of(secret):
             raise ValueError(problem if len(secrets) == 1 else f"has a part {place} that {problem}")
+    if provider.needs is not None and not any(secret.startswith("arn:") for secret in secrets):
+        raise ValueError(f"names no topic; write {TOPIC} beside the name and password")
     return value
 
 

@@ -18,6 +18,7 @@ from service.terminal import explained_settings, shown_setting
 from tests.hook_callers import SECRETS
 from tests.service.conftest import Typed
 
+SES, TOPIC = "hook_amazon_ses", " arn:aws:sns:eu-west-3:123456789012:hunter2"
 EXPLAINED = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
@@ -81,7 +82,7 @@ def test_no_secret_is_shown_anywhere(typed: Typed, monkeypatch: pytest.MonkeyPat
         "TOCSIN_BOUNCE_IMAP_URL": "imaps://user:hunter2@imap.example/INBOX",
         "TOCSIN_TWILIO_AUTH_TOKEN": "hunter2",
         "TOCSIN_METRICS_TOKEN": "hunter2",
-        **{variable(name): "name:hunter2 hunter2:name" for name in HOOK_FIELDS},
+        **{variable(name): f"name:hunter2{TOPIC if name == SES else ''}" for name in HOOK_FIELDS},
     }
     assert set(secrets) == {variable(name) for name in SECRET_FIELDS}
     shown = typed.must("settings", **secrets)
@@ -167,6 +168,7 @@ def test_a_place_for_lmtp_is_a_port_or_a_socket(place: str, monkeypatch: pytest.
         ("POSTMARK", "justaword", "the value is no name and password; write name:password."),
         ("BREVO", "name:", "the value has no name, or no password; write name:password."),
         ("AMAZON_SES", "foo", "the value is no topic; write arn:aws:sns:region:account:name."),
+        ("AMAZON_SES", "a:b", "the value names no topic; write arn:aws:sns:region:account:name beside"),
         ("RESEND", "c2VjcmV0", "the value is no signing secret; write the one that begins with whsec_."),
         ("POSTAL", "MIGf", "the value is no public key; write what stands after p= in Postal's DKIM record."),
         (
