@@ -98,6 +98,18 @@ def a_piece_of_news(number: int, state: NewsState) -> News:
     )
 
 
+async def test_a_webhook_refused_since_it_was_last_heard_of_is_no_good_news(site: Site) -> None:
+    later = START + timedelta(hours=1)
+    async with site.database.write() as session:
+        await news.count(session, "sendgrid", Called(7, 1, 0, told_at=START, refused_at=later))
+        await news.count(session, "mailgun", Called(7, 1, 0, told_at=later, refused_at=START))
+    listening(site, hook_secrets=dict.fromkeys(("sendgrid", "mailgun"), ("k",)))
+    text = await (await reader(site)).read("/incoming")
+    assert text.count("refused since") == 1
+    assert text.count("Compare what stands in") == 1
+    assert text.count("badge good") == 1
+
+
 async def test_the_bounce_mailbox_is_told_with_what_stands_in_its_way(site: Site) -> None:
     listening(site, bounce_place=PLACE, listens=("LMTP /run/tocsin/lmtp",))
     browser = await reader(site)
@@ -227,3 +239,6 @@ async def test_the_report_tells_what_came_back_by_sender_and_provider_and_what_t
     assert "<td>Us, the sender</td><td>for good</td>" in text
     assert "1 complaint" in text
     assert "From one in a thousand on" in text
+    # Each figure carries its heading, for screens that show one under the other.
+    assert '<table class="stacked">' in text
+    assert 'data-label="Unsubscribed"' in text

@@ -92,6 +92,12 @@ class Hook:
         told_at = self.heard.last_at if self.heard else None
         return self.refused > 0 and told_at is None
 
+    @property
+    def refused_since(self) -> bool:
+        """Whether its last call was refused, though it was heard of before: a key changed on one side."""
+        heard = self.heard
+        return bool(heard and heard.last_at and heard.refused_at and heard.refused_at > heard.last_at)
+
 
 @router.get("/incoming")
 async def incoming_page(visit: Reader) -> Response:
