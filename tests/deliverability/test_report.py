@@ -19,10 +19,9 @@ from deliverability.report import (
     report_csv,
     report_json,
     shorten,
-    wilson_interval,
 )
 from deliverability.report_files import safe_cell
-from deliverability.report_values import RATES, Refusal
+from deliverability.report_values import RATES
 from models.campaign import Campaign, LeftOut
 from models.delivery import Delivery
 from models.errors import NotFoundError
@@ -144,24 +143,6 @@ def _no_share_is_more_than_the_whole(counts: Counts) -> None:
         share = getattr(counts, name)
         assert 0 <= share.part <= share.whole, name
         assert share.interval is None or 0 <= share.interval[0] <= share.interval[1] <= 1
-
-
-def test_people_complain_and_leave_though_their_message_comes_back_later() -> None:
-    counts = Counts(
-        accepted=3,
-        bounced_hard=3,
-        complained=2,
-        unsubscribed=3,
-        clicked=1,
-        accepted_with_feed=3,
-        deliveries=3,
-    )
-    assert (counts.arrived, counts.complaint_rate, counts.unsubscribe_rate, counts.click_rate) == (
-        0,
-        Share(2, 3),
-        Share(3, 3),
-        Share(1, 3),
-    )
 
 
 def _compare(counts: Counts, history: list[tuple[str, str, list[str]]]) -> None:
@@ -365,56 +346,6 @@ async def test_a_campaign_that_does_not_exist_has_no_report(database: Database) 
 @given(st.text(max_size=20))
 def test_no_cell_begins_a_formula(text: str) -> None:
     assert not safe_cell(text).startswith(("=", "+", "-", "@", "\t", "\r"))
-
-
-@pytest.mark.parametrize(
-    ("part", "whole", "low", "high"),
-    [(5, 5, 0.57, 1.0), (9, 10, 0.60, 0.98), (0, 5, 0.0, 0.43), (90, 100, 0.83, 0.94)],
-)
-def test_few_seeds_give_a_wide_interval(part: int, whole: int, low: float, high: float) -> None:
-    interval = wilson_interval(part, whole)
-    assert interval is not None
-    assert interval == pytest.approx((low, high), abs=0.01)
-
-
-def test_a_share_of_nothing_has_no_value() -> None:
-    assert (Share(0, 0).value, Share(0, 0).interval) == (None, None)
-
-
-async def test_complaints_are_a_share_of_what_was_accepted_where_they_are_told(database: Database) -> None:
-    history = [
-        ("gmail", "accepted", []),
-        ("gmail", "accepted", []),
-        ("orange", "accepted", ["complained"]),
-        ("orange", "accepted", ["bounced"]),
-        ("orange", "accepted", []),
-    ]
-    async with database.write() as session:
-        campaign = await a_launched_campaign(session)
-        await a_history(session, campaign, history)
-    async with database.read() as session:
-        report = await campaign_report(session, campaign.id, START)
-    rate = report.total.counts.complaint_rate
-    # One of the three came back, as the one complained about might have.
-    assert (rate.part, rate.whole) == (1, 3)
-
-
-@pytest.mark.parametrize(
-    ("code", "enhanced", "example", "said"),
-    [
-        (550, "5.1.1", "smtp;550 5.1.1 no such user", "550 5.1.1 no such user"),
-        (550, "5.1.1", "unknown user", "550 5.1.1 unknown user"),
-        (550, "5.1.1", "5.1.1 unknown user", "550 5.1.1 unknown user"),
-        (550, "5.1.1", "550 5.1.1 unknown user", "550 5.1.1 unknown user"),
-        (30005, None, "", "30005"),
-        (None, None, "connection lost", "connection lost"),
-    ],
-)
-def test_an_answer_is_shown_with_its_code_once(
-    code: int | None, enhanced: str | None, example: str, said: str
-) -> None:
-    refusal = Refusal("orange", "Orange", EventKind.REFUSED, None, code, enhanced, example, 1)
-    assert refusal.said == said
 
 
 def test_an_answer_that_was_cut_says_so() -> None:
