@@ -68,9 +68,7 @@ def replay_bounces(
         empty=f"{plural(seen.read, 'original')} read again: each is read as it was.",
     )
     if seen.unread:
-        say(
-            f"{plural(seen.unread, 'other')} not read: no bounces, or unreadable."
-        )
+        say(f"{plural(seen.unread, 'other')} not read: no bounces, or unreadable.")
     if seen.changes:
         tell = "are" if act else "would be"
         say(
