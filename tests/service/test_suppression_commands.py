@@ -39,7 +39,9 @@ def test_an_address_of_another_channel_than_the_one_named_is_told_and_left_out(
 def test_an_address_is_lifted_with_a_reason_and_by_somebody(ready: Tocsin, typed: Typed) -> None:
     typed.must("suppression", "add", "ada@exemple.fr", "--why", "asked")
     assert typed("suppression", "lift", "ada@exemple.fr", "--why", " ").code != 0
-    assert "command line: asked" in typed.must("suppression", "list")
+    listed = typed.must("suppression", "list")  # in columns, where "command line: asked" may be broken
+    assert "command line" in listed
+    assert "asked" in listed
     typed.must("suppression", "lift", "ada@exemple.fr", "--why", "came back")
 
 
