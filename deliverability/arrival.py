@@ -13,14 +13,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import getaddresses
 from weakref import WeakKeyDictionary
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.feedback import Applied, apply_all
 from deliverability.signals.mail import read_inbound
-from deliverability.signals.mime import MAX_BYTES, open_mail
+from deliverability.signals.mime import MAX_BYTES, addresses_in, open_mail
 from deliverability.signals.origin import bounced_delivery, left_delivery
 from models.errors import StoreError
 from models.event import Incoming
@@ -75,7 +74,7 @@ def recipients_in(raw: bytes, tokens: Tokens) -> list[str]:
     if mail is None:
         return []
     written = [str(value) for name in RECIPIENT_HEADERS for value in mail.get_all(name, [])]
-    addresses = dict.fromkeys(address for _, address in getaddresses(written))
+    addresses = dict.fromkeys(address for value in written for address in addresses_in(value))
     return [address for address in addresses if is_signed(address, tokens)]
 
 

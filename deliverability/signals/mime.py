@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import Message
-from email.utils import parsedate_to_datetime
+from email.utils import getaddresses, parsedate_to_datetime
 from weakref import WeakKeyDictionary
 
 MAX_BYTES = 1_000_000
@@ -21,6 +21,8 @@ MAX_PARTS = 200
 MAX_BOUNDARIES = 20
 """The parser holds every line against every open boundary: nesting is what makes it slow."""
 MAX_HEADER = 4000
+MAX_ADDRESSES = 50_000
+"""Characters of a header in which addresses are looked for: a thousand of them."""
 MAX_AGE = timedelta(days=60)
 STATUS_PARTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 ENCLOSED = frozenset({"message/rfc822", "message/global"})
@@ -200,6 +202,14 @@ def clean(text: str) -> str:
         return _SPACES.sub(" ", text).strip()
     printable = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     return _SPACES.sub(" ", "".join(sign if sign.isprintable() else " " for sign in printable)).strip()
+
+
+def addresses_in(value: str) -> list[str]:
+    """The addresses that a header such as To names, in its order; none where it cannot be taken apart."""
+    try:
+        return [address for _, address in getaddresses([clean(value[:MAX_ADDRESSES])]) if "@" in address]
+    except (RecursionError, ValueError, IndexError):  # groups within groups within groups
+        return []
 
 
 def moment_in(text: str, now: datetime) -> datetime:

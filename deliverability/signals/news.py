@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.message import Message
-from email.utils import getaddresses
 from enum import StrEnum
 
 from deliverability.classify import classify_reply, provider_behind
@@ -18,6 +17,7 @@ from deliverability.signals.autoreply import is_automatic_reply
 from deliverability.signals.dsn import NO_STREET, RecipientStatus, read_delivery_status, reply_in
 from deliverability.signals.letter import ADDRESS, named_in, own_part
 from deliverability.signals.mime import (
+    addresses_in,
     body_text,
     children_of,
     clean,
@@ -392,7 +392,7 @@ def _addresses(mail: Message, *names: str) -> list[str]:
             continue
         for field_name, value in mail.raw_items():
             if field_name.lower() == name.lower():
-                found.extend(address for _, address in getaddresses([clean(str(value))]) if "@" in address)
+                found.extend(addresses_in(str(value)))
     return list(dict.fromkeys(found))[:MAX_NAMED]
 
 

@@ -7,8 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deliverability.arrival import recipients_in
 from deliverability.inbox import read_inbound
-from deliverability.signals.mime import body_text, children_of, enclosed_headers, header, open_mail, texts_of
+from deliverability.signals.mime import (
+    addresses_in,
+    body_text,
+    children_of,
+    enclosed_headers,
+    header,
+    open_mail,
+    texts_of,
+)
+from deliverability.signals.news import read_news
 from models.tokens import TokenPurpose
 from tests.clocks import START
 from tests.deliverability.rows import TOKENS
@@ -48,6 +58,24 @@ def test_no_mail_keeps_the_listener_busy(raw: bytes) -> None:
 
 def test_messages_inside_messages_a_thousand_deep_are_not_parsed() -> None:
     assert open_mail(b"Content-Type: message/rfc822\n\n" * 1000) is None
+
+
+@pytest.mark.parametrize(
+    "to", ["a:" * 3000 + "x@y.example;", "(" * 5000, "<" * 5000, '"' * 5001, "a@" * 5000]
+)
+def test_a_header_of_groups_within_groups_names_nobody_and_stops_nobody(to: str) -> None:
+    assert "x@y.example" not in addresses_in(to)
+    mail = f"From: MAILER-DAEMON@y.example\r\nTo: {to}\r\nSubject: Undelivered mail\r\n\r\nIt failed.\r\n"
+    read_news(mail.encode())
+    assert recipients_in(mail.encode(), TOKENS) == []
+
+
+def test_addresses_are_found_in_groups_and_lists() -> None:
+    assert addresses_in("Team: Ada <ada@x.example>, b@y.example;, c@z.example") == [
+        "ada@x.example",
+        "b@y.example",
+        "c@z.example",
+    ]
 
 
 def test_returned_headers_nested_too_deep_are_left_out_and_the_others_found() -> None:
