@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.columns import choice, foreign_key, moment, primary_key
+from models.health import HealthLevel
 from models.signing import DkimAlgorithm
 from models.states import IdentityState
 
@@ -28,6 +29,8 @@ class Identity(SQLModel, table=True):
 
     `territory_value` is the contact column's comparable form (`commune_key`, `canton_key`, a code);
     empty for a national identity. Rates are per second; None means the default of the settings.
+    `state_reason`, `state_since`: why it is in its state, and since when; `health`: what the last look at
+    its DNS found (`models.health.HealthCheck`), at `health_at`.
     """
 
     __tablename__ = "identity"
@@ -47,11 +50,19 @@ class Identity(SQLModel, table=True):
     emails_per_second: float | None = None
     sms_per_second: float | None = None
     state: IdentityState = choice(IdentityState, default=IdentityState.DNS_PENDING)
+    state_reason: str = Field(default="", max_length=500, sa_column_kwargs={"server_default": ""})
+    state_since: datetime | None = moment(nullable=True)
+    health: HealthLevel = choice(HealthLevel, default=HealthLevel.UNKNOWN, server_default=True)
+    health_at: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
 
 
 class DkimKey(SQLModel, table=True):
-    """A signing key of an identity; the private half is sealed (`models.keyring.Keyring.encrypt`)."""
+    """A signing key of an identity; the private half is sealed (`models.keyring.Keyring.encrypt`).
+
+    Its life: made, `verified_at` seen in the DNS, `active_at` signing, `retired_at` no longer signing but
+    still published for mails under way, `revoked_at` withdrawn (an empty `p=`, RFC 6376 section 3.6.1).
+    """
 
     __tablename__ = "dkim_key"
     __table_args__ = (sa.UniqueConstraint("identity_id", "selector"),)
@@ -63,4 +74,7 @@ class DkimKey(SQLModel, table=True):
     sealed_private_pem: str
     public_base64: str
     created_at: datetime = moment()
+    verified_at: datetime | None = moment(nullable=True)
+    active_at: datetime | None = moment(nullable=True)
     retired_at: datetime | None = moment(nullable=True)
+    revoked_at: datetime | None = moment(nullable=True)

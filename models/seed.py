@@ -1,18 +1,27 @@
 """Mailboxes Tocsin reads: seeds, to see in which folder our mail lands, and the one where bounces gather."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
-from models.columns import moment, primary_key
+from models.columns import choice, moment, primary_key
+
+
+class SeedAuth(StrEnum):
+    """How a seed's server is signed in to: LOGIN, or an OAuth 2 token (SASL XOAUTH2)."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of a way, no secret
+    XOAUTH2 = "xoauth2"
 
 
 class SeedMailbox(SQLModel, table=True):
     """One seed: its address, the provider it stands for, and how to read it over IMAP.
 
-    `sealed_password` is sealed (`models.keyring.Keyring.encrypt`). Plain IMAP (`tls` false) is for the
-    sandbox on the loopback.
+    `sealed_password` is sealed (`models.keyring.Keyring.encrypt`); with XOAUTH2 it holds the refresh token,
+    for which `token_url` gives an access token to `client_id` (RFC 6749 section 6). Plain IMAP (`tls`
+    false) is for the sandbox on the loopback.
     """
 
     __tablename__ = "seed_mailbox"
@@ -25,6 +34,10 @@ class SeedMailbox(SQLModel, table=True):
     tls: bool = True
     username: str = Field(max_length=254)
     sealed_password: str
+    auth: SeedAuth = choice(SeedAuth, default=SeedAuth.PASSWORD, server_default=True)
+    token_url: str = Field(default="", max_length=500, sa_column_kwargs={"server_default": ""})
+    client_id: str = Field(default="", max_length=300, sa_column_kwargs={"server_default": ""})
+    sealed_client_secret: str = Field(default="", sa_column_kwargs={"server_default": ""})
     active: bool = True
     last_checked_at: datetime | None = moment(nullable=True)
     last_problem: str = Field(default="", max_length=500)

@@ -212,6 +212,8 @@ class EventKind(StrEnum):
     OPENED = "opened"
     CLICKED = "clicked"
     PLACED_INBOX = "placed_inbox"
+    # In the inbox, under a tab beside the main one (Promotions, Updates...).
+    PLACED_TAB = "placed_tab"
     PLACED_SPAM = "placed_spam"
     PLACED_MISSING = "placed_missing"
     UNKNOWN = "unknown"

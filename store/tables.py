@@ -2,11 +2,16 @@
 
 from models import (
     access,
+    authentication,
     campaign,
+    canary,
     contact,
+    declared,
     delivery,
     event,
+    health,
     identity,
+    incident,
     news,
     pace,
     seed,
@@ -19,11 +24,16 @@ from models import (
 
 __all__ = [
     "access",
+    "authentication",
     "campaign",
+    "canary",
     "contact",
+    "declared",
     "delivery",
     "event",
+    "health",
     "identity",
+    "incident",
     "news",
     "pace",
     "seed",
