@@ -7,17 +7,38 @@ from types import MappingProxyType
 from models.identity import DkimKey, Identity
 from models.signing import DkimAlgorithm
 
+TXT_STRING_OCTETS = 255
 _KEY_TYPE = MappingProxyType({DkimAlgorithm.RSA: "rsa", DkimAlgorithm.ED25519: "ed25519"})
 
 
 @dataclass(frozen=True, slots=True)
 class DnsRecord:
-    """One record to publish; `name` is the full name without a final dot."""
+    """One record to publish; `name` is the full name without a final dot.
+
+    `zone`: the domain in whose zone it goes, "" where nobody looked.
+    """
 
     name: str
     type: str
     value: str
     why: str
+    zone: str = ""
+
+    @property
+    def host(self) -> str:
+        """The name as most forms of DNS hosts want it: without the zone, "@" for the zone itself."""
+        if not self.zone:
+            return self.name
+        return "@" if self.name == self.zone else self.name.removesuffix(f".{self.zone}")
+
+    @property
+    def strings(self) -> tuple[str, ...]:
+        """A TXT value in pieces of at most 255 octets (RFC 1035 section 3.3.14), joined without blanks."""
+        if self.type != "TXT":
+            return (self.value,)
+        octets = self.value.encode()
+        pieces = range(0, len(octets), TXT_STRING_OCTETS)
+        return tuple(octets[at : at + TXT_STRING_OCTETS].decode("utf-8", "replace") for at in pieces) or ("",)
 
 
 def records_to_publish(
