@@ -44,6 +44,8 @@ class IdentityProof(SQLModel, table=True):
     """What was asked of an identity's owner, and when it was shown; `subject`: the domain or the address.
 
     Another From address needs another proof: one whose subject is no longer the identity's is void.
+    `misses` in a row since `missing_since`: looks at which the record was certainly not there; `lost_at`:
+    when that was one too many. `mailed_at`: when the letter with the link left; `problem`: why it did not.
     """
 
     __tablename__ = "identity_proof"
@@ -55,7 +57,26 @@ class IdentityProof(SQLModel, table=True):
     asked_at: datetime = moment()
     proven_at: datetime | None = moment(nullable=True)
     checked_at: datetime | None = moment(nullable=True)
+    misses: int = Field(default=0, sa_type=sa.Integer)
+    missing_since: datetime | None = moment(nullable=True)
     lost_at: datetime | None = moment(nullable=True)
+    mailed_at: datetime | None = moment(nullable=True)
+    problem: str = Field(default="", max_length=300)
+
+
+class IdentityChange(SQLModel, table=True):
+    """One step in the life of an identity; `by`: who took it, "" when it was taken by itself."""
+
+    __tablename__ = "identity_change"
+    __table_args__ = (sa.Index("ix_identity_change_identity_id_at", "identity_id", "at"),)
+
+    id: int = primary_key()
+    identity_id: int = foreign_key("identity.id", cascade=True)
+    at: datetime = moment()
+    origin: str = Field(max_length=32)
+    state: str = Field(max_length=32)
+    by: str = Field(default="", max_length=254)
+    reason: str = Field(default="", max_length=500)
 
 
 class Listing(SQLModel, table=True):

@@ -29,8 +29,9 @@ class Identity(SQLModel, table=True):
 
     `territory_value` is the contact column's comparable form (`commune_key`, `canton_key`, a code);
     empty for a national identity. Rates are per second; None means the default of the settings.
-    `state_reason`, `state_since`: why it is in its state, and since when; `health`: what the last look at
-    its DNS found (`models.health.HealthCheck`), at `health_at`.
+    `state_reason`, `state_since`, `state_by`: why it is in its state, since when, and who put it there ("":
+    it came to it by itself); `health`: what the last look at its DNS found (`models.health.HealthCheck`),
+    at `health_at`; the next is due at `look_at`, at once without one.
     """
 
     __tablename__ = "identity"
@@ -52,8 +53,10 @@ class Identity(SQLModel, table=True):
     state: IdentityState = choice(IdentityState, default=IdentityState.DNS_PENDING)
     state_reason: str = Field(default="", max_length=500, sa_column_kwargs={"server_default": ""})
     state_since: datetime | None = moment(nullable=True)
+    state_by: str = Field(default="", max_length=254, sa_column_kwargs={"server_default": ""})
     health: HealthLevel = choice(HealthLevel, default=HealthLevel.UNKNOWN, server_default=True)
     health_at: datetime | None = moment(nullable=True)
+    look_at: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
 
 

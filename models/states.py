@@ -110,12 +110,42 @@ class IdentityState(StrEnum):
     """The life of a sender identity."""
 
     DRAFT = "draft"
+    # Its proofs, or records without which providers refuse its mail, are not there yet.
     DNS_PENDING = "dns_pending"
+    # Shown to be its owner's, and fit to send; it has not sent yet.
     CONFIRMED = "confirmed"
     WARMING = "warming"
     ACTIVE = "active"
     SUSPENDED = "suspended"
     RETIRED = "retired"
+
+
+Stage = IdentityState
+IDENTITY_TRANSITIONS: MappingProxyType[IdentityState, frozenset[IdentityState]] = MappingProxyType(
+    {
+        # To ACTIVE: one that only sends text messages, or where no proof is asked for.
+        Stage.DRAFT: frozenset({Stage.DNS_PENDING, Stage.ACTIVE, Stage.RETIRED}),
+        Stage.DNS_PENDING: frozenset({Stage.CONFIRMED, Stage.ACTIVE, Stage.SUSPENDED, Stage.RETIRED}),
+        # Back to DNS_PENDING: another From address, which wants proofs of its own.
+        Stage.CONFIRMED: frozenset(
+            {Stage.WARMING, Stage.ACTIVE, Stage.DNS_PENDING, Stage.SUSPENDED, Stage.RETIRED}
+        ),
+        Stage.WARMING: frozenset({Stage.ACTIVE, Stage.DNS_PENDING, Stage.SUSPENDED, Stage.RETIRED}),
+        Stage.ACTIVE: frozenset({Stage.WARMING, Stage.DNS_PENDING, Stage.SUSPENDED, Stage.RETIRED}),
+        # To where it would stand without the suspension.
+        Stage.SUSPENDED: frozenset(
+            {Stage.DNS_PENDING, Stage.CONFIRMED, Stage.WARMING, Stage.ACTIVE, Stage.RETIRED}
+        ),
+        Stage.RETIRED: frozenset(),
+    }
+)
+SENDING = frozenset({Stage.CONFIRMED, Stage.WARMING, Stage.ACTIVE})
+"""States in which an identity's mail leaves."""
+
+
+def identity_may_become(state: IdentityState, following: IdentityState) -> bool:
+    """Whether an identity in `state` may move to `following`."""
+    return following in IDENTITY_TRANSITIONS[state]
 
 
 class IdentityRule(StrEnum):

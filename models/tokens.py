@@ -24,12 +24,16 @@ METADATA_KEY = "tocsin"
 
 
 class TokenPurpose(StrEnum):
-    """What a token may do: BOUNCE in return paths, VISIT in links and pixels, LEAVE to unsubscribe."""
+    """What a token may do: BOUNCE in return paths, VISIT in links and pixels, LEAVE to unsubscribe.
+
+    MAILBOX shows that a letter to a sender's own address was read; its number is drawn, no delivery's.
+    """
 
     BOUNCE = "bounce"
     VISIT = "visit"
     LEAVE = "leave"
     MESSAGE = "message"
+    MAILBOX = "mailbox"
 
 
 class DeliveryTokens(NamedTuple):

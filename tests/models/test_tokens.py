@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.errors import SettingsError
 from models.keyring import Keyring
-from models.tokens import TOKEN_LENGTH, TokenPurpose, Tokens
+from models.tokens import TOKEN_LENGTH, DeliveryTokens, TokenPurpose, Tokens
 
 TOKENS = Tokens(Keyring("one secret of an installation, long enough"))
 OTHERS = Tokens(Keyring("another secret of an installation, as long"))
@@ -61,7 +61,7 @@ def test_another_installation_s_token_is_worth_nothing(purpose: TokenPurpose, de
 @given(deliveries)
 def test_all_tokens_of_a_delivery_are_those_made_one_by_one(delivery_id: int) -> None:
     assert TOKENS.make_all(delivery_id)._asdict() == {
-        purpose.value: TOKENS.make(purpose, delivery_id) for purpose in TokenPurpose
+        name: TOKENS.make(TokenPurpose(name), delivery_id) for name in DeliveryTokens._fields
     }
 
 

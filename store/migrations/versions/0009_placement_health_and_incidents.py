@@ -168,6 +168,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "identity_change",
+        sa.Column("id", columns.BigId, nullable=False),
+        sa.Column("identity_id", columns.BigId, nullable=False),
+        sa.Column("at", columns.UtcDateTime(), nullable=False),
+        sa.Column("origin", sa.String(length=32), nullable=False),
+        sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("by", sa.String(length=254), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["identity_id"],
+            ["identity.id"],
+            name=op.f("fk_identity_change_identity_id_identity"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity_change")),
+    )
+    with op.batch_alter_table("identity_change", schema=None) as batch_op:
+        batch_op.create_index("ix_identity_change_identity_id_at", ["identity_id", "at"], unique=False)
+
+    op.create_table(
         "identity_proof",
         sa.Column("identity_id", columns.BigId, nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
@@ -176,7 +196,11 @@ def upgrade() -> None:
         sa.Column("asked_at", columns.UtcDateTime(), nullable=False),
         sa.Column("proven_at", columns.UtcDateTime(), nullable=True),
         sa.Column("checked_at", columns.UtcDateTime(), nullable=True),
+        sa.Column("misses", sa.Integer(), nullable=False),
+        sa.Column("missing_since", columns.UtcDateTime(), nullable=True),
         sa.Column("lost_at", columns.UtcDateTime(), nullable=True),
+        sa.Column("mailed_at", columns.UtcDateTime(), nullable=True),
+        sa.Column("problem", sa.String(length=300), nullable=False),
         sa.ForeignKeyConstraint(
             ["identity_id"],
             ["identity.id"],
@@ -213,6 +237,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(length=32), nullable=False),
         sa.Column("sent_at", columns.UtcDateTime(), nullable=True),
         sa.Column("decided_at", columns.UtcDateTime(), nullable=True),
+        sa.Column("opened_at", columns.UtcDateTime(), nullable=True),
         sa.Column("decided_by", sa.String(length=254), nullable=False),
         sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("seen", columns.JsonColumn, nullable=False),
@@ -298,10 +323,12 @@ def upgrade() -> None:
             sa.Column("state_reason", sa.String(length=500), server_default="", nullable=False)
         )
         batch_op.add_column(sa.Column("state_since", columns.UtcDateTime(), nullable=True))
+        batch_op.add_column(sa.Column("state_by", sa.String(length=254), server_default="", nullable=False))
         batch_op.add_column(
             sa.Column("health", sa.String(length=32), server_default="unknown", nullable=False)
         )
         batch_op.add_column(sa.Column("health_at", columns.UtcDateTime(), nullable=True))
+        batch_op.add_column(sa.Column("look_at", columns.UtcDateTime(), nullable=True))
 
     with op.batch_alter_table("seed_mailbox", schema=None) as batch_op:
         batch_op.add_column(
@@ -314,6 +341,9 @@ def upgrade() -> None:
     # ### end Alembic commands ###
     # Keys that signed before go on signing.
     op.execute("UPDATE dkim_key SET active_at = created_at")
+    # So does whoever could send before: nobody was asked for a proof then.
+    op.execute("UPDATE identity SET state = 'active' WHERE state IN ('draft', 'dns_pending', 'confirmed')")
+    op.execute("UPDATE identity SET state_since = created_at")
 
 
 def downgrade() -> None:
@@ -326,8 +356,10 @@ def downgrade() -> None:
         batch_op.drop_column("auth")
 
     with op.batch_alter_table("identity", schema=None) as batch_op:
+        batch_op.drop_column("look_at")
         batch_op.drop_column("health_at")
         batch_op.drop_column("health")
+        batch_op.drop_column("state_by")
         batch_op.drop_column("state_since")
         batch_op.drop_column("state_reason")
 
@@ -358,6 +390,10 @@ def downgrade() -> None:
 
     op.drop_table("tls_row")
     op.drop_table("identity_proof")
+    with op.batch_alter_table("identity_change", schema=None) as batch_op:
+        batch_op.drop_index("ix_identity_change_identity_id_at")
+
+    op.drop_table("identity_change")
     with op.batch_alter_table("health_check", schema=None) as batch_op:
         batch_op.drop_index("ix_health_check_identity_id_checked_at")
 
