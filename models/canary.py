@@ -1,13 +1,17 @@
 """A campaign's canary: a first slice goes out, the seeds are read, and only then the rest may follow."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.columns import BigId, choice, document, moment
+
+HELD_FOR_CANARY: Final = "canary"
+"""Why a delivery outside the first slice is held: `models.delivery.Delivery.reason`."""
 
 
 class CanaryDeed(StrEnum):
@@ -32,13 +36,27 @@ class CanaryStage(StrEnum):
     RELEASED = "released"
 
 
+CLOSED: Final = frozenset({CanaryStage.READY, CanaryStage.SENDING, CanaryStage.WAITING, CanaryStage.HELD})
+"""Stages in which the rest may not leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryPlan:
+    """The gate as a person asks for it; see `Canary`."""
+
+    people: int = 200
+    wait: timedelta = timedelta(minutes=30)
+    when_bad: CanaryDeed = CanaryDeed.HOLD
+    when_unknown: CanaryDeed = CanaryDeed.ALERT
+
+
 class Canary(SQLModel, table=True):
     """The gate of one campaign; without a row there is none.
 
     `people`: how many, drawn by chance, get the first slice. `wait_seconds`: how long to wait for the
     seeds once the slice has left. `when_bad`, `when_unknown`: what to do if too many seeds are found in
     spam, or too few are found at all. `seen`: the counts by provider the decision rests on, and `reason`
-    the decision in a line.
+    the decision in a line. `opened_at`: when the last of the rest was let go.
     """
 
     __tablename__ = "canary"
@@ -51,6 +69,12 @@ class Canary(SQLModel, table=True):
     stage: CanaryStage = choice(CanaryStage, default=CanaryStage.READY)
     sent_at: datetime | None = moment(nullable=True)
     decided_at: datetime | None = moment(nullable=True)
+    opened_at: datetime | None = moment(nullable=True)
     decided_by: str = Field(default="", max_length=254)
     reason: str = Field(default="", max_length=500)
     seen: dict[str, Any] = document()
+
+    @property
+    def plan(self) -> CanaryPlan:
+        """What was asked for."""
+        return CanaryPlan(self.people, timedelta(seconds=self.wait_seconds), self.when_bad, self.when_unknown)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import AudienceRole, Campaign, CampaignIdentity, CampaignSegment
+from models.canary import CanaryPlan, CanaryStage
 from models.errors import BadInputError, ConflictError
 from models.event import event_about
 from models.states import (
@@ -24,11 +25,13 @@ from models.states import (
 )
 from scheduler.calendar import AS_INSTALLED, SendingWindows, windows_from_rows, windows_to_rows
 from scheduler.senders import can_send
-from store import campaigns, deliveries, events, identities, segments, templates
+from store import campaigns, canaries, deliveries, events, identities, segments, templates
 
 C = CampaignState
 EDITABLE = frozenset({C.DRAFT, C.BLOCKED})
 MOST_LATE_MINUTES = 30 * 24 * 60
+MOST_FIRST = 100_000
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class NewCampaign:
 
     `not_after`: from then on nothing of it leaves. `urgent`: before other campaigns in every lane.
     `late_policy`: what happens when it cannot start within `late_minutes` of its moment. `windows`: when
-    messages may arrive, on the recipients' clocks; without openings, the installation's.
+    messages may arrive, on the recipients' clocks; without openings, the installation's. `canary`: whether
+    a first slice goes ahead of the rest.
     """
 
     name: str
@@ -55,6 +59,7 @@ class NewCampaign:
     late_policy: LatePolicy = LatePolicy.SEND
     late_minutes: int = 60
     windows: SendingWindows = AS_INSTALLED
+    canary: CanaryPlan | None = None
 
 
 async def create_campaign(
@@ -69,7 +74,7 @@ async def create_campaign(
     session.add(campaign)
     await session.flush()
     _tie(session, campaign.id, wanted)
-    await session.flush()
+    await canaries.put(session, campaign.id, wanted.canary)
     return campaign
 
 
@@ -98,7 +103,7 @@ async def update_campaign(
     session.add(campaign)
     await campaigns.untie(session, campaign_id)
     _tie(session, campaign_id, wanted)
-    await session.flush()
+    await canaries.put(session, campaign_id, wanted.canary)
     await session.refresh(campaign)
     return campaign
 
@@ -109,6 +114,7 @@ async def parts_of(session: AsyncSession, campaign: Campaign) -> NewCampaign:
     for segment, role in await campaigns.segments_of(session, campaign.id):
         roles[role].append(segment.id)
     senders = await campaigns.identities_of(session, campaign.id)
+    gate = await canaries.find(session, campaign.id)
     return NewCampaign(
         name=campaign.name,
         template_version_id=campaign.template_version_id,
@@ -125,6 +131,7 @@ async def parts_of(session: AsyncSession, campaign: Campaign) -> NewCampaign:
         late_policy=campaign.late_policy,
         late_minutes=campaign.late_minutes,
         windows=windows_from_rows(campaign.windows),
+        canary=gate.plan if gate else None,
     )
 
 
@@ -184,6 +191,13 @@ def _require_whole(wanted: NewCampaign, now: datetime, *, may_exempt: bool) -> N
         raise BadInputError(
             f"{wanted.late_minutes} is no number of minutes a start may be late.",
             f"Choose 0 to {MOST_LATE_MINUTES}.",
+        )
+    if wanted.canary is not None and not (
+        1 <= wanted.canary.people <= MOST_FIRST and SHORTEST_WAIT <= wanted.canary.wait <= LONGEST_WAIT
+    ):
+        raise BadInputError(
+            "The first messages cannot go to so many people, or the rest cannot wait so long or so short.",
+            f"Choose 1 to {MOST_FIRST:,} people, and 5 minutes to 24 hours.",
         )
 
 
@@ -256,10 +270,11 @@ async def pause(session: AsyncSession, campaign_id: int, now: datetime) -> Campa
     return campaign
 
 
-async def resume(session: AsyncSession, campaign_id: int, now: datetime) -> Campaign:
+async def resume(session: AsyncSession, campaign_id: int, now: datetime, *, by: str = "") -> Campaign:
     """Go on where the pause came: before the launch, in its midst, or while sending.
 
-    One whose moment passed before the launch starts at once: somebody has just said so.
+    One whose moment passed before the launch starts at once, and one whose canary holds the rest back lets
+    it go: somebody, `by`, has just said so.
     """
     campaign = await campaigns.get_campaign(session, campaign_id)
     if campaign.launched_at is None:
@@ -267,6 +282,13 @@ async def resume(session: AsyncSession, campaign_id: int, now: datetime) -> Camp
         campaign.problem = ""
     else:
         following = C.SENDING if campaign.expanded else C.LAUNCHING
+    await canaries.move(
+        *(session, campaign_id),
+        origin=CanaryStage.HELD,
+        to=CanaryStage.RELEASED,
+        decided_at=now,
+        decided_by=by[:254],
+    )
     await _move(session, campaign, following, now)
     return campaign
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from audience.segments import parse_segment
 from models.campaign import AudienceRole, Campaign
+from models.canary import CanaryStage
 from models.clock import Clock, SystemClock
 from models.errors import StoreError, TocsinError
 from models.identity import Identity
@@ -25,10 +26,10 @@ from models.states import CampaignState, Channel
 from scheduler.completeness import Lacking, fields_to_look_at, who_lacks
 from scheduler.content import ANY_TIME, Content, content_of
 from scheduler.destinations import providers_for
-from scheduler.judging import Batch, Judge, put_seed, warming
+from scheduler.judging import Batch, Judge, hold_back, put_seed, warming
 from scheduler.rhythm import Rhythm
 from scheduler.senders import Chooser, can_send
-from store import Database, audiences, campaigns, erasure, freezing, seeds, templates, touches
+from store import Database, audiences, campaigns, canaries, erasure, freezing, seeds, templates, touches
 from store.audiences import Selection
 from store.freezing import Frozen, FrozenRows
 from store.loading import room_for_many
@@ -45,6 +46,8 @@ class Launch:
     """One launch under way: what it needs at every batch. `lookout` are the fields that may not be blank.
 
     `waiting` are the seeds that have no place yet, and `remaining` about how many batches there are to come.
+    `first_share` of the people get the canary's first slice; None: there is no canary. `first_due`: when the
+    first of them may be written to.
     """
 
     campaign: Campaign
@@ -57,6 +60,8 @@ class Launch:
     lookout: frozenset[str] | None
     waiting: list[tuple[SeedMailbox, Identity]]
     remaining: int
+    first_share: float | None = None
+    first_due: datetime | None = None
     draw: random.Random = field(default_factory=random.Random)
 
 
@@ -127,6 +132,7 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
         able = [identity for identity in identities if can_send(identity, campaign.channel)]
         wants_seeds = campaign.with_seeds and campaign.channel is Channel.EMAIL
         found = await seeds.list_active_seeds(session) if wants_seeds else []
+        canary = await canaries.find(session, campaign_id)
         return Launch(
             campaign=campaign,
             selection=selection,
@@ -138,6 +144,7 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
             lookout=fields_to_look_at(content, version, able),
             waiting=[(seed, identity) for identity in identities for seed in found],
             remaining=max(1, -(-targeted // BATCH)),
+            first_share=canary.people / max(1, canary.people, targeted) if canary else None,
         )
 
 
@@ -251,6 +258,10 @@ def _judge(plan: Launch, batch: Batch, *, embedded: bool) -> FrozenRows:
     for _ in range(sum(plan.draw.random() * plan.remaining < 1 for _ in plan.waiting)):
         _put(plan, frozen, *plan.waiting.pop())
     plan.remaining = max(1, plan.remaining - 1)
+    if plan.first_share is not None:
+        people = [due for due, seed in zip(frozen.due_at, frozen.seed_ids, strict=True) if seed is None]
+        plan.first_due = min([*people, *filter(None, [plan.first_due])], default=None)
+        hold_back(frozen, plan.first_share, plan.first_due, plan.draw)
     return freezing.on_its_way(plan.campaign, frozen, embedded=embedded)
 
 
@@ -275,6 +286,7 @@ async def _begin_sending(database: Database, plan: Launch, now: datetime) -> Non
         campaign.frozen, campaign.targeted, campaign.expanded = frozen, frozen + left_out, True
         session.add(campaign)
         await session.flush()
+        await canaries.move(session, campaign_id, origin=CanaryStage.READY, to=CanaryStage.SENDING)
         await campaigns.move(
             session, campaign_id, origin=CampaignState.LAUNCHING, to=CampaignState.SENDING, now=now
         )

@@ -3,6 +3,7 @@
 `launch` freezes a campaign's audience, `drain` empties a lane, `poll_seeds` looks into the seed
 mailboxes and `poll_bounces` into the one where bounces gather, `warm` steps the warm-up plans whose day is
 over, `sweep` finds by the rows whatever is due and was not asked for, `news` applies what providers told,
+`canaries` decides whether campaigns go on after their first slice,
 `count` keeps the campaigns' counters up to date, `housekeeping` clears away what nobody needs any more.
 """
 
@@ -20,6 +21,7 @@ from models.providers import SMS
 from models.states import CampaignState, Channel
 from models.tokens import Tokens
 from scheduler import news
+from scheduler.canary import watch_canaries
 from scheduler.dispatch import Dispatcher, DispatchOptions
 from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
@@ -72,6 +74,7 @@ class ConductorOptions:
     keep_originals: timedelta = timedelta(days=90)
     count_every: timedelta = timedelta(seconds=5)
     news_every: timedelta = timedelta(seconds=1)
+    canaries_every: timedelta = timedelta(seconds=5)
 
 
 class Conductor:
@@ -119,6 +122,8 @@ class Conductor:
         self._engine.every(options.count_every, "count")
         self._engine.job("news", self._apply_news)
         self._engine.every(options.news_every, "news")
+        self._engine.job("canaries", self._watch_canaries)
+        self._engine.every(options.canaries_every, "canaries")
         self._engine.job("housekeeping", self._tidy)
         self._engine.every(options.housekeeping_every, "housekeeping")
         if options.poll_seeds is not None:
@@ -273,6 +278,12 @@ class Conductor:
         async with self._rota.turn("news") as mine:
             while mine and await news.apply_news(self._database, self._clock):
                 pass
+
+    async def _watch_canaries(self) -> None:
+        async with self._rota.turn("canaries") as mine:
+            opened = mine and await watch_canaries(self._database, self._clock)
+        if opened:
+            await self._engine.defer("sweep", key="sweep:now")
 
     async def _tidy(self) -> None:
         now = self._clock.now()

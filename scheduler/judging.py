@@ -1,5 +1,6 @@
 """Who of a batch gets a delivery, from whom, when; who does not, and why. Pure."""
 
+import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,8 +21,8 @@ from store.touches import Touches
 
 BAND: Final = timedelta(milliseconds=1)
 """How much later the next band of engagement is due: enough to come after, too little to be waited for."""
-
-
+SLICE_SPAN: Final = timedelta(minutes=15)
+"""How much later than the first somebody of a canary's first slice may be due."""
 _DETAILS: Final = 4
 """Where what tells of a person's place begins in a `Target`."""
 _Answer = tuple[Sequence[Identity], datetime]
@@ -125,6 +126,18 @@ def put_seed(
     frozen.providers.insert(place, provider)
     frozen.addresses.insert(place, address)
     frozen.due_at.insert(place, at)
+
+
+def hold_back(frozen: Frozen, share: float, first: datetime | None, draw: random.Random) -> None:
+    """Leave the seeds and about `share` of the people in the queue, drawn by chance; the others are held.
+
+    Drawn among those due about `first`, when the campaign begins: nobody waits for a slice that leaves in
+    the evening.
+    """
+    frozen.held = [
+        seed is None and first is not None and (due - first > SLICE_SPAN or draw.random() >= share)
+        for seed, due in zip(frozen.seed_ids, frozen.due_at, strict=True)
+    ]
 
 
 def warming(identities: Collection[Identity]) -> bool:

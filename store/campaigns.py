@@ -8,6 +8,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import AudienceRole, Campaign, CampaignIdentity, CampaignLink, CampaignSegment
+from models.canary import Canary
 from models.delivery import Delivery
 from models.errors import NotFoundError
 from models.identity import Identity
@@ -98,13 +99,16 @@ async def begin_launch(session: AsyncSession, campaign_id: int, now: datetime) -
 
 
 async def held(session: AsyncSession, campaign_ids: Collection[int]) -> dict[int, tuple[int, str]]:
-    """How many deliveries each campaign holds back, and one of the reasons.
+    """How many deliveries each campaign holds back, and one of the reasons; what waits for a canary aside.
 
-    Served by ix_delivery_campaign_state.
+    Served by ix_delivery_campaign_state. Campaigns whose canary is at work are not looked at: they may hold
+    a million.
     """
+    gated = select(Canary.campaign_id).where(col(Canary.opened_at).is_(None))
     wanted = (
         select(Delivery.campaign_id, func.count(), func.min(Delivery.reason))
         .where(col(Delivery.campaign_id).in_(campaign_ids), Delivery.state == DeliveryState.HELD)
+        .where(col(Delivery.campaign_id).not_in(gated))
         .group_by(col(Delivery.campaign_id))
     )
     return {number: (count, reason) for number, count, reason in (await session.exec(wanted)).all()}

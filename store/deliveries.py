@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import Campaign, CampaignLane
+from models.canary import HELD_FOR_CANARY
 from models.delivery import Delivery
 from models.states import CampaignState, Channel, DeliveryState
 from store.engine import is_among, skips_locked_rows
@@ -116,6 +117,12 @@ def claimable() -> sa.ColumnElement[bool]:
     return stands(CLAIMABLE)
 
 
+def flows(now: Any) -> sa.ColumnElement[bool]:
+    """Whether what a campaign has in a lane may leave at `now`, as far as that lane of it was not halted."""
+    halted_until = col(CampaignLane.halted_until)
+    return sa.or_(halted_until.is_(None), halted_until <= now)
+
+
 async def due_lanes(session: AsyncSession, now: datetime) -> list[Lane]:
     """Lanes that have something due at `now`: each is asked for one. Served by ix_delivery_due."""
     due = (
@@ -132,7 +139,7 @@ async def due_lanes(session: AsyncSession, now: datetime) -> list[Lane]:
     wanted = (
         select(CampaignLane.identity_id, CampaignLane.provider)
         .join(Campaign, col(Campaign.id) == col(CampaignLane.campaign_id))
-        .where(Campaign.state == CampaignState.SENDING, due)
+        .where(Campaign.state == CampaignState.SENDING, flows(now), due)
         .distinct()
     )
     return [Lane(identity_id, provider) for identity_id, provider in (await session.exec(wanted)).all()]
@@ -181,10 +188,14 @@ async def close_waiting(
 
 
 async def release_held(session: AsyncSession, campaign_id: int, now: datetime) -> int:
-    """Put what was held back into the queue, due at once; how many. Served by ix_delivery_campaign_state."""
+    """Put what was held back into the queue, due at once; how many. Served by ix_delivery_campaign_state.
+
+    What waits for a canary goes on waiting: `store.canaries.open_some`.
+    """
     release = (
         sa.update(Delivery)
         .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.HELD)
+        .where(col(Delivery.reason) != HELD_FOR_CANARY)
         .values(state=DeliveryState.QUEUED, reason="", due_at=now, settled_at=None)
         .execution_options(**NO_SYNC)
     )

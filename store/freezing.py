@@ -14,6 +14,7 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import Campaign, CampaignLane
+from models.canary import HELD_FOR_CANARY
 from models.contact import Contact, ContactTag
 from models.event import Event
 from models.segment_tree import ATTRIBUTE_PREFIX
@@ -60,7 +61,10 @@ class Target(NamedTuple):
 
 @dataclass(slots=True)
 class Frozen:
-    """One batch as columns: deliveries to people and seeds, and who is left out, why, until when."""
+    """One batch as columns: deliveries to people and seeds, and who is left out, why, until when.
+
+    `held`: which deliveries wait for the canary; empty: none does.
+    """
 
     contact_ids: list[int | None] = field(default_factory=list)
     seed_ids: list[int | None] = field(default_factory=list)
@@ -68,6 +72,7 @@ class Frozen:
     providers: list[str] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
     due_at: list[datetime] = field(default_factory=list)
+    held: list[bool] = field(default_factory=list)
     left_out: list[tuple[int, LeftOutReason, datetime | None]] = field(default_factory=list)
 
 
@@ -194,6 +199,13 @@ def on_its_way(campaign: Campaign, frozen: Frozen, *, embedded: bool) -> FrozenR
         "address": frozen.addresses,
         "due_at": [written[moment] for moment in frozen.due_at],
     }
+    alike: Constants = {"state": DeliveryState.QUEUED.value, "reason": ""}
+    if any(frozen.held):
+        deliveries |= {
+            "state": [(DeliveryState.HELD if held else DeliveryState.QUEUED).value for held in frozen.held],
+            "reason": [HELD_FOR_CANARY if held else "" for held in frozen.held],
+        }
+        alike = {}
     left_out: dict[str, Texts] = {
         "reason": [reason.value for reason in reasons],
         "next_at": [written[moment] for moment in moments],
@@ -204,8 +216,7 @@ def on_its_way(campaign: Campaign, frozen: Frozen, *, embedded: bool) -> FrozenR
         "delivery": {
             "campaign_id": campaign.id,
             "channel": campaign.channel.value,
-            "state": DeliveryState.QUEUED.value,
-            "reason": "",
+            **alike,
             "not_after": as_text(campaign.not_after),
             "exempt": campaign.purpose is Purpose.TRANSACTIONAL,
             "attempts": 0,
