@@ -9,9 +9,10 @@ over, `sweep` finds by the rows whatever is due and was not asked for, `news` ap
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from deliverability.arrival import try_again
 from models.clock import Clock
@@ -50,12 +51,21 @@ FORGOTTEN = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
+class Chore:
+    """Work that is done every so often by one of all workers, whoever comes first; its name is its turn."""
+
+    name: str
+    every: timedelta
+    work: Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
 class ConductorOptions:
     """How often to look, and how to send.
 
     `alone`: no other process sends from this database (the service lock is held), so whatever is found
     claimed at the start was left behind by one that ended, and need not wait for its lease. `relay`: the
-    provider e-mails leave through, if it is one that has webhooks.
+    provider e-mails leave through, if it is one that has webhooks. `chores`: what else is done regularly.
     """
 
     public_url: str
@@ -75,6 +85,7 @@ class ConductorOptions:
     count_every: timedelta = timedelta(seconds=5)
     news_every: timedelta = timedelta(seconds=1)
     canaries_every: timedelta = timedelta(seconds=5)
+    chores: Sequence[Chore] = ()
 
 
 class Conductor:
@@ -126,6 +137,9 @@ class Conductor:
         self._engine.every(options.canaries_every, "canaries")
         self._engine.job("housekeeping", self._tidy)
         self._engine.every(options.housekeeping_every, "housekeeping")
+        for chore in options.chores:
+            self._engine.job(chore.name, partial(self._do, chore))
+            self._engine.every(chore.every, chore.name)
         if options.poll_seeds is not None:
             self._engine.job("poll_seeds", self._poll_seeds)
             self._engine.every(options.poll_seeds_every, "poll_seeds")
@@ -252,6 +266,11 @@ class Conductor:
                 self._obstacles.tried(place, self._clock.now())
                 await self._dispatcher.drain(Lane(identity_id, provider), helping=slot > 0)
                 self._obstacles.tried(place, self._clock.now())
+
+    async def _do(self, chore: Chore) -> None:
+        async with self._rota.turn(chore.name) as mine:
+            if mine:
+                await chore.work()
 
     async def _warm(self) -> None:
         async with self._rota.turn("warm") as mine:
