@@ -39,11 +39,12 @@ class Provider:
     messages_per_connection: int
 
 
-def _read() -> tuple[tuple[Provider, ...], Provider]:
+def _read() -> tuple[tuple[Provider, ...], Provider, frozenset[str]]:
     text = (resources.files("models") / "providers.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
     unlisted = {"key": OTHER, "name": "Other", "domains": [], "mx_suffixes": [], **table["unlisted"]}
-    return tuple(_provider(row) for row in table["providers"]), _provider(unlisted)
+    known = tuple(_provider(row) for row in table["providers"])
+    return known, _provider(unlisted), frozenset(table["anybody"]["domains"])
 
 
 def _provider(row: dict[str, Any]) -> Provider:
@@ -58,7 +59,7 @@ def _provider(row: dict[str, Any]) -> Provider:
     )
 
 
-PROVIDERS, OTHER_PROVIDER = _read()
+PROVIDERS, OTHER_PROVIDER, _ANYBODY = _read()
 PROVIDER_BY_KEY = MappingProxyType({provider.key: provider for provider in PROVIDERS})
 _KEY_BY_DOMAIN = MappingProxyType(
     {domain: provider.key for provider in PROVIDERS for domain in provider.domains}
@@ -71,6 +72,12 @@ _KEY_BY_SUFFIX = MappingProxyType(
 def provider_of(address: str) -> str:
     """The provider's key for an address or a bare domain, `"other"` when it is not listed."""
     return _KEY_BY_DOMAIN.get(address.rpartition("@")[2].lower(), OTHER)
+
+
+def is_anybody_s(domain: str) -> bool:
+    """Whether anybody may have an address under `domain`, so that it can be no sender's own."""
+    domain = domain.lower().rstrip(".")
+    return domain in _KEY_BY_DOMAIN or domain in _ANYBODY
 
 
 def provider_by_exchangers(exchangers: Sequence[str]) -> str:

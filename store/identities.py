@@ -1,22 +1,31 @@
-"""Sender identities and their signing keys."""
+"""Sender identities, their signing keys and the steps of their life."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
+import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import ConflictError, NotFoundError
+from models.health import IdentityChange
 from models.identity import DkimKey, Identity
+from models.states import IdentityState
+
+REASON_LENGTH = 500
+LOOKED_AFTER = frozenset(IdentityState) - {IdentityState.DRAFT, IdentityState.RETIRED}
 
 
 async def add_identity(session: AsyncSession, identity: Identity, keys: Sequence[DkimKey]) -> Identity:
-    """A new identity with its keys; ConflictError when its key word is taken."""
+    """A new identity with its keys, which sign from the start; ConflictError when its key word is taken."""
     if await find_identity(session, identity.key) is not None:
         raise ConflictError(f"There is already an identity {identity.key!r}.", "Choose another key word.")
+    identity.state_since = identity.state_since or identity.created_at
     session.add(identity)
     await session.flush()
     for key in keys:
         key.identity_id = identity.id
+        key.active_at = key.active_at or key.created_at
         session.add(key)
     await session.flush()
     return identity
@@ -42,5 +51,62 @@ async def list_identities(session: AsyncSession) -> list[Identity]:
 
 async def keys_of(session: AsyncSession, identity_id: int) -> list[DkimKey]:
     """The keys that sign now, RSA before Ed25519: some verifiers look at the first signature only."""
-    wanted = select(DkimKey).where(DkimKey.identity_id == identity_id, col(DkimKey.retired_at).is_(None))
+    wanted = select(DkimKey).where(
+        DkimKey.identity_id == identity_id,
+        col(DkimKey.active_at).is_not(None),
+        col(DkimKey.retired_at).is_(None),
+    )
     return list((await session.exec(wanted.order_by(col(DkimKey.algorithm).desc(), col(DkimKey.id)))).all())
+
+
+async def all_keys_of(session: AsyncSession, identity_id: int) -> list[DkimKey]:
+    """Every key it has, had or is to have, in the order they were made."""
+    wanted = select(DkimKey).where(DkimKey.identity_id == identity_id).order_by(col(DkimKey.id))
+    return list((await session.exec(wanted)).all())
+
+
+async def due_for_a_look(session: AsyncSession, now: datetime) -> list[int]:
+    """The numbers of e-mail identities whose next look is due, the longest overdue first."""
+    wanted = select(Identity.id).where(
+        col(Identity.from_email).is_not(None),
+        col(Identity.state).in_(LOOKED_AFTER),
+        sa.or_(col(Identity.look_at).is_(None), col(Identity.look_at) <= now),
+    )
+    order = sa.func.coalesce(col(Identity.look_at), col(Identity.created_at))
+    return list((await session.exec(wanted.order_by(order, col(Identity.id)))).all())
+
+
+async def move(
+    session: AsyncSession,
+    identity: Identity,
+    to: IdentityState,
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+) -> bool:
+    """Compare and swap an identity's state, and remember the step; False when it is elsewhere by now."""
+    origin, reason = identity.state, reason[:REASON_LENGTH]
+    change = (
+        sa.update(Identity)
+        .where(col(Identity.id) == identity.id, col(Identity.state) == origin)
+        .values(state=to, state_by=by, state_reason=reason, state_since=now)
+        .execution_options(synchronize_session=False)
+    )
+    if (await session.exec(change)).rowcount != 1:
+        return False
+    step = IdentityChange(identity_id=identity.id, at=now, origin=origin, state=to, by=by, reason=reason)
+    session.add(step)
+    await session.flush()
+    await session.refresh(identity)
+    return True
+
+
+async def changes_of(session: AsyncSession, identity_id: int, *, limit: int = 50) -> list[IdentityChange]:
+    """The steps of an identity's life, the latest first. Served by ix_identity_change_identity_id_at."""
+    wanted = (
+        select(IdentityChange)
+        .where(IdentityChange.identity_id == identity_id)
+        .order_by(col(IdentityChange.at).desc(), col(IdentityChange.id).desc())
+    )
+    return list((await session.exec(wanted.limit(limit))).all())
