@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from html.parser import HTMLParser
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from models.errors import TemplateError
 from templates.compilation import CompiledEmail, compile_email
 from templates.links import render_target
+from templates.page import Page, read_page
 from templates.sms import CompiledSms, compile_sms, measure, offending, to_gsm
 
 STANDARD_FIELDS = frozenset(
@@ -101,8 +101,7 @@ def lint_email(
         message = compiled.render(example, click_base=_CLICK_BASE, unsubscribe_url=_LEAVE)
     except TemplateError as error:
         return [_blocker(error.problem, error.advice)]
-    page = _Page()
-    page.feed(message.html.decode("ascii"))
+    page = read_page(message.html.decode("ascii"))
     findings = [
         *_fields(compiled, known_fields),
         *_subject(message.subject),
@@ -199,7 +198,7 @@ def _subject(subject: str) -> Iterator[Finding]:
         yield _warning("The subject repeats its punctuation.", "One sign is enough.")
 
 
-def _sender(compiled: CompiledEmail, page: "_Page") -> Iterator[Finding]:
+def _sender(compiled: CompiledEmail, page: Page) -> Iterator[Finding]:
     if not any(href == _LEAVE for href, _ in page.links):
         yield _blocker(
             "There is no visible link to unsubscribe.",
@@ -220,7 +219,7 @@ def _size(octets: int) -> Iterator[Finding]:
         yield _warning(f"The HTML has {octets // 1024} kB.", "Gmail cuts messages at 102: keep below 90.")
 
 
-def _images(page: "_Page") -> Iterator[Finding]:
+def _images(page: Page) -> Iterator[Finding]:
     if page.without_alt:
         yield _warning(
             "1 image has no description."
@@ -237,7 +236,7 @@ def _images(page: "_Page") -> Iterator[Finding]:
         )
 
 
-def _targets(compiled: CompiledEmail, page: "_Page", example: Mapping[str, str]) -> Iterator[Finding]:
+def _targets(compiled: CompiledEmail, page: Page, example: Mapping[str, str]) -> Iterator[Finding]:
     for target in compiled.links:
         yield from _target(render_target(target, example))
     for href, text in page.links:
@@ -282,42 +281,3 @@ def _is_ip(host: str) -> bool:
 def _sorted(findings: list[Finding]) -> list[Finding]:
     """Blockers first, each finding once."""
     return sorted(dict.fromkeys(findings), key=lambda finding: finding.level is Level.WARNING)
-
-
-class _Page(HTMLParser):
-    """Collects links with their text, pictures and words."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.links: list[tuple[str, str]] = []
-        self.text: list[str] = []
-        self.images = 0
-        self.without_alt = 0
-        self._href: str | None = None
-        self._link_text: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        hides = (
-            tag in {"style", "title"} or self._hidden > 0 or "display:none" in (attributes.get("style") or "")
-        )
-        if hides and tag in {"style", "title", "div"}:
-            self._hidden += 1
-        elif tag == "a":
-            self._href, self._link_text = attributes.get("href") or "", []
-        elif tag == "img":
-            self.images += 1
-            self.without_alt += not (attributes.get("alt") or "").strip()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in {"style", "title", "div"}:
-            self._hidden = max(self._hidden - 1, 0)
-        elif tag == "a" and self._href is not None:
-            self.links.append((self._href, "".join(self._link_text)))
-            self._href = None
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.text.append(data)
-            self._link_text.append(data)
