@@ -41,6 +41,7 @@ PROOF_OF_HANDOVER = frozenset(
         EventKind.OPENED,
         EventKind.CLICKED,
         EventKind.PLACED_INBOX,
+        EventKind.PLACED_TAB,
         EventKind.PLACED_SPAM,
     }
 )

@@ -33,7 +33,7 @@ from models.states import Channel, EventKind
 from models.tokens import TokenPurpose, Tokens
 from models.values import Signal
 from store import Database, seeds
-from store.seeds import AwaitedMail
+from store.seeds import SentMail as AwaitedMail
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,8 @@ async def poll_seeds(
     tokens = Tokens(keyring)
     async with database.read() as session:
         active = await seeds.list_active_seeds(session)
-        awaited = await seeds.awaited_mails(session, [seed.id for seed in active], now - LOOK_BACK)
+        sent = await seeds.sent_mails(session, now - LOOK_BACK)
+    awaited = [mail for mail in sent if mail.seen in {None, EventKind.PLACED_MISSING}]
     mails_by_seed: dict[int, list[AwaitedMail]] = defaultdict(list)
     for mail in awaited:
         mails_by_seed[mail.seed_id].append(mail)

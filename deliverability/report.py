@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import assert_never
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -27,6 +28,7 @@ from models.states import Channel, DeliveryState, EventKind, Fault
 from store import reports, tallies
 from store.campaigns import get_campaign
 from store.reports import CampaignCounts, LaneCounts, RefusalText, SeedPlacement
+from store.seeds import Outcome
 from store.tally_keys import Timeline
 
 __all__ = [
@@ -137,16 +139,22 @@ def _counts_of(lane: LaneCounts) -> Counts:
 
 
 def _counts_of_seed(seed: SeedPlacement) -> Counts:
-    """One seed in one column: seen in the junk folder at any time is spam, seen at all is not missing."""
-    if seed.spam:
-        return Counts(seeds_spam=1)
-    if seed.inbox:
-        return Counts(seeds_inbox=1)
-    if seed.missing:
-        return Counts(seeds_missing=1)
-    if seed.state in {*UNDER_WAY, DeliveryState.HELD, DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}:
-        return Counts(seeds_awaited=1)
-    return Counts(seeds_refused=1)
+    """One seed in one column: where it was seen last; mails are moved, by the provider or by its users."""
+    match seed.outcome:
+        case Outcome.INBOX:
+            return Counts(seeds_inbox=1)
+        case Outcome.TAB:
+            return Counts(seeds_tab=1)
+        case Outcome.SPAM:
+            return Counts(seeds_spam=1)
+        case Outcome.MISSING:
+            return Counts(seeds_missing=1)
+        case Outcome.REJECTED:
+            return Counts(seeds_refused=1)
+        case Outcome.AWAITED:
+            return Counts(seeds_awaited=1)
+        case _:
+            assert_never(seed.outcome)
 
 
 def _sum(rows: Iterable[ReportRow]) -> Counts:

@@ -75,6 +75,7 @@ class Counts:
     unsubscribed: int = 0
     clicked: int = 0
     seeds_inbox: int = 0
+    seeds_tab: int = 0
     seeds_spam: int = 0
     seeds_missing: int = 0
     seeds_awaited: int = 0
@@ -133,8 +134,12 @@ class Counts:
 
     @property
     def placement(self) -> Share:
-        """Seeds found in the inbox, of those found anywhere or missing."""
-        return Share(self.seeds_inbox, self.seeds_inbox + self.seeds_spam + self.seeds_missing)
+        """Seeds found in the inbox or one of its tabs, of those found anywhere or missing.
+
+        Refused ones are no part of it: they are counted apart.
+        """
+        found = self.seeds_inbox + self.seeds_tab
+        return Share(found, found + self.seeds_spam + self.seeds_missing)
 
 
 COLUMNS = tuple(column.name for column in fields(Counts))

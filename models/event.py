@@ -20,8 +20,10 @@ IMPERSONAL: Final = (
     "folder",
     "keyword",
     "machine",
+    "moved_from",
     "proof",
     "status",
+    "tab",
     "to",
     "via",
 )

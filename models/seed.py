@@ -21,7 +21,9 @@ class SeedMailbox(SQLModel, table=True):
 
     `sealed_password` is sealed (`models.keyring.Keyring.encrypt`); with XOAUTH2 it holds the refresh token,
     for which `token_url` gives an access token to `client_id` (RFC 6749 section 6). Plain IMAP (`tls`
-    false) is for the sandbox on the loopback.
+    false) is for the sandbox on the loopback. `last_checked_at` is the last try, `last_read_at` the last
+    that came through. `removed_at`: shown and read no more, and its secrets are gone; the row stays for
+    the history of what was sent to it.
     """
 
     __tablename__ = "seed_mailbox"
@@ -41,6 +43,8 @@ class SeedMailbox(SQLModel, table=True):
     active: bool = True
     last_checked_at: datetime | None = moment(nullable=True)
     last_problem: str = Field(default="", max_length=500)
+    last_read_at: datetime | None = moment(nullable=True)
+    removed_at: datetime | None = moment(nullable=True)
 
 
 class PolledMailbox(SQLModel, table=True):

@@ -45,12 +45,13 @@ def _by_provider(tally: WorldTally, report: CampaignReport) -> Iterator[Check]:
         provider = row.provider or ""
         seen = tally.of(provider=provider)
         counts = row.counts
-        seeds = counts.seeds_inbox + counts.seeds_spam + counts.seeds_missing + counts.seeds_awaited
+        inbox = counts.seeds_inbox + counts.seeds_tab
+        seeds = inbox + counts.seeds_spam + counts.seeds_missing + counts.seeds_awaited
         name = provider_name(provider)
         yield Check(f"{name}: messages taken", seen.taken, counts.accepted + seeds)
         yield Check(f"{name}: messages refused", seen.refused.total(), counts.refused + counts.seeds_refused)
         yield Check(
-            f"{name}: seeds in inbox and spam", _folders(seen), (counts.seeds_inbox, counts.seeds_spam)
+            f"{name}: seeds in inbox and spam", _folders(seen), (inbox, counts.seeds_spam)
         )
 
 

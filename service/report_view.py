@@ -61,7 +61,7 @@ LEGEND = MappingProxyType(
         "bounced": "came back after it was accepted, for good/for now",
         "unsub": "unsubscribed",
         "stop": "answered STOP",
-        "seeds": "in the inbox/in spam/nowhere",
+        "seeds": "in the inbox/in a tab/in spam/nowhere",
         "inbox": "the share of mail in the inbox, as far as the seeds can tell",
     }
 )
@@ -83,7 +83,7 @@ def _seeds(row: ReportRow) -> str:
     counts = row.counts
     if not counts.placement.whole:
         return f"{counts.seeds_awaited} awaited" if counts.seeds_awaited else "–"
-    return f"{counts.seeds_inbox}/{counts.seeds_spam}/{counts.seeds_missing}"
+    return f"{counts.seeds_inbox}/{counts.seeds_tab}/{counts.seeds_spam}/{counts.seeds_missing}"
 
 
 def _interval(row: ReportRow) -> str:

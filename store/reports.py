@@ -21,10 +21,11 @@ from models.campaign import Campaign, LeftOut
 from models.delivery import Delivery
 from models.event import Event
 from models.identity import Identity
+from models.providers import OTHER, OWN_EXCHANGERS
 from models.states import BounceClass, DeliveryState, EventKind, Fault, LeftOutReason, Permanence
+from store.seeds import Outcome, outcomes
 from store.tally_keys import ATTEMPTED, DECIDED, OUTCOMES, REFUSALS
 
-PLACEMENTS = (EventKind.PLACED_INBOX, EventKind.PLACED_SPAM, EventKind.PLACED_MISSING)
 # The tables rather than the classes: grouped columns are no objects, and their types stay simple.
 _EVENT = sa.inspect(Event).local_table.c
 _DELIVERY = sa.inspect(Delivery).local_table.c
@@ -61,14 +62,16 @@ class CampaignCounts:
 
 @dataclass(frozen=True, slots=True)
 class SeedPlacement:
-    """One seed mail: where it stands, and where it was seen (several may be true)."""
+    """One seed mail: what became of it, as far as it was seen last."""
 
     identity_id: int
     provider: str
-    state: DeliveryState
-    inbox: bool
-    spam: bool
-    missing: bool
+    outcome: Outcome
+
+    @property
+    def tab(self) -> bool:
+        """Whether it lies in a tab beside the inbox."""
+        return self.outcome is Outcome.TAB
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,28 +262,14 @@ def _word(column: Any) -> sa.ColumnElement[str]:
 
 
 async def seed_placements(session: AsyncSession, campaign_id: int) -> list[SeedPlacement]:
-    """The campaign's seed mails, dozens at most, each with where it was seen.
+    """The campaign's seed mails, dozens at most, each with what became of it; see `store.seeds.outcomes`."""
+    found = await outcomes(session, campaign_id=campaign_id)
+    return [SeedPlacement(each.identity_id, shown_as(each.provider), each.outcome) for each in found]
 
-    Served by uq_delivery_seed and ix_event_delivery_id.
-    """
-    seen = [sa.func.max(sa.case((_EVENT.kind == kind, 1), else_=0)) for kind in PLACEMENTS]
-    # Found first, and not by IS NOT NULL: otherwise SQLite reads every delivery of the campaign.
-    one = sa.inspect(Delivery).local_table.alias("of_a_seed").c
-    of_seeds = sa.select(one.id).where(one.campaign_id == campaign_id, one.seed_id > 0)
-    statement = (
-        sa.select(_DELIVERY.identity_id, counted_as(_DELIVERY.provider), _DELIVERY.state, *seen)
-        .outerjoin(
-            sa.inspect(Event).local_table,
-            sa.and_(_EVENT.delivery_id == _DELIVERY.id, _EVENT.kind.in_(PLACEMENTS)),
-        )
-        .where(_DELIVERY.id.in_(of_seeds))
-        .group_by(_DELIVERY.id, _DELIVERY.identity_id, _DELIVERY.provider, _DELIVERY.state)
-    )
-    rows = await _rows(session, statement)
-    return [
-        SeedPlacement(identity_id, provider, DeliveryState(state), bool(inbox), bool(spam), bool(missing))
-        for identity_id, provider, state, inbox, spam, missing in rows
-    ]
+
+def shown_as(provider: str) -> str:
+    """`counted_as`, for a provider at hand."""
+    return OTHER if provider.startswith(OWN_EXCHANGERS) else provider
 
 
 async def refusal_texts(session: AsyncSession, campaign_id: int) -> list[RefusalText]:

@@ -142,6 +142,7 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (EventKind.OPENED, N_("Opened")),
     (EventKind.CLICKED, N_("Clicked")),
     (EventKind.PLACED_INBOX, N_("In the inbox")),
+    (EventKind.PLACED_TAB, N_("In a tab")),
     (EventKind.PLACED_SPAM, N_("In the spam folder")),
     (EventKind.PLACED_MISSING, N_("Not found")),
     (EventKind.UNKNOWN, N_("Unknown")),

@@ -228,8 +228,10 @@ async def test_seeds_are_counted_apart_each_once(database: Database) -> None:
         [EventKind.PLACED_INBOX],
         [EventKind.PLACED_MISSING, EventKind.PLACED_INBOX],
         [EventKind.PLACED_INBOX, EventKind.PLACED_SPAM],
+        [EventKind.PLACED_SPAM, EventKind.PLACED_TAB],
         [EventKind.PLACED_MISSING],
         [],
+        [EventKind.PLACED_MISSING, EventKind.BOUNCED],
     ]
     async with database.write() as session:
         campaign = await a_launched_campaign(session)
@@ -243,9 +245,10 @@ async def test_seeds_are_counted_apart_each_once(database: Database) -> None:
                 await happen(session, delivery, kind)
         report = await campaign_report(session, campaign.id, START)
     counts = report.total.counts
-    assert (counts.seeds_inbox, counts.seeds_spam, counts.seeds_missing, counts.seeds_awaited) == (2, 1, 1, 1)
+    assert (counts.seeds_inbox, counts.seeds_tab, counts.seeds_spam) == (2, 1, 1)
+    assert (counts.seeds_missing, counts.seeds_awaited, counts.seeds_refused) == (1, 1, 1)
     assert counts.deliveries == counts.accepted == 0
-    assert counts.placement == Share(2, 4)
+    assert counts.placement == Share(3, 5)
     assert report.problems == ()
     assert report.over_time == ()
 
