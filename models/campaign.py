@@ -105,13 +105,17 @@ class CampaignLink(SQLModel, table=True):
 
 
 class CampaignLane(SQLModel, table=True):
-    """A campaign has deliveries of an identity to a provider: where to look for what is due."""
+    """A campaign has deliveries of an identity to a provider: where to look for what is due.
+
+    `halted_until`: nothing of it leaves before then; 31 December 9999: until a person lets it.
+    """
 
     __tablename__ = "campaign_lane"
 
     campaign_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="campaign.id", ondelete="CASCADE")
     identity_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="identity.id")
     provider: str = Field(primary_key=True, max_length=60)
+    halted_until: datetime | None = moment(nullable=True)
 
 
 class LeftOut(SQLModel, table=True):
