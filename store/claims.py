@@ -18,7 +18,7 @@ from models.columns import UtcDateTime
 from models.delivery import Delivery
 from models.states import CampaignState, Channel, DeliveryState
 from store.bulk import Question, Spelling, Statement, listed
-from store.deliveries import LEASED, WORKER_DIGITS, Lane, claimable, stands
+from store.deliveries import LEASED, WORKER_DIGITS, Lane, claimable, flows, stands
 from store.engine import is_among
 
 S = DeliveryState
@@ -89,6 +89,7 @@ def _waiting_in_lane(spelling: Spelling) -> sa.Select[Any]:
         .where(
             col(CampaignLane.identity_id) == sa.bindparam("identity"),
             col(CampaignLane.provider) == sa.bindparam("provider"),
+            flows(sa.bindparam("now", type_=UtcDateTime)),
             col(Campaign.state) == CampaignState.SENDING,
         )
         .order_by(col(Campaign.id))

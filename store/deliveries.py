@@ -6,6 +6,7 @@ Who holds which is in `store.claims`, what became of them in `store.outcomes`.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import col, select
