@@ -1,0 +1,85 @@
+"""The limits an assessment goes by: data (`rules/assessment.toml`), read once."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from deliverability.assessment.values import Figure, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Shares above `amber` are to be looked at, above `red` providers react; fewer than `fewest` say nothing.
+
+    `surely`: the whole of the 95 % interval must be above.
+    """
+
+    amber: float
+    red: float
+    fewest: int
+    surely: bool
+
+    def status(self, figure: Figure) -> Status:
+        """How grave a share is; GREY where there is too little of it."""
+        if not figure.assessable or figure.value is None or figure.low is None:
+            return Status.GREY
+        least = figure.low if self.surely else figure.value
+        if least > self.red:
+            return Status.RED
+        return Status.AMBER if least > self.amber else Status.GREEN
+
+
+@dataclass(frozen=True, slots=True)
+class SeedLimits:
+    """What seeds prove; see `rules/assessment.toml`."""
+
+    correlation: float
+    fewest: int
+    amber_spam: int
+    inbox_from: float
+    fewest_measured: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClickLimits:
+    """What a change of clicks proves; see `rules/assessment.toml`."""
+
+    campaigns: int
+    fewest_campaigns: int
+    fewest_delivered: int
+    fewest_expected: float
+    ratio: float
+    p: float
+    settled_hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All of them. `shares`: by the key of the figure they are for."""
+
+    version: str
+    seeds: SeedLimits
+    clicks: ClickLimits
+    complaints_near_zero: float
+    shares: Mapping[str, Limit]
+
+
+@cache
+def limits() -> Limits:
+    """The limits as they come with this version."""
+    text = (resources.files("deliverability") / "rules" / "assessment.toml").read_text(encoding="utf-8")
+    return read_limits(tomllib.loads(text))
+
+
+def read_limits(table: Mapping[str, Any]) -> Limits:
+    """From the words of the file; a TypeError or KeyError tells what is missing or unknown."""
+    return Limits(
+        version=str(table["version"]),
+        seeds=SeedLimits(**table["seeds"]),
+        clicks=ClickLimits(**table["clicks"]),
+        complaints_near_zero=float(table["complaints"]["near_zero"]),
+        shares={key: Limit(**row) for key, row in table["limits"].items()},
+    )
