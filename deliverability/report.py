@@ -12,6 +12,7 @@ from typing import assert_never
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from deliverability.assessment.intervals import wilson_interval
 from deliverability.report_files import report_csv, report_json
 from deliverability.report_values import (
     FEEDLESS,
@@ -21,7 +22,6 @@ from deliverability.report_values import (
     Refusal,
     ReportRow,
     Share,
-    wilson_interval,
 )
 from models.providers import provider_name
 from models.states import Channel, DeliveryState, EventKind, Fault

@@ -5,16 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import chain
-from math import sqrt
 
+from deliverability.assessment.intervals import wilson_interval
 from models.states import BounceClass, CampaignState, Channel, EventKind, LeftOutReason
 
 FEEDLESS = frozenset({"gmail", "icloud", "free"})
 """Providers that tell nobody who complained: that there is none from them means nothing."""
 _REPORTED_BY = re.compile(r"(?i)^(?:smtp|x-[a-z0-9-]+)\s*;\s*")
 """The type of a diagnostic code (RFC 3464, 2.3.6), which some providers pass on with the reply."""
-NORMAL_95 = 1.959964
-"""The two-sided 95 % quantile of the normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,18 +258,6 @@ class CampaignReport:
             yield f"Targeted: {targeted:,}, but left out: {left_out:,}, messages: {deliveries:,}."
         if self.expanded and self.frozen != deliveries:
             yield f"Messages at the launch: {self.frozen:,}, now: {deliveries:,}."
-
-
-def wilson_interval(part: int, whole: int) -> tuple[float, float] | None:
-    """The 95 % interval of a proportion by Wilson's score; None when `whole` is 0."""
-    if whole <= 0:
-        return None
-    share = part / whole
-    square = NORMAL_95**2
-    middle = share + square / (2 * whole)
-    spread = NORMAL_95 * sqrt(share * (1 - share) / whole + square / (4 * whole**2))
-    scale = 1 + square / whole
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
 def _about(row: ReportRow) -> str:
