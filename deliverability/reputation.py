@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from deliverability.breaker_rules import COUNTED, Breaker, Measured, Over
-from deliverability.report_values import FEEDLESS, wilson_interval
+from deliverability.assessment.intervals import wilson_interval
+from deliverability.report_values import FEEDLESS
 from models.incident import IncidentLevel
 from models.states import BounceClass, EventKind, Fault
 from store.rates import SHUT_OUT, LaneTally, SaidTally, Tallies
