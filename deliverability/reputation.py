@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from deliverability.breaker_rules import COUNTED, Breaker, Measured, Over
 from deliverability.assessment.intervals import wilson_interval
+from deliverability.breaker_rules import COUNTED, Breaker, Measured, Over
 from deliverability.report_values import FEEDLESS
 from models.incident import IncidentLevel
 from models.states import BounceClass, EventKind, Fault
