@@ -1,7 +1,8 @@
 """A campaign: a segment, a template version, a rule for the sender, a moment."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
@@ -104,10 +105,14 @@ class CampaignLink(SQLModel, table=True):
     target: str
 
 
+UNTIL_TOLD: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Stands for no moment at all: a person decides."""
+
+
 class CampaignLane(SQLModel, table=True):
     """A campaign has deliveries of an identity to a provider: where to look for what is due.
 
-    `halted_until`: nothing of it leaves before then; 31 December 9999: until a person lets it.
+    `halted_until`: nothing of it leaves before then; `UNTIL_TOLD`: before a person lets it.
     """
 
     __tablename__ = "campaign_lane"

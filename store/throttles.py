@@ -99,6 +99,34 @@ async def hold_campaign(session: AsyncSession, campaign_id: int, problem: str, n
     return (await session.exec(change)).rowcount == 1
 
 
+async def halt_lane(session: AsyncSession, campaign_id: int, lane: Lane, until: datetime | None) -> bool:
+    """Let nothing more of a campaign leave in a lane until then; None: it may leave again.
+
+    False when the campaign has nothing there. Served by the primary key of campaign_lane.
+    """
+    change = (
+        sa.update(CampaignLane)
+        .where(
+            col(CampaignLane.campaign_id) == campaign_id,
+            col(CampaignLane.identity_id) == lane.identity_id,
+            col(CampaignLane.provider) == lane.provider,
+        )
+        .values(halted_until=until)
+        .execution_options(**NO_SYNC)
+    )
+    return (await session.exec(change)).rowcount == 1
+
+
+async def halted_lanes(
+    session: AsyncSession, campaign_ids: Collection[int], now: datetime
+) -> list[CampaignLane]:
+    """The lanes in which nothing of these campaigns leaves. Served by the primary key of campaign_lane."""
+    wanted = select(CampaignLane).where(
+        col(CampaignLane.campaign_id).in_(sorted(campaign_ids)), col(CampaignLane.halted_until) > now
+    )
+    return list((await session.exec(wanted)).all()) if campaign_ids else []
+
+
 _FREE = {
     "state": BreakerState.CLOSED,
     "factor": 1.0,
