@@ -18,6 +18,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "campaign-resumed": N_("The campaign goes on."),
         "campaign-cancelled": N_("The campaign is cancelled. What had not left yet will not leave."),
         "campaign-released": N_("What was held back is tried again."),
+        "canary-released": N_("The rest goes on its way without waiting for the seeds."),
         "campaign-tried": N_("The test message was accepted: look into the mailbox or on the telephone."),
         "uncertain-decided": N_("It is decided, and your name is kept with it."),
         "uncertain-left": N_(

@@ -1,12 +1,13 @@
 """Options that several commands about campaigns share, and what they change."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.campaign import Campaign
+from models.canary import CanaryDeed, CanaryPlan
 from models.states import LatePolicy, Purpose
 from service.terminal import moment
 from service.wishes import moment_of
@@ -44,6 +45,27 @@ Hours = Annotated[
         metavar="HOURS",
     ),
 ]
+First = Annotated[
+    int | None,
+    typer.Option(
+        "--first",
+        help="A canary: so many people, drawn by chance, and the seeds go first; the rest waits until the"
+        " seeds are found. 0: everybody at once.",
+        metavar="PEOPLE",
+    ),
+]
+FirstWait = Annotated[
+    int | None,
+    typer.Option("--first-wait", help="How long the rest waits for the seeds; 30.", metavar="MINUTES"),
+]
+IfBad = Annotated[
+    CanaryDeed | None,
+    typer.Option("--if-bad", help="When seeds are in spam: hold the rest, alert (and go on), or go_on."),
+]
+IfUnknown = Annotated[
+    CanaryDeed | None,
+    typer.Option("--if-unknown", help="When too few seeds are found: hold, alert (and go on), or go_on."),
+]
 For = Annotated[
     Purpose | None,
     typer.Option(
@@ -64,6 +86,10 @@ class Manners:
     late_after: int | None = None
     hours: str | None = None
     purpose: Purpose | None = None
+    first: int | None = None
+    first_wait: int | None = None
+    if_bad: CanaryDeed | None = None
+    if_unknown: CanaryDeed | None = None
 
     def apply(self, wanted: "NewCampaign", zone: str, now: datetime) -> "NewCampaign":
         """The campaign with what was typed; times are of `zone`. BadInputError."""
@@ -81,7 +107,24 @@ class Manners:
             wanted = replace(wanted, late_minutes=self.late_after)
         if self.hours is not None:
             wanted = replace(wanted, windows=read_sending_windows(self.hours))
-        return wanted if self.purpose is None else replace(wanted, purpose=self.purpose)
+        if self.purpose is not None:
+            wanted = replace(wanted, purpose=self.purpose)
+        return replace(wanted, canary=self._canary(wanted.canary))
+
+    def _canary(self, plan: CanaryPlan | None) -> CanaryPlan | None:
+        """The canary as it was, with what was typed about it; typing anything but 0 makes one."""
+        typed = (self.first, self.first_wait, self.if_bad, self.if_unknown)
+        if self.first == 0:
+            return None
+        if all(word is None for word in typed):
+            return plan
+        plan = plan or CanaryPlan()
+        return CanaryPlan(
+            plan.people if self.first is None else self.first,
+            plan.wait if self.first_wait is None else timedelta(minutes=self.first_wait),
+            self.if_bad or plan.when_bad,
+            self.if_unknown or plan.when_unknown,
+        )
 
 
 def manners_of(campaign: Campaign) -> list[tuple[str, str]]:

@@ -10,10 +10,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import Campaign
 from models.states import DeliveryState, IdentityRule, LeftOutReason, LegalBasis
 from models.text import plural
-from service.commands import campaign_doubts, campaign_plans, examples, noun
+from service.commands import campaign_canary, campaign_doubts, campaign_plans, examples, noun
 from service.commands.campaign_options import (
+    First,
+    FirstWait,
     For,
     Hours,
+    IfBad,
+    IfUnknown,
     Late,
     LateAfter,
     Manners,
@@ -91,13 +95,19 @@ def create(
     late_after: LateAfter = None,
     hours: Hours = None,
     purpose: For = None,
+    first: First = None,
+    first_wait: FirstWait = None,
+    if_bad: IfBad = None,
+    if_unknown: IfUnknown = None,
 ) -> None:
     """Make a campaign as a draft, and show how many it would reach and who is left out.
 
     Nothing is sent.
     """
     wish = Wish(name, template, tuple(segment), tuple(exclude or ()), tuple(sender), rule, basis, seeds)
-    manners = Manners(urgent, until, late, late_after, hours, purpose)
+    manners = Manners(
+        *(urgent, until, late, late_after, hours, purpose, first, first_wait, if_bad, if_unknown)
+    )
 
     async def make(desk: Desk) -> tuple[Campaign, str]:
         from scheduler import campaigns
@@ -180,6 +190,7 @@ async def _look(
             ("From", f"{each.key}: {each.name} <{each.from_email or each.sms_sender}>")
             for each in await campaigns.identities_of(session, found.id)
         ]
+        parts += await campaign_canary.parts_of(session, found.id)
         states = await campaigns.progress(session, found.id)
         used_up = await tell_used_up(session, found, desk.clock.now(), desk.settings.zone)
         return found, states, await campaigns.left_out(session, found.id), parts, used_up
@@ -222,12 +233,16 @@ def schedule(
     late: Late = None,
     late_after: LateAfter = None,
     hours: Hours = None,
+    first: First = None,
+    first_wait: FirstWait = None,
+    if_bad: IfBad = None,
+    if_unknown: IfUnknown = None,
 ) -> None:
     """Say when a draft starts. The service (`tocsin serve`) does the rest.
 
     A time the clocks skip is an hour later; a time that comes twice is the first of the two.
     """
-    manners = Manners(urgent, until, late, late_after, hours)
+    manners = Manners(*(urgent, until, late, late_after, hours, None, first, first_wait, if_bad, if_unknown))
 
     async def set_time(desk: Desk) -> tuple[Campaign, datetime, list[str]]:
         from scheduler import campaigns
@@ -326,4 +341,5 @@ def register(app: typer.Typer) -> None:
     """Put the group on the root."""
     campaign_plans.register(group)
     campaign_doubts.register(group)
+    campaign_canary.register(group)
     app.add_typer(group, name="campaign", rich_help_panel="Campaigns")

@@ -6,6 +6,7 @@ another one after a form. Only `web.app` may call.
 
 from web.pages import (
     accounts,
+    campaign_canary,
     campaign_form,
     campaign_people,
     campaigns,
@@ -31,6 +32,7 @@ ROUTERS = (
     accounts.router,
     campaign_form.router,
     campaigns.router,
+    campaign_canary.router,
     campaign_people.router,
     report.router,
     imports.router,

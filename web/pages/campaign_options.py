@@ -5,10 +5,11 @@ Each has a default that suits a newsletter; the form shows them folded away.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from models.canary import CanaryDeed, CanaryPlan
 from models.errors import BadInputError
 from models.states import LatePolicy, Purpose
 from scheduler.calendar import (
@@ -62,6 +63,11 @@ class Options:
     closes: str = "20:00"
     written: str = ""
     spare_holidays: bool = False
+    canary: bool = False
+    first: int = 200
+    first_wait: int = 30
+    if_bad: CanaryDeed = CanaryDeed.HOLD
+    if_unknown: CanaryDeed = CanaryDeed.ALERT
 
     @property
     def plain(self) -> bool:
@@ -89,6 +95,11 @@ def read_options(form: Form) -> Options:
         closes=form.text("closes", 8) or DEFAULTS.closes,
         written=form.text("written", 300),
         spare_holidays=form.ticked("spare_holidays"),
+        canary=form.ticked("canary"),
+        first=form.number("first") or DEFAULTS.first,
+        first_wait=form.number("first_wait") or DEFAULTS.first_wait,
+        if_bad=form.choice("if_bad", CanaryDeed, DEFAULTS.if_bad),
+        if_unknown=form.choice("if_unknown", CanaryDeed, DEFAULTS.if_unknown),
     )
 
 
@@ -103,8 +114,21 @@ def options_of(parts: NewCampaign) -> Options:
         until_time=f"{until:%H:%M}" if until else "",
         late_policy=parts.late_policy,
         late_minutes=parts.late_minutes,
+        **_canary_of(parts.canary),
         **shown,
     )
+
+
+def _canary_of(plan: CanaryPlan | None) -> dict[str, Any]:
+    if plan is None:
+        return {}
+    return {
+        "canary": True,
+        "first": plan.people,
+        "first_wait": round(plan.wait.total_seconds() / 60),
+        "if_bad": plan.when_bad,
+        "if_unknown": plan.when_unknown,
+    }
 
 
 def _hours_of(windows: SendingWindows) -> dict[str, Any]:
@@ -139,6 +163,11 @@ def wanted_by(options: Options, zone: str) -> dict[str, Any]:
         "late_policy": options.late_policy,
         "late_minutes": options.late_minutes,
         "windows": windows_of(options),
+        "canary": CanaryPlan(
+            options.first, timedelta(minutes=options.first_wait), options.if_bad, options.if_unknown
+        )
+        if options.canary
+        else None,
     }
 
 

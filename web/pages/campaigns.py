@@ -21,6 +21,7 @@ from store import campaigns, contacts, deliveries, identities, segments, templat
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_borrowed, say_error
 from web.i18n import Tongue
+from web.pages.campaign_canary import gate_of
 from web.pages.campaign_form import schedule_as_chosen, segments_line, zones_for
 from web.pages.campaign_options import options_of, say_windows
 from web.pages.campaign_people import FORESEEN
@@ -211,7 +212,9 @@ async def pause(visit: Editor, campaign_id: int) -> Response:
 async def resume(visit: Editor, campaign_id: int) -> Response:
     """Go on."""
     async with visit.context.database.write() as session:
-        await conduct.resume(session, campaign_id, visit.context.clock.now())
+        await conduct.resume(
+            session, campaign_id, visit.context.clock.now(), by=visit.user.email if visit.user else ""
+        )
     await visit.context.wake()
     return go(f"/campaigns/{campaign_id}", "campaign-resumed")
 
@@ -289,6 +292,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         )
         sketch = await _sketch(session, visit, campaign, choice, senders)
         used_up = await _say_used_up(session, visit, campaign)
+        gate = await gate_of(session, campaign_id, visit.tongue)
     return page(
         visit,
         "campaign.html",
@@ -303,6 +307,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         concerned=[(one.id, describe(one, campaign.channel)) for one in concerned],
         left_out=left_out,
         used_up=used_up,
+        gate=gate,
         sketch=sketch,
         trials=campaign.channel in visit.context.transports,
         rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
