@@ -24,7 +24,7 @@ from imapclient.exceptions import IMAPClientError, LoginError
 
 from deliverability.feedback import apply
 from deliverability.signals.mime import header, moment_in, open_mail
-from deliverability.signals.origin import SEED_HEADER
+from deliverability.signals.origin import DELIVERY_HEADER
 from models.clock import Clock
 from models.errors import SettingsError, TocsinError
 from models.keyring import Keyring
@@ -229,7 +229,7 @@ def _folders(client: _Mailbox) -> Iterator[tuple[str, bool]]:
 
 def _sightings(client: _Mailbox, folder: str, names: dict[str, int], *, junk: bool) -> Iterator[_Sighting]:
     for name, delivery_id in names.items():
-        numbers = client.search(["HEADER", SEED_HEADER, name]) or client.search(
+        numbers = client.search(["HEADER", DELIVERY_HEADER, name]) or client.search(
             ["HEADER", "Message-ID", name]
         )
         if numbers:

@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -26,9 +26,10 @@ from models.states import CampaignState, Channel
 from scheduler.completeness import Lacking, fields_to_look_at, who_lacks
 from scheduler.content import ANY_TIME, Content, content_of
 from scheduler.destinations import providers_for
-from scheduler.judging import Batch, Judge, hold_back, put_seed, warming
+from scheduler.judging import SLICE_SPAN, Batch, Judge, hold_back, warming
 from scheduler.rhythm import Rhythm
 from scheduler.senders import Chooser, can_send
+from scheduler.sowing import WIDEST_SPAN, Grain, draw_grains, put_grain, sow
 from store import Database, audiences, campaigns, canaries, erasure, freezing, seeds, templates, touches
 from store.audiences import Selection
 from store.freezing import Frozen, FrozenRows
@@ -45,7 +46,8 @@ AT_ANY_RHYTHM = Rhythm(windows=ANY_TIME)
 class Launch:
     """One launch under way: what it needs at every batch. `lookout` are the fields that may not be blank.
 
-    `waiting` are the seeds that have no place yet, and `remaining` about how many batches there are to come.
+    `waiting` are the seeds that have no place yet, the first to travel last; `judged` counts the people
+    of the `targeted` who had their turn.
     `first_share` of the people get the canary's first slice; None: there is no canary. `first_due`: when the
     first of them may be written to.
     """
@@ -58,8 +60,9 @@ class Launch:
     at: datetime
     judge: Judge
     lookout: frozenset[str] | None
-    waiting: list[tuple[SeedMailbox, Identity]]
-    remaining: int
+    waiting: list[Grain]
+    targeted: int
+    judged: int = 0
     first_share: float | None = None
     first_due: datetime | None = None
     draw: random.Random = field(default_factory=random.Random)
@@ -142,8 +145,9 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
             at=at,
             judge=Judge(campaign, chooser, rhythm, content.windows, {}, at),
             lookout=fields_to_look_at(content, version, able),
-            waiting=[(seed, identity) for identity in identities for seed in found],
-            remaining=max(1, -(-targeted // BATCH)),
+            waiting=draw_grains(campaign_id, able, found),
+            targeted=targeted,
+            judged=sum(await audiences.count_frozen(session, campaign_id)),
             first_share=canary.people / max(1, canary.people, targeted) if canary else None,
         )
 
@@ -222,8 +226,10 @@ async def _freeze_all(database: Database, plan: Launch, after_id: int) -> bool:
                 if not await freezing.freeze(session, plan.campaign, rows):
                     return False
     last = Frozen()
-    while plan.waiting:
-        _put(plan, last, *plan.waiting.pop())
+    # Nobody is written to in their lanes: they go alone.
+    for grain in reversed(plan.waiting):
+        provider = plan.judge.provider_of(_domain_of(grain.address))
+        put_grain(last, len(last.due_at), replace(grain, provider=provider), plan.at)
     async with database.write() as session:
         rows = freezing.on_its_way(plan.campaign, last, embedded=database.is_sqlite)
         return await freezing.freeze(session, plan.campaign, rows)
@@ -254,10 +260,8 @@ async def _judge_next(database: Database, plan: Launch, after_id: int) -> tuple[
 
 def _judge(plan: Launch, batch: Batch, *, embedded: bool) -> FrozenRows:
     frozen = plan.judge.judge(batch)
-    # Seeds travel at random places among the people, as one of them.
-    for _ in range(sum(plan.draw.random() * plan.remaining < 1 for _ in plan.waiting)):
-        _put(plan, frozen, *plan.waiting.pop())
-    plan.remaining = max(1, plan.remaining - 1)
+    plan.judged += len(batch.targets)
+    _sow(plan, frozen)
     if plan.first_share is not None:
         people = [due for due, seed in zip(frozen.due_at, frozen.seed_ids, strict=True) if seed is None]
         plan.first_due = min([*people, *filter(None, [plan.first_due])], default=None)
@@ -265,16 +269,15 @@ def _judge(plan: Launch, batch: Batch, *, embedded: bool) -> FrozenRows:
     return freezing.on_its_way(plan.campaign, frozen, embedded=embedded)
 
 
-def _put(plan: Launch, frozen: Frozen, seed: SeedMailbox, identity: Identity) -> None:
-    put_seed(
-        frozen,
-        plan.draw.randint(0, len(frozen.contact_ids)),
-        seed_id=seed.id,
-        identity=identity,
-        provider=plan.judge.provider_of(_domain_of(seed.address)),
-        address=seed.address,
-        at=plan.at,
-    )
+def _sow(plan: Launch, frozen: Frozen) -> None:
+    """The seeds whose turn has come, among the people of their lanes; where nobody is yet, they wait."""
+    ripe = []
+    while plan.waiting and plan.waiting[-1].when * plan.targeted < plan.judged:
+        grain = plan.waiting.pop()
+        ripe.append(replace(grain, provider=plan.judge.provider_of(_domain_of(grain.address))))
+    if ripe:
+        span = WIDEST_SPAN if plan.first_share is None else SLICE_SPAN
+        plan.waiting.extend(reversed(sow(frozen, ripe, span=span)))
 
 
 async def _begin_sending(database: Database, plan: Launch, now: datetime) -> None:

@@ -116,18 +116,6 @@ class Judge:
         return found
 
 
-def put_seed(
-    frozen: Frozen, place: int, *, seed_id: int, identity: Identity, provider: str, address: str, at: datetime
-) -> None:
-    """A seed among the people, as one of them."""
-    frozen.contact_ids.insert(place, None)
-    frozen.seed_ids.insert(place, seed_id)
-    frozen.identity_ids.insert(place, identity.id)
-    frozen.providers.insert(place, provider)
-    frozen.addresses.insert(place, address)
-    frozen.due_at.insert(place, at)
-
-
 def hold_back(frozen: Frozen, share: float, first: datetime | None, draw: random.Random) -> None:
     """Leave the seeds and about `share` of the people in the queue, drawn by chance; the others are held.
 

@@ -68,7 +68,6 @@ class Letter(NamedTuple):
     id: int
     campaign_id: int
     channel: Channel
-    is_seed: bool
     address: str
     not_after: datetime | None
     values: Mapping[str, str] | None
@@ -239,8 +238,6 @@ class Work:
             ("Feedback-ID", f"{letter.campaign_id}:{head.key}:email:{SENDER_ID}"),
             ("X-Tocsin-Delivery", its.token),
         ]
-        if letter.is_seed:
-            headers.append(("X-Tocsin-Seed", its.token))
         relay = self.addresses.relay
         return builder.build(
             message,

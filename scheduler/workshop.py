@@ -183,7 +183,6 @@ def _letters(
                 row.id,
                 row.campaign_id,
                 row.channel,
-                row.seed_id is not None,
                 row.address,
                 row.not_after,
                 values,

@@ -13,7 +13,6 @@ from deliverability.signals.mime import header
 from models.tokens import TOKEN_LENGTH, TokenPurpose, Tokens
 
 DELIVERY_HEADER = "X-Tocsin-Delivery"
-SEED_HEADER = "X-Tocsin-Seed"
 BOUNCE_LOCAL_PART = "b"
 LEAVE_LOCAL_PART = "unsubscribe"
 _TOKEN = rf"([a-z2-7]{{{TOKEN_LENGTH}}})"

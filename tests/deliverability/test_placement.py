@@ -44,7 +44,7 @@ async def mailbox() -> AsyncIterator[Seeds]:
     await place.server.stop()
 
 
-def a_mail(delivery: Delivery, *, header: str = "X-Tocsin-Seed", minutes: int = 2) -> bytes:
+def a_mail(delivery: Delivery, *, header: str = "X-Tocsin-Delivery", minutes: int = 2) -> bytes:
     token = TOKENS.make(TokenPurpose.MESSAGE, delivery.id)
     value = f"<{token}@parti.example>" if header == "Message-ID" else token
     when = format_datetime(START + timedelta(minutes=minutes))

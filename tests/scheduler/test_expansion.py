@@ -294,8 +294,8 @@ async def test_seeds_are_spread_over_the_whole_audience(
 ) -> None:
     monkeypatch.setattr(expansion, "BATCH", 1)
     async with database.write() as session:
-        for _ in range(40):
-            await a_contact(session)
+        for number in range(40):
+            await a_contact(session, email=f"p{number}@gmail.com")
         for number in range(20):
             await a_seed(session, address=f"seed{number}@gmail.com")
         campaign = await a_campaign(session)

@@ -71,7 +71,7 @@ def letters_of(*campaigns: int, count: int = 6) -> list[Letter]:
         )
         campaign = campaigns[number % len(campaigns)]
         address = f"p{number}@gmail.com"
-        found.append(Letter(number, campaign, Channel.EMAIL, number == 1, address, None, values))
+        found.append(Letter(number, campaign, Channel.EMAIL, address, None, values))
     return found
 
 
