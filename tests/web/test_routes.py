@@ -52,6 +52,7 @@ TABLE: dict[str, dict[str, str]] = {
             /campaigns/{campaign_id}/pause /campaigns/{campaign_id}/resume /campaigns/{campaign_id}/cancel
             /campaigns/{campaign_id}/release /campaigns/{campaign_id}/test /campaigns/{campaign_id}/edit
             /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/prove /pace/reset
+            /campaigns/{campaign_id}/canary/release
             /contacts/import /segments /templates /templates/preview /identities/{identity_id}/check
             /suppressions/add /suppressions/lift /suppressions/lists""",
     },
