@@ -175,7 +175,7 @@ class HealthFinding:
 
     code: HealthCode
     level: FindingLevel
-    values: Mapping[str, str] = field(default=NOTHING)
+    values: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     record: DnsRecord | None = None
     replaces: tuple[str, ...] = ()
 
