@@ -113,7 +113,7 @@ class OpenIncident:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the provider refused or deferred with most, and how many deliveries heard that class of it."""
+    """One answer of the provider, with its wording, and how many deliveries of this identity heard it."""
 
     kind: EventKind
     bounce_class: BounceClass | None
@@ -136,7 +136,8 @@ class ProviderFacts:
     """What is known; every part may be missing. `provider`: its key (`models.providers`).
 
     `counts` holds people, `seeds` the seeds. `said`: answers by frequency, those of our own mail server
-    left out.
+    left out. `day`: when the newest of it was sent; what a provider declares of days before says nothing
+    of it.
     """
 
     provider: str
@@ -148,3 +149,4 @@ class ProviderFacts:
     said: tuple[Said, ...] = ()
     authentication: PassRate | None = None
     health: HealthLevel = HealthLevel.UNKNOWN
+    day: date | None = None

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from math import inf
 from typing import Any
 
-from deliverability.assessment.values import Figure, Status
+from deliverability.assessment.values import Figure, Status, Word
+from models.declared import DeclaredSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,36 @@ class ClickLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredLimit:
+    """From when on a provider's own figure is bad news, and at which providers it counts."""
+
+    source: DeclaredSource
+    metric: str
+    providers: frozenset[str]
+    word: Word
+    amber: float = inf
+    red: float = inf
+    amber_words: frozenset[str] = frozenset()
+    red_words: frozenset[str] = frozenset()
+
+    def status(self, value: float | None, words: str) -> Status:
+        """How grave a figure is, by its value or its word."""
+        said, share = words.strip().lower(), -inf if value is None else value
+        if said in self.red_words or share >= self.red:
+            return Status.RED
+        return Status.AMBER if said in self.amber_words or share >= self.amber else Status.GREEN
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """Who tells of complaints, and of what; see `rules/assessment.toml`."""
+
+    none: frozenset[str]
+    signal_spam: frozenset[str]
+    inbox_only: frozenset[DeclaredSource]
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """All of them. `shares`: by the key of the figure they are for."""
 
@@ -65,6 +97,8 @@ class Limits:
     clicks: ClickLimits
     complaints_near_zero: float
     shares: Mapping[str, Limit]
+    declared: tuple[DeclaredLimit, ...]
+    feeds: Feeds
 
 
 @cache
@@ -82,4 +116,26 @@ def read_limits(table: Mapping[str, Any]) -> Limits:
         clicks=ClickLimits(**table["clicks"]),
         complaints_near_zero=float(table["complaints"]["near_zero"]),
         shares={key: Limit(**row) for key, row in table["limits"].items()},
+        declared=tuple(_declared(row) for row in table["declared"]),
+        feeds=Feeds(
+            none=frozenset(table["feeds"]["none"]),
+            signal_spam=frozenset(table["feeds"]["signal_spam"]),
+            inbox_only=frozenset(DeclaredSource(word) for word in table["feeds"]["inbox_only"]),
+        ),
+    )
+
+
+def _declared(row: Mapping[str, Any]) -> DeclaredLimit:
+    known = {"source", "metric", "providers", "word", "amber", "red", "amber_words", "red_words"}
+    if unknown := set(row) - known:
+        raise TypeError(f"unknown: {', '.join(sorted(unknown))}")
+    return DeclaredLimit(
+        source=DeclaredSource(row["source"]),
+        metric=str(row["metric"]),
+        providers=frozenset(row["providers"]),
+        word=Word(row["word"]),
+        amber=float(row.get("amber", inf)),
+        red=float(row.get("red", inf)),
+        amber_words=frozenset(row.get("amber_words", ())),
+        red_words=frozenset(row.get("red_words", ())),
     )
