@@ -1,0 +1,89 @@
+"""Between a person and the schedule: what stands in the way, and who goes past it for which reason.
+
+Asked where people schedule (pages, command line), before the transaction that does: looking takes a while,
+and asks the DNS.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.errors import BadInputError
+from models.preflight import Preflight, PreflightOverride
+from models.text import plural
+from scheduler.preflight.examination import Means, examine, fingerprint
+from scheduler.preflight.findings import LintFinding, blockers, to_rows
+from scheduler.preflight.reading import read_campaign
+from store import Database, preflights
+
+MOST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class GoPast:
+    """Somebody takes it on themselves; the reason is kept with the campaign."""
+
+    by: str
+    reason: str
+
+
+class StandsInTheWayError(BadInputError):
+    """A campaign is not scheduled: checks stand in its way."""
+
+    exit_code = 1
+
+    def __init__(self, found: Sequence[LintFinding]) -> None:
+        """`found`: the findings that do."""
+        super().__init__(
+            f"The campaign is not scheduled: {plural(len(found), 'check')} stood in its way.",
+            "Mend what they say, or go past them with a reason.",
+        )
+        self.found = tuple(found)
+
+
+async def look(database: Database, campaign_id: int, means: Means) -> list[LintFinding]:
+    """Look at a campaign and keep what was found, for its page."""
+    draft = await read_campaign(database, campaign_id, means.clock.now())
+    findings = await examine(database, campaign_id, means)
+    kept = Preflight(
+        campaign_id=campaign_id,
+        examined_at=means.clock.now(),
+        fingerprint=fingerprint(draft),
+        findings=to_rows(findings),
+    )
+    async with database.write() as session:
+        await preflights.save_preflight(session, kept, with_seeds=False)
+    return findings
+
+
+async def require_clear(
+    database: Database, campaign_id: int, means: Means, *, past: GoPast | None = None
+) -> list[LintFinding]:
+    """Look at a campaign that somebody wants to schedule; all that was found.
+
+    StandsInTheWayError while something blocks, unless `past`, now or earlier, named a reason to go past
+    these very checks. BadInputError for a reason that says nothing.
+    """
+    if past is not None and not past.reason.strip():
+        raise BadInputError("Going past the checks needs a reason.", "Say why in a line.")
+    findings = await look(database, campaign_id, means)
+    found = blockers(findings)
+    codes = sorted({finding.code for finding in found})
+    if not codes:
+        return findings
+    async with database.write() as session:
+        if past is not None:
+            await preflights.add_override(
+                session,
+                PreflightOverride(
+                    campaign_id=campaign_id,
+                    at=means.clock.now(),
+                    by=past.by[:254],
+                    reason=past.reason.strip()[:MOST_REASON],
+                    codes=codes,
+                ),
+            )
+            return findings
+        gone_past = await preflights.overrides_of(session, campaign_id)
+    if any(set(codes) <= set(one.codes) for one in gone_past):
+        return findings
+    raise StandsInTheWayError(found)
