@@ -16,6 +16,7 @@ from models.providers import provider_name
 from models.states import Channel
 from models.values import Outcome, Verdict
 from scheduler import reactions, throttle
+from scheduler.brake_incidents import tell_of_hold, tell_of_rests
 from scheduler.pacing import Scopes
 from scheduler.reactions import Answer, Demand, Setting
 from scheduler.throttle import Brake
@@ -54,12 +55,13 @@ async def learn(
         before = {key: brake_of(row) for key, row in held.items()}
         changed = reactions.answered(before, called, clean, now, setting=setting)
         for key, row in held.items():
-            _write(row, changed[key])
+            write_brake(row, changed[key])
         await throttles.put(session, [row for key, row in held.items() if not changed[key].is_free])
         await throttles.remove(session, [key for key, brake in changed.items() if brake.is_free])
     for demand in called:
         if demand.reaction.deed is Deed.HOLD_CAMPAIGN:
             await _hold_campaign(session, demand, scopes, now)
+    await tell_of_rests(session, called, before, changed, scopes=scopes, now=now)
     _tell(called, before, changed)
     return changed
 
@@ -174,13 +176,15 @@ async def _hold_campaign(session: AsyncSession, demand: Demand, scopes: Scopes, 
         f"{provider_name(provider)} takes its messages ill, so it waits for you: change what it says, or "
         f"resume it as it is. The answer was: {demand.cause.reason}"
     )
-    await throttles.hold_campaign(session, demand.campaign_id, problem, now)
+    if await throttles.hold_campaign(session, demand.campaign_id, problem, now):
+        await tell_of_hold(session, demand, scopes, now)
     log.warning("campaign held", extra={"campaign_id": demand.campaign_id, "rule": demand.cause.rule})
     # Once it is resumed, it counts anew.
     await limits.forget(session, demand.counter)
 
 
-def _write(row: Throttle, brake: Brake) -> None:
+def write_brake(row: Throttle, brake: Brake) -> None:
+    """Put a value into its row."""
     for name in _FIELDS:
         setattr(row, name, getattr(brake, name))
 

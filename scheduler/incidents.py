@@ -119,7 +119,7 @@ async def close_incident(
 ) -> bool:
     """End an incident, `by` a person or by itself (""); False when it had ended.
 
-    What was done stays done: see `scheduler.undoing`. What was counted until now is not held against anybody again.
+    What was done stays done (but see `scheduler.undoing`); what was counted until now counts no more.
     """
     incident = await incidents.hold_incident(session, incident_id)
     if incident.ended_at is not None:
