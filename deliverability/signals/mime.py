@@ -35,12 +35,12 @@ _FIELDS: "WeakKeyDictionary[Message, dict[str, str]]" = WeakKeyDictionary()
 _SPACES = re.compile(r"\s+")
 
 
-def open_mail(raw: bytes) -> Message | None:
-    """The mail in `raw`, of which at most `MAX_BYTES` are read; None when it cannot be parsed.
+def open_mail(raw: bytes, most: int = MAX_BYTES) -> Message | None:
+    """The mail in `raw`, of which at most `most` octets are read; None when it cannot be parsed.
 
     So is a mail nested deeper than any mail system does it.
     """
-    read = raw[:MAX_BYTES]
+    read = raw[:most]
     if read.lower().count(b"boundary=") > MAX_BOUNDARIES:
         return None
     # In a status part the parser makes a message of each.
