@@ -61,7 +61,7 @@ def records_to_publish(
     host = inbound_host or "HOST-OF-TOCSIN"
     reports = report_address or f"dmarc@{domain_of(identity.from_email)}"
     return [
-        *(_key_record(key, domain) for key in keys),
+        *(key_record(key, domain) for key in keys),
         DnsRecord(
             return_path,
             "TXT",
@@ -83,12 +83,14 @@ def records_to_publish(
     ]
 
 
-def _key_record(key: DkimKey, domain: str) -> DnsRecord:
+def key_record(key: DkimKey, domain: str, zone: str = "") -> DnsRecord:
+    """The record that lets receivers check what a key signs."""
     return DnsRecord(
         f"{key.selector}._domainkey.{domain}",
         "TXT",
         f"v=DKIM1; k={_KEY_TYPE[key.algorithm]}; p={key.public_base64}",
         "Receivers check our signature with this key (RFC 6376).",
+        zone,
     )
 
 
