@@ -4,7 +4,6 @@ What is outside the slice is frozen as held, so that nothing of the sending know
 open the rest goes into the queue, each at the moment it was due. Only counts of the report decide.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -17,10 +16,10 @@ from deliverability.report import ReportRow, campaign_report, wilson_interval
 from models.canary import CLOSED, Canary, CanaryDeed, CanaryStage
 from models.clock import Clock
 from models.errors import ConflictError
+from models.incident import IncidentDeed, IncidentKind, IncidentLevel
 from models.providers import provider_name
-from store import Database, campaigns, canaries, throttles
-
-log = logging.getLogger(__name__)
+from scheduler.incidents import close_incident, open_incident
+from store import Database, campaigns, canaries, incidents, throttles
 
 MOST_HARD: Final = 0.05
 """Share of the slice refused for good from which on it is bad, if chance does not explain it."""
@@ -170,9 +169,40 @@ async def _decide(database: Database, gate: Canary, clock: Clock) -> bool:
         if moved and stage is CanaryStage.HELD:
             problem = f"The first messages showed something, so the rest waits for you. {finding.reason}"
             await throttles.hold_campaign(session, gate.campaign_id, problem, now)
-    if moved and deed is not CanaryDeed.GO_ON:
-        log.warning("canary", extra={"campaign_id": gate.campaign_id, "code": finding.code, "deed": deed})
+        if moved and deed is not CanaryDeed.GO_ON:
+            await _tell(session, gate.campaign_id, finding, deed, now)
     return moved and stage is CanaryStage.PASSED and await _open(database, gate, clock)
+
+
+async def _tell(
+    session: AsyncSession, campaign_id: int, finding: Finding, deed: CanaryDeed, now: datetime
+) -> None:
+    held = deed is CanaryDeed.HOLD
+    await open_incident(
+        session,
+        IncidentKind.CANARY,
+        IncidentLevel.RED if held else IncidentLevel.AMBER,
+        now=now,
+        campaign_id=campaign_id,
+        part=sum(seen.spam + seen.rejected for seen in finding.seeds),
+        whole=sum(seen.found for seen in finding.seeds),
+        reason=finding.reason,
+        deed=IncidentDeed.PAUSED if held else IncidentDeed.TOLD,
+        evidence={
+            "seeds": [asdict(seen) for seen in finding.seeds],
+            "undo": [{"do": "pause", "campaign": campaign_id}] if held else [],
+        },
+    )
+
+
+async def _settle(session: AsyncSession, gate: Canary, now: datetime) -> None:
+    """A person let the rest go: what the canary had told is dealt with."""
+    scope = incidents.scope_of(
+        IncidentKind.CANARY, identity_id=None, provider="", campaign_id=gate.campaign_id
+    )
+    told = await incidents.open_in(session, scope)
+    if told is not None:
+        await close_incident(session, told.id, by=gate.decided_by or "a person", now=now)
 
 
 def _deed(gate: Canary, finding: Finding) -> CanaryDeed:
@@ -189,6 +219,9 @@ def _deed(gate: Canary, finding: Finding) -> CanaryDeed:
 
 async def _open(database: Database, gate: Canary, clock: Clock) -> bool:
     """Let the rest go, a bite a transaction: nobody who sends waits for a million rows."""
+    if gate.stage is CanaryStage.RELEASED:
+        async with database.write() as session:
+            await _settle(session, gate, clock.now())
     more = True
     while more:
         async with database.write() as session:

@@ -13,12 +13,14 @@ from models.canary import CanaryDeed, CanaryPlan, CanaryStage
 from models.delivery import Delivery
 from models.errors import BadInputError, ConflictError
 from models.event import event_about
+from models.incident import IncidentKind
 from models.states import CampaignState, Channel, DeliveryState, EventKind
 from models.values import Refused, Reply
 from scheduler.campaigns import cancel, parts_of, pause, release, resume, update_campaign
 from scheduler.canary import Sign, watch_canaries, weigh
 from scheduler.canary import release as let_go
-from store import Database, campaigns, canaries, events
+from scheduler.undoing import let_go_on
+from store import Database, campaigns, canaries, events, incidents
 from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact, a_seed
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
@@ -134,6 +136,34 @@ async def test_seeds_in_spam_hold_the_rest_until_a_person_lets_it_go(database: D
         gate = await canaries.find(session, campaign_id)
     assert gate is not None
     assert (gate.stage, gate.decided_by) == (CanaryStage.RELEASED, "ada@exemple.fr")
+
+
+async def test_what_the_first_messages_showed_is_an_incident_until_somebody_dealt_with_it(
+    database: Database,
+) -> None:
+    campaign_id, _, clock = await waiting_for_seeds(database)
+    await seeds_are_found(database, campaign_id, *[EventKind.PLACED_SPAM] * 3)
+    await watch_canaries(database, clock)
+    async with database.read() as session:
+        (told,) = await incidents.list_incidents(session, campaign_id=campaign_id, open_only=True)
+    assert (told.kind, told.part, told.whole) == (IncidentKind.CANARY, 3, 3)
+    async with database.write() as session:
+        await let_go_on(session, told.id, by="ada@exemple.fr", now=clock.now())
+    await watch_canaries(database, clock)
+    assert await stage_of(database, campaign_id) is CanaryStage.RELEASED
+    assert await state_of(database, campaign_id) is CampaignState.SENDING
+
+
+async def test_resuming_the_campaign_ends_its_incident(database: Database) -> None:
+    campaign_id, _, clock = await waiting_for_seeds(database)
+    await seeds_are_found(database, campaign_id, *[EventKind.PLACED_SPAM] * 3)
+    await watch_canaries(database, clock)
+    async with database.write() as session:
+        await resume(session, campaign_id, clock.now(), by="ada@exemple.fr")
+    await watch_canaries(database, clock)
+    async with database.read() as session:
+        (told,) = await incidents.list_incidents(session, campaign_id=campaign_id)
+    assert told.ended_by == "ada@exemple.fr"
 
 
 async def test_a_rule_may_go_on_in_spite_of_spam(database: Database) -> None:
