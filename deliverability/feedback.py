@@ -14,12 +14,12 @@ from enum import StrEnum
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.classify import classify_reply, provider_behind
-from deliverability.own_word import COMPLAINT, START, STOP, UNDO, UNSUBSCRIBE_LINK, hear
+from deliverability.own_word import COMPLAINT, START, STOP, UNDO, UNSUBSCRIBE_LINK, Word, hear_all
 from deliverability.policy import LIFE
 from deliverability.rulebook import RuleBook
 from deliverability.suppression import hold, weigh_news
 from models.delivery import Delivery
-from models.event import IMPERSONAL, Event, event_about
+from models.event import IMPERSONAL, Entry, Event, entry_about, event_about
 from models.providers import SMS, provider_of
 from models.states import Channel, DeliveryState, EventKind
 from models.values import Reply, Signal, Verdict
@@ -65,7 +65,7 @@ class _Piece:
     signal: Signal
     delivery: Delivery | None
     contact_id: int | None
-    event: Event
+    event: Entry
     verdict: Verdict | None
     outcome: Applied = Applied.UNMATCHED
 
@@ -151,10 +151,12 @@ async def _follow(session: AsyncSession, pieces: Sequence[_Piece], now: datetime
         alive={(one.channel, one.address) for piece, one in known if _is_life(piece)},
         now=now,
     )
-    for piece in pieces:
-        source, address = _own_word(piece.signal), _address(piece)
-        if source is not None and address is not None:
-            await hear(session, piece.signal, piece.event, address=address, source=source, now=now)
+    words = [
+        Word(piece.signal, piece.event, address, source)
+        for piece in pieces
+        if (source := _own_word(piece.signal)) is not None and (address := _address(piece)) is not None
+    ]
+    await hear_all(session, words, now)
 
 
 def _address(piece: _Piece) -> str | None:
@@ -259,9 +261,9 @@ def _is_temporary(reply: Reply, channel: Channel) -> bool:
     return reply.code is not None and reply.code < 500
 
 
-def _event_of(signal: Signal, delivery: Delivery | None, verdict: Verdict | None, now: datetime) -> Event:
+def _event_of(signal: Signal, delivery: Delivery | None, verdict: Verdict | None, now: datetime) -> Entry:
     if delivery is not None:
-        event = event_about(
+        event = entry_about(
             delivery,
             signal.kind,
             source=signal.source,
@@ -272,7 +274,7 @@ def _event_of(signal: Signal, delivery: Delivery | None, verdict: Verdict | None
             verdict=verdict,
         )
     else:
-        event = Event(
+        event = Entry(
             kind=signal.kind,
             source=signal.source,
             source_id=signal.source_id,
@@ -286,7 +288,11 @@ def _event_of(signal: Signal, delivery: Delivery | None, verdict: Verdict | None
 
 
 async def _record_settlement(
-    session: AsyncSession, delivery: Delivery, proof: Event, provider_message_id: str | None, now: datetime
+    session: AsyncSession,
+    delivery: Delivery,
+    proof: Entry | Event,
+    provider_message_id: str | None,
+    now: datetime,
 ) -> bool:
     """One allowed transition, with the event that lets the report count it."""
     moved = await deliveries.settle_uncertain(

@@ -85,12 +85,23 @@ async def weigh_news(
     await hold(session, [*failed, *alive])
     sum_ = Weighed()
     for channel in Channel:
-        places = {address for its, address in failed if its is channel}
-        hashes = {address_hash(channel, address): address for its, address in alive if its is channel}
-        stopped = await suppressions.earned_standing(session, channel, hashes, REASONS, now)
-        places |= {hashes[fingerprint] for fingerprint in stopped}
-        sum_ += await _weigh_all(session, channel, places, now)
+        places = _fingerprints(channel, (address for its, address in failed if its is channel))
+        others = _fingerprints(channel, (address for its, address in alive if its is channel))
+        known = await suppressions.histories(session, channel, {*places.values(), *others.values()})
+        places |= {one: mark for one, mark in others.items() if _has_earned(known[mark], now)}
+        sum_ += await _weigh_all(session, channel, places, known, now)
     return sum_
+
+
+def _fingerprints(channel: Channel, addresses: Iterable[str]) -> dict[str, str]:
+    return {address: address_hash(channel, address) for address in addresses}
+
+
+def _has_earned(history: Iterable[Suppression], now: datetime) -> bool:
+    """Whether something stands that rests on an event."""
+    return any(
+        row.reason in REASONS and row.event_id is not None and suppressions.holds(row, now) for row in history
+    )
 
 
 async def weigh(
@@ -107,31 +118,42 @@ async def weigh(
     A suppression is ended here only when the very event it names is still on record and is not enough any
     more: evidence that is gone is no evidence of life. Lists, complaints and people's words are not touched.
     """
-    return await _weigh_all(session, channel, [address], now, why=why, policies=policies)
+    await hold(session, [(channel, address)])
+    places = _fingerprints(channel, [address])
+    known = await suppressions.histories(session, channel, places.values())
+    return await _weigh_all(session, channel, places, known, now, why=why, policies=policies)
 
 
 async def _weigh_all(
     session: AsyncSession,
     channel: Channel,
-    addresses: Collection[str],
+    places: Mapping[str, str],
+    histories: Mapping[str, Collection[Suppression]],
     now: datetime,
     *,
     why: str = LATER_NEWS,
     policies: Collection[Policy] | None = None,
 ) -> Weighed:
-    """`weigh` for each address, in a few statements for all of them."""
-    await hold(session, [(channel, address) for address in addresses])
-    plans = await _foresee_all(session, channel, addresses, policies=policies)
+    """`weigh` for each address that is held, by its fingerprint, in a few statements for all of them.
+
+    `histories`: read since they are held.
+    """
+    news = await events.news_of_addresses(session, channel, places)
+    plans = {
+        address: _plan(histories[mark], news[address], news[address], policies)
+        for address, mark in places.items()
+    }
     earned = [
-        Earned(channel, address_hash(channel, address), reason, _evidence(finding), finding.proof.event_id)
-        for address, plan in plans.items()
-        for reason, finding in plan.earned.items()
+        Earned(channel, mark, reason, _evidence(finding), finding.proof.event_id)
+        for address, mark in places.items()
+        for reason, finding in plans[address].earned.items()
+        if not any(row.reason is reason and suppressions.holds(row, now) for row in histories[mark])
     ]
-    added = await suppressions.add_earned(session, earned, now)
+    await suppressions.add_earned(session, earned, now)
     ended = 0
     for row in sorted((row for plan in plans.values() for row in plan.unfounded), key=lambda row: row.id):
         ended += await suppressions.lift_row(session, row.id, why=f"{UNFOUNDED} {why}", now=now)
-    return Weighed(added, ended)
+    return Weighed(len(earned), ended)
 
 
 async def foresee(
@@ -156,22 +178,6 @@ async def foresee(
         *besides,
     ]
     return _plan(history, known, news, policies)
-
-
-async def _foresee_all(
-    session: AsyncSession,
-    channel: Channel,
-    addresses: Collection[str],
-    *,
-    policies: Collection[Policy] | None,
-) -> dict[str, Plan]:
-    hashes = {address: address_hash(channel, address) for address in addresses}
-    histories = await suppressions.histories(session, channel, hashes.values())
-    known = await events.news_of_addresses(session, channel, addresses)
-    return {
-        address: _plan(histories[fingerprint], known[address], known[address], policies)
-        for address, fingerprint in hashes.items()
-    }
 
 
 def _plan(
@@ -243,6 +249,30 @@ async def suppress(
         event_id=event_id,
         now=now,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why `address` (normalised) is to be written to no more; `evidence` and `event_id` as for `suppress`."""
+
+    channel: Channel
+    address: str
+    reason: SuppressionReason
+    evidence: str
+    event_id: int | None
+
+
+async def suppress_all(session: AsyncSession, objections: Collection[Objection], now: datetime) -> None:
+    """`suppress` for as many addresses, which are held, by one look and one statement."""
+    for channel in {one.channel for one in objections}:
+        mine = {address_hash(channel, one.address): one for one in objections if one.channel is channel}
+        known = await suppressions.histories(session, channel, mine)
+        earned = [
+            Earned(channel, mark, one.reason, one.evidence, one.event_id)
+            for mark, one in mine.items()
+            if not any(row.reason is one.reason and suppressions.holds(row, now) for row in known[mark])
+        ]
+        await suppressions.add_earned(session, earned, now)
 
 
 async def is_suppressed(session: AsyncSession, channel: Channel, address: str, now: datetime) -> bool:

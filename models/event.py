@@ -1,5 +1,6 @@
 """The evidence: what happened, append-only, each piece once."""
 
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -68,6 +69,36 @@ class Event(SQLModel, table=True):
     recorded_at: datetime = moment()
 
 
+@dataclass(slots=True)
+class Entry:
+    """An event before it is written, in a tenth of the time that making a row takes; `id`: 0 until then."""
+
+    kind: EventKind
+    source: str
+    source_id: str
+    at: datetime
+    recorded_at: datetime
+    delivery_id: int | None = None
+    campaign_id: int | None = None
+    identity_id: int | None = None
+    contact_id: int | None = None
+    provider: str = ""
+    seed: bool = False
+    permanence: Permanence | None = None
+    bounce_class: BounceClass | None = None
+    fault: Fault | None = None
+    rule: str = ""
+    code: int | None = None
+    enhanced: str | None = None
+    text: str = ""
+    link_index: int | None = None
+    details: dict[str, str] = field(default_factory=dict)
+    id: int = 0
+
+
+_WRITTEN: Final = tuple(one.name for one in fields(Entry) if one.name != "id")
+
+
 class Subject(Protocol):
     """What an event repeats of the delivery it is about."""
 
@@ -97,7 +128,25 @@ def event_about(
     verdict: Verdict | None = None,
 ) -> Event:
     """The row that says that `kind` happened to `delivery`, as `source` tells it."""
-    return Event(
+    entry = entry_about(
+        delivery, kind, source=source, source_id=source_id, at=at, now=now, reply=reply, verdict=verdict
+    )
+    return Event(**{name: getattr(entry, name) for name in _WRITTEN})
+
+
+def entry_about(
+    delivery: Subject,
+    kind: EventKind,
+    *,
+    source: str,
+    source_id: str,
+    at: datetime,
+    now: datetime,
+    reply: Reply | None = None,
+    verdict: Verdict | None = None,
+) -> Entry:
+    """`event_about`, for those who write many at once."""
+    return Entry(
         delivery_id=delivery.id,
         campaign_id=delivery.campaign_id,
         identity_id=delivery.identity_id,

@@ -154,6 +154,17 @@ class Statement(_Hot):
         cursor = await self._told(session, driver.execute(spelt.text, spelt.parameters(values)), spelt)
         return cast("int", cursor.rowcount)
 
+    async def run_each(self, session: AsyncSession, rows: Sequence[Mapping[str, object]]) -> None:
+        """Once with the values of each row, in their order, without waiting for one before the next."""
+        if not rows:
+            return
+        driver, spelt = await self._connect(session)
+        some = [spelt.parameters(row) for row in rows]
+        if _speaks_sqlite(session):
+            await self._told(session, driver.executemany(spelt.text, some), spelt)
+        else:
+            await self._told(session, driver.cursor().executemany(spelt.text, some), spelt)
+
 
 class Question(_Hot):
     """A question asked again and again, answered with plain rows; every column needs a name of its own."""

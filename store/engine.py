@@ -98,11 +98,12 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True, by_index: bool =
         event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, writes=writes))
         event.listen(engine.sync_engine, "begin", _begin_immediate if writes else _begin_deferred)
         return engine
-    options: dict[str, Any] = (
-        {"pool_size": 4 if by_index else 6, "max_overflow": 2 if by_index else 4, "pool_pre_ping": True}
-        if pooled
-        else {"poolclass": NullPool}
-    )
+    options: dict[str, Any] = {"poolclass": NullPool}
+    if pooled:
+        # The connection that was used last knows most statements by heart.
+        options = {"pool_size": 6, "max_overflow": 4, "pool_pre_ping": True, "pool_use_lifo": True}
+    if pooled and by_index:
+        options |= {"pool_size": 4, "max_overflow": 2}
     session = f"{SESSION} {BY_INDEX}" if by_index else SESSION
     return create_async_engine(
         url,

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.delivery import Delivery
-from models.event import Event
+from models.event import Entry, Event
 from store.bulk import POSTGRESQL, SQLITE, table
 from store.engine import insert_on, is_embedded
 from store.events import TEXT_LENGTH, storable
@@ -45,7 +45,7 @@ _KINDS: dict[str, Any] = {
 }
 
 
-async def append_each(session: AsyncSession, events: Sequence[Event]) -> list[bool]:
+async def append_each(session: AsyncSession, events: Sequence[Entry]) -> list[bool]:
     """Record events and give the new ones their numbers; for each whether its news was new.
 
     The unique (source, source_id) decides, among them too. They are written in the order of these names, so
@@ -67,12 +67,12 @@ async def append_each(session: AsyncSession, events: Sequence[Event]) -> list[bo
     return new
 
 
-def _name(event: Event) -> tuple[str, str]:
+def _name(event: Entry) -> tuple[str, str]:
     """PostgreSQL refuses NUL characters and texts that are too long."""
     return event.source, storable(event.source_id)[:200]
 
 
-def _row(event: Event, source: str, source_id: str) -> tuple[object, ...]:
+def _row(event: Entry, source: str, source_id: str) -> tuple[object, ...]:
     """In the order of the columns above."""
     return (
         event.delivery_id,

@@ -14,7 +14,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.contact import Contact
 from models.event import Incoming
 from models.values import Cover
-from store.engine import insert_for
+from store.bulk import Spelling, Statement
+from store.engine import insert_for, insert_on, is_embedded
 from store.events import storable
 
 LOOKED_AT = 64 * 1024
@@ -28,6 +29,10 @@ ASIDE = "aside"
 _EMAIL = re.compile(rb"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]")
 _IS_ASIDE: Final = sa.literal_column("incoming.tries > 0", sa.Boolean)
 """Spelt out, so that SQLite sees the partial index."""
+_COLUMNS = (
+    *("source", "received_at", "matched", "contact_id", "raw", "source_id"),
+    *("way", "sender", "recipients", "problem", "tries"),
+)
 _PHONE = re.compile(rb"(?:\+|%2B)([1-9][0-9]{6,14})")
 """As a form carries it, too."""
 
@@ -50,22 +55,7 @@ async def keep(
     Several pieces of news read from one original share one row, and so does one original that came for
     several recipients one by one: `cover` tells for whom.
     """
-    if contact_id is None:
-        contact_id = await _named_in(session, raw[:LOOKED_AT], cover)
-    row = _row(Original(source, raw, matched, contact_id, cover), now)
-    insert = insert_for(session, Incoming).values(row)
-    changes: dict[str, Any] = {}
-    if matched:
-        whose = sa.func.coalesce(insert.excluded.contact_id, col(Incoming.contact_id))
-        changes = {"matched": True, "contact_id": whose}
-    if cover is not None and cover.recipients:
-        changes["recipients"] = _joined(_lines(cover))
-    unique = ["source", "source_id"]
-    await session.exec(
-        insert.on_conflict_do_update(index_elements=unique, set_=changes)
-        if changes
-        else insert.on_conflict_do_nothing(index_elements=unique)
-    )
+    await keep_all(session, [Original(source, raw, matched, contact_id, cover)], now)
 
 
 class Original(NamedTuple):
@@ -79,24 +69,40 @@ class Original(NamedTuple):
 
 
 async def keep_all(session: AsyncSession, originals: Iterable[Original], now: datetime) -> None:
-    """`keep` each; those that nobody has seen before by one statement, in the order of their names."""
-    fresh: dict[tuple[str, str], Original] = {}
-    others: list[Original] = []
+    """`keep` each, in the order of their names: two who keep the same ones do not wait in a circle."""
+    rows: list[dict[str, object]] = []
     for one in originals:
-        name = one.source, hashlib.sha256(one.raw).hexdigest()
-        if one.contact_id is None or name in fresh:
-            others.append(one)
-        else:
-            fresh[name] = one
-    if fresh:
-        insert = insert_for(session, Incoming).on_conflict_do_nothing(index_elements=["source", "source_id"])
-        rows = [_row(fresh[name], now) for name in sorted(fresh)]
-        connection = await session.connection()
-        new = await connection.execute(insert.returning(col(Incoming.source), col(Incoming.source_id)), rows)
-        seen = fresh.keys() - {(source, named) for source, named in new}
-        others = [*(fresh[name] for name in sorted(seen)), *others]
-    for one in others:
-        await keep(session, **one._asdict(), now=now)
+        whose = one
+        if one.contact_id is None:
+            whose = one._replace(contact_id=await _named_in(session, one.raw[:LOOKED_AT], one.cover))
+        rows.append(_row(whose, now))
+    rows.sort(key=lambda row: (row["source"], row["source_id"]))
+    await _KEEP.run_each(session, [{f"its_{name}": value for name, value in row.items()} for row in rows])
+
+
+def _kept(spelling: Spelling) -> Any:
+    """One original; of one that is there already, what it is known to be besides."""
+    table = cast("Any", Incoming).__table__.c
+    columns = {name: table[name] for name in _COLUMNS}
+    insert = insert_on(Incoming, sqlite=spelling.sqlite).values(
+        {name: sa.bindparam(f"its_{name}", type_=column.type) for name, column in columns.items()}
+    )
+    its = insert.excluded
+    whose = sa.case((its.matched, sa.func.coalesce(its.contact_id, table.contact_id)), else_=table.contact_id)
+    known = _has_lines(table.recipients, its.recipients, sqlite=spelling.sqlite)
+    return insert.on_conflict_do_update(
+        index_elements=["source", "source_id"],
+        set_={
+            "matched": sa.or_(table.matched, its.matched),
+            "contact_id": whose,
+            "recipients": _joined(table.recipients, its.recipients, sqlite=spelling.sqlite),
+        },
+        where=sa.or_(
+            sa.and_(its.matched, sa.not_(table.matched)),
+            whose.is_distinct_from(table.contact_id),
+            sa.not_(known),
+        ),
+    )
 
 
 def _row(one: Original, now: datetime) -> dict[str, object]:
@@ -126,13 +132,18 @@ def _lines(cover: Cover | None) -> str:
     return storable("\n".join(known or ()))[:RECIPIENTS_LENGTH]
 
 
-def _joined(lines: str) -> sa.ColumnElement[str]:
+def _joined(known: Any, more: Any, *, sqlite: bool) -> sa.ColumnElement[str]:
     """The recipients known so far and these."""
-    known = col(Incoming.recipients)
-    more = sa.func.substr(known + "\n" + lines, 1, RECIPIENTS_LENGTH)
     return sa.case(
-        (known.contains(lines, autoescape=True), known), (known == "", sa.literal(lines, sa.Text)), else_=more
+        (_has_lines(known, more, sqlite=sqlite), known),
+        (known == "", more),
+        else_=sa.func.substr(known + "\n" + more, 1, RECIPIENTS_LENGTH),
     )
+
+
+def _has_lines(known: Any, more: Any, *, sqlite: bool) -> sa.ColumnElement[bool]:
+    place = sa.func.instr if sqlite else sa.func.strpos
+    return sa.or_(more == "", place("\n" + known + "\n", "\n" + more + "\n") > 0)
 
 
 async def set_aside(session: AsyncSession, raw: bytes, cover: Cover, *, problem: str, now: datetime) -> int:
@@ -155,7 +166,9 @@ async def set_aside(session: AsyncSession, raw: bytes, cover: Cover, *, problem:
         set_={
             "tries": col(Incoming.tries) + 1,
             "problem": insert.excluded.problem,
-            "recipients": _joined(_lines(cover)),
+            "recipients": _joined(
+                col(Incoming.recipients), insert.excluded.recipients, sqlite=is_embedded(session)
+            ),
         },
     )
     return int((await session.exec(counted.returning(col(Incoming.tries)))).scalar_one())
@@ -236,3 +249,6 @@ async def forget_before(session: AsyncSession, moment: datetime) -> int:
         if not old or len(found) < FORGOTTEN_AT_ONCE:
             return forgotten
         last = found[-1][0]
+
+
+_KEEP = Statement(_kept)

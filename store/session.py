@@ -61,6 +61,11 @@ class Database:
             async with AsyncSession(engine, expire_on_commit=False) as session:
                 try:
                     yield session
+                    if not self.is_sqlite:
+                        # Nothing is to be written; but at a rollback the driver forgets all that it has
+                        # prepared, and the next who gets the connection would have it planned again.
+                        session.expunge_all()
+                        await session.commit()
                 except UNUSABLE as error:
                     raise _plain(error) from error
 

@@ -55,9 +55,15 @@ async def hold(session: AsyncSession, hashes: Collection[str]) -> None:
     if not hashes or is_embedded(session):
         return
     # 60 of the 256 bits: a lock shared by chance costs a moment's wait.
-    keys = sorted({int(fingerprint[:15], 16) for fingerprint in hashes})
+    transaction, held = session.info.get("held", (None, set[int]()))
+    if transaction is not session.sync_session.get_transaction():
+        held = set()
+    keys = sorted({int(fingerprint[:15], 16) for fingerprint in hashes} - held)
+    if not keys:
+        return
     taken = sa.text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
     await (await session.connection()).execute(taken, {"keys": keys})
+    session.info["held"] = (session.sync_session.get_transaction(), held.union(keys))
 
 
 async def suppress(
@@ -210,35 +216,23 @@ async def histories(
     return found
 
 
-async def add_earned(session: AsyncSession, rows: Sequence[Earned], now: datetime) -> int:
-    """Write to these addresses no more, for good, unless that stands already; how many were new.
-
-    Each row is another address or reason. Served by ix_suppression_hash.
-    """
-    if not rows:
-        return 0
-    among = is_among(session, col(Suppression.address_hash), sorted({row.address_hash for row in rows}))
-    wanted = select(Suppression.channel, Suppression.address_hash, Suppression.reason).where(
-        among, _holds(now)
-    )
-    standing = {tuple(found) for found in (await session.exec(wanted)).all()}
+async def add_earned(session: AsyncSession, rows: Sequence[Earned], now: datetime) -> None:
+    """Write to these addresses, which the caller holds, no more, for good: none stands yet for its reason."""
+    common = {"created_at": now, "lifted_why": ""}
     values = [
         {
+            **common,
             "channel": row.channel,
             "address_hash": row.address_hash,
             "reason": row.reason,
             "evidence": row.evidence.replace("\x00", "")[:EVIDENCE_LENGTH],
             "event_id": row.event_id,
-            "created_at": now,
-            "lifted_why": "",
         }
         for row in sorted(rows, key=lambda row: (row.address_hash, row.reason))
-        if (row.channel, row.address_hash, row.reason) not in standing
     ]
     if values:
         connection = await session.connection()
         await connection.execute(sa.insert(Suppression), values)
-    return len(values)
 
 
 async def lift_row(session: AsyncSession, suppression_id: int, *, why: str, now: datetime) -> bool:
@@ -250,29 +244,6 @@ async def lift_row(session: AsyncSession, suppression_id: int, *, why: str, now:
         .execution_options(synchronize_session=False)
     )
     return (await session.exec(change)).rowcount > 0
-
-
-async def earned_standing(
-    session: AsyncSession,
-    channel: Channel,
-    hashes: Collection[str],
-    reasons: Collection[SuppressionReason],
-    now: datetime,
-) -> set[str]:
-    """Addresses against which something stands for such reasons that names its event.
-
-    Served by ix_suppression_hash.
-    """
-    if not hashes:
-        return set()
-    wanted = select(Suppression.address_hash).where(
-        is_among(session, col(Suppression.address_hash), sorted(hashes)),
-        Suppression.channel == channel,
-        col(Suppression.reason).in_(reasons),
-        col(Suppression.event_id).is_not(None),
-        _holds(now),
-    )
-    return set((await session.exec(wanted)).all())
 
 
 async def by_rule(

@@ -11,11 +11,21 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from deliverability.feedback import apply, apply_all
+from models.contact import Contact
 from models.delivery import Delivery
-from models.states import BounceClass, Channel, DeliveryState, EventKind, Fault, Permanence, SuppressionReason
+from models.states import (
+    BounceClass,
+    Channel,
+    ConsentStatus,
+    DeliveryState,
+    EventKind,
+    Fault,
+    Permanence,
+    SuppressionReason,
+)
 from models.suppression import Suppression, address_hash
 from models.values import Signal, Verdict
-from store import Database, suppressions
+from store import Database, consents, suppressions
 from tests.clocks import START
 from tests.deliverability.rows import a_contact, a_delivery
 
@@ -86,6 +96,14 @@ async def test_a_sign_of_life_heard_at_once_with_the_last_failure_counts(databas
         assert await standing(database, first.address) == []
 
 
+async def test_one_failure_more_suppresses_no_second_time(database: Database) -> None:
+    ((first, second, third),) = await people(database, 1)
+    for day, one in enumerate((first, second, third)):
+        async with database.write() as session:
+            await apply(session, news(one, EventKind.BOUNCED, 10 * day), NOW)
+    assert await standing(database, first.address) == [SuppressionReason.HARD_BOUNCE]
+
+
 async def test_complaints_heard_at_once_suppress_once(database: Database) -> None:
     for deliveries in await people(database, 10):
         await all_at_once(database, [[news(one, EventKind.COMPLAINED, 0)] for one in deliveries])
@@ -145,6 +163,81 @@ async def test_whoever_hears_it_and_whenever_the_end_is_that_of_hearing_it_in_or
                     await apply(session, signal, NOW)
         ends.append([await standing(database, some[0].address) for some in everybody])
     assert ends[0] == ends[1]
+
+
+WORDS = st.sampled_from([EventKind.COMPLAINED, EventKind.UNSUBSCRIBED, EventKind.RESUBSCRIBED])
+SAID = st.lists(
+    st.tuples(WORDS, st.integers(0, 2), st.integers(0, 2), st.integers(0, 5)), min_size=1, max_size=6
+)
+
+
+@given(SAID)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_words_of_several_people_heard_together_mean_what_they_mean_one_by_one(
+    database: Database, drawn: list[tuple[EventKind, int, int, int]]
+) -> None:
+    ends = []
+    for together in (False, True):
+        everybody = await people(database, 3)
+        told = [news(everybody[who][message], kind, day) for kind, who, message, day in drawn]
+        async with database.write() as session:
+            if together:
+                await apply_all(session, told, NOW)
+            else:
+                for signal in told:
+                    await apply(session, signal, NOW)
+        async with database.read() as session:
+            numbers = [some[0].contact_id for some in everybody]
+            contacts = [await session.get_one(Contact, number) for number in numbers]
+            said = [
+                sorted(
+                    (one.status, one.source, one.given_at)
+                    for one in await consents.statements_of(session, number or 0, limit=20)
+                )
+                for number in numbers
+            ]
+        ends.append(
+            (
+                [await standing(database, some[0].address) for some in everybody],
+                [(one.email_consent, one.sms_consent) for one in contacts],
+                said,
+            )
+        )
+    assert ends[0] == ends[1]
+
+
+async def test_an_objection_that_was_taken_back_since_is_not_acted_on_when_it_comes_late(
+    database: Database,
+) -> None:
+    everybody = await people(database, 2)
+    async with database.write() as session:
+        await apply(session, news(everybody[0][0], EventKind.RESUBSCRIBED, 2), NOW)
+        late = [news(some[0], EventKind.UNSUBSCRIBED, 1) for some in everybody]
+        await apply_all(session, late, NOW)
+    assert await standing(database, everybody[0][0].address) == []
+    assert await standing(database, everybody[1][0].address) == [SuppressionReason.UNSUBSCRIBE]
+    async with database.read() as session:
+        contacts = [await session.get_one(Contact, some[0].contact_id) for some in everybody]
+    assert [one.email_consent for one in contacts] == [ConsentStatus.GRANTED, ConsentStatus.WITHDRAWN]
+
+
+async def test_an_address_is_held_again_in_the_next_transaction(database: Database) -> None:
+    """What one transaction holds is remembered; it ends with it, and so must the memory."""
+    if database.is_sqlite:
+        return
+
+    async def hold_too() -> None:
+        async with asyncio.timeout(0.3), database.write() as other:
+            await suppressions.hold(other, ["a" * 64])
+
+    async with database.write() as session:
+        await suppressions.hold(session, ["a" * 64])
+        await session.commit()
+        await hold_too()
+        for _ in range(2):
+            await suppressions.hold(session, ["a" * 64, "b" * 64])
+            with pytest.raises(TimeoutError):
+                await hold_too()
 
 
 async def test_whoever_holds_an_address_keeps_others_from_it(database: Database) -> None:

@@ -160,3 +160,25 @@ async def test_a_commit_reaches_the_disk_whatever_the_server_is_set_to(database:
         question = "PRAGMA synchronous" if database.is_sqlite else "SHOW synchronous_commit"
         setting = (await connection.exec_driver_sql(question)).scalar_one()
     assert setting == (2 if database.is_sqlite else "on")
+
+
+async def test_what_is_only_read_leaves_what_the_driver_has_prepared(database: Database) -> None:
+    """PostgreSQL plans a statement each time it is asked until the driver has prepared it."""
+    if database.is_sqlite:
+        return
+    prepared = sa.text("SELECT count(*) FROM pg_prepared_statements")
+    for _ in range(8):
+        async with database.read() as session:
+            await session.exec(select(Contact))
+            found = int(await session.scalar(prepared) or 0)
+    assert found > 0
+
+
+async def test_what_is_changed_while_reading_is_not_written(database: Database) -> None:
+    async with database.write() as session:
+        session.add(Contact(email="a@exemple.fr", created_at=START, updated_at=START))
+    async with database.read() as session:
+        contact = (await session.exec(select(Contact))).one()
+        contact.email = "b@exemple.fr"
+    async with database.read() as session:
+        assert (await session.exec(select(Contact.email))).one() == "a@exemple.fr"
