@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 
 from deliverability.dns_records import DnsRecord
 from deliverability.health.findings import FindingLevel, HealthCode, HealthFinding
@@ -170,7 +171,10 @@ async def _us(survey: Survey, setup: SendingSetup, inquiry: Inquiry, *, is_broke
     for ip, result in zip(setup.sending_ips, results, strict=True):
         if result is SpfResult.TEMPERROR:
             raise CannotAskError(f"Whether {ip} may send could not be asked.")
-        if result is not SpfResult.PASS and not (result is SpfResult.PERMERROR and is_broken):
+        if result is SpfResult.PERMERROR and is_broken:
+            # The error was told; whether we are in it at all can still be seen.
+            result = SpfResult.PASS if _may_name(survey, ip) else SpfResult.NONE
+        if result is not SpfResult.PASS:
             values = {"missing": ip, "result": result.value}
             found.append((HealthCode.SPF_LEAVES_US_OUT, FindingLevel.PROBLEM, values))
     for term in our_terms(SendingSetup(relay_spf=setup.relay_spf)):
@@ -178,6 +182,13 @@ async def _us(survey: Survey, setup: SendingSetup, inquiry: Inquiry, *, is_broke
             values = {"missing": str(term), "result": ""}
             found.append((HealthCode.SPF_LEAVES_US_OUT, FindingLevel.PROBLEM, values))
     return found
+
+
+def _may_name(survey: Survey, ip: str) -> bool:
+    """Whether a network of the record, or a term that depends on the message, could let `ip` pass."""
+    address = ip_address(ip)
+    passing = [part for part in survey.parts if part.term.name != "all"]
+    return any(not part.is_fixed or any(address in network for network in part.networks) for part in passing)
 
 
 def _has(survey: Survey, wanted: str) -> bool:
