@@ -171,10 +171,9 @@ async def _us(survey: Survey, setup: SendingSetup, inquiry: Inquiry, *, is_broke
     for ip, result in zip(setup.sending_ips, results, strict=True):
         if result is SpfResult.TEMPERROR:
             raise CannotAskError(f"Whether {ip} may send could not be asked.")
-        if result is SpfResult.PERMERROR and is_broken:
-            # The error was told; whether we are in it at all can still be seen.
-            result = SpfResult.PASS if _may_name(survey, ip) else SpfResult.NONE
-        if result is not SpfResult.PASS:
+        # Where the error was told already, it can still be seen whether we are in the record at all.
+        passes = _may_name(survey, ip) if result is SpfResult.PERMERROR and is_broken else False
+        if result is not SpfResult.PASS and not passes:
             values = {"missing": ip, "result": result.value}
             found.append((HealthCode.SPF_LEAVES_US_OUT, FindingLevel.PROBLEM, values))
     for term in our_terms(SendingSetup(relay_spf=setup.relay_spf)):
