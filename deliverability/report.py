@@ -99,14 +99,14 @@ async def campaign_report(session: AsyncSession, campaign_id: int, now: datetime
 
 
 def _lanes(counts: CampaignCounts, placements: Iterable[SeedPlacement]) -> dict[Lane, Counts]:
-    lanes = {(lane.identity_id, lane.provider): _counts_of(lane) for lane in counts.lanes}
+    lanes = {(lane.identity_id, lane.provider): counts_of(lane) for lane in counts.lanes}
     for placement in placements:
         key = (placement.identity_id, placement.provider)
         lanes[key] = lanes.get(key, Counts()) + _counts_of_seed(placement)
     return lanes
 
 
-def _counts_of(lane: LaneCounts) -> Counts:
+def counts_of(lane: LaneCounts) -> Counts:
     news, states = lane.news, lane.states
     bounced, bounced_hard = news.get(EventKind.BOUNCED, 0), lane.hard.get(EventKind.BOUNCED, 0)
     complained = news.get(EventKind.COMPLAINED, 0)

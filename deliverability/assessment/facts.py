@@ -55,6 +55,7 @@ class ClickReason(StrEnum):
     """Why a change of clicks can, or cannot, be told."""
 
     ASSESSED = "assessed"
+    TOO_EARLY = "too_early"
     FEW_DELIVERED = "few_delivered"
     FEW_CAMPAIGNS = "few_campaigns"
     FEW_CLICKS = "few_clicks"

@@ -59,6 +59,15 @@ class ClickLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignLimits:
+    """From which shares of the list on a whole is green, amber or red; see `rules/assessment.toml`."""
+
+    red_share: float
+    worth: float
+    green_share: float
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredLimit:
     """From when on a provider's own figure is bad news, and at which providers it counts."""
 
@@ -95,6 +104,7 @@ class Limits:
     version: str
     seeds: SeedLimits
     clicks: ClickLimits
+    campaign: CampaignLimits
     complaints_near_zero: float
     shares: Mapping[str, Limit]
     declared: tuple[DeclaredLimit, ...]
@@ -114,6 +124,7 @@ def read_limits(table: Mapping[str, Any]) -> Limits:
         version=str(table["version"]),
         seeds=SeedLimits(**table["seeds"]),
         clicks=ClickLimits(**table["clicks"]),
+        campaign=CampaignLimits(**table["campaign"]),
         complaints_near_zero=float(table["complaints"]["near_zero"]),
         shares={key: Limit(**row) for key, row in table["limits"].items()},
         declared=tuple(_declared(row) for row in table["declared"]),

@@ -1,9 +1,11 @@
 """What is said of a campaign, and of an identity, as a whole: its verdicts, its estimate, what to do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from deliverability.assessment.facts import ClickChange, ProviderFacts
+from deliverability.assessment.limits import limits
 from deliverability.assessment.placement import ListEstimate
 from deliverability.assessment.values import Advice, Assessment, Note, Status
 
@@ -84,4 +86,39 @@ class IdentityAssessment:
 def _found(lanes: tuple[LaneAssessment, ...], identity_id: int, provider: str) -> LaneAssessment | None:
     return next(
         (lane for lane in lanes if (lane.identity_id, lane.provider) == (identity_id, provider)), None
+    )
+
+
+def status_of(lanes: Iterable[LaneAssessment]) -> Status:
+    """The light of the whole: red, amber or green when enough of the list is; grey while too little is known.
+
+    A red provider with a small part of the list makes the whole amber, a tiny one leaves it as it is.
+    """
+    rules = limits().campaign
+    shares: dict[Status, float] = dict.fromkeys(Status, 0.0)
+    alarmed = False
+    for lane in lanes:
+        status = lane.assessment.status
+        shares[status] += lane.list_share
+        alarmed |= status.gravity >= Status.AMBER.gravity and lane.list_share >= rules.worth
+    if shares[Status.RED] >= rules.red_share:
+        return Status.RED
+    if alarmed:
+        return Status.AMBER
+    return Status.GREEN if shares[Status.GREEN] >= rules.green_share else Status.GREY
+
+
+def in_order(lanes: Iterable[LaneAssessment]) -> tuple[LaneAssessment, ...]:
+    """Gravest first, then those with most of the list; always in the same order."""
+    return tuple(
+        sorted(
+            lanes,
+            key=lambda lane: (
+                -lane.assessment.status.gravity,
+                -lane.list_share,
+                lane.identity_name,
+                lane.identity_id,
+                lane.provider,
+            ),
+        )
     )
