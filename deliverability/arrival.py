@@ -11,13 +11,16 @@ newer version may know better (`take_mail`, `try_again`). That the database is a
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.feedback import Applied, apply_all
+from deliverability.feeds.filing import Filed, file_reports
+from deliverability.feeds.reading import Sighting, read_mail
+from deliverability.feeds.values import UnreadableReportError
 from deliverability.signals.mail import read_inbound
 from deliverability.signals.mime import MAX_BYTES, addresses_in, open_mail
 from deliverability.signals.origin import bounced_delivery, left_delivery
@@ -32,6 +35,8 @@ from store.together import Together
 log = logging.getLogger(__name__)
 
 COMPLAINT_LOCAL_PARTS = frozenset({"fbl", "abuse", "complaints"})
+REPORT_LOCAL_PARTS = frozenset({"dmarc", "dmarc-reports", "dmarc-failures", "tls-reports", "tlsrpt"})
+"""Where receivers send their reports: what rua, ruf (DMARC) and the TLS-RPT record name."""
 RECIPIENT_HEADERS = ("Delivered-To", "X-Original-To", "X-Envelope-To", "Envelope-To", "X-Delivered-To", "To")
 """Where mail servers write whom a mail came for. Anybody can write them: only what we signed counts."""
 KEPT_BYTES = MAX_BYTES
@@ -50,10 +55,15 @@ TALK = frozenset({EventKind.REPLIED, EventKind.AUTORESPONDED})
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What one mail told, and what became of each piece of it."""
+    """What one mail told, and what became of each piece of it.
+
+    `reports`: those of receivers that it carried, and `problems` those of them that could not be read.
+    """
 
     signals: tuple[Signal, ...]
     outcomes: tuple[Applied, ...]
+    reports: Filed = field(default_factory=Filed)
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +97,16 @@ def is_about_us(signals: Sequence[Signal]) -> bool:
     return any(signal.delivery_id is not None or signal.kind not in TALK for signal in signals)
 
 
-def _read(raw: bytes, cover: Cover, tokens: Tokens, now: datetime) -> tuple[Cover, list[Signal]]:
+def _read(raw: bytes, cover: Cover, tokens: Tokens, now: datetime) -> tuple[Cover, list[Signal], Sighting]:
+    sighting = read_mail(raw, now)
+    if sighting.reports:
+        # A receiver's report is never news of a message, whatever address it came for.
+        return cover, [], sighting
     known = recipients_in(raw, tokens) if cover.recipients is None else cover.recipients
     cover = replace(cover, recipients=tuple(known))
     # Delivered to nobody we know of, it may still enclose a message of ours.
     signals = read_inbound(raw, known or [UNKNOWN], tokens, now)
-    return cover, [replace(signal, cover=cover) for signal in signals]
+    return cover, [replace(signal, cover=cover) for signal in signals], sighting
 
 
 async def take_mail(
@@ -185,7 +199,11 @@ async def record_mail(
     """
     async with asyncio.timeout(READING_SECONDS):
         # Parsing a large mail takes long enough to keep others waiting.
-        known, signals = await asyncio.to_thread(_read, raw[:KEPT_BYTES], cover, tokens, now)
+        known, signals, sighting = await asyncio.to_thread(_read, raw[:KEPT_BYTES], cover, tokens, now)
+    if sighting.reports:
+        return await _file(database, sighting, now)
+    if sighting.problems:
+        raise UnreadableReportError(sighting.problems[0])
     if cover.recipients is None and not is_about_us(signals):
         return None
     desk = _DESKS.setdefault(database, Together(_record_all, gather_s=GATHER_S))
@@ -195,6 +213,13 @@ async def record_mail(
             log.info("news of no known message", extra={"source": signal.source})
     log.info("mail recorded", extra={"signals": len(signals)})
     return Arrival(tuple(signals), tuple(outcomes))
+
+
+async def _file(database: Database, sighting: Sighting, now: datetime) -> Arrival:
+    async with database.write() as session:
+        filed = await file_reports(session, sighting.reports, now)
+    log.info("reports recorded", extra={"new": filed.new, "known": filed.known, "mended": filed.mended})
+    return Arrival((), (), filed, sighting.problems)
 
 
 def _told(error: Exception) -> str:

@@ -139,7 +139,8 @@ async def _record(
         if isinstance(taken, SetAside):
             aside += 1
         else:
-            news += any(outcome is not Applied.REPEATED for outcome in taken.outcomes)
+            told = any(outcome is not Applied.REPEATED for outcome in taken.outcomes)
+            news += told or taken.reports.new + taken.reports.mended > 0
     return done, news, aside
 
 

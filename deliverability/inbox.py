@@ -1,9 +1,10 @@
 """The mail listener, by SMTP or LMTP (RFC 2033): where bounces, complaints and unsubscriptions arrive.
 
-It takes mail for addresses this installation signed and for the complaint address, and nothing else, so
-that it can stand on the internet's port 25 without becoming anybody's mailbox or relay. A mail is
-acknowledged once its news is committed; when the database is in trouble the sender is told to come back.
-Large mails are taken, too, as their news stands in front: the beginning is kept, the rest let pass.
+It takes mail for addresses this installation signed, for the complaint address and for those of receivers'
+reports, and nothing else, so that it can stand on the internet's port 25 without becoming anybody's mailbox
+or relay. A mail is acknowledged once its news is committed; when the database is in trouble the sender is
+told to come back. Large mails are taken, too, as their news stands in front: the beginning is kept, the rest
+let pass.
 LMTP is for a mail server of one's own, which hands over what came for the return path's domain: each
 recipient has its own answer, so that what one of them met does not send the others' news again.
 """
@@ -15,7 +16,13 @@ from pathlib import Path
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
 
-from deliverability.arrival import COMPLAINT_LOCAL_PARTS, KEPT_BYTES, is_signed, take_mail
+from deliverability.arrival import (
+    COMPLAINT_LOCAL_PARTS,
+    KEPT_BYTES,
+    REPORT_LOCAL_PARTS,
+    is_signed,
+    take_mail,
+)
 from deliverability.signals.mail import read_inbound
 from models.clock import Clock
 from models.errors import SettingsError
@@ -219,7 +226,7 @@ class _Handler:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: _SmtpSession, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Take the addresses we signed and the complaint address; refuse the rest as unknown."""
+        """Take the addresses we signed, those of complaints and of reports; refuse the rest as unknown."""
         if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
         if not self._is_ours(address):
@@ -264,7 +271,7 @@ class _Handler:
 
     def _is_ours(self, address: str) -> bool:
         return (
-            address.rpartition("@")[0].lower() in COMPLAINT_LOCAL_PARTS
+            address.rpartition("@")[0].lower() in COMPLAINT_LOCAL_PARTS | REPORT_LOCAL_PARTS
             or (bool(self._complaint_address) and address.lower() == self._complaint_address)
             or is_signed(address, self._tokens)
         )

@@ -98,6 +98,8 @@ _SIGNS = (
 def might_carry(raw: bytes) -> bool:
     """Whether it is worth taking apart: mails without any of these signs are nearly all there are."""
     lower = raw.lower()
+    if b"message/delivery-status" in lower:
+        return False
     return any(sign in lower for sign in _SIGNS)
 
 

@@ -148,8 +148,10 @@ def _read_mail(stream: BinaryIO) -> bytes:
 async def _take_in(desk: Desk, raw: bytes, recipients: tuple[str, ...] | None, sender: str) -> str:
     from deliverability.arrival import SetAside, take_mail
     from deliverability.feedback import Applied
+    from deliverability.feeds.filing import Filed
     from models.tokens import Tokens
     from models.values import Cover
+    from service.commands.dmarc import told_of
     from service.pacing import follow_rules
 
     follow_rules(desk.settings)
@@ -157,6 +159,8 @@ async def _take_in(desk: Desk, raw: bytes, recipients: tuple[str, ...] | None, s
     arrival = await take_mail(desk.database, Tokens(desk.keyring), raw, cover, desk.clock.now())
     if isinstance(arrival, SetAside):
         return f"This mail could not be read and was set aside: {arrival.problem}"
+    if arrival is not None and arrival.reports != Filed():
+        return told_of(arrival.reports)
     if arrival is None or not arrival.signals:
         return "This mail says nothing about a message of ours."
     words = {
