@@ -88,7 +88,7 @@ def judge(volume: Volume, breaker: Breaker) -> Judgement | None:
     """How bad so many are, None: not at all. More cases of as many messages are never less bad."""
     if breaker.measure in COUNTED:
         return _judge_count(volume, breaker)
-    if volume.part < breaker.fewest:
+    if volume.part < breaker.fewest or volume.whole < breaker.last:
         return None
     enough = volume.whole >= breaker.volume
     if _exceeds(volume, breaker.red, breaker.floor):
