@@ -1,0 +1,332 @@
+"""Assessments as pages and files show them: codes become sentences, values what the reader writes.
+
+The only place that turns `deliverability.assessment` into words, so that a page, a PDF and a table beside a
+chart say the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from deliverability.assessment import Assessment, Basis, Status
+from deliverability.assessment.facts import ClickChange, ProviderFacts
+from deliverability.assessment.placement import ListEstimate
+from deliverability.assessment.values import Advice, EvidenceKind, Figure, Note, Reason, Value
+from deliverability.assessment.whole import CampaignAssessment, IdentityAssessment, LaneAssessment
+from models.declared import DeclaredSource
+from models.incident import IncidentKind
+from web.assessment_words import (
+    BASES,
+    CLICK_GAPS,
+    INCIDENTS,
+    METRICS,
+    NOTES,
+    REASONS,
+    SOURCES,
+    STATUSES,
+    STEPS,
+    WORDS,
+)
+from web.borrowed import say_borrowed
+from web.i18n import N_, Tongue
+
+SHARES = frozenset({"share", "low", "high", "limit", "list_share", "ratio", "others_ratio"})
+LINKS: Mapping[EvidenceKind, str] = {
+    EvidenceKind.SEEDS: "#placement",
+    EvidenceKind.CLICKS: "#verdicts",
+    EvidenceKind.REFUSALS: "#answers",
+    EvidenceKind.DEFERRALS: "#answers",
+    EvidenceKind.BOUNCES: "#came-back",
+    EvidenceKind.COMPLAINTS: "#came-back",
+    EvidenceKind.DECLARED: "/declared",
+    EvidenceKind.AUTHENTICATION: "/authentication",
+    EvidenceKind.HEALTH: "/identities/{identity}",
+    EvidenceKind.INCIDENT: "/incidents/{reference}",
+}
+"""Where each kind of evidence is to be seen: a part of the campaign's report, or a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One sentence: how grave, where it comes from (in a word, and explained), where the evidence is."""
+
+    tone: str
+    text: str
+    basis: str = ""
+    basis_hint: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """One identity at one provider as a line of the table."""
+
+    identity_id: int
+    identity: str
+    provider_key: str
+    provider: str
+    list_share: str
+    tone: str
+    status: str
+    word: str
+    reasons: tuple[Told, ...]
+    notes: tuple[str, ...]
+    sent: str
+    accepted: str
+    deferred: str
+    hard: str
+    complaints: str
+    complaints_basis: str
+    seeds: str
+    placement: str
+    clicks: str
+    declared: tuple[str, ...]
+
+    @property
+    def main(self) -> Told:
+        """The gravest of what was found."""
+        return self.reasons[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """A whole assessment: its badge, its lines, the estimate in sentences, advice, gaps."""
+
+    tone: str
+    status: str
+    headline: str
+    lanes: tuple[LaneView, ...]
+    estimate: tuple[str, ...]
+    advice: tuple[Told, ...]
+    gaps: tuple[str, ...]
+    several_identities: bool
+
+
+def verdicts_of(found: CampaignAssessment | IdentityAssessment, tongue: Tongue) -> Verdicts:
+    """An assessment in the reader's words."""
+    tone, status = STATUSES[found.status]
+    lanes = tuple(lane_view(lane, tongue) for lane in found.lanes)
+    names = {lane.provider: say_borrowed(tongue, lane.provider_name) for lane in found.lanes}
+    advice = tuple(_advice(one, names.get(one.provider, ""), tongue) for one in found.advice)
+    return Verdicts(
+        tone=tone,
+        status=tongue.say(status),
+        headline=_headline(found.lanes, tongue),
+        lanes=lanes,
+        estimate=estimate_of(found.estimate, tongue),
+        advice=tuple(dict.fromkeys(advice)),
+        gaps=tuple(dict.fromkeys(_note(one, names, tongue) for one in found.gaps)),
+        several_identities=len({lane.identity_id for lane in found.lanes}) > 1,
+    )
+
+
+def lane_view(lane: LaneAssessment, tongue: Tongue) -> LaneView:
+    """One identity at one provider."""
+    judged, facts = lane.assessment, lane.facts
+    provider = say_borrowed(tongue, lane.provider_name)
+    tone, status = STATUSES[judged.status]
+    complaints = judged.figure("complaints")
+    return LaneView(
+        identity_id=lane.identity_id,
+        identity=lane.identity_name,
+        provider_key=lane.provider,
+        provider=provider,
+        list_share=tongue.percent(lane.list_share, 0),
+        tone=tone,
+        status=tongue.say(status),
+        word=tongue.say(WORDS[judged.word]),
+        reasons=tuple(_reason(one, lane, tongue) for one in judged.reasons),
+        notes=tuple(_note(one, {lane.provider: provider}, tongue) for one in judged.notes),
+        sent=tongue.number(facts.counts.sent),
+        accepted=tongue.percent(_of(facts.counts.accepted, facts.counts.sent)),
+        deferred=_figure(judged.figure("deferred"), tongue, 1),
+        hard=_figure(judged.figure("hard"), tongue, 1),
+        complaints=_figure(complaints, tongue, 2),
+        complaints_basis=_told_by(judged, complaints, tongue),
+        seeds=_seeds(facts, tongue),
+        placement=_placement(judged, tongue),
+        clicks=_clicks(facts.clicks, tongue),
+        declared=tuple(_declared(facts, tongue)),
+    )
+
+
+def estimate_of(estimate: ListEstimate, tongue: Tongue) -> tuple[str, ...]:
+    """The share of the list in the inbox: what was measured, what nobody knows, both together."""
+    if estimate.measured is None:
+        return (tongue.say("No seed was read: where this list’s mail lands is unknown. Add seed mailboxes."),)
+    measured = tongue.say(
+        "Where it was tested (%(part)s of the list, %(seeds)s seeds), %(low)s to %(high)s is in the inbox.",
+        part=tongue.percent(estimate.measured_share, 0),
+        seeds=tongue.number(estimate.seeds),
+        low=tongue.percent(estimate.measured_low, 0),
+        high=tongue.percent(estimate.measured_high, 0),
+    )
+    if estimate.unknown_share < 0.005:
+        return (measured,)
+    whole = tongue.say(
+        "%(unknown)s of the list is at providers without seeds, unknown: of the whole list "
+        "%(low)s to %(high)s.",
+        unknown=tongue.percent(estimate.unknown_share, 0),
+        low=tongue.percent(estimate.low, 0),
+        high=tongue.percent(estimate.high, 0),
+    )
+    if estimate.assessable:
+        return (measured, whole)
+    return (measured, whole, tongue.say("That is too much unknown to judge the list by."))
+
+
+def _headline(lanes: tuple[LaneAssessment, ...], tongue: Tongue) -> str:
+    """One line: the gravest places with their words; or that all is well, or unknown."""
+    grave = [lane for lane in lanes if lane.assessment.status.gravity >= Status.AMBER.gravity]
+    if grave:
+        named: dict[str, str] = {}
+        for lane in grave:
+            named.setdefault(
+                say_borrowed(tongue, lane.provider_name), tongue.say(WORDS[lane.assessment.word])
+            )
+        places = ", ".join(f"{name}: {word}" for name, word in list(named.items())[:4])
+        rest = len(lanes) - len(grave)
+        return tongue.say("%(places)s; nothing to see elsewhere.", places=places) if rest else f"{places}."
+    if any(lane.assessment.status is Status.GREEN for lane in lanes):
+        return tongue.say("Nothing to worry about where it was looked at.")
+    return tongue.say("Nobody looked where it lands: neither good nor bad can be said.")
+
+
+def _reason(reason: Reason, lane: LaneAssessment, tongue: Tongue) -> Told:
+    word, hint = BASES[reason.basis]
+    provider = say_borrowed(tongue, lane.provider_name)
+    return Told(
+        tone=STATUSES[reason.status][0],
+        text=_sentence(REASONS.get(reason.code, reason.code), reason.values, provider, tongue),
+        basis=tongue.say(word),
+        basis_hint=tongue.say(hint),
+        link=_link(reason, lane.identity_id),
+    )
+
+
+def _link(reason: Reason | Advice, identity_id: int | None) -> str:
+    if not reason.evidence:
+        return ""
+    piece = reason.evidence[0]
+    return LINKS[piece.kind].format(identity=identity_id or "", reference=piece.reference)
+
+
+def _advice(advice: Advice, provider: str, tongue: Tongue) -> Told:
+    text = _sentence(STEPS.get(advice.code, advice.code), advice.values, provider, tongue)
+    return Told(tone=STATUSES[advice.status][0], text=text, link=_link(advice, advice.identity_id))
+
+
+def _note(note: Note, names: Mapping[str, str], tongue: Tongue) -> str:
+    provider = names.get(str(note.values.get("provider", "")), str(note.values.get("provider", "")))
+    return _sentence(NOTES.get(note.code, note.code), note.values, provider, tongue)
+
+
+def _sentence(text: str, values: Mapping[str, Value], provider: str, tongue: Tongue) -> str:
+    written = {name: _written(name, value, tongue) for name, value in values.items()}
+    return tongue.say(text, **{"provider": provider, **{k: v for k, v in written.items() if k != "provider"}})
+
+
+def _written(name: str, value: Value, tongue: Tongue) -> str:
+    """One value as the reader writes it."""
+    match name, value:
+        case "source", str():
+            return SOURCES[DeclaredSource(value)]
+        case "metric", str():
+            return tongue.say(METRICS.get(value, value))
+        case "kind", str():
+            return tongue.say(INCIDENTS[IncidentKind(value)])
+        case "day", str():
+            return tongue.day(date.fromisoformat(value))
+        case "value", float() | int():
+            return tongue.percent(value, 2) if value <= 1 else tongue.number(value)
+        case _, str():
+            return value
+        case _ if name in SHARES:
+            return tongue.percent(float(value), _digits(float(value)))
+        case _:
+            return tongue.number(float(value))
+
+
+def _digits(share: float) -> int:
+    """So many that a small share does not look like none."""
+    return 0 if share >= 0.1 or share == 0 else 1 if share >= 0.01 else 2
+
+
+def _of(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _figure(figure: Figure | None, tongue: Tongue, digits: int) -> str:
+    if figure is None or not figure.whole:
+        return "–"
+    return tongue.percent(figure.value, digits)
+
+
+def _told_by(judged: Assessment, complaints: Figure | None, tongue: Tongue) -> str:
+    """What a share of complaints is worth: its n, or that nobody tells."""
+    if complaints is not None and complaints.whole:
+        few = "" if complaints.assessable else f", {tongue.say('not assessable')}"
+        return f"n = {tongue.number(complaints.whole)}{few}"
+    if any(note.code == "no_complaint_feed" for note in judged.notes):
+        return tongue.say("not told")
+    return ""
+
+
+def _seeds(facts: ProviderFacts, tongue: Tongue) -> str:
+    """`9/3/0/0`: inbox, tab, spam, missing; and those that wait, or were refused."""
+    seeds = facts.seeds
+    if not seeds.tested and not seeds.rejected and not seeds.awaited:
+        return tongue.say("not tested")
+    found = "/".join(str(count) for count in (seeds.inbox, seeds.tab, seeds.spam, seeds.missing))
+    more = [
+        tongue.say("%(count)s refused", count=seeds.rejected) if seeds.rejected else "",
+        tongue.say("%(count)s awaited", count=seeds.awaited) if seeds.awaited else "",
+    ]
+    return " · ".join(filter(None, (found, *more)))
+
+
+def _placement(judged: Assessment, tongue: Tongue) -> str:
+    """Where the share in the inbox lies, 95 times of 100."""
+    figure = judged.figure("inbox")
+    if figure is None or figure.low is None or figure.high is None:
+        return ""
+    return f"{tongue.number(round(figure.low * 100))}–{tongue.percent(figure.high, 0)}"
+
+
+def _clicks(change: ClickChange | None, tongue: Tongue) -> str:
+    """`×0.41, p < 0.001`, or why nothing can be said."""
+    if change is None:
+        return "–"
+    if not change.assessable or change.ratio is None:
+        return tongue.say(CLICK_GAPS[change.reason]) if CLICK_GAPS[change.reason] else "–"
+    ratio = f"×{tongue.number(round(change.ratio, 2))}"
+    if change.p is None or change.p >= 0.01:
+        return tongue.say("%(ratio)s, not significant", ratio=ratio)
+    return f"{ratio}, p < {tongue.number(0.001 if change.p < 0.001 else 0.01)}"
+
+
+def _declared(facts: ProviderFacts, tongue: Tongue) -> list[str]:
+    return [
+        tongue.say(
+            "%(source)s: %(metric)s %(value)s (%(day)s)",
+            source=SOURCES[one.source],
+            metric=tongue.say(METRICS.get(one.metric, one.metric)),
+            value=one.words if one.value is None else _written("value", one.value, tongue),
+            day=tongue.day(one.day, "short"),
+        )
+        for one in facts.declared
+    ]
+
+
+BASIS_LEGEND: tuple[Basis, ...] = tuple(Basis)
+HEADINGS: tuple[tuple[str, str], ...] = (
+    ("list_share", N_("Of the list")),
+    ("sent", N_("Sent")),
+    ("accepted", N_("Accepted")),
+    ("deferred", N_("Deferred")),
+    ("hard", N_("Hard bounces")),
+    ("complaints", N_("Complaints")),
+    ("seeds", N_("Seeds: inbox/tab/spam/missing")),
+    ("clicks", N_("Clicks against usual")),
+)
+"""The columns between the provider and the verdict."""
