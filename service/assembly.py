@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from deliverability.inbox import InboundServer
+    from deliverability.placement import AccessTokens
 
 MACHINE_SPAN = timedelta(seconds=2)
 """A click sooner than this after its message arrived counts as a machine's."""
@@ -143,12 +144,6 @@ def _make_parts(
     tokens = Tokens(keyring)
     transports = make_transports(settings)
     follow_settings(settings)
-
-    async def look_into_seeds() -> None:
-        from deliverability.placement import poll_seeds
-
-        await poll_seeds(database, keyring, clock)
-
     look_into_bounces = _bounce_poller(settings, database, tokens, clock)
     options = ConductorOptions(
         public_url=settings.public_url,
@@ -162,7 +157,7 @@ def _make_parts(
             journals=settings.data_dir / "journal",
             scribes=_scribes(settings),
         ),
-        poll_seeds=look_into_seeds,
+        poll_seeds=_seed_poller(database, keyring, clock),
         poll_bounces=look_into_bounces,
         poll_bounces_every=timedelta(seconds=settings.bounce_imap_every),
         keep_originals=timedelta(days=settings.keep_originals_days),
@@ -179,6 +174,19 @@ def _make_parts(
         engine=_make_engine(settings, clock),
     )
     return Parts(settings, database, clock, keyring, tokens, transports, conductor, _setup_code())
+
+
+def _seed_poller(database: Database, keyring: Keyring, clock: Clock) -> Callable[[], Awaitable[None]]:
+    """A look into the seeds; access tokens outlive it, or each look would ask for new ones."""
+    kept: list[AccessTokens] = []
+
+    async def look() -> None:
+        from deliverability import placement
+
+        kept[:] = kept or [placement.AccessTokens(keyring, clock)]
+        await placement.poll_seeds(database, keyring, clock, tokens=kept[0])
+
+    return look
 
 
 def _bounce_poller(

@@ -237,12 +237,16 @@ async def seed_mailboxes(desk: Desk, *, with_network: bool) -> list[Finding]:
 
 async def _seed(desk: Desk, seed: SeedMailbox, subject: str, *, ask: bool) -> Finding:
     from deliverability.placement import look_in
+    from store.seeds import renew_secret
 
     try:
-        password = desk.keyring.decrypt(seed.sealed_password)
+        desk.keyring.decrypt(before := seed.sealed_password)
         if not ask:
             return fine(subject, f"{seed.address}: its password opens; its mailbox was not asked.")
-        folders = await look_in(seed, password, timeout_seconds=NETWORK_S)
+        folders = await look_in(seed, desk.keyring, timeout_seconds=NETWORK_S)
+        if seed.sealed_password != before:
+            async with desk.database.write() as session:
+                await renew_secret(session, seed.id, seed.sealed_password)
     except TocsinError as error:
         return warning(subject, f"{seed.address}: {error.problem}", error.advice)
     if len(folders) == 1:

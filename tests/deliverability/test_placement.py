@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -61,8 +62,9 @@ async def sent_to(database: Database, port: int) -> tuple[SeedMailbox, Delivery]
         return seed, await a_delivery(session, seed=seed)
 
 
-async def poll(database: Database, clock: ManualClock) -> PlacementRun:
-    return await poll_seeds(database, KEYRING, clock, missing_after=timedelta(hours=1), timeout_seconds=0.5)
+async def poll(database: Database, clock: ManualClock, **options: Any) -> PlacementRun:
+    given: dict[str, Any] = {"missing_after": timedelta(hours=1), "timeout_seconds": 0.5, **options}
+    return await poll_seeds(database, KEYRING, clock, **given)
 
 
 async def found(database: Database) -> list[Event]:
@@ -124,7 +126,8 @@ async def test_a_mail_is_missing_only_once_the_time_is_up_and_found_later_all_th
     clock.advance(timedelta(minutes=1))
     assert (await poll(database, clock)).missing == 1
     mailbox.inbox.add(a_mail(delivery, minutes=60), START)
-    assert (await poll(database, clock)).inbox == 1
+    assert (await poll(database, clock)).checked == 0
+    assert (await poll(database, clock, only_due=False)).inbox == 1
     assert [event.kind for event in await found(database)] == [
         EventKind.PLACED_INBOX,
         EventKind.PLACED_MISSING,
