@@ -1,13 +1,46 @@
-"""Everything known of a campaign, or of an identity, gathered and judged: one source for pages and files."""
+"""Everything known of a campaign, or of an identity, gathered and judged: one source for pages and files.
 
-from datetime import datetime
+What was counted comes from the counters, so that it costs the same after ten million events; what follows
+from it is `deliverability.assessment`, which knows no store.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from deliverability.assessment.study import StudyTable
-from deliverability.assessment.whole import CampaignAssessment, IdentityAssessment
-from deliverability.report_values import CampaignReport
+from deliverability.answers import Answers, answers_of_report, answers_of_tallies
+from deliverability.assessment.advice import advise
+from deliverability.assessment.facts import ClickChange, Clicks, ProviderFacts, SeedCounts
+from deliverability.assessment.gaps import gaps_of
+from deliverability.assessment.placement import ListEstimate, PlacementPart, list_estimate
+from deliverability.assessment.study import Mailing, StudyTable, study_table
+from deliverability.assessment.verdicts import assess_provider
+from deliverability.assessment.whole import (
+    CampaignAssessment,
+    IdentityAssessment,
+    LaneAssessment,
+    SenderEstimate,
+    in_order,
+    status_of,
+)
+from deliverability.background import Background, background_of, seeds_of
+from deliverability.comparing import Compared, clicks_by_campaign, compare_clicks
+from deliverability.report import campaign_report, counts_of, counts_of_seed
+from deliverability.report_values import CampaignReport, Counts
+from models.campaign import Campaign
+from models.providers import OTHER, OWN_EXCHANGERS, provider_name
+from store import comparisons, incidents, rates, seeds
+from store.campaigns import get_campaign
+from store.identities import get_identity
+from store.reports import LaneCounts
+
+NEWEST = 5
+"""Campaigns of an identity in which clicks that can be compared are looked for."""
+MOST_INCIDENTS = 200
+Lane = tuple[int, str]
+"""Identity and provider."""
 
 
 async def assess_campaign(
@@ -17,16 +50,203 @@ async def assess_campaign(
 
     `report`: the campaign's, where it was made already.
     """
-    raise NotImplementedError
+    campaign = await get_campaign(session, campaign_id)
+    report = report or await campaign_report(session, campaign_id, now)
+    counts = {
+        (row.identity_id, row.provider): row.counts
+        for row in report.by_identity_and_provider
+        if row.identity_id is not None and row.provider
+    }
+    names = {row.identity_id: row.identity_name for row in report.by_identity if row.identity_id is not None}
+    background = await background_of(session, names, await incidents.concerning(session, campaign_id), now)
+    compared = {
+        number: await compare_clicks(session, campaign, number, _clicks(counts, number), now)
+        for number in sorted(names)
+    }
+    changes = {
+        (number, provider): change
+        for number, one in compared.items()
+        for provider, change in one.by_provider.items()
+    }
+    facts = _facts(counts, changes, answers_of_report(report), background, _day(campaign))
+    lanes = _lanes(facts, names)
+    everywhere = {number: one.everywhere for number, one in compared.items()}
+    return CampaignAssessment(
+        campaign_id=campaign_id,
+        made_at=now,
+        status=status_of(lanes),
+        lanes=lanes,
+        estimate=_estimate(lanes),
+        senders=tuple(_sender(number, names[number], lanes, one) for number, one in compared.items()),
+        advice=advise(lanes, everywhere),
+        gaps=gaps_of(lanes, everywhere.values()),
+    )
 
 
 async def assess_identity(
     session: AsyncSession, identity_id: int, since: datetime, now: datetime
 ) -> IdentityAssessment:
     """The verdicts on an identity by everything it sent since then; NotFoundError when there is none."""
-    raise NotImplementedError
+    identity = await get_identity(session, identity_id)
+    sent = await comparisons.sent_by(session, identity_id, since, now)
+    campaigns = [number for number, _ in sent]
+    tallies = await rates.tallies(session, campaigns)
+    counts = await _counts(session, identity_id, campaigns, tallies, since)
+    known = await incidents.list_incidents(
+        session, identity_id=identity_id, open_only=True, limit=MOST_INCIDENTS
+    )
+    background = await background_of(session, [identity_id], known, now)
+    compared = await _newest_comparison(session, identity_id, campaigns, now)
+    changes = (
+        {(identity_id, provider): change for provider, change in compared.by_provider.items()}
+        if compared
+        else {}
+    )
+    day = sent[0][1].date() if sent else None
+    facts = _facts(counts, changes, answers_of_tallies(tallies), background, day)
+    lanes = _lanes(facts, {identity_id: identity.name})
+    everywhere = {identity_id: compared.everywhere} if compared else {}
+    return IdentityAssessment(
+        identity_id=identity_id,
+        identity_name=identity.name,
+        since=since,
+        until=now,
+        status=status_of(lanes),
+        campaigns=len(campaigns),
+        lanes=lanes,
+        estimate=_estimate(lanes),
+        advice=advise(lanes, everywhere),
+        gaps=gaps_of(lanes, everywhere.values()),
+    )
 
 
 async def study(session: AsyncSession, since: datetime, until: datetime, zone: ZoneInfo) -> StudyTable:
     """The table of the 2022 study over a period: mailings a week by sender, and how many met spam."""
-    raise NotImplementedError
+    sent = await comparisons.mailings(session, since, until)
+    return study_table(
+        (
+            Mailing(one.campaign_id, one.identity_id, one.launched_at, one.messages, one.tested, one.in_spam)
+            for one in sent
+        ),
+        since,
+        until,
+        zone,
+    )
+
+
+async def _counts(
+    session: AsyncSession,
+    identity_id: int,
+    campaigns: Sequence[int],
+    tallies: rates.Tallies,
+    since: datetime,
+) -> dict[Lane, Counts]:
+    """Everything the identity sent with these campaigns, by provider; seeds in their columns."""
+    counts: dict[Lane, Counts] = {}
+    states = await comparisons.states(session, campaigns)
+    for lane in tallies.lanes:
+        if lane.identity_id != identity_id or not lane.provider:
+            continue
+        place = (identity_id, lane.provider)
+        stood = states.get((lane.campaign_id, *place), {})
+        one = counts_of(LaneCounts(*place, stood, lane.news, lane.hard, lane.tried))
+        counts[place] = counts.get(place, Counts()) + one
+    wanted = set(campaigns)
+    for seed in await seeds.outcomes(session, identity_id=identity_id, since=since):
+        if seed.campaign_id in wanted:
+            place = (identity_id, bucket_of(seed.provider))
+            counts[place] = counts.get(place, Counts()) + counts_of_seed(seed.outcome)
+    return counts
+
+
+async def _newest_comparison(
+    session: AsyncSession, identity_id: int, campaigns: Sequence[int], now: datetime
+) -> Compared | None:
+    """Of the newest campaign whose clicks can be compared, else of the newest; None before the first."""
+    first: Compared | None = None
+    newest = campaigns[:NEWEST]
+    clicks = clicks_by_campaign(await comparisons.reactions(session, newest), identity_id)
+    for number in newest:
+        campaign = await get_campaign(session, number)
+        compared = await compare_clicks(session, campaign, identity_id, clicks.get(number, {}), now)
+        if compared.assessable:
+            return compared
+        first = first or compared
+    return first
+
+
+def _facts(
+    counts: Mapping[Lane, Counts],
+    changes: Mapping[Lane, ClickChange],
+    answers: Answers,
+    background: Background,
+    day: date | None,
+) -> dict[Lane, ProviderFacts]:
+    return {
+        (identity_id, provider): ProviderFacts(
+            provider=provider,
+            counts=lane,
+            seeds=seeds_of(lane),
+            clicks=changes.get((identity_id, provider)),
+            declared=background.declared_at(identity_id, provider),
+            incidents=background.incidents_at(identity_id, provider),
+            said=answers.at(identity_id, provider),
+            authentication=background.authentication.get(identity_id),
+            health=background.health_of(identity_id),
+            day=day,
+        )
+        for (identity_id, provider), lane in counts.items()
+    }
+
+
+def _lanes(facts: Mapping[Lane, ProviderFacts], names: Mapping[int, str]) -> tuple[LaneAssessment, ...]:
+    whole = sum(lane.counts.deliveries for lane in facts.values())
+    return in_order(
+        LaneAssessment(
+            identity_id=identity_id,
+            identity_name=names.get(identity_id, ""),
+            provider=provider,
+            provider_name=provider_name(provider),
+            list_share=lane.counts.deliveries / whole if whole else 0.0,
+            facts=lane,
+            assessment=assess_provider(lane),
+        )
+        for (identity_id, provider), lane in facts.items()
+    )
+
+
+def _estimate(lanes: Iterable[LaneAssessment]) -> ListEstimate:
+    """Of the whole list: identities that share a provider's seeds share its error."""
+    return list_estimate([_part(lane.list_share, lane.provider, lane.facts.seeds) for lane in lanes])
+
+
+def _part(share: float, provider: str, found: SeedCounts) -> PlacementPart:
+    return PlacementPart(share, found.arrived, found.tested, provider)
+
+
+def _sender(number: int, name: str, lanes: Iterable[LaneAssessment], compared: Compared) -> SenderEstimate:
+    return SenderEstimate(
+        identity_id=number,
+        identity_name=name,
+        estimate=_estimate(lane for lane in lanes if lane.identity_id == number),
+        clicks=compared.everywhere,
+        base=compared.base,
+        same_segments=compared.same_segments,
+    )
+
+
+def _clicks(counts: Mapping[Lane, Counts], number: int) -> dict[str, Clicks]:
+    return {
+        provider: Clicks(lane.clicked, lane.arrived)
+        for (identity_id, provider), lane in counts.items()
+        if identity_id == number
+    }
+
+
+def bucket_of(provider: str) -> str:
+    """As the counters name it: small domains with exchangers of their own are one provider."""
+    return OTHER if provider.startswith(OWN_EXCHANGERS) else provider
+
+
+def _day(campaign: Campaign) -> date | None:
+    return campaign.launched_at.date() if campaign.launched_at else None

@@ -102,7 +102,7 @@ def _lanes(counts: CampaignCounts, placements: Iterable[SeedPlacement]) -> dict[
     lanes = {(lane.identity_id, lane.provider): counts_of(lane) for lane in counts.lanes}
     for placement in placements:
         key = (placement.identity_id, placement.provider)
-        lanes[key] = lanes.get(key, Counts()) + _counts_of_seed(placement)
+        lanes[key] = lanes.get(key, Counts()) + counts_of_seed(placement.outcome)
     return lanes
 
 
@@ -138,9 +138,9 @@ def counts_of(lane: LaneCounts) -> Counts:
     )
 
 
-def _counts_of_seed(seed: SeedPlacement) -> Counts:
+def counts_of_seed(outcome: Outcome) -> Counts:
     """One seed in one column: where it was seen last; mails are moved, by the provider or by its users."""
-    match seed.outcome:
+    match outcome:
         case Outcome.INBOX:
             return Counts(seeds_inbox=1)
         case Outcome.TAB:
@@ -154,7 +154,7 @@ def _counts_of_seed(seed: SeedPlacement) -> Counts:
         case Outcome.AWAITED:
             return Counts(seeds_awaited=1)
         case _:
-            assert_never(seed.outcome)
+            assert_never(outcome)
 
 
 def _sum(rows: Iterable[ReportRow]) -> Counts:
