@@ -24,7 +24,8 @@ from models.states import (
     campaign_may_become,
 )
 from scheduler.calendar import AS_INSTALLED, SendingWindows, windows_from_rows, windows_to_rows
-from scheduler.senders import can_send
+from scheduler.lifecycle import tell_state
+from scheduler.senders import can_send, has_address
 from store import campaigns, canaries, deliveries, events, identities, segments, templates
 
 C = CampaignState
@@ -164,10 +165,9 @@ async def _channel_of(
         await segments.get_segment(session, segment_id)
     for identity_id in wanted.identity_ids:
         identity = await identities.get_identity(session, identity_id)
-        if not can_send(identity, channel):
+        if not has_address(identity, channel):
             raise BadInputError(
-                f"The identity {identity.key!r} cannot send {channel}: "
-                f"it is {identity.state} or lacks an address.",
+                f"The identity {identity.key!r} cannot send {channel}: it is retired or lacks an address.",
                 "Complete it, or choose another.",
             )
     return channel
@@ -243,6 +243,7 @@ async def schedule(
             "The campaign would be over before it begins: its deadline comes first.",
             "Choose an earlier start or a later deadline.",
         )
+    await _require_senders(session, campaign)
     await _move(session, campaign, C.SCHEDULED, now)
     campaign.local_time = local_time.isoformat(timespec="seconds")
     campaign.zone = zone
@@ -251,6 +252,16 @@ async def schedule(
     session.add(campaign)
     await session.flush()
     return campaign
+
+
+async def _require_senders(session: AsyncSession, campaign: Campaign) -> None:
+    """ConflictError that names the identity that may not send now, when one of them may not."""
+    for identity in await campaigns.identities_of(session, campaign.id):
+        if not can_send(identity, campaign.channel):
+            raise ConflictError(
+                tell_state(identity),
+                "Put that right, or choose another identity; then schedule the campaign.",
+            )
 
 
 async def unschedule(session: AsyncSession, campaign_id: int, now: datetime) -> Campaign:

@@ -27,6 +27,7 @@ from scheduler.draining import Chunk, Drain
 from scheduler.frequency import FrequencyPolicy
 from scheduler.handover import Handover, Load
 from scheduler.letters import Addresses
+from scheduler.lifecycle import may_send, tell_state
 from scheduler.outages import Outages
 from scheduler.pacer import Pacer, Permit
 from scheduler.pacing import Pace
@@ -35,7 +36,6 @@ from scheduler.presence import draw_worker_id
 from scheduler.recording import Recorder
 from scheduler.retry import RetryPolicy
 from scheduler.room import Room, Share
-from scheduler.senders import NOT_SENDING
 from scheduler.workshop import Workshop
 from sender import Transport
 from store import Database, claims, identities
@@ -285,8 +285,8 @@ class Dispatcher:
             async with self._database.read() as session:
                 identity = await identities.get_identity(session, lane.identity_id)
                 keys = await identities.keys_of(session, lane.identity_id)
-            if identity.state in NOT_SENDING:
-                self._obstacles[place] = f"The identity {identity.key!r} is {identity.state}."
+            if not may_send(identity, channel):
+                self._obstacles[place] = tell_state(identity)
                 return None
             desk = await asyncio.to_thread(open_desk, identity, keys, self._keyring, channel)
         except StoreError:

@@ -29,11 +29,13 @@ from scheduler.engine_embedded import EmbeddedEngine
 from scheduler.expansion import launch
 from scheduler.late import may_start, stop_interrupted
 from scheduler.letters import Addresses
+from scheduler.lookout import forget_old_looks
 from scheduler.obstacles import Obstacles, merge
 from scheduler.presence import Presence, Told, draw_worker_id
 from scheduler.rhythm import Rhythm
 from scheduler.rota import Rota
 from scheduler.upkeep import finish_if_done, reconcile_ended, reopen_ended, take_back, tell_problems
+from scheduler.waiting import waits_for_sender
 from scheduler.warming import complete_plans, step_plans
 from sender import Transport
 from sender.relays import ProviderRelay
@@ -73,10 +75,12 @@ class ConductorOptions:
     dispatch: DispatchOptions = field(default_factory=DispatchOptions)
     sweep_every: timedelta = timedelta(seconds=1)
     warm_every: timedelta = timedelta(minutes=10)
-    poll_seeds_every: timedelta = timedelta(minutes=2)
+    poll_seeds_every: timedelta = timedelta(minutes=1)
     poll_seeds: Callable[[], Awaitable[None]] | None = None
     poll_bounces_every: timedelta = timedelta(minutes=1)
     poll_bounces: Callable[[], Awaitable[None]] | None = None
+    look_after_every: timedelta = timedelta(minutes=5)
+    look_after: Callable[[], Awaitable[None]] | None = None
     alone: bool = False
     role: str = "worker"
     take_over_every: timedelta = timedelta(seconds=1)
@@ -140,12 +144,22 @@ class Conductor:
         for chore in options.chores:
             self._engine.job(chore.name, partial(self._do, chore))
             self._engine.every(chore.every, chore.name)
-        if options.poll_seeds is not None:
-            self._engine.job("poll_seeds", self._poll_seeds)
-            self._engine.every(options.poll_seeds_every, "poll_seeds")
-        if options.poll_bounces is not None:
-            self._engine.job("poll_bounces", self._poll_bounces)
-            self._engine.every(options.poll_bounces_every, "poll_bounces")
+        self._take_errand("poll_seeds", options.poll_seeds_every, options.poll_seeds)
+        self._take_errand("poll_bounces", options.poll_bounces_every, options.poll_bounces)
+        self._take_errand("look_after_identities", options.look_after_every, options.look_after)
+
+    def _take_errand(self, name: str, every: timedelta, errand: Callable[[], Awaitable[None]] | None) -> None:
+        """Do every now and then what the service wants done, in one process at a time; None: nothing."""
+        if errand is None:
+            return
+
+        async def run_it() -> None:
+            async with self._rota.turn(name) as mine:
+                if mine:
+                    await errand()
+
+        self._engine.job(name, run_it)
+        self._engine.every(every, name)
 
     async def run(self) -> None:
         """Work until cancelled; then let what is on the wire end and hand the rest back."""
@@ -243,6 +257,8 @@ class Conductor:
             scheduled = campaign.state is CampaignState.SCHEDULED
             if scheduled and (campaign.starts_at is None or campaign.starts_at > now):
                 return  # put off since this job was asked for
+            if await waits_for_sender(self._database, campaign):
+                return  # its sender is suspended: the sweep asks again
             if not await may_start(self._database, campaign, now):
                 return  # too late for it: skipped, or somebody is asked
             await complete_plans(self._database, self._clock, zone=self._options.dispatch.zone)
@@ -277,16 +293,6 @@ class Conductor:
             if mine:
                 await step_plans(self._database, self._clock, zone=self._options.dispatch.zone)
 
-    async def _poll_seeds(self) -> None:
-        async with self._rota.turn("poll_seeds") as mine:
-            if mine and self._options.poll_seeds is not None:
-                await self._options.poll_seeds()
-
-    async def _poll_bounces(self) -> None:
-        async with self._rota.turn("poll_bounces") as mine:
-            if mine and self._options.poll_bounces is not None:
-                await self._options.poll_bounces()
-
     async def _count(self) -> None:
         """Bring the counters of campaigns up to date; pages are right without it, and slower."""
         async with self._rota.turn("count") as mine:
@@ -314,6 +320,7 @@ class Conductor:
         async with self._database.write() as session:
             await incoming.forget_before(session, now - self._options.keep_originals)
         await erasure.forget(self._database)
+        await forget_old_looks(self._database, now)
         await reopen_ended(self._database, self._clock)
         await reconcile_ended(self._database, self._clock)
 

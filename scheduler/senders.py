@@ -11,16 +11,21 @@ from typing import Final, Protocol, assert_never
 from audience.territory import Placed, speaks_for
 from models.identity import Identity, TerritoryKind
 from models.states import Channel, IdentityRule, IdentityState
+from scheduler.lifecycle import may_send
 
 SIZE_ORDER = {kind: place for place, kind in enumerate(TerritoryKind)}
 PLACE: Final = ("commune_key", "canton_key", "polling_station", "circonscription", "departement", "region")
 PLACES_REMEMBERED: Final = 65_536
-NOT_SENDING = frozenset({IdentityState.SUSPENDED, IdentityState.RETIRED})
 
 
 def can_send(identity: Identity, channel: Channel) -> bool:
-    """Whether the identity has what the channel needs and is neither suspended nor retired."""
-    if identity.state in NOT_SENDING:
+    """Whether the identity has what the channel needs and is in a state in which its messages leave."""
+    return may_send(identity, channel) and has_address(identity, channel)
+
+
+def has_address(identity: Identity, channel: Channel) -> bool:
+    """Whether the identity has what the channel needs, and could send one day: it is not retired."""
+    if identity.state is IdentityState.RETIRED:
         return False
     match channel:
         case Channel.EMAIL:

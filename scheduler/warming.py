@@ -10,13 +10,15 @@ from dataclasses import asdict
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from models.clock import Clock
 from models.errors import ConflictError, NotFoundError
 from models.identity import Identity
 from models.pace import Warmup, WarmupState
-from models.states import IdentityState
+from models.states import Channel, IdentityState
 from scheduler.destinations import providers_for
-from scheduler.senders import NOT_SENDING
+from scheduler.lifecycle import WARMED_UP, WARMING_UP, may_send, tell_state
 from scheduler.warmup import FLOOR, Day, first_cap, next_step
 from store import Database, identities, warmups
 
@@ -48,14 +50,10 @@ async def begin_warmup(
     now = clock.now()
     async with database.write() as session:
         identity = await identities.get_identity(session, identity_id)
-        if identity.state in NOT_SENDING:
-            raise ConflictError(
-                f"The identity {identity.key!r} is {identity.state}: it has nobody to get known to.",
-                "Let it send first.",
-            )
-        identity.state = IdentityState.WARMING
-        session.add(identity)
-        await session.flush()
+        if not may_send(identity, Channel.EMAIL):
+            raise ConflictError(tell_state(identity), "Let it send first: until then nobody gets to know it.")
+        if identity.state is not IdentityState.WARMING:
+            await identities.move(session, identity, IdentityState.WARMING, by="", reason=WARMING_UP, now=now)
         for plan in await warmups.list_plans(session, identity_id=identity_id):
             if plan.state not in warmups.CAPPING:
                 await session.delete(plan)
@@ -137,7 +135,7 @@ async def step_plans(database: Database, clock: Clock, *, zone: str) -> int:
             if await warmups.save_step(session, plan, stood_on=stood_on):
                 stepped += 1
                 log.info("warm-up stepped", extra={"identity": plan.identity_id, "provider": plan.provider})
-    await _end_warmups(database)
+    await _end_warmups(database, now)
     return stepped
 
 
@@ -155,13 +153,16 @@ def _step(plan: Warmup, day: Day, today: date, now: datetime) -> None:
     plan.cap, plan.state, plan.day, plan.changed_at = step.cap, step.state, today, now
 
 
-async def _end_warmups(database: Database) -> None:
+async def _end_warmups(database: Database, now: datetime) -> None:
     async with database.write() as session:
         for identity in await warmups.warming_identities(session):
             plans = await warmups.list_plans(session, identity_id=identity.id)
             if plans and not any(plan.state in warmups.CAPPING for plan in plans):
-                identity.state = IdentityState.ACTIVE
-                session.add(identity)
+                await _let_be_active(session, identity, now)
+
+
+async def _let_be_active(session: AsyncSession, identity: Identity, now: datetime) -> None:
+    await identities.move(session, identity, IdentityState.ACTIVE, by="", reason=WARMED_UP, now=now)
 
 
 async def stop_warmup(
@@ -180,9 +181,8 @@ async def stop_warmup(
             session.add(plan)
         identity = await identities.get_identity(session, identity_id)
         if provider is None and identity.state is IdentityState.WARMING:
-            identity.state = IdentityState.ACTIVE
-            session.add(identity)
-    await _end_warmups(database)
+            await _let_be_active(session, identity, clock.now())
+    await _end_warmups(database, clock.now())
     return len(ended)
 
 

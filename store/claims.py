@@ -16,7 +16,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import Campaign, CampaignLane
 from models.columns import UtcDateTime
 from models.delivery import Delivery
-from models.states import CampaignState, Channel, DeliveryState
+from models.identity import Identity
+from models.states import SENDING, CampaignState, Channel, DeliveryState, IdentityState
 from store.bulk import Question, Spelling, Statement, listed
 from store.deliveries import LEASED, WORKER_DIGITS, Lane, claimable, flows, stands
 from store.engine import is_among
@@ -86,13 +87,32 @@ def _waiting_in_lane(spelling: Spelling) -> sa.Select[Any]:
         )
         .select_from(Campaign)
         .join(CampaignLane, col(CampaignLane.campaign_id) == col(Campaign.id))
+        .join(Identity, col(Identity.id) == col(CampaignLane.identity_id))
         .where(
             col(CampaignLane.identity_id) == sa.bindparam("identity"),
             col(CampaignLane.provider) == sa.bindparam("provider"),
             flows(sa.bindparam("now", type_=UtcDateTime)),
             col(Campaign.state) == CampaignState.SENDING,
+            _its_sender_may(),
         )
         .order_by(col(Campaign.id))
+    )
+
+
+def _its_sender_may() -> sa.ColumnElement[bool]:
+    """Whether the lane's identity is in a state in which the campaign's messages leave.
+
+    As `scheduler.lifecycle.may_send`, so that a suspension holds for the next chunk.
+    """
+    state = col(Identity.state)
+    of_texts = sa.or_(
+        state == IdentityState.DRAFT,
+        state == IdentityState.DNS_PENDING,
+        sa.and_(state == IdentityState.SUSPENDED, col(Identity.state_by) == ""),
+    )
+    return sa.or_(
+        *(state == each for each in sorted(SENDING)),
+        sa.and_(col(Campaign.channel) == Channel.SMS, of_texts),
     )
 
 

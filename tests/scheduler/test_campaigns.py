@@ -132,11 +132,33 @@ async def test_an_identity_without_an_address_for_the_channel_is_refused(databas
             await a_campaign(session, version=version, senders=[mute])
 
 
-async def test_a_suspended_identity_is_refused(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (IdentityState.SUSPENDED, "'national' is suspended"),
+        (IdentityState.DNS_PENDING, "'national' is not confirmed yet"),
+    ],
+)
+async def test_a_campaign_is_not_scheduled_while_its_identity_may_not_send(
+    database: Database, state: IdentityState, said: str
+) -> None:
     async with database.write() as session:
-        suspended = await an_identity(session, state=IdentityState.SUSPENDED)
-        with pytest.raises(BadInputError, match="suspended"):
-            await a_campaign(session, senders=[suspended])
+        sender = await an_identity(session, state=state)
+        campaign = await a_campaign(session, senders=[sender])
+        with pytest.raises(ConflictError, match=said):
+            await schedule(session, campaign.id, NOON, "Europe/Paris", START)
+        assert (await campaigns.get_campaign(session, campaign.id)).state is CampaignState.DRAFT
+        sender.state = IdentityState.CONFIRMED
+        session.add(sender)
+        await session.flush()
+        assert (await schedule(session, campaign.id, NOON, "Europe/Paris", START)).state == "scheduled"
+
+
+async def test_a_retired_identity_is_refused(database: Database) -> None:
+    async with database.write() as session:
+        retired = await an_identity(session, state=IdentityState.RETIRED)
+        with pytest.raises(BadInputError, match="retired"):
+            await a_campaign(session, senders=[retired])
 
 
 @pytest.mark.parametrize(
