@@ -126,7 +126,7 @@ class Reason:
     status: Status
     word: Word
     basis: Basis
-    values: Values = NO_VALUES
+    values: Values = field(default_factory=lambda: NO_VALUES)
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -135,7 +135,7 @@ class Note:
     """A trap or a gap that belongs beside a figure, and changes no verdict (`declared_rate_blind`…)."""
 
     code: str
-    values: Values = NO_VALUES
+    values: Values = field(default_factory=lambda: NO_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,5 +183,5 @@ class Advice:
     status: Status
     provider: str = ""
     identity_id: int | None = None
-    values: Values = NO_VALUES
+    values: Values = field(default_factory=lambda: NO_VALUES)
     evidence: tuple[Evidence, ...] = field(default=())
