@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 Value = str | int | float
 Values = Mapping[str, Value]
-NO_VALUES: Values = MappingProxyType({})
 
 
 class Basis(StrEnum):
@@ -184,4 +182,4 @@ class Advice:
     provider: str = ""
     identity_id: int | None = None
     values: Values = field(default_factory=lambda: NO_VALUES)
-    evidence: tuple[Evidence, ...] = field(default=())
+    evidence: tuple[Evidence, ...] = ()
