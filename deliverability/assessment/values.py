@@ -124,7 +124,7 @@ class Reason:
     status: Status
     word: Word
     basis: Basis
-    values: Values = field(default_factory=lambda: NO_VALUES)
+    values: Values = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -133,7 +133,7 @@ class Note:
     """A trap or a gap that belongs beside a figure, and changes no verdict (`declared_rate_blind`…)."""
 
     code: str
-    values: Values = field(default_factory=lambda: NO_VALUES)
+    values: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,5 +181,5 @@ class Advice:
     status: Status
     provider: str = ""
     identity_id: int | None = None
-    values: Values = field(default_factory=lambda: NO_VALUES)
+    values: Values = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
