@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.breaker_rules import breakers_in_force
+from models.errors import NotFoundError
 from models.incident import IncidentDeed, IncidentKind, IncidentLevel
 from models.pace import BreakerState
 from scheduler import throttle
@@ -17,6 +18,7 @@ from scheduler.incidents import open_incident
 from scheduler.pacing import Scopes
 from scheduler.reactions import Demand
 from scheduler.throttle import Brake
+from store import identities
 from store.rates import SHUT_OUT
 
 A_STOP = timedelta(hours=12)
@@ -45,6 +47,8 @@ async def tell_of_rests(
         if not shut_out and span < breakers_in_force().tell_rests_from:
             continue
         identity_id, provider = _who(key, scopes)
+        if not await _is_there(session, identity_id):
+            continue  # nobody is left to be told of
         await open_incident(
             session,
             IncidentKind.BLOCKED if shut_out else IncidentKind.DEFERRALS,
@@ -77,6 +81,17 @@ async def tell_of_hold(session: AsyncSession, demand: Demand, scopes: Scopes, no
         | {"held": True, "undo": [{"do": "pause", "campaign": demand.campaign_id}]},
         now=now,
     )
+
+
+async def _is_there(session: AsyncSession, identity_id: int | None) -> bool:
+    """Whether a sender exists: what became of messages is recorded even if theirs is gone."""
+    if identity_id is None:
+        return True
+    try:
+        await identities.get_identity(session, identity_id)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _who(key: str, scopes: Scopes) -> tuple[int | None, str]:
