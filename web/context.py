@@ -15,6 +15,7 @@ from sender import Transport
 from store import Database
 from web.health import Vitals
 from web.hook_desk import HookDesk
+from web.lint_desk import LintDesk
 from web.replay_desk import ReplayDesk
 
 
@@ -49,6 +50,7 @@ class WebContext:
     hook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hooks: HookDesk = field(default_factory=HookDesk)
     replays: ReplayDesk = field(default_factory=ReplayDesk)
+    lint: LintDesk = field(default_factory=LintDesk)
     bounce_place: str = ""
     listens: Sequence[str] = ()
     transports: Mapping[Channel, Transport] = field(default_factory=dict)

@@ -16,6 +16,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "campaign-draft": N_("The campaign is a draft again."),
         "campaign-paused": N_("The campaign is paused. What was already handed over goes on its way."),
         "campaign-resumed": N_("The campaign goes on."),
+        "campaign-in-the-way": N_("The campaign is kept as a draft: checks stand in its way, see below."),
         "campaign-cancelled": N_("The campaign is cancelled. What had not left yet will not leave."),
         "campaign-released": N_("What was held back is tried again."),
         "canary-released": N_("The rest goes on its way without waiting for the seeds."),

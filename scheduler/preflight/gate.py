@@ -6,16 +6,22 @@ and asks the DNS.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import BadInputError
 from models.preflight import Preflight, PreflightOverride
 from models.text import plural
+from scheduler.campaigns import schedule
 from scheduler.preflight.examination import Means, examine, fingerprint
-from scheduler.preflight.findings import LintFinding, blockers, to_rows
+from scheduler.preflight.findings import LintFinding, blockers, from_rows, to_rows
 from scheduler.preflight.reading import read_campaign
 from store import Database, preflights
 
 MOST_REASON = 500
+TEST_HOLDS = timedelta(days=1)
+"""How long what the seeds said counts; another test takes its place at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,17 @@ class StandsInTheWayError(BadInputError):
             "Mend what they say, or go past them with a reason.",
         )
         self.found = tuple(found)
+
+
+async def require_schedulable(
+    session: AsyncSession, campaign_id: int, local_time: datetime, zone: str, now: datetime
+) -> None:
+    """Errors as `scheduler.campaigns.schedule` would raise; nothing is changed."""
+    attempt = await session.begin_nested()
+    try:
+        await schedule(session, campaign_id, local_time, zone, now)
+    finally:
+        await attempt.rollback()
 
 
 async def look(database: Database, campaign_id: int, means: Means) -> list[LintFinding]:
@@ -66,6 +83,10 @@ async def require_clear(
     if past is not None and not past.reason.strip():
         raise BadInputError("Going past the checks needs a reason.", "Say why in a line.")
     findings = await look(database, campaign_id, means)
+    async with database.read() as session:
+        kept = await preflights.find_preflight(session, campaign_id)
+    if kept is not None and kept.seeds_at is not None and means.clock.now() - kept.seeds_at < TEST_HOLDS:
+        findings += from_rows(kept.seeds)
     found = blockers(findings)
     codes = sorted({finding.code for finding in found})
     if not codes:

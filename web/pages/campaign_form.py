@@ -14,6 +14,7 @@ from models.errors import BadInputError, ConflictError, NotFoundError, TocsinErr
 from models.states import Channel, IdentityRule, LatePolicy, LegalBasis, Purpose
 from scheduler import NewCampaign, create_campaign
 from scheduler.campaigns import EDITABLE, parts_of, schedule, update_campaign
+from scheduler.preflight import GoPast, StandsInTheWayError, require_clear
 from scheduler.preview import EmailPreview, preview_message
 from store import campaigns, identities, segments, templates
 from web.access import Editor, Reader, Visit
@@ -57,6 +58,8 @@ ZONES = (
     "UTC",
 )
 """The zones offered: those of the French Republic and of its neighbours."""
+STARTS = frozenset({"now", "at"})
+"""What of a choice sets a start."""
 NO_TEMPLATE = N_("Choose a template.")
 PAST = N_("This moment is past: choose a later one, or “Now”.")
 NOT_ANY_MORE = N_("This campaign cannot be changed any more.")
@@ -97,6 +100,34 @@ async def schedule_as_chosen(session: AsyncSession, visit: Visit, campaign: Camp
         case _:
             return "campaign-created"
     return "campaign-scheduled"
+
+
+async def schedule_when_clear(
+    visit: Visit, campaign_id: int, choice: Choice, past: GoPast | None = None
+) -> str:
+    """Look at the campaign first, then schedule it as chosen; the notice to show.
+
+    StandsInTheWayError while checks do, unless somebody goes `past` them; other errors as scheduling.
+    """
+    if choice.moment not in STARTS:
+        return "campaign-created"
+    database = visit.context.database
+    async with database.write() as session:
+        campaign = await campaigns.get_campaign(session, campaign_id)
+        await would_schedule(session, visit, campaign, choice)
+    await require_clear(database, campaign_id, visit.context.lint.means_of(visit.context), past=past)
+    async with database.write() as session:
+        campaign = await campaigns.get_campaign(session, campaign_id)
+        return await schedule_as_chosen(session, visit, campaign, choice)
+
+
+async def would_schedule(session: AsyncSession, visit: Visit, campaign: Campaign, choice: Choice) -> None:
+    """Errors as `schedule_as_chosen`; nothing is changed, and `campaign` is not to be used after it."""
+    attempt = await session.begin_nested()
+    try:
+        await schedule_as_chosen(session, visit, campaign, choice)
+    finally:
+        await attempt.rollback()
 
 
 @router.get("/campaigns/new")
@@ -199,12 +230,17 @@ async def create(visit: Editor) -> Response:
             campaign = await create_campaign(
                 session, wanted, visit.context.clock.now(), may_exempt=visit.may(Role.ADMIN)
             )
-            said = await schedule_as_chosen(session, visit, campaign, choice)
+            number = campaign.id
+            await would_schedule(session, visit, campaign, choice)
     except (BadInputError, ConflictError, NotFoundError) as error:
         return await _form(visit, choice, error)
+    try:
+        said = await schedule_when_clear(visit, number, choice)
+    except StandsInTheWayError:
+        return go(f"/campaigns/{number}", "campaign-in-the-way")
     if said == "campaign-scheduled":
         await visit.context.wake()
-    return go(f"/campaigns/{campaign.id}", said)
+    return go(f"/campaigns/{number}", said)
 
 
 def _wanted(choice: Choice, version: int) -> NewCampaign:

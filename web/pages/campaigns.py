@@ -22,7 +22,8 @@ from web.access import Editor, Reader, Visit
 from web.borrowed import say_borrowed, say_error
 from web.i18n import Tongue
 from web.pages.campaign_canary import gate_of
-from web.pages.campaign_form import schedule_as_chosen, segments_line, zones_for
+from web.pages.campaign_checks import LOOKED_AT, blocked_now, gone_past
+from web.pages.campaign_form import schedule_when_clear, segments_line, zones_for
 from web.pages.campaign_options import options_of, say_windows
 from web.pages.campaign_people import FORESEEN
 from web.pages.contacts import count_contacts
@@ -183,9 +184,7 @@ async def schedule(visit: Editor, campaign_id: int) -> Response:
     """Set when the campaign starts."""
     choice = read_choice(visit.form, visit.context.zone)
     try:
-        async with visit.context.database.write() as session:
-            campaign = await campaigns.get_campaign(session, campaign_id)
-            await schedule_as_chosen(session, visit, campaign, choice)
+        await schedule_when_clear(visit, campaign_id, choice, gone_past(visit))
     except BadInputError as error:
         return await _show(visit, campaign_id, error)
     await visit.context.wake()
@@ -292,6 +291,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         )
         sketch = await _sketch(session, visit, campaign, choice, senders)
         used_up = await _say_used_up(session, visit, campaign)
+        in_the_way = await blocked_now(session, campaign)
         gate = await gate_of(session, campaign_id, visit.tongue)
     return page(
         visit,
@@ -318,6 +318,8 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         may=allowed(campaign),
         live=campaign.state in UNDER_WAY,
         parts=PARTS,
+        in_the_way=in_the_way,
+        looked_at=campaign.state in LOOKED_AT,
         zones=zones_for(visit, campaign.zone),
         choice=read_choice(visit.form, campaign.zone),
         problem=error.problem if error else "",

@@ -136,6 +136,8 @@ async function bring(place) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const part = page.getElementById("part");
     if (part) here.replaceChildren(...part.childNodes);
+    // What it tells of is still under way: it is brought again.
+    if (part && "again" in part.dataset) setTimeout(() => bring(place), EVERY_MS);
   } catch {
     /* The link to the other page stays. */
   }
