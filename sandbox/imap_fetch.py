@@ -2,7 +2,7 @@
 
 import re
 
-from sandbox.imap_syntax import ImapSyntaxError, Word
+from sandbox.imap_syntax import ImapSyntaxError, Word, quote
 from sandbox.inspection import split_message
 from sandbox.mailboxes import StoredMail
 
@@ -48,12 +48,12 @@ def _write_item(item: str, mail: StoredMail) -> bytes:
             # Not %b, which follows the locale.
             day = f"{moment.day:2d}-{_MONTHS[moment.month - 1]}-{moment.year}"
             return f'INTERNALDATE "{day} {moment:%H:%M:%S} +0000"'.encode()
-        case "RFC822":
-            return b"RFC822 " + _literal(mail.content)
-        case "RFC822.HEADER":
-            return b"RFC822.HEADER " + _literal(_header_block(mail.content))
-        case "RFC822.TEXT":
-            return b"RFC822.TEXT " + _literal(split_message(mail.content)[1])
+        case "X-GM-LABELS":
+            return f"X-GM-LABELS ({' '.join(quote(label) for label in sorted(mail.labels))})".encode()
+        case "RFC822" | "RFC822.HEADER" | "RFC822.TEXT" as whole:
+            parts = {"RFC822": mail.content, "RFC822.HEADER": _header_block(mail.content)}
+            part = parts.get(whole)
+            return f"{whole} ".encode() + _literal(split_message(mail.content)[1] if part is None else part)
         case _:
             return _write_section(item, mail.content)
 

@@ -42,6 +42,7 @@ class _Reader:
             "OR": self._read_or,
             "UID": self._read_uids,
             "HEADER": lambda: _has_header(self._text().lower(), self._text()),
+            "X-GM-RAW": lambda: _is_of_category(self._text()),
             "LARGER": lambda: self._read_size("LARGER"),
             "SMALLER": lambda: self._read_size("SMALLER"),
         }
@@ -118,6 +119,12 @@ def _has_header(name: str, part: str) -> Question:
         return any(part.lower() in value.lower() for value in values)
 
     return ask
+
+
+def _is_of_category(asked: str) -> Question:
+    """Gmail's own search, of which `category:` alone is known here; anything else finds nothing."""
+    wanted = asked.lower().removeprefix("category:") if asked.lower().startswith("category:") else None
+    return lambda _number, mail: bool(mail.category) and mail.category == wanted
 
 
 def _is_dated(key: str, wanted: date) -> Question:

@@ -1,6 +1,7 @@
 """The seed mailboxes over IMAP4rev1 (RFC 3501): enough for imaplib and imapclient to look for mail.
 
-Plain text and LOGIN, since it listens on the loopback only. Read-only but for flags: seeds are looked at.
+Plain text, since it listens on the loopback only; LOGIN and XOAUTH2. Read-only but for flags: seeds are
+looked at. Gmail's extensions (X-GM-EXT-1) are there in mailboxes that have them.
 """
 
 import asyncio
@@ -8,11 +9,13 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 from sandbox.imap_fetch import fetch_lines
+from sandbox.imap_manners import REFUSED_TOKEN, Breakage, ImapManners, read_xoauth2
 from sandbox.imap_search import search
 from sandbox.imap_syntax import ImapSyntaxError, ImapTooLongError, Word, quote, read_command, read_set
 from sandbox.mailboxes import Mailbox, MailFolder, StoredMail
 
-CAPABILITIES = "IMAP4rev1 LITERAL+ SPECIAL-USE ID NAMESPACE UNSELECT"
+CAPABILITIES = "IMAP4rev1 LITERAL+ SPECIAL-USE ID NAMESPACE UNSELECT AUTH=XOAUTH2"
+LABELLED = f"{CAPABILITIES} X-GM-EXT-1"
 UID_VALIDITY = 1
 MAX_LINE_BYTES = 64 * 1024
 
@@ -20,9 +23,11 @@ MAX_LINE_BYTES = 64 * 1024
 class ImapServer:
     """One listening port of the loopback for every seed account."""
 
-    def __init__(self, mailboxes: Mapping[str, Mailbox]) -> None:
+    def __init__(self, mailboxes: Mapping[str, Mailbox], manners: ImapManners | None = None) -> None:
         """`mailboxes` by user name; messages filed later are seen by open sessions too."""
         self.mailboxes = mailboxes
+        self.manners = manners or ImapManners()
+        self.sign_ins: list[str] = []
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
 
@@ -51,7 +56,7 @@ class ImapServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await Session(self.mailboxes, reader, writer).run()
+            await Session(self, reader, writer).run()
         except (ConnectionError, asyncio.IncompleteReadError, ImapTooLongError):
             pass
         finally:
@@ -65,10 +70,12 @@ class Session:
     """One connection, from the greeting to LOGOUT."""
 
     def __init__(
-        self, mailboxes: Mapping[str, Mailbox], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, server: ImapServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Nobody is signed in yet."""
-        self._mailboxes = mailboxes
+        self._mailboxes = server.mailboxes
+        self._manners = server.manners
+        self._sign_ins = server.sign_ins
         self._reader = reader
         self._writer = writer
         self._mailbox: Mailbox | None = None
@@ -78,6 +85,7 @@ class Session:
             "NOOP": self._noop,
             "ID": self._id,
             "LOGIN": self._login,
+            "AUTHENTICATE": self._authenticate,
             "NAMESPACE": self._namespace,
             "LIST": self._list,
             "LSUB": self._list,
@@ -94,6 +102,8 @@ class Session:
 
     async def run(self) -> None:
         """Greet and answer commands until LOGOUT or the end of the connection."""
+        if self._manners.breaks is Breakage.AT_ONCE:
+            raise ConnectionResetError
         self._say(f"* OK [CAPABILITY {CAPABILITIES}] Seed mailboxes ready")
         while True:
             await self._writer.drain()
@@ -109,7 +119,20 @@ class Session:
                 self._say("* BYE See you", f"{tag} OK LOGOUT done")
                 await self._writer.drain()
                 return
-            self._say(f"{tag} {await self._answer(name, arguments)}")
+            await asyncio.sleep(self._manners.slow_seconds)
+            await self._close_line(name, f"{tag} {await self._answer(name, arguments)}")
+
+    async def _close_line(self, name: str, tagged: str) -> None:
+        """The tagged line, in the manner of the place."""
+        if self._manners.breaks is Breakage.AFTER_SIGN_IN and self._mailbox is not None and name == "LIST":
+            raise ConnectionResetError
+        if self._manners.drip:
+            for letter in tagged:
+                self._writer.write(letter.encode())
+                await self._writer.drain()
+                await asyncio.sleep(0.05)
+            tagged = ""
+        self._say(tagged)
 
     async def _ask_for_literal(self) -> None:
         self._say("+ Go on")
@@ -120,7 +143,7 @@ class Session:
         command = self._commands.get(name)
         if command is None:
             return f"BAD Unknown command {name}"
-        if self._mailbox is None and name not in {"CAPABILITY", "NOOP", "ID", "LOGIN"}:
+        if self._mailbox is None and name not in {"CAPABILITY", "NOOP", "ID", "LOGIN", "AUTHENTICATE"}:
             return "NO LOGIN first"
         if self._folder is None and name in {"UID", "SEARCH", "FETCH", "CHECK", "CLOSE", "UNSELECT"}:
             return "NO SELECT a folder first"
@@ -130,7 +153,7 @@ class Session:
             return f"BAD {problem}"
 
     async def _capability(self, _: list[Word]) -> str:
-        self._say(f"* CAPABILITY {CAPABILITIES}")
+        self._say(f"* CAPABILITY {self._abilities}")
         return "OK CAPABILITY done"
 
     async def _noop(self, _: list[Word]) -> str:
@@ -145,10 +168,39 @@ class Session:
     async def _login(self, arguments: list[Word]) -> str:
         username, password = _texts(arguments, 2)
         mailbox = self._mailboxes.get(username.lower())
-        if mailbox is None or mailbox.account.password != password:
+        if mailbox is None or mailbox.account.password != password or not mailbox.takes_password:
             return "NO [AUTHENTICATIONFAILED] Wrong user name or password"
+        return self._sign_in(mailbox, f"LOGIN {username}")
+
+    async def _authenticate(self, arguments: list[Word]) -> str:
+        """SASL XOAUTH2, with the initial response or without (RFC 4959)."""
+        mechanism, *initial = _texts(arguments, len(arguments))
+        if mechanism.upper() != "XOAUTH2":
+            return "NO [CANNOT] No such mechanism"
+        told = read_xoauth2(initial[0] if initial else await self._ask("+ "))
+        user, token = told or ("", "")
+        mailbox = self._mailboxes.get(user.lower())
+        if mailbox is None or token not in mailbox.access_tokens:
+            await self._ask(f"+ {REFUSED_TOKEN}")
+            return "NO [AUTHENTICATIONFAILED] Invalid credentials"
+        return self._sign_in(mailbox, f"XOAUTH2 {user} {token}")
+
+    async def _ask(self, line: str) -> str:
+        """A continuation, and the client's answer to it."""
+        self._say(line)
+        await self._writer.drain()
+        return (await self._reader.readline()).decode("utf-8", "replace").strip()
+
+    def _sign_in(self, mailbox: Mailbox, how: str) -> str:
+        if self._manners.full:
+            return "NO [UNAVAILABLE] Too many connections, try later"
+        self._sign_ins.append(how)
         self._mailbox = mailbox
-        return f"OK [CAPABILITY {CAPABILITIES}] Signed in"
+        return f"OK [CAPABILITY {self._abilities}] Signed in"
+
+    @property
+    def _abilities(self) -> str:
+        return LABELLED if self._mailbox is not None and self._mailbox.labelled else CAPABILITIES
 
     async def _namespace(self, _: list[Word]) -> str:
         self._say('* NAMESPACE (("" "/")) NIL NIL')
@@ -166,7 +218,8 @@ class Session:
             wanted = bool(set(pattern) & {"*", "%"}) or folder.wire_name.upper() == pattern.upper()
             if not wanted or (only_special and not folder.special_use):
                 continue
-            attributes = " ".join(["\\HasNoChildren", *filter(None, [folder.special_use])])
+            use = "" if self._manners.unlisted else folder.special_use
+            attributes = " ".join(["\\HasNoChildren", *filter(None, [use])])
             self._say(f'* LIST ({attributes}) "/" {quote(folder.wire_name)}')
         return "OK LIST done"
 
@@ -218,6 +271,9 @@ class Session:
                 return f"BAD Unknown command UID {name}"
 
     async def _search(self, arguments: list[Word], *, by_uid: bool = False) -> str:
+        raw = any(isinstance(word, str) and word.upper() == "X-GM-RAW" for word in arguments)
+        if raw and (self._manners.no_raw or self._mailbox is None or not self._mailbox.labelled):
+            return "BAD Unknown search key X-GM-RAW"
         found = search(arguments, self._mails())
         numbers = [str(mail.uid if by_uid else number) for number, mail in found]
         self._say(" ".join(["* SEARCH", *numbers]))
@@ -232,7 +288,12 @@ class Session:
         for number, mail in enumerate(list(mails), 1):
             position = mail.uid if by_uid else number
             if any(low <= position <= high for low, high in ranges):
-                self._writer.write(fetch_lines(number, mail, arguments[1], by_uid=by_uid))
+                lines = fetch_lines(number, mail, arguments[1], by_uid=by_uid)
+                if self._manners.breaks is Breakage.AMID_FETCH:
+                    self._writer.write(lines[: len(lines) // 2])
+                    await self._writer.drain()
+                    raise ConnectionResetError
+                self._writer.write(lines)
                 await self._writer.drain()
         return "OK FETCH done"
 

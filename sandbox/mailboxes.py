@@ -21,12 +21,17 @@ class SeedAccount:
 
 @dataclass(slots=True)
 class StoredMail:
-    """One message in a folder; `uid` grows (RFC 3501 section 2.3.1.1)."""
+    """One message in a folder; `uid` grows (RFC 3501 section 2.3.1.1).
+
+    `labels` and `category` are Gmail's: a category is one of its tabs, "" the primary one.
+    """
 
     uid: int
     content: bytes
     received_at: datetime
     flags: set[str] = field(default_factory=set)
+    labels: set[str] = field(default_factory=set)
+    category: str = ""
 
 
 @dataclass(slots=True)
@@ -53,10 +58,18 @@ class MailFolder:
 
 @dataclass(slots=True)
 class Mailbox:
-    """One account's folders."""
+    """One account's folders.
+
+    `labelled`: it speaks Gmail's extensions (X-GM-EXT-1), and all but spam lies in an All Mail folder,
+    too. `access_tokens` are those that sign in by XOAUTH2 just now; without `takes_password` nothing else
+    does.
+    """
 
     account: SeedAccount
     folders: list[MailFolder]
+    labelled: bool = False
+    access_tokens: set[str] = field(default_factory=set)
+    takes_password: bool = True
 
     def folder(self, name: str) -> MailFolder | None:
         """By its wire name; INBOX in any case."""

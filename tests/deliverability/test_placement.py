@@ -2,69 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from email.utils import format_datetime
-from typing import Any
 
 import pytest
 from sqlmodel import select
 
-from deliverability.placement import PlacementRun, poll_seeds
-from models.delivery import Delivery
+from deliverability.placement import PlacementRun
 from models.event import Event
-from models.seed import SeedMailbox
 from models.states import DeliveryState, EventKind
-from models.tokens import TokenPurpose
-from sandbox.imap_server import ImapServer
-from sandbox.mailboxes import Mailbox, MailFolder, SeedAccount
 from store import Database, seeds
 from tests.clocks import START, ManualClock
-from tests.deliverability.rows import KEYRING, TOKENS, a_delivery, a_seed
-
-ACCOUNT = SeedAccount("temoin@gmail.example", "gmail", "temoin", "ouvre-toi")
-
-
-@dataclass
-class Seeds:
-    """A mailbox with an inbox and a junk folder, and a port to read it by."""
-
-    inbox: MailFolder
-    junk: MailFolder
-    port: int = 0
-    server: ImapServer | None = field(default=None, repr=False)
+from tests.deliverability.rows import a_delivery, a_seed
+from tests.deliverability.seed_mailboxes import Place, a_mail, a_place, poll, sent_to
 
 
 @pytest.fixture
-async def mailbox() -> AsyncIterator[Seeds]:
+async def mailbox() -> AsyncIterator[Place]:
     """A mailbox served over IMAP."""
-    place = Seeds(MailFolder("INBOX"), MailFolder("Courrier indésirable", "\\Junk"))
-    place.server = ImapServer({"temoin": Mailbox(ACCOUNT, [place.inbox, MailFolder("Sent"), place.junk])})
-    _, place.port = await place.server.start()
-    yield place
-    await place.server.stop()
-
-
-def a_mail(delivery: Delivery, *, header: str = "X-Tocsin-Delivery", minutes: int = 2) -> bytes:
-    token = TOKENS.make(TokenPurpose.MESSAGE, delivery.id)
-    value = f"<{token}@parti.example>" if header == "Message-ID" else token
-    when = format_datetime(START + timedelta(minutes=minutes))
-    return (
-        f"Received: from us by them; {when}\r\nAuthentication-Results: them; dkim=pass\r\n"
-        f"{header}: {value}\r\nSubject: Bonjour\r\n\r\nBonjour\r\n"
-    ).encode()
-
-
-async def sent_to(database: Database, port: int) -> tuple[SeedMailbox, Delivery]:
-    """A seed, and a mail that left for it at the start."""
-    async with database.write() as session:
-        seed = await a_seed(session, port=port)
-        return seed, await a_delivery(session, seed=seed)
-
-
-async def poll(database: Database, clock: ManualClock, **options: Any) -> PlacementRun:
-    given: dict[str, Any] = {"missing_after": timedelta(hours=1), "timeout_seconds": 0.5, **options}
-    return await poll_seeds(database, KEYRING, clock, **given)
+    async with a_place() as place:
+        yield place
 
 
 async def found(database: Database) -> list[Event]:
@@ -73,7 +29,7 @@ async def found(database: Database) -> list[Event]:
 
 
 async def test_a_mail_in_the_inbox_is_placed_there_with_how_long_it_took(
-    database: Database, mailbox: Seeds, clock: ManualClock
+    database: Database, mailbox: Place, clock: ManualClock
 ) -> None:
     _, delivery = await sent_to(database, mailbox.port)
     mailbox.inbox.add(a_mail(delivery), START)
@@ -90,7 +46,7 @@ async def test_a_mail_in_the_inbox_is_placed_there_with_how_long_it_took(
 
 
 async def test_a_mail_in_the_folder_the_server_marks_as_junk_is_spam(
-    database: Database, mailbox: Seeds, clock: ManualClock
+    database: Database, mailbox: Place, clock: ManualClock
 ) -> None:
     _, delivery = await sent_to(database, mailbox.port)
     mailbox.junk.add(a_mail(delivery), START)
@@ -101,7 +57,7 @@ async def test_a_mail_in_the_folder_the_server_marks_as_junk_is_spam(
 
 @pytest.mark.parametrize("name", ["Spam", "INBOX.Junk", "Indésirables"])
 async def test_a_junk_folder_without_a_mark_is_known_by_its_name(
-    database: Database, mailbox: Seeds, clock: ManualClock, name: str
+    database: Database, mailbox: Place, clock: ManualClock, name: str
 ) -> None:
     mailbox.junk.special_use, mailbox.junk.name = "", name
     _, delivery = await sent_to(database, mailbox.port)
@@ -110,7 +66,7 @@ async def test_a_junk_folder_without_a_mark_is_known_by_its_name(
 
 
 async def test_a_mail_whose_header_was_removed_is_known_by_its_message_id(
-    database: Database, mailbox: Seeds, clock: ManualClock
+    database: Database, mailbox: Place, clock: ManualClock
 ) -> None:
     _, delivery = await sent_to(database, mailbox.port)
     mailbox.inbox.add(a_mail(delivery, header="Message-ID"), START)
@@ -118,7 +74,7 @@ async def test_a_mail_whose_header_was_removed_is_known_by_its_message_id(
 
 
 async def test_a_mail_is_missing_only_once_the_time_is_up_and_found_later_all_the_same(
-    database: Database, mailbox: Seeds, clock: ManualClock
+    database: Database, mailbox: Place, clock: ManualClock
 ) -> None:
     _, delivery = await sent_to(database, mailbox.port)
     clock.advance(timedelta(minutes=59))
@@ -135,7 +91,7 @@ async def test_a_mail_is_missing_only_once_the_time_is_up_and_found_later_all_th
 
 
 async def test_what_was_found_is_not_looked_for_again(
-    database: Database, mailbox: Seeds, clock: ManualClock
+    database: Database, mailbox: Place, clock: ManualClock
 ) -> None:
     _, delivery = await sent_to(database, mailbox.port)
     mailbox.inbox.add(a_mail(delivery), START)
@@ -144,7 +100,7 @@ async def test_what_was_found_is_not_looked_for_again(
     assert len(await found(database)) == 1
 
 
-async def test_looking_opens_no_mail(database: Database, mailbox: Seeds, clock: ManualClock) -> None:
+async def test_looking_opens_no_mail(database: Database, mailbox: Place, clock: ManualClock) -> None:
     _, delivery = await sent_to(database, mailbox.port)
     mail = mailbox.inbox.add(a_mail(delivery), START)
     await poll(database, clock)
@@ -152,7 +108,7 @@ async def test_looking_opens_no_mail(database: Database, mailbox: Seeds, clock: 
 
 
 async def test_a_mail_that_never_left_is_not_missing(
-    database: Database, mailbox: Seeds, clock: ManualClock
+    database: Database, mailbox: Place, clock: ManualClock
 ) -> None:
     async with database.write() as session:
         seed = await a_seed(session, port=mailbox.port)
@@ -182,7 +138,7 @@ async def _unwilling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 @pytest.mark.parametrize("manner", [_silent, _babbling, _unwilling])
 async def test_a_mailbox_that_cannot_be_read_is_noted_and_its_mail_not_called_missing(
-    database: Database, mailbox: Seeds, clock: ManualClock, manner: object
+    database: Database, mailbox: Place, clock: ManualClock, manner: object
 ) -> None:
     server = await asyncio.start_server(manner, "127.0.0.1", 0)  # type: ignore[arg-type]
     broken, _ = await sent_to(database, server.sockets[0].getsockname()[1])
@@ -199,7 +155,7 @@ async def test_a_mailbox_that_cannot_be_read_is_noted_and_its_mail_not_called_mi
         assert row.last_checked_at == clock.now()
 
 
-async def test_a_seed_out_of_use_is_not_read(database: Database, mailbox: Seeds, clock: ManualClock) -> None:
+async def test_a_seed_out_of_use_is_not_read(database: Database, mailbox: Place, clock: ManualClock) -> None:
     seed, delivery = await sent_to(database, mailbox.port)
     mailbox.inbox.add(a_mail(delivery), START)
     async with database.write() as session:
