@@ -10,7 +10,7 @@ from types import MappingProxyType
 from deliverability.assessment.facts import ClickReason
 from deliverability.assessment.values import Basis, Status, Word
 from models.declared import DeclaredSource
-from models.incident import IncidentKind
+from models.incident import IncidentDeed, IncidentKind
 from web.i18n import N_
 
 STATUSES: Mapping[Status, tuple[str, str]] = MappingProxyType(
@@ -172,6 +172,20 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "no_complaint_feed": N_(
             "%(provider)s tells nobody who complained: no complaint from there means nothing."
         ),
+        "untested": N_("Without seeds, so that nobody saw where it lands: %(provider)s (%(share)s of the list)."),
+        "too_few_seeds": N_("Too few seeds to judge by: %(provider)s (%(share)s of the list)."),
+        "clicks_few_delivered": N_("Clicks cannot be compared: it takes %(needed)s messages at a provider."),
+        "clicks_few_campaigns": N_(
+            "Clicks cannot be compared yet: there are %(campaigns)s campaigns like this one, it takes "
+            "%(needed)s."
+        ),
+        "clicks_few_clicks": N_("Clicks cannot be compared: too few people click."),
+        "clicks_too_early": N_("Clicks are compared a day after the campaign left: people need that long."),
+        "clicks_no_others": N_("Clicks cannot be compared: nobody was written to elsewhere."),
+        "nothing_declared": N_(
+            "%(source)s declared nothing for this: see “Declared by the providers” for how to get it."
+        ),
+        "no_authentication_reports": N_("No receiver reported yet whether our mail passes DMARC."),
         "complaints_through_signal_spam": N_(
             "%(provider)s tells of complaints through Signal Spam only, to its members."
         ),
@@ -192,6 +206,7 @@ CLICK_GAPS: Mapping[ClickReason, str] = MappingProxyType(
         ClickReason.FEW_CAMPAIGNS: N_("too few campaigns to compare with"),
         ClickReason.FEW_CLICKS: N_("too few clicks"),
         ClickReason.NO_OTHERS: N_("nowhere else to compare with"),
+        ClickReason.TOO_EARLY: N_("too early: people click for a day"),
     }
 )
 """Why nothing can be said of clicks."""
@@ -218,3 +233,12 @@ METRICS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What a provider declares."""
+DEEDS: Mapping[IncidentDeed, str] = MappingProxyType(
+    {
+        IncidentDeed.TOLD: N_("people were told"),
+        IncidentDeed.SLOWED: N_("slowed down"),
+        IncidentDeed.PAUSED: N_("paused"),
+        IncidentDeed.STOPPED: N_("stopped there"),
+    }
+)
+"""What was done by itself."""

@@ -6,7 +6,7 @@ chart say the same.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from deliverability.assessment import Assessment, Basis, Status
 from deliverability.assessment.facts import ClickChange, ProviderFacts
@@ -14,10 +14,12 @@ from deliverability.assessment.placement import ListEstimate
 from deliverability.assessment.values import Advice, EvidenceKind, Figure, Note, Reason, Value
 from deliverability.assessment.whole import CampaignAssessment, IdentityAssessment, LaneAssessment
 from models.declared import DeclaredSource
-from models.incident import IncidentKind
+from models.incident import Incident, IncidentKind
+from models.providers import provider_name
 from web.assessment_words import (
     BASES,
     CLICK_GAPS,
+    DEEDS,
     INCIDENTS,
     METRICS,
     NOTES,
@@ -120,6 +122,32 @@ def verdicts_of(found: CampaignAssessment | IdentityAssessment, tongue: Tongue) 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An incident as a line of a table."""
+
+    number: int
+    what: str
+    where: str
+    deed: str
+    began_at: datetime
+    ended_at: datetime | None
+    by: str
+
+
+def trouble_of(incident: Incident, tongue: Tongue) -> Trouble:
+    """An incident in the reader's words."""
+    return Trouble(
+        number=incident.id,
+        what=tongue.say(INCIDENTS[incident.kind]),
+        where=say_borrowed(tongue, provider_name(incident.provider)) if incident.provider else "",
+        deed=tongue.say(DEEDS[incident.deed]),
+        began_at=incident.began_at,
+        ended_at=incident.ended_at,
+        by=incident.ended_by,
+    )
+
+
 def lane_view(lane: LaneAssessment, tongue: Tongue) -> LaneView:
     """One identity at one provider."""
     judged, facts = lane.assessment, lane.facts
@@ -217,8 +245,13 @@ def _advice(advice: Advice, provider: str, tongue: Tongue) -> Told:
 
 
 def _note(note: Note, names: Mapping[str, str], tongue: Tongue) -> str:
-    provider = names.get(str(note.values.get("provider", "")), str(note.values.get("provider", "")))
+    about = str(note.values.get("provider", ""))
+    provider = names.get(about, about) or _places(str(note.values.get("providers", "")), tongue)
     return _sentence(NOTES.get(note.code, note.code), note.values, provider, tongue)
+
+
+def _places(names: str, tongue: Tongue) -> str:
+    return ", ".join(say_borrowed(tongue, name) for name in names.split(", "))
 
 
 def _sentence(text: str, values: Mapping[str, Value], provider: str, tongue: Tongue) -> str:
@@ -279,8 +312,8 @@ def _seeds(facts: ProviderFacts, tongue: Tongue) -> str:
         return tongue.say("not tested")
     found = "/".join(str(count) for count in (seeds.inbox, seeds.tab, seeds.spam, seeds.missing))
     more = [
-        tongue.say("%(count)s refused", count=seeds.rejected) if seeds.rejected else "",
-        tongue.say("%(count)s awaited", count=seeds.awaited) if seeds.awaited else "",
+        tongue.say("refused: %(count)s", count=tongue.number(seeds.rejected)) if seeds.rejected else "",
+        tongue.say("awaited: %(count)s", count=tongue.number(seeds.awaited)) if seeds.awaited else "",
     ]
     return " · ".join(filter(None, (found, *more)))
 

@@ -39,7 +39,9 @@ TABLE: dict[str, dict[str, str]] = {
             /campaigns/{campaign_id}/report.csv /contacts /contacts/{contact_id} /segments /segments/count
             /segments/{segment_id} /templates /templates/versions/{version_id} /templates/{template_id}
             /identities /identities/{identity_id} /suppressions /suppressions/lifted /pace /pace/answers
-            /deliveries/{delivery_id} /incoming /incoming/unmatched""",
+            /deliveries/{delivery_id} /incoming /incoming/unmatched
+            /deliverability /deliverability/identities/{identity_id} /deliverability/study
+            /deliverability/study.csv""",
         "POST": "/account/password /contacts/find /suppressions/look",
     },
     EDITOR: {

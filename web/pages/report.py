@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from markupsafe import Markup
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
+from deliverability.assessing import assess_campaign
 from deliverability.report import (
     CampaignReport,
     Counts,
@@ -24,11 +26,13 @@ from deliverability.report import (
 )
 from models.states import CampaignState, Channel
 from models.text import fold
+from store import incidents
 from web.access import Reader, Visit
 from web.borrowed import say_borrowed
 from web.bounce_overview import bounce_overview
 from web.charts import SERIES, SLIM, WIDE, Spec, bars_over_time, draw_chart, shares_by_name
 from web.i18n import N_, Tongue
+from web.verdict_view import Verdicts, trouble_of, verdicts_of
 from web.view import page
 from web.words import COUNTED, LEFT_OUT, MESSAGES, TARGETED
 
@@ -100,6 +104,8 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
     report = await _report(visit, campaign_id)
     async with visit.context.database.read() as session:
         bounces = await bounce_overview(session, report, visit.tongue)
+        verdicts = await _verdicts(session, visit, report)
+        troubles = await incidents.list_incidents(session, campaign_id=campaign_id)
     total = report.total.counts
     return page(
         visit,
@@ -113,12 +119,22 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         pairs=pairs_of(report),
         proof=prove(report, visit.tongue),
         bounces=bounces,
+        verdicts=verdicts,
+        troubles=[trouble_of(one, visit.tongue) for one in troubles],
         seeds=[row for row in report.by_provider if has_seeds(row.counts)],
         shown=lambda share, digits: show_share(share, visit.tongue, digits),
         interval=lambda share: show_interval(share, visit.tongue),
         over_time=await _over_time(report, visit),
         by_provider=await _by_provider(report, visit),
     )
+
+
+async def _verdicts(session: AsyncSession, visit: Visit, report: CampaignReport) -> Verdicts | None:
+    """The verdicts on an e-mail campaign that has left; text messages have no folder to land in."""
+    if report.channel is not Channel.EMAIL or report.launched_at is None:
+        return None
+    found = await assess_campaign(session, report.campaign_id, report.made_at, report=report)
+    return verdicts_of(found, visit.tongue)
 
 
 @router.get("/campaigns/{campaign_id}/report.json")

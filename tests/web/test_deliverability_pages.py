@@ -1,0 +1,147 @@
+"""Verdicts on pages: every code has its sentence, and what nobody knows is said to be unknown."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlmodel import col, select
+
+from deliverability.assessment.advice import STEPS as CALLED_FOR
+from deliverability.assessment.facts import ClickReason
+from deliverability.assessment.values import Basis, Status, Word
+from models.access import Role
+from models.declared import DeclaredSource
+from models.delivery import Delivery
+from models.event import event_about
+from models.incident import IncidentDeed, IncidentKind, IncidentLevel
+from models.states import EventKind
+from scheduler.incidents import open_incident
+from store import events
+from tests.factories import a_campaign, a_contact, a_seed, an_identity
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
+from tests.web.browsers import Browser, Site
+from web import assessment_words as words
+
+SEEDS = 6
+
+
+async def a_sent_campaign(site: Site, *kinds: EventKind) -> int:
+    """Forty people and six seeds at one provider; the seeds were found as `kinds` say."""
+    async with site.database.write() as session:
+        for number in range(40):
+            await a_contact(session, email=f"p{number}@orange.fr")
+        for number in range(SEEDS):
+            await a_seed(session, address=f"graine{number}@orange.fr", provider="orange")
+        campaign = await a_campaign(session, senders=[await an_identity(session)])
+    await launched(site.database, campaign.id)
+    dispatcher = a_dispatcher(site.database, ScriptedTransport(), site.clock)
+    await drain_all(site.database, dispatcher, site.clock.now())
+    await dispatcher.close()
+    async with site.database.write() as session:
+        wanted = select(Delivery).where(col(Delivery.seed_id).is_not(None)).order_by(col(Delivery.id))
+        for row, kind in zip((await session.exec(wanted)).all(), kinds, strict=False):
+            now = site.clock.now()
+            news = event_about(row, kind, source="seed", source_id=f"{row.id}:{kind}", at=now, now=now)
+            await events.append(session, news)
+    return campaign.id
+
+
+@pytest.mark.parametrize(
+    ("path", "spam", "word"),
+    [
+        ("/campaigns/1/report", 0, "6 of 6 seeds were found in the inbox."),
+        ("/campaigns/1/report", 5, "5 of 6 seeds were found in spam."),
+        ("/deliverability/identities/1", 5, "5 of 6 seeds were found in spam."),
+        ("/deliverability", 5, "Orange: spam."),
+    ],
+)
+async def test_the_pages_say_where_the_seeds_were_found(site: Site, path: str, spam: int, word: str) -> None:
+    await a_sent_campaign(site, *[EventKind.PLACED_SPAM] * spam, *[EventKind.PLACED_INBOX] * (6 - spam))
+    browser = await site.signed_in(Role.READER)
+    assert word in await browser.read(path)
+
+
+async def test_without_seeds_the_report_says_that_nobody_knows(site: Site) -> None:
+    async with site.database.write() as session:
+        await a_contact(session, email="p@orange.fr")
+        campaign = await a_campaign(session)
+    await launched(site.database, campaign.id)
+    dispatcher = a_dispatcher(site.database, ScriptedTransport(), site.clock)
+    await drain_all(site.database, dispatcher, site.clock.now())
+    await dispatcher.close()
+    page = await (await site.signed_in(Role.READER)).read(f"/campaigns/{campaign.id}/report")
+    assert "neither good nor bad can be said" in page
+    assert "where this list’s mail lands is unknown" in page
+
+
+async def test_the_study_counts_mailings_and_those_that_met_spam(site: Site) -> None:
+    await a_sent_campaign(site, EventKind.PLACED_SPAM, *[EventKind.PLACED_INBOX] * 5)
+    site.clock.advance(timedelta(hours=1))
+    browser = await site.signed_in(Role.READER)
+    page = await browser.read("/deliverability/study")
+    assert "1 of 1, not assessable" in page
+    answer = await browser.get("/deliverability/study.csv")
+    rows = answer.text.lstrip("\ufeff").splitlines()
+    assert rows[0].startswith("identity,identities,mailings,messages")
+    assert len(rows) == 3
+    assert ",1,1,1.0000," in rows[1]
+
+
+async def test_periods_without_mail_say_so(site: Site) -> None:
+    async with site.database.write() as session:
+        await an_identity(session)
+    browser = await site.signed_in(Role.READER)
+    for path in ("/deliverability", "/deliverability/identities/1", "/deliverability/study"):
+        assert "Nothing was sent in this period." in await browser.read(path), path
+
+
+async def test_incidents_stand_on_the_report_and_on_the_senders_page(site: Site) -> None:
+    campaign_id = await a_sent_campaign(site)
+    async with site.database.write() as session:
+        await open_incident(
+            session,
+            IncidentKind.COMPLAINTS,
+            IncidentLevel.RED,
+            now=site.clock.now(),
+            identity_id=1,
+            provider="orange",
+            campaign_id=campaign_id,
+            part=9,
+            whole=900,
+            deed=IncidentDeed.PAUSED,
+        )
+    browser = await site.signed_in(Role.READER)
+    for path in (f"/campaigns/{campaign_id}/report", "/deliverability/identities/1", "/deliverability"):
+        page = await browser.read(path)
+        assert "many complaints" in page, path
+        assert 'href="/incidents/1"' in page, path
+
+
+async def test_french_readers_get_french_verdicts(site: Site) -> None:
+    await a_sent_campaign(site, *[EventKind.PLACED_SPAM] * 6)
+    browser: Browser = await site.signed_in(Role.READER)
+    await browser.send_form("/language", {"language": "fr"}, page="/deliverability")
+    page = await browser.read("/campaigns/1/report")
+    assert "6 témoins sur 6 trouvés dans les indésirables." in page
+    assert "indésirables</span>" in page
+
+
+def codes() -> Iterator[str]:
+    """Every reason that calls for something, and those that call for nothing."""
+    yield from CALLED_FOR
+    yield from ("seeds_inbox", "nothing_sent", "clicks_as_usual")
+
+
+def test_every_code_has_its_words() -> None:
+    assert set(codes()) <= set(words.REASONS)
+    assert {step for steps in CALLED_FOR.values() for step in steps} <= set(words.STEPS)
+    for kind, named in (
+        (Status, words.STATUSES),
+        (Word, words.WORDS),
+        (Basis, words.BASES),
+        (DeclaredSource, words.SOURCES),
+        (ClickReason, words.CLICK_GAPS),
+        (IncidentKind, words.INCIDENTS),
+        (IncidentDeed, words.DEEDS),
+    ):
+        assert set(kind) == set(named), kind

@@ -1,0 +1,204 @@
+"""How each sender fares at each mailbox provider, and the study's table of who wrote how often into spam."""
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter
+from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.responses import Response
+
+from deliverability.assessing import assess_identity
+from deliverability.assessing import study as study_of
+from deliverability.assessment.study import StudyRow, StudyTable
+from deliverability.assessment.values import Figure
+from deliverability.report_files import safe_cell
+from models.identity import Identity
+from models.states import IdentityState
+from store import identities, incidents
+from web.access import Reader, Visit
+from web.i18n import N_
+from web.verdict_view import Trouble, Verdicts, trouble_of, verdicts_of
+from web.view import page
+
+router = APIRouter()
+PERIODS: tuple[tuple[int, str], ...] = (
+    (7, N_("7 days")),
+    (30, N_("30 days")),
+    (90, N_("3 months")),
+    (365, N_("1 year")),
+)
+USUAL = 30
+MOST = 60
+"""Identities on one page; each takes a look at its campaigns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One identity at a glance."""
+
+    identity: Identity
+    campaigns: int
+    verdicts: Verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class StudyLine:
+    """One line of the study's table, written as the reader writes numbers."""
+
+    name: str
+    identity_id: int | None
+    identities: str
+    mailings: str
+    messages: str
+    a_week: str
+    most_a_week: str
+    in_spam: str
+    interval: str
+
+
+def days_of(visit: Visit) -> int:
+    """The period asked for, one of those offered."""
+    asked = visit.query.number("days")
+    return asked if asked in dict(PERIODS) else USUAL
+
+
+@router.get("/deliverability")
+async def overview(visit: Reader) -> Response:
+    """Every identity that sent e-mail lately, the gravest first."""
+    now, days = visit.context.clock.now(), days_of(visit)
+    async with visit.context.database.read() as session:
+        senders = [
+            one
+            for one in await identities.list_identities(session)
+            if one.from_email and one.state is not IdentityState.RETIRED
+        ]
+        found = [
+            await assess_identity(session, one.id, now - timedelta(days=days), now) for one in senders[:MOST]
+        ]
+        troubles = await incidents.list_incidents(session, open_only=True, limit=10)
+    pairs = sorted(
+        zip(senders, found, strict=False), key=lambda pair: (-pair[1].status.gravity, pair[0].name)
+    )
+    cards = [Card(one, judged.campaigns, verdicts_of(judged, visit.tongue)) for one, judged in pairs]
+    return page(
+        visit,
+        "deliverability.html",
+        cards=cards,
+        more=max(0, len(senders) - MOST),
+        troubles=[trouble_of(one, visit.tongue) for one in troubles],
+        periods=PERIODS,
+        days=days,
+    )
+
+
+@router.get("/deliverability/identities/{identity_id}")
+async def identity_page(visit: Reader, identity_id: int) -> Response:
+    """One identity at each provider: verdicts, estimate, advice, incidents."""
+    now, days = visit.context.clock.now(), days_of(visit)
+    async with visit.context.database.read() as session:
+        identity = await identities.get_identity(session, identity_id)
+        found = await assess_identity(session, identity_id, now - timedelta(days=days), now)
+        known = await incidents.list_incidents(session, identity_id=identity_id, limit=20)
+    troubles: list[Trouble] = [trouble_of(one, visit.tongue) for one in known]
+    return page(
+        visit,
+        "deliverability_identity.html",
+        identity=identity,
+        campaigns=found.campaigns,
+        verdicts=verdicts_of(found, visit.tongue),
+        troubles=troubles,
+        periods=PERIODS,
+        days=days,
+    )
+
+
+@router.get("/deliverability/study")
+async def study_page(visit: Reader) -> Response:
+    """The 2022 study's own table, of this installation."""
+    days = days_of(visit)
+    table, names = await _study(visit, days)
+    return page(
+        visit,
+        "study.html",
+        total=study_line(visit, table.total, names),
+        senders_in_spam=_share(visit, table.total.senders_in_spam),
+        lines=[study_line(visit, row, names) for row in table.rows],
+        table=table,
+        periods=PERIODS,
+        days=days,
+    )
+
+
+@router.get("/deliverability/study.csv")
+async def study_file(visit: Reader) -> Response:
+    """The same table for spreadsheets; shares are fractions between 0 and 1."""
+    table, names = await _study(visit, days_of(visit))
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(
+        [
+            *("identity", "identities", "mailings", "messages", "mailings_a_week", "most_mailings_a_week"),
+            *("mailings_with_seeds", "mailings_with_spam", "share_with_spam", "low", "high"),
+        ]
+    )
+    for row in (table.total, *table.rows):
+        spam = row.in_spam
+        writer.writerow(
+            [
+                safe_cell(names.get(row.identity_id or 0, "")),
+                *(row.identities, row.mailings, row.messages, f"{row.a_week:.2f}", row.most_a_week),
+                *(spam.whole, spam.part),
+                *("" if value is None else f"{value:.4f}" for value in (spam.value, spam.low, spam.high)),
+            ]
+        )
+    headers = {"Content-Disposition": 'attachment; filename="study.csv"', "Cache-Control": "no-store"}
+    return Response(f"\ufeff{out.getvalue()}", media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _study(visit: Visit, days: int) -> tuple[StudyTable, dict[int, str]]:
+    """The table of the whole days of the period up to now, and the names of its identities."""
+    zone = ZoneInfo(visit.context.zone)
+    now = visit.context.clock.now()
+    first = datetime.combine(now.astimezone(zone).date() - timedelta(days=days), time(), zone)
+    async with visit.context.database.read() as session:
+        table = await study_of(session, first, now, zone)
+        names = await _names(session)
+    return table, names
+
+
+async def _names(session: AsyncSession) -> dict[int, str]:
+    return {one.id: one.name for one in await identities.list_identities(session)}
+
+
+def study_line(visit: Visit, row: StudyRow, names: dict[int, str]) -> StudyLine:
+    """A line as it is read; the line of all has no name."""
+    tongue = visit.tongue
+    return StudyLine(
+        name=names.get(row.identity_id or 0, ""),
+        identity_id=row.identity_id,
+        identities=tongue.number(row.identities),
+        mailings=tongue.number(row.mailings),
+        messages=tongue.number(row.messages),
+        a_week=tongue.number(round(row.a_week, 1)),
+        most_a_week=tongue.number(row.most_a_week),
+        in_spam=_share(visit, row.in_spam),
+        interval=_interval(visit, row.in_spam),
+    )
+
+
+def _share(visit: Visit, figure: Figure | None) -> str:
+    """A percentage; that few are not assessable, and that none were tested, is said."""
+    tongue = visit.tongue
+    if figure is None or not figure.whole:
+        return tongue.say("not tested")
+    of = tongue.say("%(part)s of %(whole)s", part=figure.part, whole=figure.whole)
+    return of if figure.assessable else f"{of}, {tongue.say('not assessable')}"
+
+
+def _interval(visit: Visit, figure: Figure) -> str:
+    if figure.low is None or figure.high is None or not figure.assessable:
+        return ""
+    return f"{visit.tongue.number(round(figure.low * 100))}–{visit.tongue.percent(figure.high, 0)}"
