@@ -17,6 +17,7 @@ from models.incident import IncidentDeed, IncidentKind, IncidentLevel
 from models.states import EventKind
 from scheduler.incidents import open_incident
 from store import events
+from store.tally_fold import advance
 from tests.factories import a_campaign, a_contact, a_seed, an_identity
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
 from tests.web.browsers import Browser, Site
@@ -77,6 +78,7 @@ async def test_without_seeds_the_report_says_that_nobody_knows(site: Site) -> No
 async def test_the_study_counts_mailings_and_those_that_met_spam(site: Site) -> None:
     await a_sent_campaign(site, EventKind.PLACED_SPAM, *[EventKind.PLACED_INBOX] * 5)
     site.clock.advance(timedelta(hours=1))
+    await advance(site.database)
     browser = await site.signed_in(Role.READER)
     page = await browser.read("/deliverability/study")
     assert "1 of 1, not assessable" in page
