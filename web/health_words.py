@@ -221,6 +221,29 @@ _VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "reject": N_("refused (reject)"),
             "": N_("no policy"),
         },
+        "meaning": {
+            "spam": N_("spam was sent from there"),
+            "snowshoe": N_("mail of bad repute, or spam spread over many addresses"),
+            "misused": N_("a machine there is infected or misused"),
+            "hijacked": N_("the whole network belongs to criminals"),
+            "not_for_mail": N_("the address is one of a home or a cloud that should send no mail itself"),
+            "phishing": N_("passwords were fished there"),
+            "malware": N_("malware was spread there"),
+            "abused": N_("the site was broken into, or is misused by others"),
+            "reported": N_("recipients have reported mail from there as spam"),
+            "trapped": N_("mail from there reached addresses that never asked for any"),
+            "bulk": N_("mail in bulk of doubtful consent"),
+            "new": N_("the domain is new"),
+        },
+        "why": {
+            "no_answer": N_("no answer came."),
+            "strange": N_("a name server answered in its place."),
+            "deaf": N_("our name server is not answered."),
+            "says_all": N_("it names everybody, as lists do that have closed down."),
+            "public_resolver": N_("it does not answer public name servers."),
+            "too_many": N_("it has been asked too often from here."),
+            "mistyped": N_("its address is wrong."),
+        },
     }
 )
 """Values that are words of ours and not of the DNS."""
