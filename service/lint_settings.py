@@ -35,3 +35,6 @@ class LintSettings(BaseModel):
         if self.spam_filter_url is None:
             return None
         return parse_filter_url(self.spam_filter_url.get_secret_value())
+
+
+LINT_FIELDS = frozenset(LintSettings.model_fields)

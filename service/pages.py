@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from service.assembly import Parts
+from service.lint_means import lint_desk_of
 from service.rhythm import forecast_options
 from service.settings import Settings
 from service.vitals import Pulse, make_vitals
@@ -53,6 +54,7 @@ def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI"
             transports=parts.transports,
             twilio_auth_token="" if token is None else token.get_secret_value(),
             hook_secrets=settings.hook_secrets,
+            lint=lint_desk_of(settings),
             bounce_place=settings.bounce_mailbox.place if settings.bounce_mailbox else "",
             listens=_listens(parts),
             zone=settings.zone,

@@ -28,6 +28,14 @@ def make_transports(settings: Settings) -> dict[Channel, Transport]:
     return transports
 
 
+def channels_of(settings: Settings) -> frozenset[Channel]:
+    """The channels `make_transports` would have a way out for; nothing is made."""
+    email = settings.relay is not None or bool(settings.routes)
+    sms = bool(settings.twilio_account_sid) and settings.twilio_auth_token is not None
+    there = {Channel.EMAIL: email, Channel.SMS: sms}
+    return frozenset(channel for channel, is_there in there.items() if is_there)
+
+
 def email_transport(settings: Settings, *, timeout: float | None = None) -> SmtpTransport | None:
     """The way out for e-mail, None when no relay is set; `timeout` in seconds instead of the setting's."""
     relay, routes, provider = settings.relay, settings.routes, settings.provider_relay

@@ -4,13 +4,17 @@ English sources, translated where shown; the terminal shows them as they are. Wh
 its own (`web.health_words`).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from scheduler.preflight.findings import LintFinding
+from deliverability.health import HealthFinding, finding_from_json
+from scheduler.preflight.findings import HEALTH, LintFinding
+from web.health_words import advised, said
 from web.i18n import N_, Tongue
 
+_NUMBER = re.compile(r"[0-9]{1,9}")
 UNSPOKEN = N_("A check of another version of this program: %(code)s.")
 
 
@@ -355,32 +359,42 @@ LINT_WORDS: Mapping[str, LintWords] = MappingProxyType(
 
 def word_of(finding: LintFinding) -> LintWords:
     """The words of a finding, before they are filled in."""
-    known = LINT_WORDS.get(finding.code)
-    return known or LintWords(UNSPOKEN, UNSPOKEN)
+    return LINT_WORDS.get(finding.code) or LintWords(UNSPOKEN, UNSPOKEN)
 
 
 def say_fine(tongue: Tongue, finding: LintFinding) -> str:
     """What is in order."""
-    return tongue.say(word_of(finding).fine, **_spelt(tongue, finding))
+    health = _health(finding)
+    return said(health, tongue) if health else tongue.say(word_of(finding).fine, **_spelt(tongue, finding))
 
 
 def say_what(tongue: Tongue, finding: LintFinding) -> str:
     """What was found."""
-    return tongue.say(word_of(finding).what, **_spelt(tongue, finding))
+    health = _health(finding)
+    return said(health, tongue) if health else tongue.say(word_of(finding).what, **_spelt(tongue, finding))
 
 
 def say_advice(tongue: Tongue, finding: LintFinding) -> str:
     """What to do about it; "" when nothing."""
+    health = _health(finding)
+    if health is not None:
+        return advised(health, tongue)
     advice = word_of(finding).advice
     return tongue.say(advice, **_spelt(tongue, finding)) if advice else ""
+
+
+def _health(finding: LintFinding) -> HealthFinding | None:
+    """What the DNS told of an identity, None for everything else."""
+    if not finding.code.startswith(HEALTH):
+        return None
+    code = finding.code.removeprefix(HEALTH)
+    return finding_from_json({"code": code, "level": "fine", "values": finding.values})
 
 
 def _spelt(tongue: Tongue, finding: LintFinding) -> dict[str, str]:
     """The values as a page writes them; counts as numbers of that language."""
     spelt = {
-        name: tongue.number(int(value))
-        if value.isdecimal() and value.isascii() and len(value) < 10
-        else value
+        name: tongue.number(int(value)) if _NUMBER.fullmatch(value) else value
         for name, value in finding.values.items()
     }
     return {"code": finding.code, **spelt}

@@ -37,11 +37,15 @@ class StandsInTheWayError(BadInputError):
 
     exit_code = 1
 
-    def __init__(self, found: Sequence[LintFinding]) -> None:
+    def __init__(
+        self,
+        found: Sequence[LintFinding],
+        advice: str = "Mend what they say, or go past them with a reason.",
+    ) -> None:
         """`found`: the findings that do."""
         super().__init__(
             f"The campaign is not scheduled: {plural(len(found), 'check')} stood in its way.",
-            "Mend what they say, or go past them with a reason.",
+            advice,
         )
         self.found = tuple(found)
 

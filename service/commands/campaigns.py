@@ -25,6 +25,7 @@ from service.commands.campaign_options import (
     Urgent,
     manners_of,
 )
+from service.commands.lint import Despite, require_clear_here
 from service.desk import Desk, work
 from service.forecast_view import foretell, warnings
 from service.terminal import moment, print_table, say, words
@@ -237,15 +238,18 @@ def schedule(
     first_wait: FirstWait = None,
     if_bad: IfBad = None,
     if_unknown: IfUnknown = None,
+    despite: Despite = None,
 ) -> None:
     """Say when a draft starts. The service (`tocsin serve`) does the rest.
 
     A time the clocks skip is an hour later; a time that comes twice is the first of the two.
+    It is looked at first, as `tocsin lint` does, and not scheduled while checks stand in its way.
     """
     manners = Manners(*(urgent, until, late, late_after, hours, None, first, first_wait, if_bad, if_unknown))
 
     async def set_time(desk: Desk) -> tuple[Campaign, datetime, list[str]]:
         from scheduler import campaigns
+        from scheduler.preflight.gate import require_schedulable
 
         now = desk.clock.now()
         local_time, zone_name = moment_of(at, zone or desk.settings.zone, now)
@@ -254,7 +258,11 @@ def schedule(
             if manners != Manners():
                 wanted = manners.apply(await campaigns.parts_of(session, found), zone_name, now)
                 await campaigns.update_campaign(session, found.id, wanted, now)
-            found = await campaigns.schedule(session, found.id, local_time, zone_name, now)
+            number = found.id
+            await require_schedulable(session, number, local_time, zone_name, now)
+        await require_clear_here(desk, number, despite)
+        async with desk.database.write() as session:
+            found = await campaigns.schedule(session, number, local_time, zone_name, now)
         return found, now, warnings(found.name, await foretell(desk, found.id), zone_name)
 
     found, scheduled_at, warned = work(set_time)

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +25,7 @@ from service.commands.campaigns import (
     Which,
     Zone,
 )
+from service.commands.lint import Despite, require_clear_here
 from service.desk import Desk, work
 from service.terminal import put, say
 from service.wishes import Wish, moment_of, resolve, tell_reach, wanted_campaign
@@ -51,27 +52,34 @@ def send(
     late_after: LateAfter = None,
     hours: Hours = None,
     purpose: For = None,
+    despite: Despite = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")] = False,
 ) -> None:
     """Make a campaign and schedule it, in one step.
 
-    Shows whom it reaches and asks before it is scheduled. The sending itself is done by the service,
+    Shows whom it reaches and asks before it is scheduled. It is looked at as `tocsin lint` does, and stays
+    a draft while checks stand in its way. The sending itself is done by the service,
     `tocsin serve`.
     """
     wish = Wish(name, template, tuple(segment), tuple(exclude or ()), tuple(sender), rule, basis, seeds)
     manners = Manners(urgent, until, late, late_after, hours, purpose)
 
-    def sent(desk: Desk) -> Awaitable[Campaign]:
-        return _make_and_schedule(desk, wish, manners, at, zone or desk.settings.zone, yes=yes)
+    async def sent(desk: Desk) -> Campaign:
+        draft, local_time, zone_name = await _make(
+            desk, wish, manners, at, zone or desk.settings.zone, yes=yes
+        )
+        return await _schedule(desk, draft, local_time, zone_name, despite)
 
     campaign = work(sent)
     say(f"Campaign {campaign.id} is scheduled: `tocsin campaign watch {campaign.id}` follows it.")
 
 
-async def _make_and_schedule(
+async def _make(
     desk: Desk, wish: Wish, manners: Manners, at: str, zone: str, *, yes: bool
-) -> Campaign:
+) -> tuple[int, datetime, str]:
+    """The number of the draft, and when it is to start; errors where it could not be scheduled."""
     from scheduler import campaigns
+    from scheduler.preflight.gate import require_schedulable
     from service.rhythm import rhythm_of
 
     now = desk.clock.now()
@@ -83,8 +91,25 @@ async def _make_and_schedule(
     now = desk.clock.now()
     local_time, zone_name = moment_of(at, zone, now)
     async with desk.database.write() as session:
-        campaign = await campaigns.create_campaign(session, wanted, now, may_exempt=True)
-        return await campaigns.schedule(session, campaign.id, local_time, zone_name, now)
+        number = (await campaigns.create_campaign(session, wanted, now, may_exempt=True)).id
+        await require_schedulable(session, number, local_time, zone_name, now)
+    return number, local_time, zone_name
+
+
+async def _schedule(
+    desk: Desk, number: int, local_time: datetime, zone: str, despite: str | None
+) -> Campaign:
+    """Schedule the draft, unless checks stand in its way: then it stays one."""
+    from scheduler import campaigns
+    from scheduler.preflight import StandsInTheWayError
+
+    try:
+        await require_clear_here(desk, number, despite)
+    except StandsInTheWayError:
+        say(f"Campaign {number} is kept as a draft.")
+        raise
+    async with desk.database.write() as session:
+        return await campaigns.schedule(session, number, local_time, zone, desk.clock.now())
 
 
 def _ask(*, yes: bool) -> None:

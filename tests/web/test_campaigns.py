@@ -228,9 +228,10 @@ async def test_pause_resume_and_cancel_are_buttons_that_fit_the_state(site: Site
 
 async def test_a_blocked_campaign_says_why_and_who_is_concerned(site: Site) -> None:
     browser = await prepare(site)
-    async with site.database.write() as session:
-        nameless = await a_contact(session, email="nameless@free.fr", first_name=None)
     await browser.send_form("/campaigns", {**FORM, "moment": "now"}, page="/campaigns/new")
+    async with site.database.write() as session:
+        # Since it was looked at, or it would not have been scheduled.
+        nameless = await a_contact(session, email="nameless@free.fr", first_name=None)
     made = await only_campaign(site)
     await launch(site.database, made.id, site.clock.now(), language="fr")
     text = await browser.read(f"/campaigns/{made.id}")
