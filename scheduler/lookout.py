@@ -29,7 +29,7 @@ from deliverability.health.findings import HealthCode, Part
 from deliverability.health.proofs import Seen, look_for_proof
 from deliverability.health.setup import FetchText
 from models.clock import Clock
-from models.errors import StoreError
+from models.errors import ConflictError, StoreError
 from models.health import HealthCheck, HealthLevel, IdentityProof, ProofKind
 from models.identity import DkimKey, Identity
 from models.states import SENDING, IdentityState
@@ -62,10 +62,11 @@ class Lookout:
     """How this installation looks at its identities.
 
     `required`: the proofs without which a new one does not send; `suspends`: whether one whose mail is
-    refused is suspended by itself. `fetch` gets texts over HTTPS; without it what needs one is left alone.
+    refused is suspended by itself. Without a `resolver` nobody can be asked. `fetch` gets texts over HTTPS;
+    without it what needs one is left alone.
     """
 
-    resolver: AsksTheDns
+    resolver: AsksTheDns | None = None
     setup: SendingSetup = field(default_factory=SendingSetup)
     required: frozenset[ProofKind] = BOTH_PROOFS
     suspends: bool = True
@@ -102,30 +103,36 @@ async def look_after_identities(database: Database, clock: Clock, lookout: Looko
 async def look_at(database: Database, clock: Clock, lookout: Lookout, identity_id: int) -> HealthCheck:
     """Look at one identity now, write down what was seen, and take the step that follows."""
     now = clock.now()
+    if lookout.resolver is None:
+        raise ConflictError(
+            "This installation asks no name servers, so nothing can be looked at.", "Set TOCSIN_DNS_SERVERS."
+        )
     async with database.write() as session:
         identity = await identities.get_identity(session, identity_id)
         proofs = await ensure_proofs(session, identity, now)
         keys = await identities.all_keys_of(session, identity_id)
-    seen = await _ask(lookout, identity, keys, proofs.get(ProofKind.DNS))
+    seen = await _ask(lookout, lookout.resolver, identity, keys, proofs.get(ProofKind.DNS))
     async with database.write() as session:
         return await _write_down(session, lookout, identity_id, seen, clock.now())
 
 
 async def _ask(
-    lookout: Lookout, identity: Identity, keys: Sequence[DkimKey], proof: IdentityProof | None
+    lookout: Lookout,
+    resolver: AsksTheDns,
+    identity: Identity,
+    keys: Sequence[DkimKey],
+    proof: IdentityProof | None,
 ) -> _Seen:
     signing = [key for key in keys if key.active_at is not None and key.retired_at is None]
-    findings = await check_identity(
-        identity, signing, lookout.resolver, setup=lookout.setup, fetch=lookout.fetch
-    )
+    findings = await check_identity(identity, signing, resolver, setup=lookout.setup, fetch=lookout.fetch)
     shown = Seen.UNKNOWN
     if proof is not None:
-        shown = await look_for_proof(lookout.resolver, proof.subject, proof.token)
+        shown = await look_for_proof(resolver, proof.subject, proof.token)
     domain = identity.dkim_domain or domain_of(identity.from_email or "")
     rotation = rotation_of(keys)
     changing = () if rotation is None else (*rotation.new, *rotation.old)
     published = {
-        key.id: await look_for_key(lookout.resolver, domain, key)
+        key.id: await look_for_key(resolver, domain, key)
         for key in changing
         if key.active_at is None or key.retired_at is not None
     }

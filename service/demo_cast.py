@@ -21,9 +21,9 @@ from sandbox import World
 from sandbox.contacts import ContactsFile, Mobiles, write_contacts
 from scheduler import NewCampaign, create_campaign
 from scheduler.campaigns import schedule
+from scheduler.signing_keys import make_keys
 from sender.dkim import dns_record
 from service.assembly import Parts
-from service.signing import make_keys
 from store import Database
 from store.identities import add_identity, list_identities
 from store.seeds import add_seed

@@ -27,7 +27,9 @@ from sender.relays import ProviderRelay, read_relay
 from service import settings_checks as checks
 from service.hook_settings import HOOK_FIELDS, HookSettings
 from service.hosts import name_to_open
+from service.identity_settings import IdentitySettings
 from service.imap_url import check_mark, parse_imap_url
+from service.lint_settings import LintSettings
 from service.settings_problems import PREFIX, describe_problems, describe_unknown, variable
 from service.smtp_url import RelayAddress, parse_smtp_url
 
@@ -52,7 +54,7 @@ def _default_hello_name(known: dict[str, Any]) -> str:
     return urlsplit(known["public_url"]).hostname or "localhost"
 
 
-class Settings(BaseSettings, HookSettings):
+class Settings(BaseSettings, HookSettings, IdentitySettings, LintSettings):
     """How this installation runs. A setting `smtp_url` is read from the variable `TOCSIN_SMTP_URL`."""
 
     model_config = SettingsConfigDict(
@@ -297,6 +299,7 @@ SECRET_FIELDS = (
             "smtp_url",
             "smtp_routes",
             "bounce_imap_url",
+            "spam_filter_url",
             "twilio_auth_token",
             "metrics_token",
         }

@@ -29,6 +29,8 @@ from rich.text import Text
 from models.text import plural
 from service.findings import Finding, Level
 from service.hook_settings import HOOK_FIELDS
+from service.identity_settings import IDENTITY_FIELDS
+from service.lint_settings import LINT_FIELDS
 from service.settings import SECRET_FIELDS, Settings
 from service.settings_problems import variable
 from service.smtp_url import mask_url
@@ -108,9 +110,10 @@ def print_settings(settings: Settings) -> None:
 def explained_settings() -> list[str]:
     """The settings in the order of docs/settings.md: what comes in stands between e-mail out and SMS."""
     news = ["keep_originals_days", *(name for name in Settings.model_fields if name in HOOK_FIELDS)]
-    others = [name for name in Settings.model_fields if name not in news]
-    place = others.index("twilio_account_sid")
-    return [*others[:place], *news, *others[place:]]
+    senders = [name for name in Settings.model_fields if name in IDENTITY_FIELDS | LINT_FIELDS]
+    others = [name for name in Settings.model_fields if name not in {*news, *senders}]
+    place, before = others.index("twilio_account_sid"), others.index("inbound_host")
+    return [*others[:before], *senders, *others[before:place], *news, *others[place:]]
 
 
 def shown_setting(settings: Settings, name: str) -> str:

@@ -9,7 +9,7 @@ from models.errors import BadInputError
 from models.identity import Identity, TerritoryKind
 from models.states import IdentityState
 from models.text import fold
-from service.commands import examples, noun, read_mailbox
+from service.commands import examples, identity_care, noun, read_mailbox
 from service.desk import Desk, work
 from service.terminal import print_table, say
 from service.wishes import wanted_identity
@@ -85,6 +85,7 @@ def add(
     say(f"The identity {key} is made.")
     if email is not None:
         _print_records(key)
+        say(f"\nWhen they are published: `tocsin identity verify {key}` shows that it is yours.")
 
 
 def _key(text: str) -> str:
@@ -146,7 +147,10 @@ def _sms_sender(text: str) -> str:
 
 
 def _give_email(identity: Identity, email: str, reply_to: str | None, bounces: str | None) -> None:
+    from scheduler.ownership import require_own_domain
+
     identity.from_email = read_mailbox(email)
+    require_own_domain(identity.from_email)
     identity.reply_to = None if reply_to is None else read_mailbox(reply_to)
     domain = identity.from_email.rpartition("@")[2]
     identity.dkim_domain = domain
@@ -154,15 +158,19 @@ def _give_email(identity: Identity, email: str, reply_to: str | None, bounces: s
 
 
 async def _save(desk: Desk, identity: Identity) -> None:
-    from service.signing import make_keys
+    from scheduler.ownership import ensure_proofs
+    from scheduler.signing_keys import make_keys
+    from service.identity_watch import lookout_of
     from store.identities import add_identity
 
     now = desk.clock.now()
     identity.created_at = now
-    identity.state = IdentityState.DNS_PENDING if identity.from_email else IdentityState.ACTIVE
+    asked = identity.from_email and lookout_of(desk.settings).required
+    identity.state = IdentityState.DNS_PENDING if asked else IdentityState.ACTIVE
     keys = await make_keys(desk.keyring, now) if identity.from_email else []
     async with desk.database.write() as session:
         await add_identity(session, identity, keys)
+        await ensure_proofs(session, identity, now)
 
 
 @group.command("list", epilog=examples("tocsin identity list"))
@@ -216,20 +224,25 @@ def dns(
 
 def _print_records(key: str, *, inbound_host: str = "", spf: str = "", reports: str = "") -> None:
     from deliverability.dns_checks import DnsRecord, records_to_publish
+    from deliverability.health.proofs import proof_record
+    from models.health import ProofKind
     from service.dns_view import print_records
     from service.hosts import is_local
+    from store.health import proofs_of
     from store.identities import keys_of
 
     async def read(desk: Desk) -> list[DnsRecord]:
         async with desk.database.read() as session:
             identity = await wanted_identity(session, key)
             keys = await keys_of(session, identity.id)
+            proof = (await proofs_of(session, identity.id)).get(ProofKind.DNS)
         own = desk.settings.hello_name
-        return records_to_publish(
+        shown = [] if proof is None else [proof_record(proof.subject, proof.token)]
+        return shown + records_to_publish(
             identity,
             keys,
             inbound_host=inbound_host or (NO_HOST if is_local(own) else own),
-            relay_spf=spf,
+            relay_spf=spf or desk.settings.relay_spf,
             report_address=reports,
         )
 
@@ -247,4 +260,5 @@ def _print_records(key: str, *, inbound_host: str = "", spf: str = "", reports: 
 
 def register(app: typer.Typer) -> None:
     """Put the group on the root."""
+    identity_care.register_in(group)
     app.add_typer(group, name="identity", rich_help_panel="Prepare")

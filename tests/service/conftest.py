@@ -40,6 +40,8 @@ class Tocsin:
     def environment(self, **variables: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
         fixed = {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "TOCSIN_DNS_SERVERS": "off"}
+        # Whoever tries what comes after need not show whose domain it is.
+        fixed["TOCSIN_IDENTITY_PROOFS"] = "off"
         return {**kept, **fixed, **variables}
 
     def __call__(self, *words: str, stdin: str | bytes = "", limit: str = "", **variables: str) -> Ran:
