@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from deliverability.breaker_rules import breakers_in_force, refresh_breakers
 from deliverability.classify import refresh_rules as read_rules_again
 from deliverability.classify import rules_in_force
 from deliverability.rulebook import Deed, RulesError
@@ -139,11 +140,13 @@ def name_of(key: str) -> str:
 
 def refresh_rules() -> None:
     """Read the installation's own rules again if they were edited; a wrong one is told in the log."""
-    try:
-        if read_rules_again():
-            log.info("rules read", extra={"version": rules_in_force().version})
-    except RulesError as error:
-        log.warning("rules not read", extra={"problem": str(error)})
+    for read_again in (read_rules_again, refresh_breakers):
+        try:
+            if read_again():
+                versions = f"{rules_in_force().version} {breakers_in_force().version}"
+                log.info("rules read", extra={"version": versions})
+        except RulesError as error:
+            log.warning("rules not read", extra={"problem": str(error)})
 
 
 async def _due(session: AsyncSession, called: Iterable[Demand], now: datetime) -> list[Demand]:

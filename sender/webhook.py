@@ -63,7 +63,7 @@ def key_of(secret: str) -> bytes:
 
 
 async def post(url: str, body: bytes, *, message_id: str, now: datetime, options: WebhookOptions) -> Outcome:
-    """Hand `body` (JSON) over, once: Accepted by a 2xx, Refused by 410 or where it must not go, else Deferred.
+    """Hand `body` (JSON) over, once: Accepted by a 2xx, Refused by 410 or out of bounds, else Deferred.
 
     `message_id` stays the same when the same news is tried again, so that the other side can tell.
     """

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import NoReturn
 
+from deliverability.breaker_rules import OWN_BREAKERS, use_breakers
 from deliverability.classify import use_rules
 from deliverability.policy import OWN_POLICY, use_policies
 from deliverability.resolver import DnsResolver
@@ -32,6 +33,7 @@ def follow_rules(settings: Settings) -> None:
     """Read answers, and judge by them, as this installation wants it. RulesError for a wrong own rule."""
     use_rules(settings.data_dir / OWN_FILE)
     use_policies(settings.data_dir / OWN_POLICY)
+    use_breakers(settings.data_dir / OWN_BREAKERS)
 
 
 async def keep_rules_fresh() -> NoReturn:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deliverability.breaker_rules import use_breakers
 from deliverability.classify import use_rules
 from deliverability.policy import use_policies
 from scheduler.destinations import use_resolver
@@ -78,3 +79,4 @@ def _nobody_is_asked() -> Iterator[None]:
     use_resolver(None)
     use_rules(None)
     use_policies(None)
+    use_breakers(None)

@@ -1,0 +1,46 @@
+"""What is done regularly beside sending: breakers weigh what came back, people are told of incidents."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from models.clock import Clock
+from models.keyring import Keyring
+from models.states import Channel
+from scheduler.alerts import tell_alerts
+from scheduler.breakers import Scales
+from scheduler.jobs import Chore
+from sender import Transport
+from service.settings import Settings
+from store import Database
+
+WEIGH_EVERY = timedelta(seconds=10)
+"""Soon after a batch of bad news; while none comes, it costs one row."""
+TELL_EVERY = timedelta(seconds=5)
+
+
+def watch_chores(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    *,
+    transports: Mapping[Channel, Transport],
+    keyring: Keyring,
+) -> Sequence[Chore]:
+    """Breakers, and alerts if anybody is to be told."""
+    scales = Scales(database)
+
+    async def weigh() -> None:
+        await scales.weigh(clock.now())
+
+    chores = [Chore("weigh", WEIGH_EVERY, weigh)]
+    if settings.alert_mailboxes or settings.alert_urls:
+        # Loaded only where somebody is told.
+        from service.alerting import AlertPost
+
+        desk = AlertPost(settings, database, clock, transports=transports, keyring=keyring).desk()
+
+        async def tell() -> None:
+            await tell_alerts(database, clock, desk)
+
+        chores.append(Chore("alerts", TELL_EVERY, tell))
+    return chores
