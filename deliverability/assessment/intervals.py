@@ -22,7 +22,10 @@ def wilson_interval(part: float, whole: float) -> tuple[float, float] | None:
     middle = share + square / (2 * whole)
     spread = NORMAL_95 * sqrt(share * (1 - share) / whole + square / (4 * whole**2))
     scale = 1 + square / whole
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    # Exactly so at the ends: rounding must not shut out what nothing speaks against.
+    low = 0.0 if share <= 0 else max(0.0, min(share, (middle - spread) / scale))
+    high = 1.0 if share >= 1 else min(1.0, max(share, (middle + spread) / scale))
+    return low, high
 
 
 def effective_number(whole: int, correlation: float) -> float:
