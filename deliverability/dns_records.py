@@ -78,7 +78,7 @@ def records_to_publish(
             f"_dmarc.{domain_of(identity.from_email)}",
             "TXT",
             f"v=DMARC1; p=none; rua=mailto:{reports}",
-            "Gmail, Yahoo and Microsoft want a DMARC record of anybody who writes to many (RFC 7489).",
+            "Gmail, Yahoo and Microsoft want a DMARC record of anybody who writes to many (RFC 9989).",
         ),
     ]
 

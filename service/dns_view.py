@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from deliverability.dns_checks import DnsRecord
+from deliverability.dns_records import DnsRecord
 from service.terminal import put, say, screen, set_in
-
-TXT_PIECE = 255
 
 
 def print_records(records: Sequence[DnsRecord]) -> None:
@@ -28,8 +26,7 @@ def zone_line(record: DnsRecord) -> str:
     """One line of a zone file; a long text in quoted pieces of 255 characters at most (RFC 1035 3.3)."""
     value = record.value
     if record.type == "TXT":
-        pieces = [value[start : start + TXT_PIECE] for start in range(0, len(value), TXT_PIECE)] or [""]
-        value = " ".join(f'"{piece}"' for piece in pieces)
-    elif record.type in {"MX", "CNAME"}:
+        value = " ".join(f'"{piece}"' for piece in record.strings)
+    elif record.type in {"MX", "CNAME", "PTR"}:
         value = f"{value.rstrip('.')}."
     return f"{record.name}. IN {record.type} {value}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from models.errors import TocsinError
@@ -198,7 +199,7 @@ async def senders(desk: Desk, *, with_network: bool) -> list[Finding]:
     found = [finding for each in identities for finding in _sealed(desk, each, keys[each.id], subject)]
     if with_network:
         mailing = [identity for identity in identities if identity.from_email]
-        for results in await asyncio.gather(*(_dns(each, keys[each.id], subject) for each in mailing)):
+        for results in await asyncio.gather(*(_dns(desk, each, keys[each.id], subject) for each in mailing)):
             found += results
     return found
 
@@ -258,46 +259,29 @@ async def _seed(desk: Desk, seed: SeedMailbox, subject: str, *, ask: bool) -> Fi
     return fine(subject, f"{seed.address} can be read: {', '.join(folders)}.")
 
 
-async def _dns(identity: Identity, keys: list[DkimKey], subject: str) -> list[Finding]:
-    """What receivers see of the identity in DNS; no answer at all is this machine's trouble, not its."""
-    from deliverability import dns_checks
+async def _dns(desk: Desk, identity: Identity, keys: list[DkimKey], subject: str) -> list[Finding]:
+    """What receivers see of the identity in the DNS; what could not be asked is no fault of it."""
+    from deliverability.health import FindingLevel, check_identity
+    from deliverability.health.setup import Limits
+    from service.health_view import advice, sentence
+    from service.identity_watch import setup_of
+    from service.pacing import resolver_of
 
+    resolver = resolver_of(desk.settings.dns_servers)
+    if resolver is None:
+        return [
+            fine(subject, f"{identity.key}: its DNS records were not asked for (TOCSIN_DNS_SERVERS=off).")
+        ]
     levels = {
-        dns_checks.Level.FINE: Level.FINE,
-        dns_checks.Level.ADVICE: Level.WARNING,
-        dns_checks.Level.PROBLEM: Level.BLOCKING,
+        FindingLevel.FINE: Level.FINE,
+        FindingLevel.UNKNOWN: Level.WARNING,
+        FindingLevel.WARNING: Level.WARNING,
+        FindingLevel.PROBLEM: Level.BLOCKING,
     }
-    resolver = _AttentiveResolver()
-    found = await dns_checks.check_identity(identity, keys, resolver)
-    if resolver.heard_nothing:
-        levels[dns_checks.Level.PROBLEM] = Level.WARNING
-    shown = f"that `tocsin identity dns {identity.key}` prints"
+    limits = Limits(time=timedelta(seconds=DNS_S))
+    found = await check_identity(identity, keys, resolver, setup=setup_of(desk.settings), limits=limits)
     return [
-        Finding(
-            levels[each.level],
-            subject,
-            f"{identity.key}: {each.what}",
-            each.advice.replace("shown here", shown),
-        )
+        Finding(levels[each.level], subject, f"{identity.key}: {sentence(each)}", advice(each, identity.key))
         for each in found
+        if each.level in levels
     ]
-
-
-class _AttentiveResolver:
-    """Asks the DNS, and remembers when nobody answered."""
-
-    def __init__(self) -> None:
-        from deliverability.dns_checks import DnsResolver
-
-        self._dns = DnsResolver(timeout_seconds=DNS_S)
-        self.heard_nothing = False
-
-    async def records(self, name: str, kind: str) -> list[str]:
-        """See `deliverability.dns_checks.Resolver`."""
-        from deliverability.dns_checks import CannotAskError
-
-        try:
-            return await self._dns.records(name, kind)
-        except CannotAskError:
-            self.heard_nothing = True
-            raise

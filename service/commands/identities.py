@@ -223,7 +223,7 @@ def dns(
 
 
 def _print_records(key: str, *, inbound_host: str = "", spf: str = "", reports: str = "") -> None:
-    from deliverability.dns_checks import DnsRecord, records_to_publish
+    from deliverability.dns_records import DnsRecord, records_to_publish
     from deliverability.health.proofs import proof_record
     from models.health import ProofKind
     from service.dns_view import print_records

@@ -4,16 +4,17 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from audience.territory import DEPARTEMENTS, REGIONS
-from deliverability.dns_checks import DnsResolver, Finding, Level, check_identity
 from deliverability.dns_records import records_to_publish
+from deliverability.health import HealthFinding, check_identity
+from deliverability.resolver import DnsResolver
 from models.identity import Identity, TerritoryKind
 from store import identities
 from web.access import Editor, Reader, Visit
+from web.health_words import LEVELS, advised, said
 from web.view import page
 
 router = APIRouter()
 PLACES = {TerritoryKind.DEPARTEMENT: DEPARTEMENTS, TerritoryKind.REGION: REGIONS}
-LEVEL_TONES = {Level.FINE: "good", Level.ADVICE: "warn", Level.PROBLEM: "bad"}
 
 
 @router.get("/identities")
@@ -36,7 +37,9 @@ async def check(visit: Editor, identity_id: int) -> Response:
     async with visit.context.database.read() as session:
         identity = await identities.get_identity(session, identity_id)
         keys = await identities.keys_of(session, identity_id)
-    return await _show(visit, identity_id, await check_identity(identity, keys, DnsResolver()))
+    lint = visit.context.lint
+    found = await check_identity(identity, keys, lint.resolver or DnsResolver(), setup=lint.setup)
+    return await _show(visit, identity_id, found)
 
 
 def place(identity: Identity) -> str:
@@ -46,7 +49,7 @@ def place(identity: Identity) -> str:
     return f"{name} ({value})" if name else value
 
 
-async def _show(visit: Visit, identity_id: int, findings: list[Finding] | None) -> Response:
+async def _show(visit: Visit, identity_id: int, findings: list[HealthFinding] | None) -> Response:
     async with visit.context.database.read() as session:
         identity = await identities.get_identity(session, identity_id)
         keys = await identities.keys_of(session, identity_id)
@@ -57,5 +60,7 @@ async def _show(visit: Visit, identity_id: int, findings: list[Finding] | None) 
         place=place,
         records=records_to_publish(identity, keys) if identity.from_email else [],
         findings=findings,
-        tones_by_level=LEVEL_TONES,
+        levels=LEVELS,
+        said=lambda finding: said(finding, visit.tongue),
+        advised=lambda finding: advised(finding, visit.tongue),
     )
