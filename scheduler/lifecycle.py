@@ -14,8 +14,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.errors import BadInputError, ConflictError
 from models.health import IdentityProof, ProofKind
 from models.identity import Identity
+from models.incident import IncidentDeed, IncidentKind, IncidentLevel
 from models.states import SENDING, Channel, IdentityState, identity_may_become
-from store import health, identities, warmups
+from scheduler.incidents import close_incident, open_incident
+from store import health, identities, incidents, warmups
 
 Stage = IdentityState
 BOTH_PROOFS = frozenset(ProofKind)
@@ -159,11 +161,13 @@ async def resume(session: AsyncSession, identity: Identity, *, by: str, reason: 
         raise ConflictError(f"The identity {identity.key!r} is not suspended.")
     situation = await situation_of(session, identity, required=frozenset(), sights=())
     await _move(session, identity, home(situation), by=by, reason=_said(reason), now=now)
+    await _end_incident(session, identity, by=by, now=now)
 
 
 async def retire(session: AsyncSession, identity: Identity, *, by: str, reason: str, now: datetime) -> None:
     """Let it never send again; its history stays."""
     await _move(session, identity, Stage.RETIRED, by=by, reason=_said(reason), now=now)
+    await _end_incident(session, identity, by=by, now=now)
 
 
 async def settle(
@@ -173,8 +177,29 @@ async def settle(
     step = verdict(situation)
     if step is None:
         return None
-    moved = await identities.move(session, identity, step.to, by="", reason=step.reason, now=now)
-    return step if moved else None
+    if not await identities.move(session, identity, step.to, by="", reason=step.reason, now=now):
+        return None
+    if step.to is Stage.SUSPENDED:
+        await open_incident(
+            session,
+            IncidentKind.HEALTH,
+            IncidentLevel.RED,
+            identity_id=identity.id,
+            reason=tell_state(identity),
+            deed=IncidentDeed.STOPPED,
+            evidence={"codes": step.reason.split()},
+            now=now,
+        )
+    elif situation.state is Stage.SUSPENDED:
+        await _end_incident(session, identity, by="", now=now)
+    return step
+
+
+async def _end_incident(session: AsyncSession, identity: Identity, *, by: str, now: datetime) -> None:
+    scope = incidents.scope_of(IncidentKind.HEALTH, identity_id=identity.id, provider="", campaign_id=None)
+    known = await incidents.open_in(session, scope)
+    if known is not None:
+        await close_incident(session, known.id, by=by, now=now)
 
 
 async def situation_of(
