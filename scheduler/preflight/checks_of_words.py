@@ -62,7 +62,10 @@ def sender_unnamed(seen: Examined) -> Tripped:
 
 
 def address_missing(seen: Examined) -> Tripped:
-    """The sender's postal address in the message itself; an answer somebody asked for needs none."""
+    """The sender's postal address in the message itself; an answer somebody asked for needs none.
+
+    A warning: what somebody typed into the template where the identity has none cannot be told from text.
+    """
     if seen.mail is None or seen.purpose is Purpose.TRANSACTIONAL:
         return None
     address = seen.sender.postal_address

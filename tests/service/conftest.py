@@ -31,6 +31,10 @@ class Ran:
         return lines[0].removeprefix("tocsin: ")
 
 
+# Nobody outside is asked, and whoever tries what comes after need not show whose domain it is.
+FIXED = {"TOCSIN_DNS_SERVERS": "off", "TOCSIN_IDENTITY_PROOFS": "off"}
+
+
 @dataclass(frozen=True)
 class Tocsin:
     """A working directory with a `tocsin` in it."""
@@ -39,10 +43,8 @@ class Tocsin:
 
     def environment(self, **variables: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
-        fixed = {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "TOCSIN_DNS_SERVERS": "off"}
-        # Whoever tries what comes after need not show whose domain it is.
-        fixed["TOCSIN_IDENTITY_PROOFS"] = "off"
-        return {**kept, **fixed, **variables}
+        fixed = {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
+        return {**kept, **fixed, **FIXED, **variables}
 
     def __call__(self, *words: str, stdin: str | bytes = "", limit: str = "", **variables: str) -> Ran:
         """Run one command to its end; `limit` is a shell command before it, such as `ulimit -f 40`."""
@@ -82,7 +84,7 @@ class Typed:
         with self.patch.context() as patch:
             for name in [name for name in os.environ if name.startswith("TOCSIN_")]:
                 patch.delenv(name)
-            for name, value in variables.items():
+            for name, value in {**FIXED, **variables}.items():
                 patch.setenv(name, value)
             patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
             code = run(list(words))
