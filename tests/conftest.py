@@ -13,6 +13,8 @@ pytest_plugins = [
     "tests.servers.databases",
     "tests.servers.dovecot",
     "tests.servers.postfix",
+    "tests.servers.filtering",
+    "tests.servers.hook_taker",
     "tests.servers.perl_dkim",
     "tests.servers.sink",
     "tests.servers.web_peer",
