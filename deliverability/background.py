@@ -2,18 +2,24 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from ipaddress import ip_address
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from deliverability.assessment.declared import limit_of
 from deliverability.assessment.facts import Declared, OpenIncident, PassRate, SeedCounts
 from deliverability.assessment.gaps import SOURCES_AT
 from deliverability.report_values import Counts
+from models.declared import DeclaredFigure, DeclaredSource
 from models.health import HealthLevel
 from models.identity import Identity
 from models.incident import Incident
+from store import declared
 from store.sources import SenderKind, SourceRate, pass_rates
 
+DECLARED_OF = timedelta(days=7)
+"""Declared figures older than this say nothing of today."""
 REPORTS_OF = timedelta(days=30)
 """So far back receivers' reports on authentication are added up."""
 OURS = frozenset({SenderKind.OURS, SenderKind.ALLOWED})
@@ -36,7 +42,9 @@ class Background:
     def declared_at(self, identity_id: int, provider: str) -> tuple[Declared, ...]:
         """What is declared of this identity's mail at this provider."""
         return tuple(
-            one for one in self.declared.get(identity_id, ()) if provider in SOURCES_AT.get(one.source, ())
+            one
+            for one in self.declared.get(identity_id, ())
+            if provider in SOURCES_AT[one.source] and one.provider in {"", provider}
         )
 
     def incidents_at(self, identity_id: int, provider: str) -> tuple[OpenIncident, ...]:
@@ -54,6 +62,8 @@ async def background_of(
     """What is known of these identities; `incidents`: the open ones of what is looked at."""
     health: dict[int, HealthLevel] = {}
     authentication: dict[int, PassRate] = {}
+    about_it: dict[int, tuple[Declared, ...]] = {}
+    figures = await declared.figures(session, since=(now - DECLARED_OF).date(), until=now.date())
     for identity_id in sorted(identity_ids):
         identity = await session.get(Identity, identity_id)
         if identity is None:
@@ -62,7 +72,8 @@ async def background_of(
         rate = await _authentication(session, identity, now)
         if rate is not None:
             authentication[identity_id] = rate
-    return Background(health, authentication, tuple(incidents))
+        about_it[identity_id] = _newest(one for one in figures if _is_about(one.subject, identity))
+    return Background(health, authentication, tuple(incidents), about_it)
 
 
 async def _authentication(session: AsyncSession, identity: Identity, now: datetime) -> PassRate | None:
@@ -77,6 +88,45 @@ def _ours(rates: Iterable[SourceRate]) -> PassRate | None:
     if not mine:
         return None
     return PassRate(sum(rate.messages for rate in mine), sum(rate.passed for rate in mine))
+
+
+def _newest(figures: Iterable[DeclaredFigure]) -> tuple[Declared, ...]:
+    """Of each source, metric and provider the newest day; of several subjects on it the one that is worst."""
+    kept: dict[tuple[DeclaredSource, str, str], Declared] = {}
+    for row in figures:
+        one = Declared(row.source, row.metric, row.day, row.value, row.words, row.provider)
+        key = (one.source, one.metric, one.provider)
+        if key not in kept or _rank(one) > _rank(kept[key]):
+            kept[key] = one
+    return tuple(kept.values())
+
+
+def _rank(figure: Declared) -> tuple[date, int, float]:
+    provider = figure.provider or min(SOURCES_AT[figure.source])
+    limit = limit_of(figure, provider)
+    gravity = limit.status(figure.value, figure.words).gravity if limit else 0
+    return figure.day, gravity, figure.value or 0.0
+
+
+def _is_about(subject: str, identity: Identity) -> bool:
+    """Servers may be anybody's here; a domain is the identity's own, or above or below it."""
+    if _is_server(subject):
+        return True
+    domains = {
+        (identity.from_email or "").rpartition("@")[2].lower(),
+        (identity.dkim_domain or "").lower(),
+    } - {""}
+    return any(
+        subject == own or subject.endswith(f".{own}") or own.endswith(f".{subject}") for own in domains
+    )
+
+
+def _is_server(subject: str) -> bool:
+    try:
+        ip_address(subject)
+    except ValueError:
+        return False
+    return True
 
 
 def seeds_of(counts: Counts) -> SeedCounts:

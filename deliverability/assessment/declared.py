@@ -1,6 +1,7 @@
 """What providers declare, judged by their own limits, and told with its traps."""
 
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from deliverability.assessment.facts import Declared, ProviderFacts
 from deliverability.assessment.limits import DeclaredLimit, limits
@@ -21,7 +22,7 @@ IN_SPAM = frozenset({Word.SPAM, Word.PROBABLE_SPAM, Word.MIXED, Word.MISSING})
 def judge_declared(facts: ProviderFacts) -> Iterator[Reason]:
     """Figures above what their source itself calls bad. That one is low proves nothing, and is no reason."""
     for figure in facts.declared:
-        limit = _limit_of(figure, facts.provider)
+        limit = limit_of(figure, facts.provider)
         if limit is None:
             continue
         status = limit.status(figure.value, figure.words)
@@ -63,19 +64,22 @@ def notes_of(facts: ProviderFacts, reasons: Sequence[Reason]) -> Iterator[Note]:
 
 
 def _is_bad(figures: Sequence[Declared], provider: str) -> bool:
-    judged = ((figure, _limit_of(figure, provider)) for figure in figures)
+    judged = ((figure, limit_of(figure, provider)) for figure in figures)
     return any(
         limit is not None and limit.status(figure.value, figure.words) is not Status.GREEN
         for figure, limit in judged
     )
 
 
-def _limit_of(figure: Declared, provider: str) -> DeclaredLimit | None:
+def limit_of(figure: Declared, provider: str) -> DeclaredLimit | None:
+    """The limit of a figure at a provider; None where it is no measure of anything there."""
     return next(
         (
             limit
             for limit in limits().declared
-            if (limit.source, limit.metric) == (figure.source, figure.metric) and provider in limit.providers
+            if limit.source is figure.source
+            and fnmatchcase(figure.metric, limit.metric)
+            and provider in limit.providers
         ),
         None,
     )

@@ -91,13 +91,17 @@ class ClickChange:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The newest figure of one source and metric about this sender, or the worst of the last days."""
+    """The newest figure of one source and metric about this sender, of several the worst.
+
+    `provider` "": all those the source speaks of.
+    """
 
     source: DeclaredSource
     metric: str
     day: date
     value: float | None = None
     words: str = ""
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
