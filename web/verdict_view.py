@@ -4,22 +4,21 @@ The only place that turns `deliverability.assessment` into words, so that a page
 chart say the same.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 
 from deliverability.assessment import Assessment, Basis, Status
 from deliverability.assessment.facts import ClickChange, ProviderFacts
+from deliverability.assessment.merging import by_provider
 from deliverability.assessment.placement import ListEstimate
 from deliverability.assessment.values import Advice, EvidenceKind, Figure, Note, Reason, Value
 from deliverability.assessment.whole import CampaignAssessment, IdentityAssessment, LaneAssessment
 from models.declared import DeclaredSource
-from models.incident import Incident, IncidentKind
-from models.providers import provider_name
+from models.incident import IncidentKind
 from web.assessment_words import (
     BASES,
     CLICK_GAPS,
-    DEEDS,
     INCIDENTS,
     METRICS,
     NOTES,
@@ -61,7 +60,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class LaneView:
-    """One identity at one provider as a line of the table."""
+    """One identity at one provider, or all of them, as a line of the table.
+
+    `worse`: identities that fare worse there than all together: name, tone, word.
+    """
 
     identity_id: int
     identity: str
@@ -83,6 +85,7 @@ class LaneView:
     placement: str
     clicks: str
     declared: tuple[str, ...]
+    worse: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def main(self) -> Told:
@@ -92,11 +95,12 @@ class LaneView:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """A whole assessment: its badge, its lines, the estimate in sentences, advice, gaps."""
+    """A whole assessment: its badge, a line a provider, its lanes, the estimate told, advice, gaps."""
 
     tone: str
     status: str
     headline: str
+    providers: tuple[LaneView, ...]
     lanes: tuple[LaneView, ...]
     estimate: tuple[str, ...]
     advice: tuple[Told, ...]
@@ -107,13 +111,18 @@ class Verdicts:
 def verdicts_of(found: CampaignAssessment | IdentityAssessment, tongue: Tongue) -> Verdicts:
     """An assessment in the reader's words."""
     tone, status = STATUSES[found.status]
+    together = by_provider(found.lanes)
     lanes = tuple(lane_view(lane, tongue) for lane in found.lanes)
     names = {lane.provider: say_borrowed(tongue, lane.provider_name) for lane in found.lanes}
     advice = tuple(_advice(one, names.get(one.provider, ""), tongue) for one in found.advice)
     return Verdicts(
         tone=tone,
         status=tongue.say(status),
-        headline=_headline(found.lanes, tongue),
+        headline=_headline(together, tongue),
+        providers=tuple(
+            replace(lane_view(merged, tongue), worse=_worse(merged, found.lanes, tongue))
+            for merged in together
+        ),
         lanes=lanes,
         estimate=estimate_of(found.estimate, tongue),
         advice=tuple(dict.fromkeys(advice)),
@@ -122,29 +131,15 @@ def verdicts_of(found: CampaignAssessment | IdentityAssessment, tongue: Tongue) 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """An incident as a line of a table."""
-
-    number: int
-    what: str
-    where: str
-    deed: str
-    began_at: datetime
-    ended_at: datetime | None
-    by: str
-
-
-def trouble_of(incident: Incident, tongue: Tongue) -> Trouble:
-    """An incident in the reader's words."""
-    return Trouble(
-        number=incident.id,
-        what=tongue.say(INCIDENTS[incident.kind]),
-        where=say_borrowed(tongue, provider_name(incident.provider)) if incident.provider else "",
-        deed=tongue.say(DEEDS[incident.deed]),
-        began_at=incident.began_at,
-        ended_at=incident.ended_at,
-        by=incident.ended_by,
+def _worse(
+    merged: LaneAssessment, lanes: Iterable[LaneAssessment], tongue: Tongue
+) -> tuple[tuple[str, str, str], ...]:
+    """Identities whose verdict at a provider is graver than that of all together."""
+    return tuple(
+        (lane.identity_name, STATUSES[lane.assessment.status][0], tongue.say(WORDS[lane.assessment.word]))
+        for lane in lanes
+        if lane.provider == merged.provider
+        and lane.assessment.status.gravity > max(merged.assessment.status.gravity, Status.GREY.gravity)
     )
 
 
@@ -203,7 +198,7 @@ def estimate_of(estimate: ListEstimate, tongue: Tongue) -> tuple[str, ...]:
     return (measured, whole, tongue.say("That is too much unknown to judge the list by."))
 
 
-def _headline(lanes: tuple[LaneAssessment, ...], tongue: Tongue) -> str:
+def _headline(lanes: Sequence[LaneAssessment], tongue: Tongue) -> str:
     """One line: the gravest places with their words; or that all is well, or unknown."""
     grave = [lane for lane in lanes if lane.assessment.status.gravity >= Status.AMBER.gravity]
     if grave:
@@ -212,11 +207,16 @@ def _headline(lanes: tuple[LaneAssessment, ...], tongue: Tongue) -> str:
             named.setdefault(
                 say_borrowed(tongue, lane.provider_name), tongue.say(WORDS[lane.assessment.word])
             )
-        places = ", ".join(f"{name}: {word}" for name, word in list(named.items())[:4])
+        places = ", ".join(
+            tongue.say("%(provider)s: %(verdict)s", provider=name, verdict=word)
+            for name, word in list(named.items())[:4]
+        )
         rest = len(lanes) - len(grave)
         return tongue.say("%(places)s; nothing to see elsewhere.", places=places) if rest else f"{places}."
     if any(lane.assessment.status is Status.GREEN for lane in lanes):
         return tongue.say("Nothing to worry about where it was looked at.")
+    if any(lane.facts.seeds.tested for lane in lanes):
+        return tongue.say("Too few seeds were found: neither good nor bad can be said.")
     return tongue.say("Nobody looked where it lands: neither good nor bad can be said.")
 
 

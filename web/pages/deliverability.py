@@ -20,7 +20,8 @@ from models.states import IdentityState
 from store import identities, incidents
 from web.access import Reader, Visit
 from web.i18n import N_
-from web.verdict_view import Trouble, Verdicts, trouble_of, verdicts_of
+from web.troubles import Trouble, trouble_of
+from web.verdict_view import Verdicts, verdicts_of
 from web.view import page
 
 router = APIRouter()

@@ -32,7 +32,8 @@ from web.borrowed import say_borrowed
 from web.bounce_overview import bounce_overview
 from web.charts import SERIES, SLIM, WIDE, Spec, bars_over_time, draw_chart, shares_by_name
 from web.i18n import N_, Tongue
-from web.verdict_view import Verdicts, trouble_of, verdicts_of
+from web.troubles import trouble_of
+from web.verdict_view import Verdicts, verdicts_of
 from web.view import page
 from web.words import COUNTED, LEFT_OUT, MESSAGES, TARGETED
 

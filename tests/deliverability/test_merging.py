@@ -1,0 +1,52 @@
+"""Several identities at one provider as one."""
+
+from deliverability.assessment import ProviderFacts, Status
+from deliverability.assessment.facts import SeedCounts
+from deliverability.assessment.merging import by_provider
+from deliverability.assessment.values import Word
+from deliverability.assessment.verdicts import assess_provider
+from deliverability.assessment.whole import LaneAssessment
+from deliverability.report_values import Counts
+
+
+def lane(identity_id: int, provider: str, seeds: SeedCounts, people: int = 100) -> LaneAssessment:
+    facts = ProviderFacts(
+        provider=provider, counts=Counts(accepted=people, deliveries=people, attempted=people), seeds=seeds
+    )
+    return LaneAssessment(
+        identity_id,
+        f"Identity {identity_id}",
+        provider,
+        provider.title(),
+        0.25,
+        facts,
+        assess_provider(facts),
+    )
+
+
+def test_seeds_of_all_identities_count_together() -> None:
+    lanes = [lane(number, "gmail", SeedCounts(inbox=2)) for number in (1, 2, 3)]
+    assert {one.assessment.status for one in lanes} == {Status.GREY}
+    (merged,) = by_provider(lanes)
+    assert (merged.assessment.status, merged.assessment.word) == (Status.GREEN, Word.INBOX)
+    assert (merged.identity_id, merged.list_share, merged.facts.counts.accepted) == (0, 0.75, 300)
+
+
+def test_one_identity_alone_stays_itself() -> None:
+    one = lane(7, "orange", SeedCounts(spam=3))
+    assert by_provider([one]) == (one,)
+
+
+def test_providers_stay_apart_and_the_gravest_comes_first() -> None:
+    found = by_provider(
+        [
+            lane(1, "gmail", SeedCounts(inbox=5)),
+            lane(2, "gmail", SeedCounts(inbox=5)),
+            lane(1, "orange", SeedCounts(spam=5)),
+            lane(2, "orange", SeedCounts(spam=5)),
+        ]
+    )
+    assert [(one.provider, one.assessment.status) for one in found] == [
+        ("orange", Status.RED),
+        ("gmail", Status.GREEN),
+    ]
