@@ -10,7 +10,6 @@ from types import MappingProxyType
 from deliverability.assessment.facts import ClickReason
 from deliverability.assessment.values import Basis, Status, Word
 from models.declared import DeclaredSource
-from models.incident import IncidentDeed, IncidentKind
 from web.i18n import N_
 
 STATUSES: Mapping[Status, tuple[str, str]] = MappingProxyType(
@@ -172,7 +171,9 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "no_complaint_feed": N_(
             "%(provider)s tells nobody who complained: no complaint from there means nothing."
         ),
-        "untested": N_("Without seeds, so that nobody saw where it lands: %(provider)s (%(share)s of the list)."),
+        "untested": N_(
+            "Without seeds, so that nobody saw where it lands: %(provider)s (%(share)s of the list)."
+        ),
         "too_few_seeds": N_("Too few seeds to judge by: %(provider)s (%(share)s of the list)."),
         "clicks_few_delivered": N_("Clicks cannot be compared: it takes %(needed)s messages at a provider."),
         "clicks_few_campaigns": N_(
@@ -210,19 +211,6 @@ CLICK_GAPS: Mapping[ClickReason, str] = MappingProxyType(
     }
 )
 """Why nothing can be said of clicks."""
-INCIDENTS: Mapping[IncidentKind, str] = MappingProxyType(
-    {
-        IncidentKind.HARD_BOUNCES: N_("many dead addresses"),
-        IncidentKind.COMPLAINTS: N_("many complaints"),
-        IncidentKind.DEFERRALS: N_("many deferrals"),
-        IncidentKind.BLOCKED: N_("refused by the provider"),
-        IncidentKind.SPAM_PLACEMENT: N_("seeds in spam"),
-        IncidentKind.HEALTH: N_("a problem of the sender’s DNS"),
-        IncidentKind.DECLARED: N_("the provider declares something bad"),
-        IncidentKind.CANARY: N_("the first messages showed something"),
-    }
-)
-"""What set an incident off, within a sentence."""
 METRICS: Mapping[str, str] = MappingProxyType(
     {
         "spam_rate": N_("spam rate"),
@@ -233,12 +221,3 @@ METRICS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What a provider declares."""
-DEEDS: Mapping[IncidentDeed, str] = MappingProxyType(
-    {
-        IncidentDeed.TOLD: N_("people were told"),
-        IncidentDeed.SLOWED: N_("slowed down"),
-        IncidentDeed.PAUSED: N_("paused"),
-        IncidentDeed.STOPPED: N_("stopped there"),
-    }
-)
-"""What was done by itself."""

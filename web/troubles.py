@@ -5,9 +5,9 @@ from datetime import datetime
 
 from models.incident import Incident
 from models.providers import provider_name
-from web.assessment_words import DEEDS, INCIDENTS
 from web.borrowed import say_borrowed
 from web.i18n import Tongue
+from web.incident_words import DEEDS, KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def trouble_of(incident: Incident, tongue: Tongue) -> Trouble:
     """An incident in the reader's words."""
     return Trouble(
         number=incident.id,
-        what=tongue.say(INCIDENTS[incident.kind]),
+        what=tongue.say(KINDS[incident.kind]),
         where=say_borrowed(tongue, provider_name(incident.provider)) if incident.provider else "",
         deed=tongue.say(DEEDS[incident.deed]),
         began_at=incident.began_at,

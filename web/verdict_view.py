@@ -19,7 +19,6 @@ from models.incident import IncidentKind
 from web.assessment_words import (
     BASES,
     CLICK_GAPS,
-    INCIDENTS,
     METRICS,
     NOTES,
     REASONS,
@@ -30,6 +29,7 @@ from web.assessment_words import (
 )
 from web.borrowed import say_borrowed
 from web.i18n import N_, Tongue
+from web.incident_words import KINDS as INCIDENT_KINDS
 
 SHARES = frozenset({"share", "low", "high", "limit", "list_share", "ratio", "others_ratio"})
 LINKS: Mapping[EvidenceKind, str] = {
@@ -267,7 +267,7 @@ def _written(name: str, value: Value, tongue: Tongue) -> str:
         case "metric", str():
             return tongue.say(METRICS.get(value, value))
         case "kind", str():
-            return tongue.say(INCIDENTS[IncidentKind(value)])
+            return tongue.say(INCIDENT_KINDS[IncidentKind(value)])
         case "day", str():
             return tongue.day(date.fromisoformat(value))
         case "value", float() | int():
