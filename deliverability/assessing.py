@@ -5,7 +5,7 @@ from it is `deliverability.assessment`, which knows no store.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -39,6 +39,7 @@ from store.reports import LaneCounts
 NEWEST = 5
 """Campaigns of an identity in which clicks that can be compared are looked for."""
 MOST_INCIDENTS = 200
+A_LITTLE = timedelta(days=1)
 Lane = tuple[int, str]
 """Identity and provider."""
 
@@ -152,7 +153,8 @@ async def _counts(
         one = counts_of(LaneCounts(*place, stood, lane.news, lane.hard, lane.tried))
         counts[place] = counts.get(place, Counts()) + one
     wanted = set(campaigns)
-    for seed in await seeds.outcomes(session, identity_id=identity_id, since=since):
+    # What was due a little before its campaign was launched belongs to it all the same.
+    for seed in await seeds.outcomes(session, identity_id=identity_id, since=since - A_LITTLE):
         if seed.campaign_id in wanted:
             place = (identity_id, bucket_of(seed.provider))
             counts[place] = counts.get(place, Counts()) + counts_of_seed(seed.outcome)

@@ -87,7 +87,7 @@ def _ours(rates: Iterable[SourceRate]) -> PassRate | None:
     mine = [rate for rate in rates if rate.kind in OURS]
     if not mine:
         return None
-    return PassRate(sum(rate.messages for rate in mine), sum(rate.passed for rate in mine))
+    return PassRate(int(sum(rate.messages for rate in mine)), int(sum(rate.passed for rate in mine)))
 
 
 def _newest(figures: Iterable[DeclaredFigure]) -> tuple[Declared, ...]:

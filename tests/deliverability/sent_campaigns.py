@@ -93,6 +93,8 @@ async def seeds_seen(
         delivery = await a_delivery(
             session, campaign=campaign, identity=identity, seed=seed, provider=provider
         )
+        delivery.due_at = campaign.launched_at or START
+        session.add(delivery)
         for number, each in enumerate((EventKind.ACCEPTED, kind)):
             event = event_about(
                 delivery, each, source="test", source_id=f"seed {delivery.id}/{number}", at=START, now=START
