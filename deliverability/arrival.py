@@ -11,8 +11,10 @@ newer version may know better (`take_mail`, `try_again`). That the database is a
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -21,6 +23,7 @@ from deliverability.feedback import Applied, apply_all
 from deliverability.feeds.filing import Filed, file_reports
 from deliverability.feeds.reading import Sighting, read_mail
 from deliverability.feeds.values import UnreadableReportError
+from deliverability.one_thread import OneThread
 from deliverability.signals.mail import read_inbound
 from deliverability.signals.mime import MAX_BYTES, addresses_in, open_mail
 from deliverability.signals.origin import bounced_delivery, left_delivery
@@ -48,7 +51,8 @@ FIRST_WAIT = timedelta(hours=4)
 LONGEST_WAITS = 5
 """After so many tries the wait, seven weeks, grows no more."""
 GATHER_S = 0.02
-"""What follows from a mail takes ten statements, and ten from twenty mails: worth a moment's wait."""
+"""So long at most a mail waits for those that are on their way: what follows from one takes ten statements,
+and from twenty ten."""
 UNKNOWN = ""
 TALK = frozenset({EventKind.REPLIED, EventKind.AUTORESPONDED})
 
@@ -185,8 +189,21 @@ async def _record_all(session: AsyncSession, mails: Sequence[_Read]) -> list[lis
     return [[next(outcomes) for _ in mail.signals] for mail in mails]
 
 
+_READER = OneThread()
 _DESKS: WeakKeyDictionary[Database, Together[_Read, list[Applied]]] = WeakKeyDictionary()
 """Mails that come at the same time are recorded by one transaction."""
+
+
+def _desk_of(database: Database) -> Together[_Read, list[Applied]]:
+    desk = _DESKS.get(database)
+    if desk is None:
+        desk = _DESKS[database] = Together(_record_all, gather_s=GATHER_S)
+    return desk
+
+
+def on_the_way(database: Database) -> AbstractContextManager[None]:
+    """Within this block a mail is being received: those that are read already wait for it a moment."""
+    return _desk_of(database).expecting()
 
 
 async def record_mail(
@@ -197,16 +214,18 @@ async def record_mail(
     Without recipients on its cover its headers are asked, and a mail that is no business of ours is left
     alone: None, and nothing is kept of it.
     """
-    async with asyncio.timeout(READING_SECONDS):
-        # Parsing a large mail takes long enough to keep others waiting.
-        known, signals, sighting = await asyncio.to_thread(_read, raw[:KEPT_BYTES], cover, tokens, now)
+    desk = _desk_of(database)
+    with desk.expecting():
+        async with asyncio.timeout(READING_SECONDS):
+            # Parsing a large mail takes long enough to keep others waiting.
+            piece = partial(_read, raw[:KEPT_BYTES], cover, tokens, now)
+            known, signals, sighting = await _READER.do(piece)
     if sighting.reports:
         return await _file(database, sighting, now)
     if sighting.problems:
         raise UnreadableReportError(sighting.problems[0])
     if cover.recipients is None and not is_about_us(signals):
         return None
-    desk = _DESKS.setdefault(database, Together(_record_all, gather_s=GATHER_S))
     outcomes = await desk.do(database, _Read(raw, known, signals, now))
     for signal, outcome in zip(signals, outcomes, strict=True):
         if outcome is Applied.UNMATCHED:

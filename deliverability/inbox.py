@@ -11,6 +11,8 @@ recipient has its own answer, so that what one of them met does not send the oth
 
 import asyncio
 import logging
+import re
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from aiosmtpd.lmtp import LMTP
@@ -21,6 +23,7 @@ from deliverability.arrival import (
     KEPT_BYTES,
     REPORT_LOCAL_PARTS,
     is_signed,
+    on_the_way,
     take_mail,
 )
 from deliverability.signals.mail import read_inbound
@@ -41,6 +44,9 @@ MAX_REFUSALS = 10
 MAX_MAILS_A_SESSION = 200
 MAX_SESSIONS = 100
 SILENCE_SECONDS = 60.0
+_PLAIN_PATH = re.compile(
+    r"<((?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9-]+(?:[.][A-Za-z0-9-]+)*)?)>((?: .*)?)", re.DOTALL
+)
 SOCKET_MODE = 0o666
 """Who may hand over mail is decided by the folder the socket is in."""
 
@@ -139,6 +145,13 @@ class _SmtpSession(SMTP):
         """How many a mail gets."""
         return 1
 
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        """The address of MAIL or RCPT and what follows it; of the plain ones without taking them apart."""
+        plain = _PLAIN_PATH.fullmatch(arg)
+        if plain is None or self.local_part_limit:
+            return super()._getaddr(arg)
+        return plain[1] or "<>", plain[2]
+
     @syntax("DATA")
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         """Take a mail, of any size announced or below the limit; aiosmtpd would refuse long lines, too."""
@@ -148,7 +161,9 @@ class _SmtpSession(SMTP):
             await self.push("501 5.5.4 Syntax: DATA" if arg else "503 5.5.1 Error: need RCPT command")
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
-        content, size = await self._hear_mail()
+        handler: _Handler = self.event_handler
+        with handler.hearing():
+            content, size = await self._hear_mail()
         if size > MAX_MAIL_BYTES:
             answer = "\r\n".join(["552 5.3.4 Too large"] * self.answers)
         else:
@@ -218,6 +233,10 @@ class _Handler:
         self._busy = 0
         self._free = asyncio.Event()
         self._free.set()
+
+    def hearing(self) -> AbstractContextManager[None]:
+        """Within this block a mail comes in."""
+        return on_the_way(self._database)
 
     async def idle(self) -> None:
         """Come back when no mail is being recorded."""

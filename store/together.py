@@ -6,7 +6,8 @@ makes up the next.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -46,13 +47,25 @@ class Together(Generic[ItemT, ResultT]):
     ) -> None:
         """`work` does everything it is given within a session, and answers each, in their order.
 
-        `gather_s`: so long others are waited for, once several had come together; never for who comes alone.
+        `gather_s`: so long at most those are waited for who are on their way (`expecting`).
         """
         self._gather_s = gather_s
         self._work = work
         self._wishes: deque[_Wish[ItemT, ResultT]] = deque()
         self._working: asyncio.Task[None] | None = None
-        self._several = False
+        self._coming = 0
+        self._all_here = asyncio.Event()
+
+    @contextmanager
+    def expecting(self) -> Iterator[None]:
+        """Within this block somebody is about to ask; who waits for their answer is on the way no more."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+            if not self._coming:
+                self._all_here.set()
 
     async def do(self, database: Database, item: ItemT) -> ResultT:
         """The answer for one, once it is committed; what it raises when it is tried alone, or StoreError.
@@ -62,21 +75,30 @@ class Together(Generic[ItemT, ResultT]):
         loop = asyncio.get_running_loop()
         wish = _Wish[ItemT, ResultT](item, loop.create_future())
         self._wishes.append(wish)
+        if len(self._wishes) >= MOST:
+            self._all_here.set()
         if self._working is None or self._working.done():
             self._working = loop.create_task(self._work_off(database), name="together")
         return await wish.answer
 
     async def _work_off(self, database: Database) -> None:
         while self._wishes:
-            if self._several and self._gather_s and len(self._wishes) < MOST:
-                await asyncio.sleep(self._gather_s)
-            self._several = len(self._wishes) > 1
+            await self._gather()
             some = [self._wishes.popleft() for _ in range(min(MOST, len(self._wishes)))]
             try:
                 await self._try(database, some)
             finally:
                 for wish in some:
                     wish.answer.cancel()  # unless it is answered: this task was cancelled
+
+    async def _gather(self) -> None:
+        if not self._gather_s:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._gather_s):
+                while self._coming and len(self._wishes) < MOST:
+                    self._all_here.clear()
+                    await self._all_here.wait()
 
     async def _try(self, database: Database, wishes: Sequence[_Wish[ItemT, ResultT]]) -> None:
         # Whoever gave up waiting meanwhile will ask again.

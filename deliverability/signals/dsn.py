@@ -11,6 +11,7 @@ from datetime import datetime
 from email.message import Message
 from itertools import islice
 from types import MappingProxyType
+from weakref import WeakKeyDictionary
 
 from deliverability.signals.mime import (
     STATUS_PARTS,
@@ -51,6 +52,8 @@ NO_STREET = (
 _CODE = re.compile(rf"(?<![\d.])([2-5]\d\d)(?=[ \-#]|$){NO_STREET}", re.IGNORECASE)
 _TYPE = re.compile(r"\s*[\w-]+\s*;")
 _TYPED_TWICE = re.compile(r"\s*[245]\d\d[ -]{1,3}(?=(?:smtp|x-[\w-]{1,30})\s*;)", re.IGNORECASE)
+_READ: "WeakKeyDictionary[Message, tuple[datetime, list[RecipientStatus]]]" = WeakKeyDictionary()
+"""Each mail is asked by several readers, within one moment."""
 _ACTION = re.compile(r"[a-z]+")
 
 
@@ -80,6 +83,15 @@ class RecipientStatus:
 
 def read_delivery_status(mail: Message, now: datetime) -> list[RecipientStatus]:
     """One entry for each recipient block, at most `MAX_RECIPIENTS`; empty when `mail` is no such report."""
+    kept = _READ.get(mail)
+    if kept is not None and kept[0] == now:
+        return kept[1]
+    statuses = _read(mail, now)
+    _READ[mail] = now, statuses
+    return statuses
+
+
+def _read(mail: Message, now: datetime) -> list[RecipientStatus]:
     # A report may return a report: its own comes first, and what is enclosed counts when there is no other.
     parts = [part for part in parts_of(mail) if content_type(part) in STATUS_PARTS]
     outside = {id(part) for part in parts_of(mail, enclosed=False)} if len(parts) > 1 else set()

@@ -199,7 +199,8 @@ def enclosed_headers(mail: Message) -> list[Message]:
 def clean(text: str) -> str:
     """One line without control characters or lone surrogates."""
     if text.isprintable():
-        return _SPACES.sub(" ", text).strip()
+        # No other space than the common one is printable.
+        return (_SPACES.sub(" ", text) if "  " in text else text).strip()
     printable = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     return _SPACES.sub(" ", "".join(sign if sign.isprintable() else " " for sign in printable)).strip()
 

@@ -1,5 +1,6 @@
 """Mails that our own reader or ledger stumbles over: kept with their error, and never in anybody's way."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +12,7 @@ from aiosmtplib import SMTP, SMTPDataError
 from sqlmodel import select
 
 from deliverability import arrival, rereading
-from deliverability.arrival import Arrival, SetAside, take_mail, try_again
+from deliverability.arrival import Arrival, SetAside, on_the_way, take_mail, try_again
 from deliverability.bounce_mailbox import KEYWORD, BounceRun, poll_bounces
 from deliverability.feedback import Applied
 from deliverability.inbox import InboundServer
@@ -257,3 +258,46 @@ async def test_one_original_that_came_for_several_keeps_all_of_them(database: Da
     async with database.read() as session:
         row = (await session.exec(select(Incoming))).one()
     assert row.recipients.splitlines() == paths
+
+
+async def test_a_mail_waits_for_those_that_are_coming_in_and_only_for_them(
+    database: Database, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrival, "GATHER_S", 20.0)
+    cover = Cover("smtp", (address,))
+    async with asyncio.timeout(10):
+        with on_the_way(database):
+            first = asyncio.create_task(take_mail(database, TOKENS, BOUNCE, cover, START))
+            await asyncio.sleep(0.3)
+            assert await events(database) == 0
+        assert isinstance(await first, Arrival)
+        assert isinstance(await take_mail(database, TOKENS, BOUNCE, cover, START), Arrival)
+
+
+async def test_a_mail_that_is_read_for_ever_holds_up_no_other(
+    database: Database, address: str, reader: Stumbling
+) -> None:
+    reader.seconds = 4.0
+    cover = Cover("smtp", (address,))
+    held = asyncio.create_task(take_mail(database, TOKENS, POISON, cover, START))
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(3):
+        told = await asyncio.gather(*(take_mail(database, TOKENS, BOUNCE, cover, START) for _ in range(10)))
+    assert all(isinstance(one, Arrival) for one in told)
+    assert not held.done()
+    assert isinstance(await held, SetAside)
+
+
+async def test_a_mail_waits_for_those_that_are_read(
+    database: Database, address: str, reader: Stumbling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrival, "GATHER_S", 20.0)
+    reader.error, reader.seconds = None, 0.6
+    cover = Cover("smtp", (address,))
+    quick = asyncio.create_task(take_mail(database, TOKENS, BOUNCE, cover, START))
+    await asyncio.sleep(0)
+    slow = asyncio.create_task(take_mail(database, TOKENS, POISON, cover, START))
+    await asyncio.sleep(0.3)
+    assert not quick.done()
+    async with asyncio.timeout(5):
+        await asyncio.gather(quick, slow)

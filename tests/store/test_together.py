@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import StoreError
 from store import Database
-from store.together import Together
+from store.together import MOST, Together
 
 POISON = "poison"
 
@@ -85,3 +85,42 @@ async def test_who_gave_up_waiting_is_left_out(writer: Writer) -> None:
     answers = await asyncio.gather(impatient(), ask(writer, ["a"]), return_exceptions=True)
     assert isinstance(answers[0], TimeoutError)
     assert await writer.written() == ["a"]
+
+
+async def test_who_is_on_the_way_is_waited_for(writer: Writer) -> None:
+    desk = writer.desk = Together(writer._write, gather_s=5.0)
+    with desk.expecting(), desk.expecting():
+        first = asyncio.create_task(desk.do(writer.database, "a"))
+        await asyncio.sleep(0.05)
+        assert writer.heaps == []
+        second = asyncio.create_task(desk.do(writer.database, "b"))
+        await asyncio.sleep(0.05)
+    async with asyncio.timeout(2):
+        assert (await first, await second) == ("A", "B")
+    assert writer.heaps == [["a", "b"]]
+
+
+async def test_nobody_is_waited_for_where_nobody_is_on_the_way(writer: Writer) -> None:
+    desk = writer.desk = Together(writer._write, gather_s=30.0)
+    async with asyncio.timeout(5):
+        assert await ask(writer, ["a", "b", "c"]) == ["A", "B", "C"]
+        assert await desk.do(writer.database, "d") == "D"
+
+
+async def test_who_does_not_arrive_is_not_waited_for_longer_than_that(writer: Writer) -> None:
+    desk = writer.desk = Together(writer._write, gather_s=0.05)
+    with desk.expecting():
+        async with asyncio.timeout(5):
+            assert await desk.do(writer.database, "a") == "A"
+
+
+async def test_a_full_heap_waits_for_nobody(writer: Writer) -> None:
+    desk = writer.desk = Together(writer._write, gather_s=30.0)
+    words = [str(number) for number in range(MOST)]
+    with desk.expecting():
+        first = asyncio.create_task(desk.do(writer.database, words[0]))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            others = await ask(writer, words[1:])
+            assert [await first, *others] == words
+    assert [len(heap) for heap in writer.heaps] == [MOST]
