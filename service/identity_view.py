@@ -58,7 +58,7 @@ async def print_identity(desk: Desk, key: str) -> None:
     since = "" if identity.state_since is None else f", since {moment(identity.state_since, zone)}"
     by = f", by {identity.state_by}" if identity.state_by else ""
     say(f"State: {word_for(identity.state)}{since}{by}")
-    reason = say_reason(identity.state_reason, identity.state_by, tongue)
+    reason = say_reason(identity.state_reason, identity.state_by, tongue, found.looks)
     if reason:
         set_in(reason)
     looked = "not looked at yet" if identity.health_at is None else moment(identity.health_at, zone)
@@ -165,7 +165,7 @@ def _print_history(found: Dossier, zone: str, tongue: Tongue) -> None:
                 each.origin,
                 each.state,
                 each.by or "itself",
-                say_reason(each.reason, each.by, tongue),
+                say_reason(each.reason, each.by, tongue, found.looks),
             )
             for each in found.changes
         ],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from service.assembly import Parts
+from service.identity_watch import lookout_of
 from service.lint_means import lint_desk_of
 from service.rhythm import forecast_options
 from service.settings import Settings
@@ -63,6 +64,7 @@ def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI"
             machine_span=machine_span,
             vitals=vitals,
             outlook=forecast_options(settings),
+            lookout=lookout_of(settings),
         )
     )
 

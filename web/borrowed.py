@@ -11,6 +11,9 @@ from types import MappingProxyType
 from audience.segments import SegmentSyntaxError
 from models.errors import TocsinError
 from models.states import CampaignState, IdentityState
+from web.borrowed_feeds import FEED_TEXTS
+from web.borrowed_identities import IDENTITY_TEXTS
+from web.borrowed_seeds import SEED_TEXTS
 from web.i18n import N_, NN_, Tongue
 from web.words import word_for
 
@@ -67,6 +70,14 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("The first messages cannot go to so many people, or the rest cannot wait so long or so short."),
     N_("Choose 1 to %(most)s people, and 5 minutes to 24 hours."),
     N_("Resume it to send the rest now, or cancel it."),
+    N_(
+        "Too much of what it sent came back, so it waits for you: see the incident,"
+        " then resume it or cancel it."
+    ),
+    N_("There is no incident %(number)s."),
+    N_("`tocsin incidents` lists them."),
+    N_("This incident has ended already."),
+    N_("Nothing needs to be undone."),
     N_("Our own way out rests until %(time)s after this answer: %(answer)s"),
     N_("The sender %(sender)s rests until %(time)s after this answer: %(answer)s"),
     N_("%(provider)s rests for %(sender)s until %(time)s after this answer: %(answer)s"),
@@ -242,6 +253,9 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("Remind people of a meeting, in one segment for most names."),
     N_("Call people to vote, with their polling station when it is known."),
     N_("Ask one question that is answered in one click, and lead to the rest of the survey."),
+    *FEED_TEXTS,
+    *SEED_TEXTS,
+    *IDENTITY_TEXTS,
 )
 
 

@@ -11,6 +11,7 @@ from models.keyring import Keyring
 from models.states import Channel
 from models.tokens import Tokens
 from scheduler.forecast import ForecastOptions
+from scheduler.lookout import Lookout
 from sender import Transport
 from store import Database
 from web.health import Vitals
@@ -34,9 +35,10 @@ class WebContext:
     `transports` carry test messages; a channel without one has none. A click
     sooner than `machine_span` after its message arrived counts as a machine's; zero trusts every moment,
     as a rehearsal at many times the natural speed has to. `zone` (IANA) and `language` are the settings'
-    defaults; `outlook` is what forecasts are made with. `vitals`: how this process
-    says how it is. Uploaded files and the reports on them are kept under `data_dir`. `bounce_place` names
-    the mailbox in which bounces gather, `listens` where mail is received; empty: nowhere.
+    defaults; `outlook` is what forecasts are made with, `lookout` how identities are looked at. `vitals`:
+    how this process says how it is. Uploaded files and the reports on them are kept under `data_dir`.
+    `bounce_place` names the mailbox in which bounces gather, `listens` where mail is received; empty:
+    nowhere.
     """
 
     database: Database
@@ -58,6 +60,7 @@ class WebContext:
     zone: str = "Europe/Paris"
     language: str = "fr"
     vitals: Vitals = field(default_factory=Vitals)
+    lookout: Lookout = field(default_factory=Lookout)
     outlook: ForecastOptions = field(default_factory=ForecastOptions)
     data_dir: Path = field(default_factory=lambda: Path(gettempdir()))
 

@@ -3,17 +3,20 @@
 The terminal takes the same English sentences.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from deliverability.dns_records import DnsRecord
-from deliverability.health.findings import HealthCode
-from models.health import ProofKind
+from deliverability.health import FindingLevel
+from models.health import HealthCheck, ProofKind
 from scheduler.lifecycle import FIRST_SENT, MENDED, PROOF_LOST, SHOWN, WARMED_UP, WARMING_UP
+from scheduler.lookout import findings_of
 from scheduler.signing_keys import RotationStep
-from web.health_words import say_code
+from web.health_words import said
 from web.i18n import N_, Tongue
 
+MOST_SAID = 3
+GRAVE = (FindingLevel.PROBLEM, FindingLevel.WARNING)
 REASONS: Mapping[str, str] = MappingProxyType(
     {
         SHOWN: N_("Its domain and its address were shown to be its owner’s."),
@@ -53,20 +56,31 @@ STEPS: Mapping[RotationStep, tuple[str, str]] = MappingProxyType(
 """What a change of keys is waiting for, and what comes of it."""
 
 
-def say_reason(reason: str, by: str, tongue: Tongue) -> str:
-    """Why an identity is in its state: what a person said, or what it came to by itself."""
+def say_reason(reason: str, by: str, tongue: Tongue, looks: Sequence[HealthCheck] = ()) -> str:
+    """Why an identity is in its state: what a person said, or what it came to by itself.
+
+    Of `looks`, the latest first, comes what the sentences of a finding are filled with.
+    """
     if by or not reason:
         return reason
-    return " ".join(_say_word(word, tongue) for word in reason.split())
+    return " ".join(_say_word(word, tongue, looks) for word in reason.split())
 
 
-def _say_word(word: str, tongue: Tongue) -> str:
+def _say_word(word: str, tongue: Tongue, looks: Sequence[HealthCheck]) -> str:
     if word in REASONS:
         return tongue.say(REASONS[word])
-    try:
-        return say_code(HealthCode(word), {}, tongue)
-    except ValueError:
-        return word
+    for look in looks:
+        for found in findings_of(look):
+            if found.code == word:
+                return said(found, tongue)
+    return word
+
+
+def say_look(look: HealthCheck, tongue: Tongue) -> str:
+    """What a look found to mend, the gravest first, a few of them."""
+    found = findings_of(look)
+    grave = [each for level in GRAVE for each in found if each.level is level]
+    return " ".join(dict.fromkeys(said(each, tongue) for each in grave[:MOST_SAID]))
 
 
 def text_for_host(records: list[tuple[DnsRecord, tuple[str, ...]]], domain: str, tongue: Tongue) -> str:

@@ -21,6 +21,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "campaign-released": N_("What was held back is tried again."),
         "canary-released": N_("The rest goes on its way without waiting for the seeds."),
         "campaign-tried": N_("The test message was accepted: look into the mailbox or on the telephone."),
+        "incident-undone": N_("It goes on, and your name is kept with it."),
+        "incident-closed": N_("The incident is closed, and your name is kept with it."),
         "uncertain-decided": N_("It is decided, and your name is kept with it."),
         "uncertain-left": N_(
             "What could be decided is decided. The others became uncertain since you looked, or within the"
@@ -28,6 +30,17 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         ),
         "proof-equal": N_("Counted again: every message has its end."),
         "proof-unequal": N_("Counted again: the sums do not come out."),
+        "identity-looked-at": N_("The DNS has been looked at."),
+        "identity-letter-sent": N_(
+            "A letter is on its way to this address: follow its link within three days."
+        ),
+        "identity-letter-refused": N_("The letter did not leave; the reason stands beside the proof."),
+        "identity-keys-made": N_("New keys are made: publish their records. The old keys sign until then."),
+        "identity-keys-cancelled": N_("The new keys are forgotten. Their records can be deleted."),
+        "identity-keys-switched": N_("The new keys sign from now on."),
+        "identity-suspended": N_("The identity is suspended: nothing of it leaves; what is queued waits."),
+        "identity-resumed": N_("The identity sends again; what waited goes on."),
+        "identity-retired": N_("The identity is retired."),
         "pace-reset": N_("It is tried again at full pace."),
         "limit-set": N_("The limit holds from now on."),
         "limit-removed": N_("The limit is removed; what the provider is known to accept holds again."),
@@ -51,6 +64,12 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "account-added": N_("The account is open."),
         "account-changed": N_("The account is changed."),
         "account-removed": N_("The account is closed."),
+        "seed-added": N_("The mailbox can be read: it gets every campaign from the next one on."),
+        "seed-readable": N_("The mailbox can be read."),
+        "seed-unreadable": N_("The mailbox cannot be read; its line says why."),
+        "seed-paused": N_("The mailbox is paused: nothing is sent to it."),
+        "seed-resumed": N_("The mailbox gets every campaign again, from the next one on."),
+        "seed-removed": N_("The mailbox is no seed any more; its password is forgotten."),
         "signed-out": N_("You are signed out."),
     }
 )

@@ -179,6 +179,17 @@ TONES: Mapping[CampaignState, str] = MappingProxyType(
     }
 )
 """Campaign state → the tone of its badge; the word beside it says the same without colour."""
+IDENTITY_TONES: Mapping[IdentityState, str] = MappingProxyType(
+    {
+        IdentityState.DRAFT: "quiet",
+        IdentityState.DNS_PENDING: "warn",
+        IdentityState.CONFIRMED: "calm",
+        IdentityState.WARMING: "busy",
+        IdentityState.ACTIVE: "good",
+        IdentityState.SUSPENDED: "bad",
+        IdentityState.RETIRED: "quiet",
+    }
+)
 
 
 COUNTED: Mapping[str, tuple[str, str]] = MappingProxyType(

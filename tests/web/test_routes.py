@@ -27,8 +27,8 @@ ANYONE, READER, EDITOR, ADMIN = "anyone", "reader", "editor", "admin"
 TABLE: dict[str, dict[str, str]] = {
     ANYONE: {
         "GET": """/static/{name} /favicon.ico /robots.txt /healthz /readyz /metrics /setup /sign-in
-            /u/{token} /c/{token}/{index}""",
-        "POST": """/setup /sign-in /sign-out /language /u/{token} /u/{token}/undo
+            /u/{token} /c/{token}/{index} /mailbox/{token}""",
+        "POST": """/setup /sign-in /sign-out /language /u/{token} /u/{token}/undo /mailbox/{token}
             /hooks/twilio/status /hooks/twilio/inbound /hooks/{provider}""",
     },
     READER: {
@@ -41,7 +41,8 @@ TABLE: dict[str, dict[str, str]] = {
             /identities /identities/{identity_id} /suppressions /suppressions/lifted /pace /pace/answers
             /deliveries/{delivery_id} /incoming /incoming/unmatched
             /deliverability /deliverability/identities/{identity_id} /deliverability/study
-            /deliverability/study.csv""",
+            /deliverability/study.csv /deliverability/authentication /deliverability/authentication/{domain}
+            /deliverability/declared""",
         "POST": "/account/password /contacts/find /suppressions/look",
     },
     EDITOR: {
@@ -56,11 +57,17 @@ TABLE: dict[str, dict[str, str]] = {
             /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/prove /pace/reset
             /campaigns/{campaign_id}/canary/release
             /contacts/import /segments /templates /templates/preview /identities/{identity_id}/check
-            /suppressions/add /suppressions/lift /suppressions/lists""",
+            /identities/{identity_id}/letter /identities/{identity_id}/suspend
+            /suppressions/add /suppressions/lift /suppressions/lists /deliverability/authentication
+            /deliverability/declared""",
     },
     ADMIN: {
-        "GET": "/accounts /incoming/replay /suppressions/undo",
-        "POST": """/accounts /accounts/{user_id}/role /accounts/{user_id}/remove
+        "GET": "/accounts /incoming/replay /suppressions/undo /seeds",
+        "POST": """/identities/{identity_id}/keys /identities/{identity_id}/keys/cancel
+            /identities/{identity_id}/keys/switch /identities/{identity_id}/resume
+            /identities/{identity_id}/retire /seeds /seeds/{seed_id}/test /seeds/{seed_id}/pause
+            /seeds/{seed_id}/resume
+            /seeds/{seed_id}/remove /accounts /accounts/{user_id}/role /accounts/{user_id}/remove
             /pace/limits /pace/limits/remove /pace/warmup/stop /suppressions/undo
             /suppressions/undo/confirm /incoming/replay /incoming/replay/apply""",
     },

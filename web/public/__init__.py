@@ -5,8 +5,16 @@ What comes in: signed tokens and signed hooks. What goes out: small pages withou
 """
 
 from web import health
-from web.public import clicks, files, hooks, leaving, twilio
+from web.public import clicks, files, hooks, leaving, mailboxes, twilio
 
-ROUTERS = (files.router, health.router, leaving.router, clicks.router, twilio.router, hooks.router)
+ROUTERS = (
+    files.router,
+    health.router,
+    leaving.router,
+    clicks.router,
+    mailboxes.router,
+    twilio.router,
+    hooks.router,
+)
 
 __all__ = ["ROUTERS"]

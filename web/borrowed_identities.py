@@ -1,0 +1,36 @@
+"""Texts about sender identities, as the rooms below say them."""
+
+from web.i18n import N_
+
+IDENTITY_TEXTS: tuple[str, ...] = (
+    N_("It waits for its sender."),
+    N_("The identity %(key)s is not confirmed yet: its page says what is missing."),
+    N_("The identity %(key)s is suspended: its page says why."),
+    N_("The identity %(key)s cannot send %(channel)s: it is retired or lacks an address."),
+    N_("Put that right, or choose another identity; then schedule the campaign."),
+    N_("Let it send first: until then nobody gets to know it."),
+    N_("The identity %(key)s is not suspended."),
+    N_("The identity %(key)s is %(state)s: it cannot become %(following)s."),
+    N_("The identity %(key)s is %(state)s already: it cannot become %(following)s."),
+    N_("A reason is missing."),
+    N_("Say in a few words why: the next person will ask."),
+    N_("The identity %(key)s has no e-mail address."),
+    N_("There is nothing to show."),
+    N_("%(address)s is confirmed already."),
+    N_("A letter to %(address)s left a moment ago."),
+    N_("Look into its mailbox, also under spam; another can be sent in five minutes."),
+    N_("This installation sends no e-mail, so the letter cannot leave."),
+    N_("Set TOCSIN_SMTP_URL first."),
+    N_("This link leads nowhere, or a newer letter has taken its place."),
+    N_("This installation asks no name servers, so nothing can be looked at."),
+    N_("Set TOCSIN_DNS_SERVERS."),
+    N_("The identity %(key)s sends no e-mail, so it has no keys."),
+    N_("The keys of %(key)s are being changed already."),
+    N_("Withdraw the old records first."),
+    N_("Publish the new records, or cancel the change."),
+    N_("No change of the keys of %(key)s can be cancelled."),
+    N_("There is none under way."),
+    N_("The new keys sign already."),
+    N_("The new keys of %(key)s were not all seen in the DNS."),
+    N_("Publish their records, then look again."),
+)
