@@ -8,6 +8,7 @@ from deliverability.dns_records import DnsRecord
 from deliverability.health.dmarc_record import DmarcRecord, Policy, is_dmarc, mended, with_tags
 from deliverability.health.dmarc_walk import Step, Walk, policy_for, walk_up
 from deliverability.health.findings import FindingLevel, HealthCode, HealthFinding
+from deliverability.health.grammar import registered_domain
 from deliverability.health.inquiry import Inquiry
 from deliverability.resolver import CannotAskError
 
@@ -108,7 +109,8 @@ async def _destinations(step: Step, record: DmarcRecord, inquiry: Inquiry) -> li
 
 
 async def _destination(domain: str, destination: str, inquiry: Inquiry) -> HealthFinding | None:
-    if destination == domain:
+    if registered_domain(destination) == registered_domain(domain):
+        # Who goes by the older standard sends them; the newer one may see two organisations here.
         return None
     here, there = await asyncio.gather(walk_up(domain, inquiry), walk_up(destination, inquiry))
     if here.organisation == there.organisation:

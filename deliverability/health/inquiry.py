@@ -100,7 +100,8 @@ class Inquiry:
             self.cut_short = True
             raise CutShortError("The look took too long.") from error
         self.answered += 1
-        values = tuple(_tidy(value, kind) for value in answer.values[:MOST_VALUES])
+        # Name servers turn records round; two looks at the same records should say the same.
+        values = tuple(sorted(_tidy(value, kind) for value in answer.values[:MOST_VALUES]))
         return Answer(values, exists=answer.exists, ttl=answer.ttl)
 
 
