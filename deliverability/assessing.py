@@ -31,6 +31,7 @@ from deliverability.report import campaign_report, counts_of, counts_of_seed
 from deliverability.report_values import CampaignReport, Counts
 from models.campaign import Campaign
 from models.providers import OTHER, OWN_EXCHANGERS, provider_name
+from models.states import Channel
 from store import comparisons, incidents, rates, seeds
 from store.campaigns import get_campaign
 from store.identities import get_identity
@@ -82,6 +83,16 @@ async def assess_campaign(
         advice=advise(lanes, everywhere),
         gaps=gaps_of(lanes, everywhere.values()),
     )
+
+
+async def assess_report(session: AsyncSession, report: CampaignReport) -> CampaignAssessment | None:
+    """The verdicts on a campaign whose report was made; None where there is nothing to judge.
+
+    That is before its launch, and of text messages: they have no folder to land in.
+    """
+    if report.channel is not Channel.EMAIL or report.launched_at is None:
+        return None
+    return await assess_campaign(session, report.campaign_id, report.made_at, report=report)
 
 
 async def assess_identity(

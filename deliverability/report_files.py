@@ -7,14 +7,19 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from deliverability.assessment.whole import CampaignAssessment, LaneAssessment
+from deliverability.assessment_files import VERDICT_COLUMNS, assessment_document, verdict_cells
 from deliverability.report_values import COLUMNS, RATES, CampaignReport, Counts, ReportRow, Share
 from models.states import LeftOutReason
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def report_json(report: CampaignReport) -> str:
-    """The whole report as one JSON document; moments in ISO 8601, shares with part, whole and value."""
+def report_json(report: CampaignReport, assessment: CampaignAssessment | None = None) -> str:
+    """The whole report as one JSON document; moments in ISO 8601, shares with part, whole and value.
+
+    `assessment`: the verdicts on it, as codes and values.
+    """
     document = {
         "version": 1,
         "campaign": {
@@ -34,6 +39,7 @@ def report_json(report: CampaignReport) -> str:
         "by_identity": [_row(row) for row in report.by_identity],
         "by_provider": [_row(row) for row in report.by_provider],
         "by_identity_and_provider": [_row(row) for row in report.by_identity_and_provider],
+        "assessment": None if assessment is None else assessment_document(assessment),
         "refusals": [asdict(refusal) for refusal in report.refusals],
         "bucket_seconds": report.bucket_seconds,
         "over_time": [{**asdict(moment), "start": _moment(moment.start)} for moment in report.over_time],
@@ -41,10 +47,11 @@ def report_json(report: CampaignReport) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 
-def report_csv(report: CampaignReport) -> str:
+def report_csv(report: CampaignReport, assessment: CampaignAssessment | None = None) -> str:
     """One line for the total, each identity, each provider and each pair; UTF-8, comma, CRLF (RFC 4180).
 
-    Shares are fractions between 0 and 1, empty when there is nothing to take a share of.
+    Shares are fractions between 0 and 1, empty when there is nothing to take a share of. The verdicts of
+    the `assessment` stand in the lines of pairs.
     """
     out = io.StringIO()
     writer = csv.writer(out)
@@ -53,7 +60,7 @@ def report_csv(report: CampaignReport) -> str:
         [
             *("campaign", "identity", "provider", "targeted"),
             *(f"left_out_{reason.value}" for reason in reasons),
-            *("sent", *COLUMNS, *RATES),
+            *("sent", *COLUMNS, *RATES, *VERDICT_COLUMNS),
         ]
     )
     rows = (report.total, *report.by_identity, *report.by_provider, *report.by_identity_and_provider)
@@ -70,9 +77,16 @@ def report_csv(report: CampaignReport) -> str:
                 row.counts.sent,
                 *(getattr(row.counts, name) for name in COLUMNS),
                 *(_fraction(getattr(row.counts, name)) for name in RATES),
+                *verdict_cells(_lane_of(row, assessment)),
             ]
         )
     return out.getvalue()
+
+
+def _lane_of(row: ReportRow, assessment: CampaignAssessment | None) -> LaneAssessment | None:
+    if assessment is None or row.identity_id is None or row.provider is None:
+        return None
+    return assessment.lane(row.identity_id, row.provider)
 
 
 def safe_cell(text: str) -> str:

@@ -18,6 +18,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from deliverability.assessing import assess_report
+from deliverability.assessment.whole import CampaignAssessment
 from deliverability.placement import poll_seeds
 from deliverability.report import campaign_report
 from deliverability.report_values import CampaignReport
@@ -79,7 +81,7 @@ class Played:
     """What came of it: both sides' accounts and the checks that hold them against each other."""
 
     tally: WorldTally
-    reports: list[CampaignReport]
+    reports: list[tuple[CampaignReport, CampaignAssessment | None]]
     checks: list[Check]
 
 
@@ -214,8 +216,9 @@ async def play(rehearsal: Rehearsal, world: World, parts: Parts, screen: Screen)
             await campaign_report(session, campaign.id, parts.clock.now())
             for campaign in reversed(newest_first)
         ]
+        judged = [(report, await assess_report(session, report)) for report in reports]
     tally = world.tally()
-    return Played(tally, reports, compare(tally, reports))
+    return Played(tally, judged, compare(tally, reports))
 
 
 async def _stay(parts: Parts, screen: Screen) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audience.imports import ImportResult
+from deliverability.assessment.whole import CampaignAssessment
 from deliverability.report_values import CampaignReport
 from sandbox import World
 from service.demo_cast import Planned
@@ -78,11 +79,11 @@ class Screen:
         """The sending is over; bounces, complaints and clicks still come."""
         self.step("Late news", "waiting for bounces, complaints, clicks, unsubscriptions and STOP answers …")
 
-    def reports(self, reports: Sequence[CampaignReport], zone: str) -> None:
-        """Each campaign's report, its times in `zone`."""
-        for report in reports:
+    def reports(self, reports: Sequence[tuple[CampaignReport, CampaignAssessment | None]], zone: str) -> None:
+        """Each campaign's report with the verdicts on it, its times in `zone`."""
+        for report, assessment in reports:
             self._console.print()
-            print_report(report, zone)
+            print_report(report, zone, assessment=assessment)
 
     def proof(self, checks: Sequence[Check]) -> None:
         """What was counted on the receiving side, against the report."""

@@ -77,6 +77,11 @@ def verdict(report: CampaignReport) -> tuple[Grade, list[Note]]:
     return gravest, notes
 
 
+def troubles(report: CampaignReport) -> Iterator[Note]:
+    """What is wrong with the campaign itself, whichever provider: sums, an obstacle, uncertain messages."""
+    return _proof(report)
+
+
 def _proof(report: CampaignReport) -> Iterator[Note]:
     for problem in report.problems:
         yield Note(Grade.RED, f"The figures do not add up: {problem}")

@@ -16,12 +16,14 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from deliverability.assessment.whole import CampaignAssessment
 from deliverability.report import CampaignReport, ReportRow
 from deliverability.report_values import FEEDLESS
 from models.states import Channel
 from models.text import plural
 from service.report_notes import Grade, percent, verdict
 from service.terminal import screen, words
+from service.verdict_print import print_verdicts, verdicts_in_english
 
 COLOURS = MappingProxyType(
     {Grade.GREEN: "green", Grade.TOO_FEW: "cyan", Grade.AMBER: "yellow", Grade.RED: "red"}
@@ -120,8 +122,17 @@ RATES = (
 )
 
 
-def print_report(report: CampaignReport, zone: str = "UTC", console: Console | None = None) -> None:
-    """The whole report; moments in `zone`. `console` instead of the terminal."""
+def print_report(
+    report: CampaignReport,
+    zone: str = "UTC",
+    console: Console | None = None,
+    *,
+    assessment: CampaignAssessment | None = None,
+) -> None:
+    """The whole report; moments in `zone`. `console` instead of the terminal.
+
+    `assessment`: of an e-mail campaign; without it the figures alone are judged.
+    """
     console = console or screen()
     _print_head(console, report, zone)
     if report.launched_at is None and not report.total.counts.deliveries:
@@ -132,7 +143,10 @@ def print_report(report: CampaignReport, zone: str = "UTC", console: Console | N
         _print_rows(console, report, "Sender", report.by_identity, lambda row: row.identity_name)
     _print_legend(console, report)
     _print_rates(console, report)
-    _print_verdict(console, report)
+    if assessment is None:
+        _print_verdict(console, report)
+    else:
+        print_verdicts(console, report, verdicts_in_english(assessment, zone))
     _print_refusals(console, report)
     _print_proof(console, report)
 

@@ -31,6 +31,7 @@ from service.terminal import put, say
 from service.wishes import Wish, moment_of, resolve, tell_reach, wanted_campaign
 
 if TYPE_CHECKING:
+    from deliverability.assessment.whole import CampaignAssessment
     from deliverability.report import CampaignReport
 
 
@@ -135,21 +136,23 @@ def report(
     if json and csv:
         raise BadInputError("A report is printed in one form.", "Choose --json or --csv.")
 
+    from deliverability.assessing import assess_report
     from deliverability.report import campaign_report, report_csv, report_json
     from service.report_view import print_report
 
-    async def read(desk: Desk) -> tuple["CampaignReport", str]:
+    async def read(desk: Desk) -> tuple["CampaignReport", "CampaignAssessment | None", str]:
         async with desk.database.read() as session:
             found = await wanted_campaign(session, campaign)
-            return await campaign_report(session, found.id, desk.clock.now()), found.zone
+            made = await campaign_report(session, found.id, desk.clock.now())
+            return made, await assess_report(session, made), found.zone
 
-    found, zone = work(read)
+    found, assessment, zone = work(read)
     if json:
-        put(report_json(found))
+        put(report_json(found, assessment))
     elif csv:
-        sys.stdout.write(report_csv(found))
+        sys.stdout.write(report_csv(found, assessment))
     else:
-        print_report(found, zone)
+        print_report(found, zone, assessment=assessment)
 
 
 def register(app: typer.Typer) -> None:

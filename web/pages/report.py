@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from markupsafe import Markup
-from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
-from deliverability.assessing import assess_campaign
+from deliverability.assessing import assess_report
+from deliverability.assessment.whole import CampaignAssessment
 from deliverability.report import (
     CampaignReport,
     Counts,
@@ -33,7 +33,7 @@ from web.bounce_overview import bounce_overview
 from web.charts import SERIES, SLIM, WIDE, Spec, bars_over_time, draw_chart, shares_by_name
 from web.i18n import N_, Tongue
 from web.troubles import trouble_of
-from web.verdict_view import Verdicts, verdicts_of
+from web.verdict_view import verdicts_of
 from web.view import page
 from web.words import COUNTED, LEFT_OUT, MESSAGES, TARGETED
 
@@ -105,7 +105,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
     report = await _report(visit, campaign_id)
     async with visit.context.database.read() as session:
         bounces = await bounce_overview(session, report, visit.tongue)
-        verdicts = await _verdicts(session, visit, report)
+        assessment = await assess_report(session, report)
         troubles = await incidents.list_incidents(session, campaign_id=campaign_id)
     total = report.total.counts
     return page(
@@ -120,7 +120,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         pairs=pairs_of(report),
         proof=prove(report, visit.tongue),
         bounces=bounces,
-        verdicts=verdicts,
+        verdicts=verdicts_of(assessment, visit.tongue) if assessment else None,
         troubles=[trouble_of(one, visit.tongue) for one in troubles],
         seeds=[row for row in report.by_provider if has_seeds(row.counts)],
         shown=lambda share, digits: show_share(share, visit.tongue, digits),
@@ -130,32 +130,32 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
     )
 
 
-async def _verdicts(session: AsyncSession, visit: Visit, report: CampaignReport) -> Verdicts | None:
-    """The verdicts on an e-mail campaign that has left; text messages have no folder to land in."""
-    if report.channel is not Channel.EMAIL or report.launched_at is None:
-        return None
-    found = await assess_campaign(session, report.campaign_id, report.made_at, report=report)
-    return verdicts_of(found, visit.tongue)
-
-
 @router.get("/campaigns/{campaign_id}/report.json")
 async def report_as_json(visit: Reader, campaign_id: int) -> Response:
     """The report for programs."""
-    report = await _report(visit, campaign_id)
-    return Response(report_json(report), media_type="application/json", headers=download(report, "json"))
+    report, assessment = await _judged(visit, campaign_id)
+    return Response(
+        report_json(report, assessment), media_type="application/json", headers=download(report, "json")
+    )
 
 
 @router.get("/campaigns/{campaign_id}/report.csv")
 async def report_as_csv(visit: Reader, campaign_id: int) -> Response:
     """The report for spreadsheets; the mark at its head tells them that it is UTF-8."""
-    report = await _report(visit, campaign_id)
-    text = f"\ufeff{report_csv(report)}"
+    report, assessment = await _judged(visit, campaign_id)
+    text = f"\ufeff{report_csv(report, assessment)}"
     return Response(text, media_type="text/csv; charset=utf-8", headers=download(report, "csv"))
 
 
 async def _report(visit: Visit, campaign_id: int) -> CampaignReport:
     async with visit.context.database.read() as session:
         return await campaign_report(session, campaign_id, visit.context.clock.now())
+
+
+async def _judged(visit: Visit, campaign_id: int) -> tuple[CampaignReport, CampaignAssessment | None]:
+    async with visit.context.database.read() as session:
+        report = await campaign_report(session, campaign_id, visit.context.clock.now())
+        return report, await assess_report(session, report)
 
 
 def download(report: CampaignReport, suffix: str) -> dict[str, str]:

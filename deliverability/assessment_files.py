@@ -1,0 +1,106 @@
+"""Assessments in files: codes and values for programs, a few columns for spreadsheets."""
+
+from dataclasses import asdict
+from typing import Any
+
+from deliverability.assessment.facts import ClickChange, ProviderFacts
+from deliverability.assessment.values import Advice, Assessment, Note, Reason
+from deliverability.assessment.whole import CampaignAssessment, LaneAssessment
+
+VERDICT_COLUMNS = (
+    *("status", "verdict", "reason", "basis"),
+    *("inbox_low", "inbox_high", "click_ratio", "click_p"),
+)
+"""Of an identity at a provider; empty in lines about more than that."""
+
+
+def assessment_document(found: CampaignAssessment) -> dict[str, Any]:
+    """The assessment as JSON takes it: codes as docs/deliverability.md explains them, shares of 1."""
+    return {
+        "status": found.status.value,
+        "lanes": [_lane(lane) for lane in found.lanes],
+        "estimate": asdict(found.estimate),
+        "advice": [_advice(one) for one in found.advice],
+        "gaps": [_note(one) for one in found.gaps],
+    }
+
+
+def verdict_cells(lane: LaneAssessment | None) -> list[object]:
+    """The cells of `VERDICT_COLUMNS`."""
+    if lane is None:
+        return [""] * len(VERDICT_COLUMNS)
+    judged, change = lane.assessment, lane.facts.clicks
+    inbox = judged.figure("inbox")
+    return [
+        judged.status.value,
+        judged.word.value,
+        judged.reason_key,
+        judged.basis.value,
+        *(_share(value) for value in ((inbox.low, inbox.high) if inbox else (None, None))),
+        *(_share(value) for value in ((change.ratio, change.p) if change else (None, None))),
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _lane(lane: LaneAssessment) -> dict[str, Any]:
+    return {
+        "identity_id": lane.identity_id,
+        "identity": lane.identity_name,
+        "provider": lane.provider,
+        "list_share": round(lane.list_share, 6),
+        **_judged(lane.assessment),
+        "seeds": asdict(lane.facts.seeds),
+        "clicks": _clicks(lane.facts.clicks),
+        "declared": _declared(lane.facts),
+    }
+
+
+def _judged(judged: Assessment) -> dict[str, Any]:
+    return {
+        "status": judged.status.value,
+        "verdict": judged.word.value,
+        "basis": judged.basis.value,
+        "reasons": [_reason(reason) for reason in judged.reasons],
+        "figures": [
+            {**asdict(figure), "value": figure.value, "assessable": figure.assessable}
+            for figure in judged.figures
+        ],
+        "notes": [_note(note) for note in judged.notes],
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "code": reason.code,
+        "status": reason.status.value,
+        "verdict": reason.word.value,
+        "basis": reason.basis.value,
+        "values": dict(reason.values),
+        "evidence": [asdict(piece) for piece in reason.evidence],
+    }
+
+
+def _advice(advice: Advice) -> dict[str, Any]:
+    return {
+        "code": advice.code,
+        "status": advice.status.value,
+        "provider": advice.provider,
+        "identity_id": advice.identity_id,
+        "values": dict(advice.values),
+        "evidence": [asdict(piece) for piece in advice.evidence],
+    }
+
+
+def _note(note: Note) -> dict[str, Any]:
+    return {"code": note.code, "values": dict(note.values)}
+
+
+def _clicks(change: ClickChange | None) -> dict[str, Any] | None:
+    return None if change is None else asdict(change)
+
+
+def _declared(facts: ProviderFacts) -> list[dict[str, Any]]:
+    return [{**asdict(one), "day": one.day.isoformat()} for one in facts.declared]
