@@ -48,6 +48,9 @@ LIMIT_BY_PREFIX: tuple[tuple[str, int], ...] = (
     ("/setup", 8 * KIBIBYTE),
     # A list of a million people is about eighty megabytes.
     ("/contacts/import", 256 * MEBIBYTE),
+    # Reports of receivers and tables of providers, as long as their readers take them.
+    ("/deliverability/authentication", 20 * MEBIBYTE),
+    ("/deliverability/declared", 10 * MEBIBYTE),
     # What Tocsin exports of half a million.
     ("/suppressions/lists", 64 * MEBIBYTE),
 )
