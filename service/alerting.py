@@ -27,7 +27,7 @@ from sender.webhook import WebhookOptions, post
 from service.settings import Settings
 from store import Database, campaigns, identities
 from web.i18n import Tongue
-from web.incident_words import Names, said_in, tell
+from web.incident_words import Names, letter_of, tell, title_of, trial_of
 
 NO_SENDER = Deferred(Reply(None, None, "No identity may send at present."))
 NO_RELAY = Deferred(Reply(None, None, "No mail relay is set."))
@@ -69,8 +69,9 @@ class AlertPost:
         if alert.way is AlertWay.WEBHOOK:
             body = json.dumps(self._news(alert.news, about, names, now), ensure_ascii=False).encode()
             return await self._post(alert.target, body, number, now)
-        subject, lines = self._letter(alert.news, about, names)
-        return await self._mail(alert.target, subject, lines, number, turn=alert.tries)
+        subject, lines = letter_of(about, names, self._tongue, over=alert.news == ENDED)
+        lines.append(self._address(about))
+        return await self._mail(alert.target, PREFIX + subject, lines, number, turn=alert.tries)
 
     async def test(self, place: Place) -> Outcome:
         """A trial, to see whether a place can be told."""
@@ -79,9 +80,9 @@ class AlertPost:
         if place.way is AlertWay.WEBHOOK:
             body = json.dumps({"type": "test", "timestamp": now.isoformat(), "data": {}}).encode()
             return await self._post(place.target, body, number, now)
-        say = self._tongue.say
-        lines = [say("This is a test: alerts of Tocsin arrive here."), self._settings.public_url]
-        return await self._mail(place.target, PREFIX + say("Test of the alerts"), lines, number, turn=0)
+        subject, lines = trial_of(self._tongue)
+        lines.append(self._settings.public_url)
+        return await self._mail(place.target, PREFIX + subject, lines, number, turn=0)
 
     async def _post(self, url: str, body: bytes, number: str, now: datetime) -> Outcome:
         secret = self._settings.alert_webhook_secret
@@ -112,26 +113,12 @@ class AlertPost:
                 "ended_at": about.ended_at.isoformat() if about.ended_at else None,
                 "ended_by": about.ended_by or None,
                 "until": about.until.isoformat() if about.until else None,
-                "title": " · ".join(filter(None, (told.title, told.where))),
+                "title": title_of(told),
                 "what": told.what,
                 "done": told.done,
                 "url": self._address(about),
             },
         }
-
-    def _letter(self, news: str, about: Incident, names: Names) -> tuple[str, list[str]]:
-        """The subject and the lines of a mail."""
-        told = tell(about, names, self._tongue)
-        say = self._tongue.say
-        title = " · ".join(filter(None, (told.title, told.where)))
-        if news == ENDED:
-            by = about.ended_by
-            end = say("Over, by %(by)s.", by=by) if by else say("Over: it ended by itself.")
-            return PREFIX + say("Over: %(title)s", title=title), [title, end, told.what, self._address(about)]
-        lines = [title, told.what, told.done, told.advice]
-        examples = about.evidence.get("examples", ())[:3]
-        lines += [f"“{said_in(one)}” × {one.get('count', 1)}" for one in examples]
-        return PREFIX + title, [*lines, self._address(about)]
 
     def _address(self, about: Incident) -> str:
         return f"{self._settings.public_url}/incidents/{about.id}"

@@ -128,6 +128,29 @@ def tell(incident: Incident, names: Names, tongue: Tongue) -> Told:
     )
 
 
+def letter_of(incident: Incident, names: Names, tongue: Tongue, *, over: bool) -> tuple[str, list[str]]:
+    """The subject and the lines of a mail about an incident that began, or is `over`."""
+    told = tell(incident, names, tongue)
+    title = title_of(told)
+    if over:
+        by = incident.ended_by
+        end = tongue.say("Over, by %(by)s.", by=by) if by else tongue.say("Over: it ended by itself.")
+        return tongue.say("Over: %(title)s", title=title), [title, end, told.what]
+    examples = incident.evidence.get("examples", ())[:3]
+    said = [f"“{said_in(one)}” × {one.get('count', 1)}" for one in examples]
+    return title, [title, told.what, told.done, told.advice, *said]
+
+
+def trial_of(tongue: Tongue) -> tuple[str, list[str]]:
+    """The subject and the lines of a mail that only tries the way."""
+    return tongue.say("Test of the alerts"), [tongue.say("This is a test: alerts of Tocsin arrive here.")]
+
+
+def title_of(told: Told) -> str:
+    """What and where, in one line."""
+    return " · ".join(filter(None, (told.title, told.where)))
+
+
 def where_of(incident: Incident, names: Names, tongue: Tongue) -> str:
     """Whom it concerns: the identity at the provider, and the campaign."""
     provider = say_borrowed(tongue, provider_name(incident.provider)) if incident.provider else ""

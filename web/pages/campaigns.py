@@ -1,8 +1,7 @@
-"""Campaigns: the list, one of them while it is sent, and what one may do to it."""
+"""One campaign while it is sent, and what one may do to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from fastapi import APIRouter
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,16 +16,16 @@ from scheduler import campaigns as conduct
 from scheduler.calendar import windows_from_rows
 from scheduler.portions import tell_used_up
 from scheduler.trial import send_trial
-from store import campaigns, contacts, deliveries, identities, segments, templates
+from store import campaigns, contacts, deliveries, templates
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_borrowed, say_error
 from web.i18n import Tongue
+from web.incident_view import open_incidents
 from web.pages.campaign_canary import gate_of
 from web.pages.campaign_checks import LOOKED_AT, blocked_now, gone_past
 from web.pages.campaign_form import schedule_when_clear, segments_line, zones_for
 from web.pages.campaign_options import options_of, say_windows
 from web.pages.campaign_people import FORESEEN
-from web.pages.contacts import count_contacts
 from web.pages.sketch import (
     Choice,
     Sketch,
@@ -41,7 +40,6 @@ from web.view import go, page
 from web.words import COUNTED, MESSAGES
 
 router = APIRouter()
-A_PAGE = 30
 
 S, C = DeliveryState, CampaignState
 PARTS: tuple[tuple[str, frozenset[DeliveryState]], ...] = (
@@ -104,44 +102,6 @@ class Progress:
     def of(self, states: frozenset[DeliveryState]) -> int:
         """How many are in one of `states`."""
         return sum(self.counts.get(state, 0) for state in states)
-
-
-@router.get("/")
-async def first_page(visit: Reader) -> Response:
-    """Campaigns are what one comes for."""
-    return go("/campaigns", visit.query.text("said", 60))
-
-
-@router.get("/campaigns")
-async def list_page(visit: Reader) -> Response:
-    """Every campaign, the newest first; with none, the first steps."""
-    async with visit.context.database.read() as session:
-        found = await campaigns.list_campaigns(
-            session, limit=A_PAGE + 1, before_id=visit.query.number("before")
-        )
-        progress = {
-            campaign.id: Progress(await campaigns.progress(session, campaign.id))
-            for campaign in found[:A_PAGE]
-            if campaign.launched_at is not None
-        }
-        steps = {} if found else await _steps_done(session, visit.context.clock.now())
-    return page(
-        visit,
-        "campaigns.html",
-        campaigns=found[:A_PAGE],
-        more=len(found) > A_PAGE,
-        progress=progress,
-        steps=steps,
-    )
-
-
-async def _steps_done(session: AsyncSession, now: datetime) -> dict[str, bool]:
-    return {
-        "identity": bool(await identities.list_identities(session)),
-        "contacts": await count_contacts(session, now) > 0,
-        "segment": bool(await segments.list_segments(session)),
-        "template": bool(await templates.list_templates(session)),
-    }
 
 
 @router.get("/campaigns/{campaign_id}")
@@ -293,6 +253,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         used_up = await _say_used_up(session, visit, campaign)
         in_the_way = await blocked_now(session, campaign)
         gate = await gate_of(session, campaign_id, visit.tongue)
+        alarms = await open_incidents(session, visit.tongue, campaign_id=campaign_id)
     return page(
         visit,
         "campaign.html",
@@ -308,6 +269,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         left_out=left_out,
         used_up=used_up,
         gate=gate,
+        alarms=alarms,
         sketch=sketch,
         trials=campaign.channel in visit.context.transports,
         rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
