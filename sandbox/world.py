@@ -13,7 +13,7 @@ from sandbox.imap_server import ImapServer
 from sandbox.mailboxes import Mailbox, SeedAccount, open_mailboxes, with_trace
 from sandbox.manners import EVERYBODY
 from sandbox.notices import Notice, write_bounce, write_complaint, write_vacation
-from sandbox.placement import Disliked, folder_for
+from sandbox.placement import Disliked, Folder, InboxShares, folder_by_rule, folder_for
 from sandbox.postman import Postman
 from sandbox.providers import Exchanger
 from sandbox.readers import Readers
@@ -33,6 +33,8 @@ SCAN_SECONDS = (0.5, 2.0)
 CLICK_SECONDS = (15.0, 180.0)
 UNSUBSCRIBE_SECONDS = (20.0, 120.0)
 SECOND_BOUNCE_SECONDS = (35.0, 40.0)
+SEEING = frozenset({Fate.CLICKS, Fate.COMPLAINS, Fate.UNSUBSCRIBES})
+"""What takes a person who has seen the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class WorldOptions:
     not the rates. `easygoing` knows no rates, no limits of connections and no greylisting; in a `strict`
     one who comes too fast is shut out for as long as the provider really does it. `dkim_keys`
     are TXT records by (selector, domain); without them signatures are not looked at. `disliked` says
-    which senders land in spam where, see `placement.folder_for`. `keep_letters` keeps every message in
-    `World.letters`.
+    which senders land in spam where, see `placement.folder_for`; `inbox_shares` take its place, and whom
+    they put a mail in spam for does not see it. `keep_letters` keeps every message in `World.letters`.
     """
 
     inbound: Address | None = None
@@ -61,6 +63,7 @@ class WorldOptions:
     strict: bool = False
     seeds_per_provider: int = 2
     disliked: Disliked | None = None
+    inbox_shares: InboxShares | None = None
     dkim_keys: DkimKeys | None = None
     keep_letters: bool = False
     clock: Clock = field(default_factory=SystemClock)
@@ -197,6 +200,8 @@ class World:
         if mailbox is not None:
             self._file(letter, mailbox)
             return
+        if fate in SEEING and self.options.inbox_shares and self._folder_of(letter) is not Folder.INBOX:
+            return
         for seconds, act in self._habits.get(fate, ()):
             self._later(letter, seconds, act)
 
@@ -206,13 +211,20 @@ class World:
         self._errands.after(seconds[0] + (seconds[1] - seconds[0]) * lot, lambda: act(letter))
 
     def _file(self, letter: Letter, mailbox: Mailbox) -> None:
-        options = self.options
-        folder = folder_for(letter.provider, letter.sender, seed=options.seed, disliked=options.disliked)
-        now = options.clock.now()
+        folder = self._folder_of(letter)
+        now = self.options.clock.now()
         host = self._exchangers[letter.provider].manners.host
         content = with_trace(letter.content, letter.return_path, letter.recipient, host, now)
         mailbox.file(folder, content, now)
         self._witness.row(letter).seeds[folder.value] += 1
+
+    def _folder_of(self, letter: Letter) -> Folder:
+        options = self.options
+        if options.inbox_shares is None:
+            return folder_for(letter.provider, letter.sender, seed=options.seed, disliked=options.disliked)
+        return folder_by_rule(
+            letter.provider, letter.sender, letter.recipient, options.inbox_shares, seed=options.seed
+        )
 
     async def _bounce_hard(self, letter: Letter) -> None:
         if await self._postman.deliver(self._write_bounce(letter, hard=True)):
