@@ -277,6 +277,17 @@ async def note_check(session: AsyncSession, seed_id: int, *, at: datetime, probl
     await session.exec(change)
 
 
+async def note_try(session: AsyncSession, seed_id: int, *, at: datetime, problem: str) -> None:
+    """A sign-in that looked for nothing: what it met is noted, and the next look is due as before."""
+    change = (
+        sa.update(SeedMailbox)
+        .where(col(SeedMailbox.id) == seed_id)
+        .values(last_checked_at=at, last_problem=problem.replace("\x00", "")[:PROBLEM_LENGTH])
+        .execution_options(synchronize_session=False)
+    )
+    await session.exec(change)
+
+
 async def renew_secret(session: AsyncSession, seed_id: int, sealed_password: str) -> None:
     """Keep the new refresh token a provider gave in place of the old one (RFC 6749 section 6)."""
     change = (

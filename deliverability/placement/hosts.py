@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from models.providers import provider_of
+from models.errors import BadInputError
+from models.providers import OTHER, PROVIDER_BY_KEY, provider_of
+from models.seed import SeedAuth, SeedMailbox
 
 
 class SignIn(StrEnum):
@@ -66,3 +68,54 @@ def suggest(address: str) -> ImapHost | None:
     if found is None or host is None:
         return found
     return ImapHost(found.provider, found.name, host, found.sign_in, found.token_url)
+
+
+def compose(
+    address: str,
+    *,
+    imap: str = "",
+    username: str = "",
+    provider: str = "",
+    client_id: str = "",
+    token_url: str = "",
+    tls: bool = True,
+) -> SeedMailbox:
+    """A seed mailbox out of what a person entered, without its secrets; what is left out is suggested.
+
+    `imap` is host[:port]; with `client_id` it is signed in to by OAuth 2. BadInputError for what nobody
+    knows, or cannot be.
+    """
+    known = suggest(address)
+    host, port = _read_host(imap or (known.host if known else ""), 993 if tls else 143)
+    if provider and provider not in PROVIDER_BY_KEY and provider != OTHER:
+        raise BadInputError(
+            f"{provider!r} is no provider.", f"The known ones are {', '.join(PROVIDER_BY_KEY)}."
+        )
+    url = (token_url or (known.token_url if known else "")) if client_id else ""
+    if client_id and not url:
+        raise BadInputError(
+            "Where that provider gives access tokens is not known.", "Name the token address (--token-url)."
+        )
+    return SeedMailbox(
+        address=address,
+        provider=provider or provider_of(address),
+        imap_host=host,
+        imap_port=port,
+        tls=tls,
+        username=username or address,
+        sealed_password="",
+        auth=SeedAuth.XOAUTH2 if client_id else SeedAuth.PASSWORD,
+        token_url=url,
+        client_id=client_id,
+    )
+
+
+def _read_host(given: str, usual_port: int) -> tuple[str, int]:
+    host, _, port = given.strip().partition(":")
+    if not host:
+        raise BadInputError(
+            "The IMAP server of that provider is not known.", "Name it, as in imap.example.org (--imap)."
+        )
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise BadInputError(f"{given!r} has a port that is no number.", "Write imap.example.org:993.")
+    return host.lower(), int(port or usual_port)

@@ -5,15 +5,14 @@ from typing import Annotated
 
 import typer
 
-from models.errors import BadInputError, NotFoundError
-from models.providers import OTHER, PROVIDERS, provider_name, provider_of
-from models.seed import SeedAuth, SeedMailbox
+from models.errors import NotFoundError
+from models.providers import provider_name
+from models.seed import SeedMailbox
 from service.commands import examples, noun, read_mailbox
 from service.desk import Desk, work
 from service.terminal import moment, print_table, say
 
 group = noun("Mailboxes of our own, to see where mail lands.")
-PROVIDER_KEYS = (*(provider.key for provider in PROVIDERS), OTHER)
 Email = Annotated[str, typer.Argument(help="Address of the mailbox.", metavar="EMAIL")]
 
 
@@ -64,50 +63,30 @@ def add(
     token is asked for, and the client's secret (empty if it has none), in two lines. The mailbox is signed
     in to at once, and kept only if it can be read.
     """
-    from deliverability.placement.hosts import suggest
+    from deliverability.placement.hosts import compose
 
-    known = suggest(address)
-    host, port = _host(imap or (known.host if known else ""), plain=no_tls)
-    if provider is not None and provider not in PROVIDER_KEYS:
-        raise BadInputError(
-            f"{provider!r} is no provider.", f"The known ones are {', '.join(PROVIDER_KEYS)}."
-        )
-    url = (token_url or (known.token_url if known else "")) if oauth_client else ""
-    if oauth_client and not url:
-        raise BadInputError("Where access tokens are given is not known.", "Name it with --token-url.")
+    seed = compose(
+        read_mailbox(address),
+        imap=imap or "",
+        username=username or "",
+        provider=provider or "",
+        client_id=oauth_client or "",
+        token_url=token_url or "",
+        tls=not no_tls,
+    )
     secret, client_secret = _ask_secrets(oauth=oauth_client is not None)
 
     async def save(desk: Desk) -> str:
         from store.seeds import add_seed
 
-        seed = SeedMailbox(
-            address=read_mailbox(address),
-            provider=provider or provider_of(address),
-            imap_host=host,
-            imap_port=port,
-            tls=not no_tls,
-            username=username or address,
-            sealed_password=desk.keyring.encrypt(secret),
-            auth=SeedAuth.XOAUTH2 if oauth_client else SeedAuth.PASSWORD,
-            token_url=url,
-            client_id=oauth_client or "",
-            sealed_client_secret=desk.keyring.encrypt(client_secret) if client_secret else "",
-        )
+        seed.sealed_password = desk.keyring.encrypt(secret)
+        seed.sealed_client_secret = desk.keyring.encrypt(client_secret) if client_secret else ""
         found = "" if no_check else await _sign_in(desk, seed)
         async with desk.database.write() as session:
             await add_seed(session, seed)
         return f"{found}{seed.address} stands for {provider_name(seed.provider)} from the next campaign on."
 
     say(work(save))
-
-
-def _host(given: str, *, plain: bool) -> tuple[str, int]:
-    host, _, port = given.partition(":")
-    if not host:
-        raise BadInputError("The IMAP server of that provider is not known.", "Name it with --imap.")
-    if port and not port.isdigit():
-        raise BadInputError(f"{given!r} has a port that is no number.", "Write imap.example.org:993.")
-    return host, int(port or (143 if plain else 993))
 
 
 async def _sign_in(desk: Desk, seed: SeedMailbox) -> str:
