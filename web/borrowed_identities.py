@@ -33,4 +33,6 @@ IDENTITY_TEXTS: tuple[str, ...] = (
     N_("The new keys sign already."),
     N_("The new keys of %(key)s were not all seen in the DNS."),
     N_("Publish their records, then look again."),
+    N_("Shows that the domain is yours: it is looked for every day."),
+    N_("Withdraws a key that signs no more (RFC 6376 section 3.6.1)."),
 )
