@@ -19,7 +19,7 @@ async def test_from_a_csv_file_to_a_report_that_the_outside_world_confirms(
     async with stage(rehearsal, screen) as (world, parts):
         played = await play(rehearsal, world, parts, screen)
     assert [check for check in played.checks if not check.holds] == []
-    letters, texts = played.reports
+    (letters, _), (texts, _) = played.reports
     assert {letters.state, texts.state} == {CampaignState.FINISHED}
     # Not an empty success: each kind of thing that can happen has happened.
     counts = letters.total.counts
