@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.servers.hook_taker",
     "tests.servers.perl_dkim",
     "tests.servers.sink",
+    "tests.servers.spam_filters",
     "tests.servers.web_peer",
     "tests.servers.workers",
 ]

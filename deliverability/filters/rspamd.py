@@ -77,7 +77,8 @@ def read_answer(raw: bytes) -> SpamScore:
         raise FilterError(f"{NOT_RSPAMD}.", _ADVICE) from error
     if not isinstance(answer, dict) or _number(answer.get("score")) is None:
         raise FilterError(f"{NOT_RSPAMD}.", _ADVICE)
-    if answer.get("is_skipped") is True:
+    # Skipped without a rule: nobody looked. With one it is the mark that all filters agree to refuse.
+    if answer.get("is_skipped") is True and not answer.get("symbols"):
         raise FilterError("rspamd skips messages that come from here.", "Look at its own settings.")
     told = answer.get("thresholds")
     thresholds = told if isinstance(told, dict) else {}
