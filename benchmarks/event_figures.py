@@ -62,7 +62,10 @@ def _fields(pid: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class EventRun:
-    """One run. `events` are distinct pieces of news; waits in seconds, of posts, mails and effects."""
+    """One run. `events` are distinct pieces of news; waits in seconds, of posts, mails and effects.
+
+    `told`: how many pieces were told, repeats and forgeries included: by these a pace is asked for.
+    """
 
     name: str
     events: int
@@ -72,6 +75,7 @@ class EventRun:
     posts: Sequence[float]
     mails: Sequence[float]
     effects: Sequence[float]
+    told: int = 0
     paced: bool = False
 
     @classmethod
@@ -107,12 +111,13 @@ class EventRun:
             mails,
             # A mail is answered once its effect is there.
             effects + mails,
+            told=sum(call.news for some in calls.values() for call in some),
         )
 
     @property
     def rate(self) -> float:
-        """Events a second."""
-        return self.events / self.seconds
+        """Events a second; of a paced run everything that was told, as the pace counts."""
+        return (self.told if self.paced else self.events) / self.seconds
 
     @property
     def cpu_us(self) -> float:

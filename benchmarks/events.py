@@ -218,10 +218,12 @@ def _prepare(
 @asynccontextmanager
 async def _client(bench: Bench, scenario: Scenario, calls: dict[Way, list[Call]]) -> AsyncIterator[Process]:
     """The process of everybody outside, ready to begin."""
+    told = {way: sum(call.news for call in some) for way, some in calls.items()}
     plan = {
         **bench.ports,
         "connections": bench.plan.connections,
-        "rates": {way: scenario.rate / len(calls) for way in calls},
+        # So that all ways have told everything at the same time.
+        "rates": {way: scenario.rate * count / sum(told.values()) for way, count in told.items()},
         "calls": {
             way: [asdict(call) | {"body": call.body.decode("latin-1")} for call in some]
             for way, some in calls.items()

@@ -1,9 +1,11 @@
 """`tocsin bench events` measures from beginning to end, and believes no figure it cannot prove."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.event_calls import Signer, calls_of
-from benchmarks.event_figures import goals, lines
+from benchmarks.event_figures import Costs, EventRun, goals, lines
 from benchmarks.event_plan import Expected, Message, Way, pieces_of
 from benchmarks.events import EventPlan, bench_events
 from models.clock import SystemClock
@@ -41,3 +43,8 @@ def test_every_piece_is_told_and_one_in_ten_twice(way: Way) -> None:
 def test_too_little_to_measure_is_said() -> None:
     with pytest.raises(BadInputError):
         EventPlan(events=10)
+
+
+def test_a_paced_run_counts_everything_that_was_told() -> None:
+    run = EventRun("x", 100, 2.0, Costs(0, 0), 0, [], [], [], told=120)
+    assert (run.rate, replace(run, paced=True).rate) == (50, 60)
