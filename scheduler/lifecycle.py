@@ -271,8 +271,7 @@ async def _move(
     allowed = again or identity_may_become(origin, to)
     if not allowed or not await identities.move(session, identity, to, by=by, reason=reason, now=now):
         await session.refresh(identity)
-        already = f"is {identity.state} already" if identity.state is to else f"is {identity.state}"
         raise ConflictError(
-            f"The identity {identity.key!r} {already}: it cannot become {to}.",
+            f"The identity {identity.key!r} is {identity.state}: it cannot become {to}.",
             "Look at its page for what it allows now.",
         )

@@ -44,7 +44,6 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
         "%(count)s people lack a value the message needs: %(fields)s. Nothing was queued. "
         "Give the template a fallback, complete the contacts or exclude them. Concerned: %(people)s.",
     ),
-    N_("The identity %(key)s cannot send %(channel)s: it is %(state)s or lacks an address."),
     N_("The campaign %(name)s is %(origin)s and cannot become %(following)s."),
     N_("The campaign %(name)s is %(state)s already."),
     N_("There is no time zone %(zone)s."),

@@ -26,7 +26,7 @@ from web.words import IDENTITY_TONES, word_for
 
 router = APIRouter()
 PLACES = {TerritoryKind.DEPARTEMENT: DEPARTEMENTS, TerritoryKind.REGION: REGIONS}
-TO_MEND = (FindingLevel.PROBLEM, FindingLevel.WARNING, FindingLevel.UNKNOWN, FindingLevel.ADVICE)
+TO_MEND = (FindingLevel.PROBLEM, FindingLevel.WARNING, FindingLevel.UNKNOWN)
 SHOWN_LOOKS = 20
 
 
@@ -85,6 +85,7 @@ def _shown(visit: Visit, found: Dossier) -> dict[str, object]:
         "said": lambda finding: said(finding, tongue),
         "advised": lambda finding: advised(finding, tongue),
         "to_mend": [each for level in TO_MEND for each in found.found(level)],
+        "good_to_have": found.found(FindingLevel.ADVICE),
         "fine": found.found(FindingLevel.FINE),
         "proofs": _proofs(visit, found) if identity.from_email else [],
         "letter": letter,
