@@ -28,6 +28,7 @@ from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
 from sender import Transport
 from service.chores import watch_chores
+from service.declared_feeds import declared_chores
 from service.desk import require_migrated
 from service.hosts import name_to_open
 from service.identity_watch import identity_watcher
@@ -166,7 +167,10 @@ def _make_parts(
         keep_originals=timedelta(days=settings.keep_originals_days),
         alone=settings.uses_sqlite,
         role=role,
-        chores=watch_chores(settings, database, clock, transports=transports, keyring=keyring),
+        chores=(
+            *watch_chores(settings, database, clock, transports=transports, keyring=keyring),
+            *declared_chores(settings, database, clock),
+        ),
     )
     conductor = Conductor(
         database,

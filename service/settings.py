@@ -26,6 +26,7 @@ from models.errors import SettingsError
 from sender.relays import ProviderRelay, read_relay
 from service import settings_checks as checks
 from service.alert_settings import ALERT_SECRETS, AlertSettings
+from service.declared_settings import DECLARED_SECRETS, DeclaredSettings
 from service.hook_settings import HOOK_FIELDS, HookSettings
 from service.hosts import name_to_open
 from service.identity_settings import IdentitySettings
@@ -55,7 +56,7 @@ def _default_hello_name(known: dict[str, Any]) -> str:
     return urlsplit(known["public_url"]).hostname or "localhost"
 
 
-class Settings(BaseSettings, HookSettings, IdentitySettings, LintSettings, AlertSettings):
+class Settings(BaseSettings, HookSettings, IdentitySettings, LintSettings, AlertSettings, DeclaredSettings):
     """How this installation runs. A setting `smtp_url` is read from the variable `TOCSIN_SMTP_URL`."""
 
     model_config = SettingsConfigDict(
@@ -307,6 +308,7 @@ SECRET_FIELDS = (
     )
     | HOOK_FIELDS
     | ALERT_SECRETS
+    | DECLARED_SECRETS
 )
 """Settings whose value is never shown as it is."""
 

@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.text import plural
+from service.declared_settings import DECLARED_FIELDS
 from service.findings import Finding, Level
 from service.hook_settings import HOOK_FIELDS
 from service.identity_settings import IDENTITY_FIELDS
@@ -109,7 +110,8 @@ def print_settings(settings: Settings) -> None:
 
 def explained_settings() -> list[str]:
     """The settings in the order of docs/settings.md: what comes in stands between e-mail out and SMS."""
-    news = ["keep_originals_days", *(name for name in Settings.model_fields if name in HOOK_FIELDS)]
+    hooks = [name for name in Settings.model_fields if name in HOOK_FIELDS]
+    news = ["keep_originals_days", *hooks, *DECLARED_FIELDS]
     senders = [name for name in Settings.model_fields if name in IDENTITY_FIELDS | LINT_FIELDS]
     others = [name for name in Settings.model_fields if name not in {*news, *senders}]
     place, before = others.index("twilio_account_sid"), others.index("inbound_host")
@@ -130,7 +132,11 @@ def shown_setting(settings: Settings, name: str) -> str:
 
 def _masked(value: SecretStr) -> str:
     text = value.get_secret_value()
-    return mask_url(text) if "://" in text else "•••"
+    if "://" not in text:
+        return "•••"
+    # Some addresses carry their key behind the question mark.
+    address, asked, _ = mask_url(text).partition("?")
+    return f"{address}?•••" if asked else address
 
 
 def print_findings(findings: Iterable[Finding]) -> bool:

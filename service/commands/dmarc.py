@@ -63,7 +63,8 @@ def import_reports(
         raise BadInputError("There is no file in there.", "Name files with reports, or a folder of them.")
 
     async def take(desk: Desk) -> tuple["Filed", list[str]]:
-        filed, bad = Filed(), []
+        filed = Filed()
+        bad: list[str] = []
         with progress_bar() as bar:
             task = bar.add_task("Reading", total=len(files))
             for file in files:

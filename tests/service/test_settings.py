@@ -82,6 +82,9 @@ def test_no_secret_is_shown_anywhere(typed: Typed, monkeypatch: pytest.MonkeyPat
         "TOCSIN_BOUNCE_IMAP_URL": "imaps://user:hunter2@imap.example/INBOX",
         "TOCSIN_TWILIO_AUTH_TOKEN": "hunter2",
         "TOCSIN_METRICS_TOKEN": "hunter2",
+        "TOCSIN_POSTMASTER_REFRESH_TOKEN": "hunter2",
+        "TOCSIN_POSTMASTER_CLIENT_SECRET": "hunter2",
+        "TOCSIN_SNDS_URL": "https://snds.example/data?key=hunter2",
         **{variable(name): f"name:hunter2{TOPIC if name == SES else ''}" for name in HOOK_FIELDS},
     }
     assert set(secrets) == {variable(name) for name in SECRET_FIELDS}
