@@ -235,7 +235,11 @@ class DnsServer:
 
     async def serve_stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection over TCP (RFC 1035 section 4.2.2)."""
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError), contextlib.closing(writer):
             while True:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
                 answer = await self.answer(await reader.readexactly(length), "tcp")
@@ -243,9 +247,12 @@ class DnsServer:
                     break
                 writer.write(struct.pack("!H", len(answer)) + answer)
                 await writer.drain()
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+
+    async def stop(self) -> None:
+        """Whatever is under way ends."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -274,6 +281,7 @@ async def dns_server(*, behind: DnsServer | None = None) -> AsyncIterator[DnsSer
     finally:
         datagrams.close()
         streams.close()
+        await server.stop()
 
 
 def quoted(text: str) -> str:
