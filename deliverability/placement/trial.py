@@ -4,6 +4,7 @@ Nothing is recorded: a test belongs to no campaign's figures.
 """
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,11 +34,17 @@ class TrialSeen:
 
 
 async def find_trial(
-    seed: SeedMailbox, keyring: Keyring, clock: Clock, *, token: str, sent_at: datetime
+    seed: SeedMailbox,
+    keyring: Keyring,
+    clock: Clock,
+    *,
+    token: str,
+    sent_at: datetime,
+    ssl_context: ssl.SSLContext | None = None,
 ) -> TrialSeen | None:
     """The message that carries `token`, None while it is not there; SeedError for an unreadable mailbox."""
     mail = SentMail(NO_DELIVERY, seed.id, sent_at)
-    line = Line(seed, TIMEOUT_SECONDS, None)
+    line = Line(seed, TIMEOUT_SECONDS, ssl_context)
     try:
         if seed.auth is SeedAuth.PASSWORD:
             secret = keyring.decrypt(seed.sealed_password)

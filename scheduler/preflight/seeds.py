@@ -6,6 +6,7 @@ no delivery, and so to no figure: its tokens carry a number that no delivery eve
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,12 +43,13 @@ OnProgress = Callable[[int, int], None]
 class Waiting:
     """How long a test is waited for, and how often it is looked for.
 
-    `on_progress` hears how many of how many were found.
+    `on_progress` hears how many of how many were found. `ssl_context`: whom to trust over IMAP.
     """
 
     patience: timedelta = timedelta(minutes=3)
     every: timedelta = timedelta(seconds=5)
     on_progress: OnProgress | None = None
+    ssl_context: ssl.SSLContext | None = None
 
 
 USUAL = Waiting()
@@ -126,7 +128,7 @@ async def _await(sent: Sequence[_Sent], means: Means, waiting: Waiting) -> list[
     left = list(sent)
     while left:
         last_look = loop.time() >= until
-        looks = await asyncio.gather(*(_look(one, means, sent_at) for one in left))
+        looks = await asyncio.gather(*(_look(one, means, sent_at, waiting) for one in left))
         found += [one for look in looks for one in look if not _is_waiting(look) or last_look]
         left = [one for one, look in zip(left, looks, strict=True) if _is_waiting(look)]
         if waiting.on_progress is not None:
@@ -143,9 +145,16 @@ def _is_waiting(look: Sequence[LintFinding]) -> bool:
     return any(one.code in {"seeds.unseen", "seeds.unread"} for one in look)
 
 
-async def _look(sent: _Sent, means: Means, sent_at: datetime) -> list[LintFinding]:
+async def _look(sent: _Sent, means: Means, sent_at: datetime, waiting: Waiting) -> list[LintFinding]:
     try:
-        trial = await find_trial(sent.seed, means.keyring, means.clock, token=sent.token, sent_at=sent_at)
+        trial = await find_trial(
+            sent.seed,
+            means.keyring,
+            means.clock,
+            token=sent.token,
+            sent_at=sent_at,
+            ssl_context=waiting.ssl_context,
+        )
     except SeedError as error:
         return [_finding(LintLevel.WARN, "seeds.unread", sent.seed, problem=error.problem)]
     return [_finding(LintLevel.WARN, "seeds.unseen", sent.seed)] if trial is None else judge(sent.seed, trial)
