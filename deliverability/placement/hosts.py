@@ -1,6 +1,6 @@
 """Where the mailboxes of the known providers are read, and what signs in to them: suggestions for a form.
 
-As the providers' own help pages had it in November 2026; what a person enters always counts more.
+Providers change such things without a word: what a person enters always counts more.
 """
 
 from dataclasses import dataclass

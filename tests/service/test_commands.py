@@ -228,6 +228,22 @@ def test_a_seed_is_kept_without_its_password_in_the_open(ready: Tocsin, typed: T
     assert b"imap-password" not in (ready.folder / "tocsin-data" / "tocsin.db").read_bytes()
 
 
+def test_the_server_of_a_big_provider_is_known_and_oauth_takes_a_token_and_a_secret(
+    ready: Tocsin, typed: Typed
+) -> None:
+    typed.must("seed", "add", "w@orange.fr", "--no-check", stdin="imap-password\n")
+    words = ("seed", "add", "w@outlook.com", "--oauth-client", "client-1", "--no-check")
+    typed.must(*words, stdin="refresh-token\nclient-secret\n")
+    listed = typed.must("seed", "list")
+    assert "imap.orange.fr:993" in listed
+    assert "outlook.office365.com:993" in listed
+    kept = (ready.folder / "tocsin-data" / "tocsin.db").read_bytes()
+    assert b"login.microsoftonline.com" in kept
+    assert b"client-1" in kept
+    assert b"refresh-token" not in kept
+    assert b"client-secret" not in kept
+
+
 async def test_a_seed_is_signed_in_to_before_it_is_kept(ready: Tocsin, typed: Typed) -> None:
     account = SeedAccount("w@gmail.com", "gmail", "w@gmail.com", "right")
     folders = [MailFolder("INBOX"), MailFolder("Spam", "\\Junk")]
@@ -249,11 +265,21 @@ async def test_a_seed_is_signed_in_to_before_it_is_kept(ready: Tocsin, typed: Ty
         assert "can be read: the inbox and Spam." in kept.out
         found = await findings_of("Seeds", ready.folder)
         assert [each.what for each in found] == ["w@gmail.com can be read: INBOX, Spam."]
+        told = await asyncio.to_thread(typed.must, "seed", "test", "w@gmail.com")
+        assert "can be read: the inbox and Spam." in told
+        await asyncio.to_thread(typed.must, "seed", "pause", "w@gmail.com")
+        assert "paused" in await asyncio.to_thread(typed.must, "seed", "list")
+        await asyncio.to_thread(typed.must, "seed", "resume", "w@gmail.com")
+        assert "paused" not in await asyncio.to_thread(typed.must, "seed", "list")
     finally:
         await server.stop()
     (gone,) = await findings_of("Seeds", ready.folder)
     assert gone.level is Level.WARNING
     assert "nothing answers there" in gone.what
+    assert "nothing answers there" in (await asyncio.to_thread(typed, "seed", "test", "w@gmail.com")).told
+    await asyncio.to_thread(typed.must, "seed", "remove", "w@gmail.com")
+    assert "no seed mailbox yet" in await asyncio.to_thread(typed.must, "seed", "list")
+    assert "no seed mailbox" in (await asyncio.to_thread(typed, "seed", "pause", "w@gmail.com")).told
 
 
 async def test_a_test_message_is_sent_to_oneself_and_told_in_one_line(people: Typed, sink: Sink) -> None:
