@@ -4,7 +4,7 @@ The page shows its own proof: the sums it is made of, and whether they come out.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -32,6 +32,7 @@ from web.borrowed import say_borrowed
 from web.bounce_overview import bounce_overview
 from web.charts import SERIES, SLIM, WIDE, Spec, bars_over_time, draw_chart, shares_by_name
 from web.i18n import N_, Tongue
+from web.report_paper import Sheet, report_pdf
 from web.troubles import trouble_of
 from web.verdict_view import verdicts_of
 from web.view import page
@@ -70,6 +71,10 @@ SMS_ONLY, EMAIL_ONLY = frozenset({"delivered"}), frozenset({"complained", "click
 ENDS = (N_("Arrived"), N_("waiting"), N_("Refused or bounced"), N_("uncertain"), N_("Not sent"))
 """How a delivery can end, for the chart by provider."""
 ENDED = frozenset({CampaignState.FINISHED, CampaignState.CANCELLED, CampaignState.INCOMPLETE})
+
+
+Chart = tuple[str, Callable[[int], Spec]]
+"""What a chart shows, and how to draw it in a width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +130,8 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         seeds=[row for row in report.by_provider if has_seeds(row.counts)],
         shown=lambda share, digits: show_share(share, visit.tongue, digits),
         interval=lambda share: show_interval(share, visit.tongue),
-        over_time=await _over_time(report, visit),
-        by_provider=await _by_provider(report, visit),
+        over_time=await _draw(over_time_chart(report, visit), visit.tongue),
+        by_provider=await _draw(by_provider_chart(report, visit.tongue), visit.tongue),
     )
 
 
@@ -150,6 +155,28 @@ async def report_as_csv(visit: Reader, campaign_id: int) -> Response:
 async def _report(visit: Visit, campaign_id: int) -> CampaignReport:
     async with visit.context.database.read() as session:
         return await campaign_report(session, campaign_id, visit.context.clock.now())
+
+
+@router.get("/campaigns/{campaign_id}/report.pdf")
+async def report_on_paper(visit: Reader, campaign_id: int) -> Response:
+    """The report to print, to sign, to keep."""
+    tongue = visit.tongue
+    report, assessment = await _judged(visit, campaign_id)
+    async with visit.context.database.read() as session:
+        known = await incidents.list_incidents(session, campaign_id=campaign_id)
+    proof = prove(report, tongue)
+    sheet = Sheet(
+        verdicts=verdicts_of(assessment, tongue) if assessment else None,
+        proof=(proof.targeted, proof.deliveries, *(say_borrowed(tongue, one) for one in proof.problems)),
+        troubles=[trouble_of(one, tongue) for one in known],
+        charts=[
+            (drawn[0], drawn[1](WIDE))
+            for drawn in (over_time_chart(report, visit), by_provider_chart(report, tongue))
+            if drawn is not None
+        ],
+    )
+    made = await report_pdf(report, sheet, tongue)
+    return Response(made, media_type="application/pdf", headers=download(report, "pdf"))
 
 
 async def _judged(visit: Visit, campaign_id: int) -> tuple[CampaignReport, CampaignAssessment | None]:
@@ -229,7 +256,7 @@ def show_interval(share: Share, tongue: Tongue) -> str:
     return f"{tongue.number(round(low * 100))}–{tongue.percent(high, 0)}"
 
 
-async def _over_time(report: CampaignReport, visit: Visit) -> Drawings | None:
+def over_time_chart(report: CampaignReport, visit: Visit) -> Chart | None:
     """The chart of outcomes over time; None before there are two steps of it."""
     if len(report.over_time) < 2:
         return None
@@ -242,19 +269,17 @@ async def _over_time(report: CampaignReport, visit: Visit) -> Drawings | None:
         rows.append((start, (moment.accepted, moment.deferred, moment.refused)))
     series = [sentence_case(tongue.say(text)) for text in ("accepted", "deferred", "refused")]
     step, count = report.bucket_seconds, tongue.say("Messages")
-    return await _draw(
-        [bars_over_time(rows, series=series, step=step, count=count, width=width) for width in (WIDE, SLIM)],
-        tongue,
+    return (
         tongue.say("Messages over time"),
+        lambda width: bars_over_time(rows, series=series, step=step, count=count, width=width),
     )
 
 
-async def _by_provider(report: CampaignReport, visit: Visit) -> Drawings | None:
+def by_provider_chart(report: CampaignReport, tongue: Tongue) -> Chart | None:
     """The chart of what became of the messages at each provider; None for a single provider."""
     providers = [row for row in report.by_provider if row.counts.deliveries]
     if len(providers) < 2:
         return None
-    tongue = visit.tongue
     texts = [sentence_case(tongue.say(text)) for text in ENDS]
     texts[-1] = not_sent(report.total.counts, tongue)
     happened = [count > 0 for count in _ends(report.total.counts)]
@@ -267,15 +292,19 @@ async def _by_provider(report: CampaignReport, visit: Visit) -> Drawings | None:
     names = [say_borrowed(tongue, row.provider_name) for row in providers]
     series = {text: SERIES[rank] for rank, text in enumerate(texts) if happened[rank]}
     axis = tongue.say("Share of the messages")
-    return await _draw(
-        [shares_by_name(rows, names=names, series=series, axis=axis, width=width) for width in (WIDE, SLIM)],
-        tongue,
+    return (
         tongue.say("What became of the messages, by provider"),
+        lambda width: shares_by_name(rows, names=names, series=series, axis=axis, width=width),
     )
 
 
-async def _draw(specs: Sequence[Spec], tongue: Tongue, title: str) -> Drawings:
-    wide, slim = [await draw_chart(spec, title=title, language=tongue.language) for spec in specs]
+async def _draw(chart: Chart | None, tongue: Tongue) -> Drawings | None:
+    if chart is None:
+        return None
+    title, spec = chart
+    wide, slim = [
+        await draw_chart(spec(width), title=title, language=tongue.language) for width in (WIDE, SLIM)
+    ]
     return Drawings(title, wide, slim)
 
 

@@ -1,0 +1,181 @@
+"""A campaign's report on paper: a page for whoever signs it, then the figures for whoever keeps them.
+
+The first page says in plain words how it went, at which providers, and what to do next; the tables after
+it are those of the page. Nothing is on paper only.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from deliverability.report import CampaignReport
+from models.states import Channel
+from web.borrowed import say_borrowed
+from web.charts import Spec, draw_picture
+from web.i18n import N_, Tongue
+from web.paper import Block, Document, Figures, Grid, Heading, Picture, Title, Words, print_document
+from web.troubles import Trouble
+from web.verdict_view import LaneView, Verdicts
+from web.words import word_for
+
+MOST_ANSWERS = 20
+DISCLAIMER = N_(
+    "Measured: counted by Tocsin, by seeds that were read and answers of mail servers. Inferred: concluded "
+    "from what people did. Declared: the provider says so. Intervals hold the truth 95 times of 100."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What goes on paper besides the report: verdicts in words, the proof, incidents, charts."""
+
+    verdicts: Verdicts | None
+    proof: Sequence[str]
+    troubles: Sequence[Trouble]
+    charts: Sequence[tuple[str, Spec]]
+
+
+async def report_pdf(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> bytes:
+    """The report as a PDF in the reader's language."""
+    pictures = [
+        Picture(await draw_picture(spec, language=tongue.language), title) for title, spec in sheet.charts
+    ]
+    blocks = blocks_of(report, sheet, tongue, pictures)
+    foot = tongue.say(
+        "%(campaign)s · as of %(moment)s", campaign=report.name, moment=tongue.moment(report.made_at)
+    )
+    name = tongue.say("Report: %(campaign)s", campaign=report.name)
+    document = Document(name, tongue.language, foot, blocks)
+    return await asyncio.to_thread(print_document, document)
+
+
+def blocks_of(
+    report: CampaignReport, sheet: Sheet, tongue: Tongue, pictures: Sequence[Picture] = ()
+) -> list[Block]:
+    """Everything the document holds, in its order."""
+    return [*_first_page(report, sheet, tongue), *pictures, *_tables(report, sheet, tongue)]
+
+
+def _first_page(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> Iterator[Block]:
+    span = tongue.moment(report.launched_at)
+    if report.finished_at:
+        span += f" – {tongue.moment(report.finished_at)}"
+    kind = tongue.say(word_for(report.channel))
+    yield Title(report.name, " · ".join((tongue.say(word_for(report.state)), kind, span)))
+    if report.problem:
+        yield Words(say_borrowed(tongue, report.problem), "bad")
+    yield Figures(tuple(_figures(report, tongue)))
+    for sentence in sheet.proof:
+        yield Words(sentence)
+    verdicts = sheet.verdicts
+    if verdicts is None:
+        return
+    yield Heading(tongue.say("Verdict, by mailbox provider"))
+    yield Words(f"{verdicts.status}. {verdicts.headline}", verdicts.tone)
+    for sentence in verdicts.estimate:
+        yield Words(sentence)
+    if verdicts.advice:
+        yield Heading(tongue.say("What to do next"))
+        for one in verdicts.advice:
+            yield Words(one.text, one.tone)
+
+
+def _figures(report: CampaignReport, tongue: Tongue) -> Iterator[tuple[str, str, str]]:
+    counts = report.total.counts
+    yield tongue.say("Sent"), tongue.number(counts.sent), ""
+    yield tongue.say("Arrived"), tongue.number(counts.arrived), tongue.percent(counts.delivery_rate.value)
+    back = counts.refused + counts.bounced_hard + counts.bounced_soft
+    yield tongue.say("Refused or bounced"), tongue.number(back), ""
+    if report.channel is Channel.EMAIL:
+        yield (
+            tongue.say("People who clicked"),
+            tongue.number(counts.clicked),
+            tongue.percent(counts.click_rate.value),
+        )
+        yield tongue.say("Complaints"), tongue.number(counts.complained), ""
+    yield tongue.say("Unsubscriptions"), tongue.number(counts.unsubscribed), ""
+
+
+def _tables(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> Iterator[Block]:
+    if sheet.verdicts is not None and sheet.verdicts.providers:
+        yield Heading(tongue.say("Each provider"))
+        yield _verdict_grid(sheet.verdicts.providers, tongue, whose=False)
+        if sheet.verdicts.several_identities:
+            yield Heading(tongue.say("Each sender at each provider"))
+            yield _verdict_grid(sheet.verdicts.lanes, tongue, whose=True)
+        for gap in sheet.verdicts.gaps:
+            yield Words(gap, small=True)
+    if report.total.left_out:
+        yield Heading(tongue.say("Left out before sending"))
+        yield Grid(
+            (tongue.say("Reason"), tongue.say("People")),
+            [
+                (tongue.say(word_for(reason)), tongue.number(count))
+                for reason, count in report.total.left_out.items()
+            ],
+            frozenset({1}),
+            (4, 1),
+        )
+    if sheet.troubles:
+        yield Heading(tongue.say("Incidents"))
+        yield _trouble_grid(sheet.troubles, tongue)
+    if report.refusals:
+        yield Heading(tongue.say("What the providers answered"))
+        yield _answers(report, tongue)
+    yield Words(tongue.say(DISCLAIMER), small=True)
+
+
+def _verdict_grid(lanes: Sequence[LaneView], tongue: Tongue, *, whose: bool) -> Grid:
+    heads = ("Provider", "Verdict", "Sent", "Accepted", "Hard bounces", "Complaints", "Seeds", "Clicks")
+    return Grid(
+        heads=[tongue.say(head) for head in heads],
+        lines=[
+            (
+                f"{lane.provider} · {lane.identity}" if whose else lane.provider,
+                f"{lane.word}. {lane.main.text}",
+                *(lane.sent, lane.accepted, lane.hard),
+                " ".join(filter(None, (lane.complaints, lane.complaints_basis))),
+                " ".join(filter(None, (lane.seeds, lane.placement))),
+                lane.clicks,
+            )
+            for lane in lanes
+        ],
+        numbers=frozenset(range(2, 8)),
+        widths=(2.2, 5.2, 1.1, 1.3, 1.2, 1.9, 1.8, 1.7),
+        tones=[lane.tone for lane in lanes],
+    )
+
+
+def _trouble_grid(troubles: Sequence[Trouble], tongue: Tongue) -> Grid:
+    heads = ("Began", "What happened", "What was done", "Ended")
+    return Grid(
+        heads=[tongue.say(head) for head in heads],
+        lines=[
+            (
+                tongue.moment(one.began_at, "short"),
+                " · ".join(filter(None, (one.what, one.where))),
+                one.deed,
+                tongue.moment(one.ended_at, "short") if one.ended_at else tongue.say("open"),
+            )
+            for one in troubles
+        ],
+        widths=(1.6, 3, 2, 1.6),
+    )
+
+
+def _answers(report: CampaignReport, tongue: Tongue) -> Grid:
+    heads = ("Provider", "Outcome", "Answer", "Messages")
+    return Grid(
+        heads=[tongue.say(head) for head in heads],
+        lines=[
+            (
+                say_borrowed(tongue, refusal.provider_name),
+                tongue.say(word_for(refusal.kind)),
+                refusal.said,
+                tongue.number(refusal.deliveries),
+            )
+            for refusal in sorted(report.refusals, key=lambda each: -each.deliveries)[:MOST_ANSWERS]
+        ],
+        numbers=frozenset({3}),
+        widths=(1.4, 1.4, 5.5, 1),
+    )
