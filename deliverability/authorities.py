@@ -13,6 +13,8 @@ from deliverability.resolver import Answer, CannotAskError, DnsResolver
 
 MOST_SERVERS = 4
 MOST_ALIASES = 8
+SILENT_ZONES = 2
+"""So many zones whose servers say nothing, and none that does: this network lets no questions out."""
 DNS_PORT = 53
 
 
@@ -27,7 +29,7 @@ class AuthoritativeResolver:
         usual: AsksTheDns,
         *,
         port: int = DNS_PORT,
-        timeout_seconds: float = 3.0,
+        timeout_seconds: float = 2.0,
         anywhere: bool = False,
     ) -> None:
         """`timeout_seconds` is for one question to one zone's servers."""
@@ -35,7 +37,9 @@ class AuthoritativeResolver:
         self._port = port
         self._timeout_seconds = timeout_seconds
         self._anywhere = anywhere
-        self._servers: dict[str, asyncio.Task[DnsResolver | None]] = {}
+        self._servers: dict[str, asyncio.Task[tuple[str, DnsResolver] | None]] = {}
+        self._silent: set[str] = set()
+        self._heard = False
 
     async def ask(self, name: str, kind: str) -> Answer:
         """The answer of the zone's own servers, aliases followed; CannotAskError when nobody answers."""
@@ -55,17 +59,27 @@ class AuthoritativeResolver:
 
     async def _ask_zone(self, name: str, kind: str) -> tuple[Answer, str]:
         """What the zone says, and the alias it says instead, "" for none."""
-        servers = await self._servers_of(name)
-        if servers is None:
-            raise CannotAskError(f"No name server of {name} is known.")
-        answer = await servers.ask(name, kind)
+        found = await self._servers_of(name)
+        if found is None or found[0] in self._silent or self._is_shut_in:
+            raise CannotAskError(f"No name server of {name} can be asked.")
+        zone, servers = found
+        try:
+            answer = await servers.ask(name, kind)
+        except CannotAskError:
+            self._silent.add(zone)
+            raise
+        self._heard = True
         if answer.values or not answer.exists or kind == "CNAME":
             return answer, ""
         aliases = (await servers.ask(name, "CNAME")).values
         return answer, aliases[0].rstrip(".").lower() if aliases else ""
 
-    async def _servers_of(self, name: str) -> DnsResolver | None:
-        """Those of the nearest zone upwards, None where there are none."""
+    @property
+    def _is_shut_in(self) -> bool:
+        return not self._heard and len(self._silent) >= SILENT_ZONES
+
+    async def _servers_of(self, name: str) -> tuple[str, DnsResolver] | None:
+        """The nearest zone upwards and its servers, None where there are none."""
         labels = name.rstrip(".").lower().split(".")
         for start in range(max(1, len(labels) - 1)):
             zone = ".".join(labels[start:])
@@ -76,7 +90,7 @@ class AuthoritativeResolver:
                 return found
         return None
 
-    async def _find(self, zone: str) -> DnsResolver | None:
+    async def _find(self, zone: str) -> tuple[str, DnsResolver] | None:
         try:
             names = (await self._usual.ask(zone, "NS")).values
             answers = await asyncio.gather(
@@ -92,4 +106,5 @@ class AuthoritativeResolver:
         allowed = [each for each in addresses if self._anywhere or ip_address(each).is_global]
         if not allowed:
             return None
-        return DnsResolver(allowed[: 2 * MOST_SERVERS], self._port, timeout_seconds=self._timeout_seconds)
+        servers = DnsResolver(allowed[: 2 * MOST_SERVERS], self._port, timeout_seconds=self._timeout_seconds)
+        return zone, servers

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from deliverability.authorities import AuthoritativeResolver
 from deliverability.dns_records import domain_of
 from deliverability.exchangers import AsksTheDns
 from deliverability.health import (
@@ -26,6 +27,7 @@ from deliverability.health import (
     level_of,
 )
 from deliverability.health.findings import HealthCode, Part
+from deliverability.health.listings import BlocklistDesk, subjects_of
 from deliverability.health.proofs import Seen, look_for_proof
 from deliverability.health.setup import FetchText
 from models.clock import Clock
@@ -63,7 +65,7 @@ class Lookout:
 
     `required`: the proofs without which a new one does not send; `suspends`: whether one whose mail is
     refused is suspended by itself. Without a `resolver` nobody can be asked. `fetch` gets texts over HTTPS;
-    without it what needs one is left alone.
+    without it what needs one is left alone. `blocklists`: zones of the block lists to ask, none for none.
     """
 
     resolver: AsksTheDns | None = None
@@ -71,6 +73,7 @@ class Lookout:
     required: frozenset[ProofKind] = BOTH_PROOFS
     suspends: bool = True
     fetch: FetchText | None = None
+    blocklists: tuple[str, ...] = ()
 
 
 class _Seen(NamedTuple):
@@ -100,8 +103,13 @@ async def look_after_identities(database: Database, clock: Clock, lookout: Looko
     return len(due)
 
 
-async def look_at(database: Database, clock: Clock, lookout: Lookout, identity_id: int) -> HealthCheck:
-    """Look at one identity now, write down what was seen, and take the step that follows."""
+async def look_at(
+    database: Database, clock: Clock, lookout: Lookout, identity_id: int, *, fresh: bool = False
+) -> HealthCheck:
+    """Look at one identity now, write down what was seen, and take the step that follows.
+
+    `fresh`: past everybody's memory, for somebody who may just have published what was missing.
+    """
     now = clock.now()
     if lookout.resolver is None:
         raise ConflictError(
@@ -111,7 +119,11 @@ async def look_at(database: Database, clock: Clock, lookout: Lookout, identity_i
         identity = await identities.get_identity(session, identity_id)
         proofs = await ensure_proofs(session, identity, now)
         keys = await identities.all_keys_of(session, identity_id)
-    seen = await _ask(lookout, lookout.resolver, identity, keys, proofs.get(ProofKind.DNS))
+    resolver = AuthoritativeResolver(lookout.resolver) if fresh else lookout.resolver
+    seen = await _ask(lookout, resolver, identity, keys, proofs.get(ProofKind.DNS))
+    if identity.from_email is not None:
+        desk = BlocklistDesk(database, lookout.resolver, lookout.blocklists)
+        seen.findings.extend(await desk.look(subjects_of(identity, lookout.setup), now))
     async with database.write() as session:
         return await _write_down(session, lookout, identity_id, seen, clock.now())
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from models.health import ProofKind
 
-OFF = "off"
+ON, OFF = "on", "off"
 
 
 def _proofs(value: str) -> str:
@@ -24,6 +24,16 @@ def _addresses(value: str) -> str:
         except ValueError:
             raise ValueError("is not a list of IP addresses; write 192.0.2.1, 2001:db8::1") from None
     return value
+
+
+def _blocklists(value: str) -> str:
+    words = {word.strip().lower() for word in value.split(",")}
+    if words not in ({OFF}, {ON}):
+        from deliverability.health.blocklists import blocklists
+
+        if not words <= set(blocklists()):
+            raise ValueError(f"is not what can be asked; write off, on, or some of {', '.join(blocklists())}")
+    return ",".join(sorted(words))
 
 
 class IdentitySettings(BaseModel):
@@ -52,6 +62,21 @@ class IdentitySettings(BaseModel):
         description="What your mail relay asks to put into SPF, as include:spf.relay.example; for the records"
         " to publish. Without it, a blank to fill in.",
     )
+    blocklists: Annotated[str, AfterValidator(_blocklists)] = Field(
+        default=OFF,
+        description="Public block lists that are asked about your addresses and domains: off, on for all that"
+        " Tocsin knows, or their zones separated by commas, as zen.spamhaus.org,bl.spamcop.net. They have"
+        " terms of use, and most answer no public name server: set TOCSIN_DNS_SERVERS to one of your own.",
+    )
+
+    @property
+    def blocklist_zones(self) -> tuple[str, ...]:
+        """The zones `blocklists` names."""
+        if self.blocklists == OFF:
+            return ()
+        from deliverability.health.blocklists import blocklists
+
+        return tuple(blocklists()) if self.blocklists == ON else tuple(self.blocklists.split(","))
 
     @property
     def required_proofs(self) -> frozenset[ProofKind]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from deliverability.health import SendingSetup
+from deliverability.health.fetching import TextFetcher
 from models.clock import Clock
 from models.health import ProofKind
 from models.tokens import Tokens
@@ -39,6 +40,8 @@ def lookout_of(settings: Settings) -> Lookout:
         setup=setup_of(settings),
         required=required if resolver is not None else required - {ProofKind.DNS},
         suspends=settings.identity_suspend and resolver is not None,
+        fetch=TextFetcher(),
+        blocklists=settings.blocklist_zones,
     )
 
 

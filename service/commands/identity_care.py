@@ -61,7 +61,7 @@ async def _look(desk: Desk, key: str) -> "HealthCheck":
 
     async with desk.database.read() as session:
         identity = await wanted_identity(session, key)
-    return await look_at(desk.database, desk.clock, lookout_of(desk.settings), identity.id)
+    return await look_at(desk.database, desk.clock, lookout_of(desk.settings), identity.id, fresh=True)
 
 
 def verify(

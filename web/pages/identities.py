@@ -54,7 +54,7 @@ async def one_page(visit: Reader, identity_id: int) -> Response:
 async def check(visit: Editor, identity_id: int) -> Response:
     """Look now, and do what follows from it, as the daily look does."""
     context = visit.context
-    await look_at(context.database, context.clock, context.lookout, identity_id)
+    await look_at(context.database, context.clock, context.lookout, identity_id, fresh=True)
     await context.wake()
     return go(f"/identities/{identity_id}", "identity-looked-at")
 
