@@ -83,6 +83,8 @@ SOURCES: tuple[Source, ...] = (
 METRICS: Mapping[str, str] = MappingProxyType(
     {
         "spam_rate": N_("complaints, share of inbox mail"),
+        "filter_result": N_("taken for spam"),
+        "complaint_rate": N_("complaint rate"),
         "feedback_spam_rate": N_("complaints of one Feedback-ID"),
         "feedback_ids": N_("Feedback-IDs with complaints"),
         "spf_rate": N_("SPF passed"),
@@ -90,8 +92,6 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "dmarc_rate": N_("DMARC passed"),
         "tls_rate": N_("encrypted"),
         "delivery_error_rate": N_("refused or deferred"),
-        "filter_result": N_("taken for spam"),
-        "complaint_rate": N_("complaint rate"),
         "complaints": N_("complaints"),
         "volume": N_("mails"),
         "recipients": N_("recipients"),
@@ -188,13 +188,19 @@ def _part(
     newest: dict[tuple[str, str, str], DeclaredFigure] = {}
     for one in own:
         newest.setdefault((one.subject, one.metric, one.provider), one)
+    latest = sorted(newest.values(), key=lambda one: (one.subject, _rank(one.metric), one.metric))
     return Part(
         source,
         feed,
-        [_row(one, tongue) for one in newest.values()][:ROWS_SHOWN],
+        [_row(one, tongue) for one in latest[:ROWS_SHOWN]],
         [_row(one, tongue) for one in own[:ROWS_SHOWN]],
         max(0, len(own) - ROWS_SHOWN),
     )
+
+
+def _rank(metric: str) -> int:
+    """The place of a figure among those of its subject: what counts most comes first."""
+    return list(METRICS).index(metric) if metric in METRICS else len(METRICS)
 
 
 def _row(one: DeclaredFigure, tongue: Tongue) -> Row:
