@@ -16,6 +16,7 @@ from rich.text import Text
 from typer.main import get_command
 
 from service.commands import (
+    alerts,
     backups,
     bench,
     bounces,
@@ -25,6 +26,7 @@ from service.commands import (
     declared,
     dmarc,
     identities,
+    incidents,
     lint,
     pace,
     people,
@@ -67,6 +69,8 @@ COMMANDS = (
     sending,
     campaigns,
     lint,
+    incidents,
+    alerts,
     seeds,
     counts,
     classify,

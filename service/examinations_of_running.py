@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from models.errors import StoreError
@@ -12,6 +13,7 @@ from service.findings import Finding, blocking, fine, warning
 from service.hosts import is_local
 from service.settings import Settings
 from store import incoming
+from store.identities import find_identity
 from store.workers import SILENCE, list_workers
 
 SUBJECT = "Workers"
@@ -107,3 +109,39 @@ async def watching(settings: Settings) -> list[Finding]:
     if settings.metrics_token is None:
         return [fine(subject, "The figures (/metrics) are shown to this machine alone.")]
     return [fine(subject, "The figures (/metrics) are shown to whoever has TOCSIN_METRICS_TOKEN.")]
+
+
+async def alerts(desk: Desk) -> list[Finding]:
+    """Whether anybody is told of incidents, and whether that works; incidents that are open."""
+    from store import alerts as told
+    from store import incidents
+
+    subject = "Alerts"
+    settings = desk.settings
+    places = len(settings.alert_mailboxes) + len(settings.alert_urls)
+    async with desk.database.read() as session:
+        failing = await told.failing(session, desk.clock.now() - timedelta(days=1))
+        open_now = await incidents.count_open(session)
+    found = []
+    if open_now:
+        words = f"{plural(open_now, 'incident is', 'incidents are')} open."
+        found.append(warning(subject, words, "`tocsin incidents --open` shows what was stopped, and why."))
+    if not places:
+        words = (
+            "Nobody is told of incidents (TOCSIN_ALERT_EMAILS, TOCSIN_ALERT_WEBHOOKS): the pages show them."
+        )
+        return [*found, fine(subject, words)]
+    if settings.alert_mailboxes and settings.relay is None and not settings.routes:
+        problem = "Alerts by mail cannot leave: no mail relay is set."
+        found.append(warning(subject, problem, "Set TOCSIN_SMTP_URL."))
+    if settings.alert_from:
+        async with desk.database.read() as session:
+            sender = await find_identity(session, settings.alert_from)
+        if sender is None:
+            problem = f"There is no identity {settings.alert_from!r} to send alerts from."
+            found.append(warning(subject, problem, "Set TOCSIN_ALERT_FROM to one of `tocsin identity list`."))
+    if failing:
+        latest = failing[0]
+        problem = f"{plural(len(failing), 'alert')} did not arrive; the last problem: {latest.problem}"
+        found.append(warning(subject, problem, "`tocsin alerts test` tries every place."))
+    return [*found, fine(subject, f"{plural(places, 'place is', 'places are')} told of incidents.")]
