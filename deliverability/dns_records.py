@@ -52,14 +52,15 @@ def records_to_publish(
     """The records an e-mail identity needs; none for one that only sends text messages.
 
     `inbound_host` runs the mail listener; `relay_spf` is the mail server's part of an SPF record, such as
-    `include:spf.relay.example` or `ip4:192.0.2.1`; `report_address` receives DMARC reports.
+    `include:spf.relay.example` or `ip4:192.0.2.1`; `report_address` receives DMARC reports; without it, what
+    comes back to the return path does.
     """
     if identity.from_email is None:
         return []
     domain = identity.dkim_domain or domain_of(identity.from_email)
     return_path = identity.return_path_domain or domain
     host = inbound_host or "HOST-OF-TOCSIN"
-    reports = report_address or f"dmarc@{domain_of(identity.from_email)}"
+    reports = report_address or report_address_of(identity)
     return [
         *(key_record(key, domain) for key in keys),
         DnsRecord(
@@ -92,6 +93,11 @@ def key_record(key: DkimKey, domain: str, zone: str = "") -> DnsRecord:
         "Receivers check our signature with this key (RFC 6376).",
         zone,
     )
+
+
+def report_address_of(identity: Identity) -> str:
+    """Where receivers' reports reach us: below the return path, whose mail is taken in here."""
+    return f"dmarc@{identity.return_path_domain or domain_of(identity.from_email or '')}".lower()
 
 
 def domain_of(address: str) -> str:

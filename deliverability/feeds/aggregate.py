@@ -84,10 +84,10 @@ def _report(found: _Found, problems: list[str]) -> AggregateReport:
     domain = _name(policy.say("domain")) if policy is not None else ""
     if policy is None or not domain:
         raise UnreadableReportError("The DMARC report does not say which domain it is about.")
+    if not found.rows and found.why_lost:
+        raise UnreadableReportError(f"The DMARC report has no row that can be read: {found.why_lost}.")
     if not found.rows:
-        raise UnreadableReportError(
-            f"The DMARC report has no row that can be read{': ' + found.why_lost if found.why_lost else ''}."
-        )
+        raise UnreadableReportError("The DMARC report has no row that can be read.")
     if found.lost:
         problems.append(f"Rows that could not be read: {found.lost} ({found.why_lost})")
     span = head.first("date_range") or Node("date_range")

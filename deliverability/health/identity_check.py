@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from deliverability.dns_records import domain_of
+from deliverability.dns_records import domain_of, report_address_of
 from deliverability.exchangers import AsksTheDns
 from deliverability.health.alignment import NO_KEY, Message, simulate
 from deliverability.health.bimi import check_bimi
@@ -70,6 +70,7 @@ class _Look:
         self._from_domain = domain_of(from_email)
         self._domain = (identity.dkim_domain or self._from_domain).lower()
         self._return_path = (identity.return_path_domain or self._domain).lower()
+        self._reports = setup.report_address or report_address_of(identity)
         self._keys = keys
         self._setup = setup
         self._fetch = fetch
@@ -116,7 +117,7 @@ class _Look:
         except CannotAskError:
             exists = True
         return await check_dmarc(
-            self._from_domain, self._setup.report_address, self._inquiry, zone=zone, exists=exists
+            self._from_domain, self._reports, self._inquiry, zone=zone, exists=exists
         )
 
     async def _courtesies(self, zone: str) -> list[HealthFinding]:
@@ -125,7 +126,7 @@ class _Look:
         organisation = dmarc.walk.organisation if dmarc.walk else self._from_domain
         found = await asyncio.gather(
             check_mta_sts(self._from_domain, self._fetch, self._inquiry, zone=zone),
-            check_tls_reports(self._from_domain, self._setup.report_address, self._inquiry, zone=zone),
+            check_tls_reports(self._from_domain, self._reports, self._inquiry, zone=zone),
             check_bimi(self._from_domain, organisation, dmarc.policy, self._inquiry, zone=zone),
         )
         return list(found)

@@ -215,7 +215,7 @@ def dns(
     ] = "",
     reports: Annotated[
         str,
-        typer.Option(help="Where DMARC reports go, without it dmarc@ the From domain.", metavar="ADDRESS"),
+        typer.Option(help="Where DMARC reports go, without it dmarc@ the return path.", metavar="ADDRESS"),
     ] = "",
 ) -> None:
     """Print the DNS records to publish: what each is for, then lines to copy."""

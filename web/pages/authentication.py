@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from deliverability.dns_records import domain_of
+from deliverability.dns_records import domain_of, report_address_of
 from deliverability.feeds.filing import Filed, file_reports
 from deliverability.feeds.reading import Sighting, read_reports
 from deliverability.feeds.values import UnreadableReportError
@@ -179,7 +179,7 @@ async def _lines(session: AsyncSession, since: datetime) -> list[Line]:
 def _own(senders: Sequence[Identity]) -> dict[str, str]:
     """The From domains of our identities, with the address their DMARC record should name."""
     return {
-        domain_of(one.from_email): f"dmarc@{one.return_path_domain or domain_of(one.from_email)}"
+        domain_of(one.from_email): report_address_of(one)
         for one in senders
         if one.from_email
     }
