@@ -1,14 +1,17 @@
 """Looks at identities: what suspends and what lifts, what is only a question without an answer, and when."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from deliverability.exchangers import AsksTheDns
+from deliverability.resolver import Answer
 from models.health import HealthLevel, ProofKind
 from models.incident import IncidentKind
 from models.states import IdentityState
 from scheduler import lifecycle
-from scheduler.lookout import DAY, HOUR, look_after_identities, next_look
+from scheduler.lookout import DAY, HOUR, look_after_identities, look_at, next_look
 from scheduler.ownership import MISSING_FOR
 from store import Database, health, identities, incidents
 from tests.clocks import ManualClock
@@ -257,3 +260,28 @@ async def test_of_looks_that_found_the_same_one_in_twenty_hours_is_kept(
         async with database.read() as session:
             looks = await health.looks_at(session, house.identity_id)
     assert 3 <= len(looks) <= 4
+
+
+async def test_a_record_seen_for_the_former_address_is_no_proof_for_the_next(
+    database: Database, clock: ManualClock
+) -> None:
+    async with sender_house(database, clock) as house:
+        await house.publish()
+        await house.show_record()
+        assert house.lookout.resolver is not None
+        asked: AsksTheDns = house.lookout.resolver
+
+        class Overtaken:
+            """While it is asked, somebody gives the identity another address."""
+
+            async def ask(self, name: str, kind: str) -> Answer:
+                if name == PROOF_NAME:
+                    async with database.write() as session:
+                        identity = await identities.get_identity(session, house.identity_id)
+                        identity.from_email = "contact@autre.fr"
+                        session.add(identity)
+                return await asked.ask(name, kind)
+
+        await look_at(database, clock, replace(house.lookout, resolver=Overtaken()), house.identity_id)
+        proof = (await house.proofs())[ProofKind.DNS]
+    assert (proof.subject, proof.proven_at) == ("autre.fr", None)

@@ -89,6 +89,7 @@ async def test_keys_change_without_a_mail_that_fails_on_its_way(
         assert set(await selectors(house)) == set(new)
         after = await a_signed_letter(house)
         # Under way during the switch, or read days later.
+        assert timedelta(days=7) <= KEPT
         clock.advance(KEPT - timedelta(minutes=1))
         await house.look()
         assert await step(house) is K.KEEP

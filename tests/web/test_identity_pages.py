@@ -9,7 +9,7 @@ import pytest
 from httpx import Response
 
 from models.access import Role
-from models.health import ProofKind
+from models.health import HealthLevel, ProofKind
 from models.states import IdentityState
 from models.values import EmailEnvelope
 from scheduler.lookout import HOUR
@@ -17,6 +17,7 @@ from scheduler.ownership import LINK_LIFE
 from scheduler.signing_keys import SEEN_FOR
 from store import Database, health
 from tests.clocks import ManualClock
+from tests.factories import a_campaign, a_segment, a_template, an_identity
 from tests.scheduler.sender_houses import DOMAIN, RSA_NAME, House, sender_house
 from tests.web.browsers import Browser, Site
 from web import create_app
@@ -159,3 +160,39 @@ async def test_a_look_nobody_has_taken_is_said(site: Site, house: House, databas
     assert "Look now" not in text
     async with database.read() as session:
         assert not await health.looks_at(session, house.identity_id)
+
+
+@pytest.mark.parametrize(
+    ("state", "health_level", "said"),
+    [
+        (S.SUSPENDED, HealthLevel.PROBLEM, "Suspended"),
+        (S.DNS_PENDING, HealthLevel.UNKNOWN, "DNS to publish"),
+        (S.ACTIVE, HealthLevel.WARNING, "Its DNS is to be mended"),
+        (S.ACTIVE, HealthLevel.PROBLEM, "Its DNS has a problem"),
+        (S.ACTIVE, HealthLevel.FINE, ""),
+    ],
+)
+async def test_a_campaign_says_what_is_wrong_with_its_sender(
+    site: Site, database: Database, state: S, health_level: HealthLevel, said: str
+) -> None:
+    browser = await site.signed_in(Role.EDITOR)
+    async with database.write() as session:
+        sender = await an_identity(session, state=state)
+        sender.health = health_level
+        campaign = await a_campaign(session, senders=[sender])
+    for path in (f"/campaigns/{campaign.id}", "/campaigns/new"):
+        text = await browser.read(path)
+        notes = re.findall(r'class="badge (?:bad|warn)"[^>]*>([^<]+)<', text)
+        assert notes == ([said] if said else []), path
+
+
+async def test_a_retired_sender_is_not_offered(site: Site, database: Database) -> None:
+    browser = await site.signed_in(Role.EDITOR)
+    async with database.write() as session:
+        await an_identity(session, key="ancien", domain="ancien.fr", state=S.RETIRED)
+        await an_identity(session)
+        await a_template(session)
+        await a_segment(session)
+    text = await browser.read("/campaigns/new")
+    assert "national@parti.fr" in text
+    assert "ancien@ancien.fr" not in text

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from models.access import Role
 from models.campaign import Campaign
 from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
-from models.states import Channel, IdentityRule, LatePolicy, LegalBasis, Purpose
+from models.states import Channel, IdentityRule, IdentityState, LatePolicy, LegalBasis, Purpose
 from scheduler import NewCampaign, create_campaign
 from scheduler.campaigns import EDITABLE, parts_of, schedule, update_campaign
 from scheduler.preflight import GoPast, StandsInTheWayError, require_clear
@@ -331,7 +331,11 @@ async def _form(
         segments_line=segments_line(visit, sketch),
         segments=all_segments,
         templates=all_templates,
-        identities=senders,
+        identities=[
+            each
+            for each in senders
+            if each.state is not IdentityState.RETIRED or each.id in choice.identities
+        ],
         rules=list(IdentityRule),
         bases=list(LegalBasis),
         zones=zones_for(visit, choice.zone),
