@@ -203,11 +203,11 @@ NOTES: Mapping[str, str] = MappingProxyType(
 CLICK_GAPS: Mapping[ClickReason, str] = MappingProxyType(
     {
         ClickReason.ASSESSED: "",
-        ClickReason.FEW_DELIVERED: N_("too few messages there"),
-        ClickReason.FEW_CAMPAIGNS: N_("too few campaigns to compare with"),
+        ClickReason.FEW_DELIVERED: N_("too few messages"),
+        ClickReason.FEW_CAMPAIGNS: N_("too few campaigns"),
         ClickReason.FEW_CLICKS: N_("too few clicks"),
-        ClickReason.NO_OTHERS: N_("nowhere else to compare with"),
-        ClickReason.TOO_EARLY: N_("too early: people click for a day"),
+        ClickReason.NO_OTHERS: N_("nothing to compare with"),
+        ClickReason.TOO_EARLY: N_("too early"),
     }
 )
 """Why nothing can be said of clicks."""

@@ -141,7 +141,7 @@ def _verdict_grid(lanes: Sequence[LaneView], tongue: Tongue, *, whose: bool) -> 
             for lane in lanes
         ],
         numbers=frozenset(range(2, 8)),
-        widths=(2.2, 5.2, 1.1, 1.3, 1.2, 1.9, 1.8, 1.7),
+        widths=(2.2, 4.6, 1.3, 1.4, 1.6, 1.9, 1.8, 1.5),
         tones=[lane.tone for lane in lanes],
     )
 

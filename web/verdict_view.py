@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from deliverability.assessment import Assessment, Basis, Status
+from deliverability.assessment.advice import advise
 from deliverability.assessment.facts import ClickChange, ProviderFacts
+from deliverability.assessment.gaps import gaps_of
 from deliverability.assessment.merging import by_provider
 from deliverability.assessment.placement import ListEstimate
 from deliverability.assessment.values import Advice, EvidenceKind, Figure, Note, Reason, Value
@@ -112,9 +114,8 @@ def verdicts_of(found: CampaignAssessment | IdentityAssessment, tongue: Tongue) 
     """An assessment in the reader's words."""
     tone, status = STATUSES[found.status]
     together = by_provider(found.lanes)
-    lanes = tuple(lane_view(lane, tongue) for lane in found.lanes)
     names = {lane.provider: say_borrowed(tongue, lane.provider_name) for lane in found.lanes}
-    advice = tuple(_advice(one, names.get(one.provider, ""), tongue) for one in found.advice)
+    steps, gaps = _to_do(found, together)
     return Verdicts(
         tone=tone,
         status=tongue.say(status),
@@ -123,12 +124,27 @@ def verdicts_of(found: CampaignAssessment | IdentityAssessment, tongue: Tongue) 
             replace(lane_view(merged, tongue), worse=_worse(merged, found.lanes, tongue))
             for merged in together
         ),
-        lanes=lanes,
+        lanes=tuple(lane_view(lane, tongue) for lane in found.lanes),
         estimate=estimate_of(found.estimate, tongue),
-        advice=tuple(dict.fromkeys(advice)),
-        gaps=tuple(dict.fromkeys(_note(one, names, tongue) for one in found.gaps)),
+        advice=tuple(dict.fromkeys(_advice(one, names.get(one.provider, ""), tongue) for one in steps)),
+        gaps=tuple(dict.fromkeys(_note(one, names, tongue) for one in gaps)),
         several_identities=len({lane.identity_id for lane in found.lanes}) > 1,
     )
+
+
+def _to_do(
+    found: CampaignAssessment | IdentityAssessment, together: Sequence[LaneAssessment]
+) -> tuple[Sequence[Advice], Sequence[Note]]:
+    """Advice and gaps; of several senders, as of the providers, and of whoever fares worse than all."""
+    if isinstance(found, IdentityAssessment) or len(found.senders) < 2:
+        return found.advice, found.gaps
+    everywhere = {one.identity_id: one.clicks for one in found.senders if one.clicks is not None}
+    light = {lane.provider: lane.assessment.status.gravity for lane in together}
+    worse = [lane for lane in found.lanes if lane.assessment.status.gravity > max(light[lane.provider], 1)]
+    steps: dict[tuple[str, str], Advice] = {}
+    for one in advise([*together, *worse], everywhere):
+        steps.setdefault((one.code, one.provider), one)
+    return tuple(steps.values()), gaps_of(together, everywhere.values())
 
 
 def _worse(
