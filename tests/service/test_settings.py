@@ -80,6 +80,7 @@ def test_no_secret_is_shown_anywhere(typed: Typed, monkeypatch: pytest.MonkeyPat
         "TOCSIN_SMTP_URL": "smtps://user:hunter2@relay.example",
         "TOCSIN_SMTP_ROUTES": '{"orange": "smtps://user:hunter2@relay2.example"}',
         "TOCSIN_BOUNCE_IMAP_URL": "imaps://user:hunter2@imap.example/INBOX",
+        "TOCSIN_SPAM_FILTER_URL": "rspamd://:hunter2@127.0.0.1:11334",
         "TOCSIN_TWILIO_AUTH_TOKEN": "hunter2",
         "TOCSIN_METRICS_TOKEN": "hunter2",
         "TOCSIN_POSTMASTER_REFRESH_TOKEN": "hunter2",

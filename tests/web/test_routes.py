@@ -33,7 +33,7 @@ TABLE: dict[str, dict[str, str]] = {
     },
     READER: {
         "GET": """/ /account /campaigns /campaigns/preview /campaigns/{campaign_id}
-            /campaigns/{campaign_id}/live /campaigns/{campaign_id}/forecast
+            /campaigns/{campaign_id}/live /campaigns/{campaign_id}/forecast /campaigns/{campaign_id}/checks
             /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/capped
             /campaigns/{campaign_id}/report /campaigns/{campaign_id}/report.json
             /campaigns/{campaign_id}/report.csv /campaigns/{campaign_id}/report.pdf /contacts /contacts/{contact_id} /segments /segments/count
@@ -55,7 +55,8 @@ TABLE: dict[str, dict[str, str]] = {
             /campaigns/{campaign_id}/pause /campaigns/{campaign_id}/resume /campaigns/{campaign_id}/cancel
             /campaigns/{campaign_id}/release /campaigns/{campaign_id}/test /campaigns/{campaign_id}/edit
             /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/prove /pace/reset
-            /campaigns/{campaign_id}/canary/release
+            /campaigns/{campaign_id}/canary/release /campaigns/{campaign_id}/checks
+            /campaigns/{campaign_id}/checks/seeds
             /contacts/import /segments /templates /templates/preview /identities/{identity_id}/check
             /identities/{identity_id}/letter /identities/{identity_id}/suspend
             /suppressions/add /suppressions/lift /suppressions/lists /deliverability/authentication
