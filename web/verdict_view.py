@@ -41,8 +41,8 @@ LINKS: Mapping[EvidenceKind, str] = {
     EvidenceKind.DEFERRALS: "#answers",
     EvidenceKind.BOUNCES: "#came-back",
     EvidenceKind.COMPLAINTS: "#came-back",
-    EvidenceKind.DECLARED: "/declared",
-    EvidenceKind.AUTHENTICATION: "/authentication",
+    EvidenceKind.DECLARED: "/deliverability/declared",
+    EvidenceKind.AUTHENTICATION: "/deliverability/authentication",
     EvidenceKind.HEALTH: "/identities/{identity}",
     EvidenceKind.INCIDENT: "/incidents/{reference}",
 }

@@ -36,7 +36,8 @@ TABLE: dict[str, dict[str, str]] = {
             /campaigns/{campaign_id}/live /campaigns/{campaign_id}/forecast /campaigns/{campaign_id}/checks
             /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/capped
             /campaigns/{campaign_id}/report /campaigns/{campaign_id}/report.json
-            /campaigns/{campaign_id}/report.csv /campaigns/{campaign_id}/report.pdf /contacts /contacts/{contact_id} /segments /segments/count
+            /campaigns/{campaign_id}/report.csv /campaigns/{campaign_id}/report.pdf /contacts
+            /contacts/{contact_id} /segments /segments/count
             /segments/{segment_id} /templates /templates/versions/{version_id} /templates/{template_id}
             /identities /identities/{identity_id} /suppressions /suppressions/lifted /pace /pace/answers
             /deliveries/{delivery_id} /incoming /incoming/unmatched
@@ -201,7 +202,7 @@ PAGES = [
         "/campaigns/{campaign_id}/edit",
         "/templates/starters/{name}",
     }
-    and not path.endswith((".json", ".csv", "/live", "/count", "/file"))
+    and not path.endswith((".json", ".csv", ".pdf", "/live", "/count", "/file"))
 ] + [
     "/templates/new?starter=invitation",
     "/templates/new?starter=sms",
