@@ -13,7 +13,6 @@ from models.errors import NotFoundError
 from models.incident import Incident, IncidentKind
 from store.engine import insert_for
 
-NO_SYNC = {"synchronize_session": False}
 _OPEN = sa.text("ended_at IS NULL")
 
 
@@ -124,12 +123,6 @@ async def lately(session: AsyncSession, moment: datetime) -> list[Incident]:
         sa.or_(col(Incident.began_at) >= moment, col(Incident.ended_at) >= moment)
     )
     return list((await session.exec(wanted.order_by(col(Incident.id)))).all())
-
-
-async def forget_before(session: AsyncSession, moment: datetime) -> None:
-    """Drop incidents that ended before a moment, with their alerts."""
-    gone = sa.delete(Incident).where(col(Incident.ended_at) < moment)
-    await session.exec(gone.execution_options(**NO_SYNC))
 
 
 async def with_ids(session: AsyncSession, incident_ids: Collection[int]) -> dict[int, Incident]:

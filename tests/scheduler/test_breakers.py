@@ -1,7 +1,6 @@
 """Breakers act on the right scope, once, on numbers that mean something; and a person can take it back."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -10,86 +9,30 @@ from sqlmodel import col, select
 
 from models.campaign import UNTIL_TOLD, Campaign, CampaignLane
 from models.event import event_about
-from models.identity import Identity
-from models.incident import Incident, IncidentDeed, IncidentKind, IncidentLevel
+from models.incident import IncidentDeed, IncidentKind, IncidentLevel
 from models.pace import BreakerState, Throttle
-from models.states import CampaignState, DeliveryState, EventKind
+from models.states import (
+    BounceClass,
+    CampaignState,
+    DeliveryState,
+    EventKind,
+    Fault,
+    IdentityState,
+    Permanence,
+)
 from models.suppression import Suppression
 from models.tally import Account, Tally, TallyMark
+from models.values import Reply, Verdict
 from scheduler.breakers import Scales
 from scheduler.incidents import close_incident, open_incident
 from scheduler.undoing import let_go_on
-from store import Database, incidents
-from store.deliveries import due_lanes
-from store.engine import insert_for
+from store import Database, throttles
+from store.claims import claim_due
+from store.deliveries import Lane, due_lanes
+from store.tally_fold import advance
 from tests.clocks import START
 from tests.deliverability.rows import a_delivery, a_launched_campaign, a_seed, an_identity
-
-MINUTE = timedelta(minutes=1)
-
-
-class Scene:
-    """A campaign that is sending, and what its counters say."""
-
-    def __init__(self, database: Database, campaign: Campaign, identity: Identity) -> None:
-        self.database, self.campaign, self.identity = database, campaign, identity
-        self.scales = Scales(database)
-
-    async def count(
-        self, provider: str = "orange", said: Sequence[tuple[str, int]] = (), **news: int
-    ) -> None:
-        """Set the counters of the lane: deliveries by kind of news, and by what was said."""
-        rows: list[tuple[Account, int, str, int]] = [
-            *((Account.NEWS, self.identity.id, kind, count) for kind, count in news.items()),
-            (Account.TRIED, self.identity.id, "", news.get("accepted", 0) + news.get("refused", 0)),
-            (Account.HARD, self.identity.id, "refused", news.get("refused", 0)),
-            *((Account.SAID, 0, word, count) for word, count in said),
-        ]
-        async with self.database.write() as session:
-            for account, identity, word, count in rows:
-                values = {"campaign_id": self.campaign.id, "account": account, "identity_id": identity}
-                values |= {
-                    "provider": provider,
-                    "word": word,
-                    "shard": 0,
-                    "count": count,
-                    "text": f"no: {word}",
-                }
-                put = insert_for(session, Tally).values(**values)
-                await session.exec(
-                    put.on_conflict_do_update(
-                        index_elements=["campaign_id", "account", "identity_id", "provider", "word", "shard"],
-                        set_={"count": count},
-                    )
-                )
-            await session.exec(sa.update(TallyMark).values(event_id=TallyMark.event_id + 1))
-
-    async def bounce(self, bad: int, whole: int, provider: str = "orange") -> None:
-        """So many of so many to addresses that do not exist."""
-        said = [("refused|no_such_address|recipient|550|5.1.1", bad)]
-        await self.count(provider, said, accepted=whole - bad, refused=bad)
-
-    async def weigh(self, minutes: int = 0) -> int:
-        return await self.scales.weigh(START + minutes * MINUTE)
-
-    async def incidents(self) -> list[Incident]:
-        """Those that are not about the whole campaign."""
-        async with self.database.read() as session:
-            return [one for one in await incidents.list_incidents(session) if one.provider]
-
-    async def of_campaign(self) -> list[Incident]:
-        async with self.database.read() as session:
-            return [one for one in await incidents.list_incidents(session) if not one.provider]
-
-    async def brake(self, provider: str = "orange") -> Throttle | None:
-        async with self.database.read() as session:
-            return await session.get(Throttle, f"lane:{self.identity.id}:{provider}")
-
-    async def state(self) -> CampaignState:
-        async with self.database.read() as session:
-            found = await session.get(Campaign, self.campaign.id)
-            assert found is not None
-            return found.state
+from tests.scheduler.scales import MINUTE, Scene
 
 
 @pytest.fixture
@@ -98,7 +41,8 @@ async def scene(database: Database) -> Scene:
         campaign = await a_launched_campaign(session, targeted=10, frozen=10)
         campaign.launched_at = START
         identity = await an_identity(session)
-        session.add(campaign)
+        identity.state = IdentityState.ACTIVE
+        session.add_all([campaign, identity])
         session.add(CampaignLane(campaign_id=campaign.id, identity_id=identity.id, provider="orange"))
     return Scene(database, campaign, identity)
 
@@ -399,3 +343,54 @@ async def test_an_incident_of_a_campaign_long_over_ends(scene: Scene) -> None:
     await scene.weigh(60 * 24 * 8)
     (incident,) = await scene.incidents()
     assert incident.ended_at is not None
+
+
+async def test_real_events_are_weighed_once_they_are_counted(scene: Scene) -> None:
+    verdict = Verdict(BounceClass.NO_SUCH_ADDRESS, Fault.RECIPIENT, Permanence.HARD, "status")
+    async with scene.database.write() as session:
+        for number in range(220):
+            bad = number % 8 == 0
+            delivery = await a_delivery(
+                session,
+                campaign=scene.campaign,
+                identity=scene.identity,
+                provider="orange",
+                state=DeliveryState.REFUSED if bad else DeliveryState.ACCEPTED,
+            )
+            told = event_about(
+                delivery,
+                EventKind.REFUSED if bad else EventKind.ACCEPTED,
+                source="test",
+                source_id=str(number),
+                at=START,
+                now=START,
+                reply=Reply(550, "5.1.1", "5.1.1 nobody here") if bad else None,
+                verdict=verdict if bad else None,
+            )
+            session.add(told)
+    await scene.weigh()
+    assert await scene.incidents() == []
+    await advance(scene.database)
+    await scene.weigh()
+    (incident,) = await scene.incidents()
+    assert (incident.part, incident.whole, incident.deed) == (28, 220, IncidentDeed.STOPPED)
+    assert incident.evidence["examples"][0]["text"] == "5.1.1 nobody here"
+
+
+async def test_what_was_halted_is_not_claimed_by_who_drains_the_lane(scene: Scene) -> None:
+    lane = Lane(scene.identity.id, "orange")
+    async with scene.database.write() as session:
+        waiting = await a_delivery(
+            session,
+            campaign=scene.campaign,
+            identity=scene.identity,
+            provider="orange",
+            state=DeliveryState.QUEUED,
+        )
+        waiting.due_at = START
+        session.add(waiting)
+        await throttles.halt_lane(session, scene.campaign.id, lane, START + MINUTE)
+    claim = {"lane": lane, "token": "t" * 32, "lease": MINUTE, "limit": 10}
+    async with scene.database.write() as session:
+        assert await claim_due(session, now=START, **claim) == []  # type: ignore[arg-type]
+        assert len(await claim_due(session, now=START + MINUTE, **claim)) == 1  # type: ignore[arg-type]
