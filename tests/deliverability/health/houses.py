@@ -1,5 +1,6 @@
 """An identity that has published everything, on a DNS server of its own, and looks at it."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from models.signing import DkimAlgorithm
 from sender.dkim import make_key
 from tests.clocks import START
 from tests.servers.dns import DnsServer
+from web.health_words import SENTENCES
 
 IP = "192.0.2.25"
 REVERSE = "25.2.0.192.in-addr.arpa"
@@ -108,7 +110,7 @@ class House:
         fetch: FetchText | None = None,
         limits: Limits | None = None,
     ) -> list[HealthFinding]:
-        return await check_identity(
+        findings = await check_identity(
             identity or an_identity(),
             KEYS if keys is None else keys,
             self.resolver,
@@ -116,12 +118,21 @@ class House:
             fetch=fetch,
             limits=limits or Limits(time=timedelta(seconds=15)),
         )
+        for finding in findings:
+            require_words(finding)
+        return findings
 
     def mend(self, findings: list[HealthFinding]) -> None:
         """Do what the findings say, as somebody would who has the forms of a DNS host before them."""
         for finding in findings:
             if finding.record is not None:
                 self.server.publish_records([filled_in(finding.record)])
+
+
+def require_words(finding: HealthFinding) -> None:
+    """Every blank in the sentences of a finding is filled by a value of it."""
+    blanks = set(re.findall(r"%\((\w+)\)s", " ".join(SENTENCES[finding.code])))
+    assert blanks <= set(finding.values), finding
 
 
 def filled_in(record: DnsRecord) -> DnsRecord:

@@ -14,7 +14,7 @@ from deliverability.health.listings import BlocklistDesk, subjects_of
 from deliverability.resolver import DnsResolver
 from store import Database, listings
 from tests.clocks import START
-from tests.deliverability.health.houses import IP, SETUP, an_identity
+from tests.deliverability.health.houses import IP, SETUP, an_identity, require_words
 from tests.servers.dns import DnsServer, Fault, dns_server
 
 ZEN, DBL, SURBL, SPAMCOP = "zen.spamhaus.org", "dbl.spamhaus.org", "multi.surbl.org", "bl.spamcop.net"
@@ -40,6 +40,7 @@ def desk(database: Database, server: DnsServer, *zones: str) -> BlocklistDesk:
 
 def only(findings: list[HealthFinding]) -> HealthFinding:
     (finding,) = findings
+    require_words(finding)
     return finding
 
 

@@ -245,6 +245,21 @@ async def test_an_address_is_judged_as_by_a_receiver(
     assert await check_host(ip, RETURN_PATH, house.inquiry()) is result
 
 
+@pytest.mark.parametrize(("links", "result"), [(10, SpfResult.PASS), (11, SpfResult.PERMERROR)])
+async def test_a_receiver_gives_up_at_the_eleventh_lookup(
+    house: House, links: int, result: SpfResult
+) -> None:
+    chain(house.server, links)
+    house.server.publish_text(RETURN_PATH, "v=spf1 include:i0.example -all")
+    assert await check_host(f"203.0.113.{links - 1}", RETURN_PATH, house.inquiry()) is result
+
+
+@pytest.mark.parametrize("text", ["v=spf1 include:loop.example -all", "v=spf1 redirect=loop.example"])
+async def test_a_receiver_does_not_run_in_circles(house: House, text: str) -> None:
+    house.server.publish_text("loop.example", text)
+    assert await check_host(IP, "loop.example", house.inquiry()) is SpfResult.PERMERROR
+
+
 def test_what_is_read_is_written_again_as_it_was() -> None:
     text = "v=spf1 a mx/24//64 a:x.example/28 -ip4:192.0.2.0/24 ip6:2001:db8::/32 ?exists:%{i}.x.example ~all"
     assert str(read_spf(text)) == text
