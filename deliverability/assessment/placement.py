@@ -8,7 +8,7 @@ seed was at is unknown, between none and all of it in the inbox, and stands besi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 
 from deliverability.assessment.intervals import corrected_clustered_interval
@@ -56,7 +56,7 @@ def list_estimate(parts: Sequence[PlacementPart], correlation: float | None = No
     `correlation`: of the seeds at one provider, by default that of the limits.
     """
     rho = limits().seeds.correlation if correlation is None else correlation
-    parts = [part for part in parts if isfinite(part.share) and part.share > 0]
+    parts = _by_the_largest(parts)
     whole = sum(part.share for part in parts)
     tested = [part for part in parts if part.n > 0]
     share = sum(part.share for part in tested) / whole if tested else 0.0
@@ -76,6 +76,14 @@ def list_estimate(parts: Sequence[PlacementPart], correlation: float | None = No
         seeds=seeds,
         assessable=share >= limits().seeds.fewest_measured,
     )
+
+
+def _by_the_largest(parts: Sequence[PlacementPart]) -> list[PlacementPart]:
+    """Those with a share, as parts of the largest: whatever they were counted in, they can be added up."""
+    sound = [part for part in parts if isfinite(part.share) and part.share > 0]
+    largest = max((part.share for part in sound), default=1.0)
+    scaled = [replace(part, share=part.share / largest) for part in sound]
+    return [part for part in scaled if part.share > 0]
 
 
 def _measured(tested: Sequence[PlacementPart], rho: float) -> tuple[float, float, float]:

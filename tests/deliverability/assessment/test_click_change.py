@@ -55,6 +55,24 @@ def test_a_provider_is_not_blamed_because_another_rose() -> None:
     assert not changes["orange"].collapsed
 
 
+def test_a_provider_that_rose_is_not_blamed_because_others_rose_more() -> None:
+    changes = click_changes(now(gmail=0.2, orange=0.04), usual(gmail=0.02, orange=0.02))
+    assert changes["orange"].ratio == pytest.approx(2, abs=0.01)
+    assert changes["orange"].difference == pytest.approx(-log(5), abs=0.02)
+    assert not changes["orange"].collapsed
+
+
+def test_what_changed_everywhere_is_taken_away() -> None:
+    changes = click_changes(
+        now(gmail=0.01, free=0.01, orange=0.004), usual(gmail=0.02, free=0.02, orange=0.02)
+    )
+    fallen = changes["orange"]
+    assert fallen.ratio == pytest.approx(0.2, abs=0.01)
+    assert fallen.others_ratio == pytest.approx(0.5, abs=0.01)
+    assert fallen.difference == pytest.approx(log(0.2 / 0.5), abs=0.03)
+    assert [name for name, change in changes.items() if change.collapsed] == ["orange"]
+
+
 def test_a_small_fall_is_none_however_certain() -> None:
     base = [{"gmail": Clicks(20_000, 1_000_000), "orange": Clicks(20_000, 1_000_000)} for _ in range(6)]
     changes = click_changes({"gmail": Clicks(20_000, 1_000_000), "orange": Clicks(13_000, 1_000_000)}, base)

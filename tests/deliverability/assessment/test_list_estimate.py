@@ -1,7 +1,7 @@
 """The inbox placement of a list: weighed by its own providers, and never sure of what nobody looked at."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deliverability.assessment.placement import PlacementPart, list_estimate
@@ -75,6 +75,8 @@ def test_little_tested_is_said_to_be_too_little() -> None:
 
 
 @given(parts)
+@example([PlacementPart(9e307, 0, 1), PlacementPart(9e307, 0, 1)])
+@example([PlacementPart(1e308, 0, 0), PlacementPart(5e-324, 1, 1)])
 def test_whatever_comes_in_a_band_comes_out(given_parts: list[PlacementPart]) -> None:
     estimate = list_estimate(given_parts)
     assert 0 <= estimate.low <= estimate.high <= 1
