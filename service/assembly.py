@@ -28,7 +28,7 @@ from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
 from sender import Transport
 from service.chores import watch_chores
-from service.declared_feeds import declared_chores
+from service.declared_feeds import feed_chores
 from service.desk import require_migrated
 from service.hosts import name_to_open
 from service.identity_watch import identity_watcher
@@ -169,7 +169,7 @@ def _make_parts(
         role=role,
         chores=(
             *watch_chores(settings, database, clock, transports=transports, keyring=keyring),
-            *declared_chores(settings, database, clock),
+            *feed_chores(settings, database, clock),
         ),
     )
     conductor = Conductor(

@@ -1,4 +1,4 @@
-"""What providers declare, asked once a day: out of the settings, as a chore of whoever works."""
+"""Reports and declared figures, looked after regularly: out of the settings, as chores of whoever works."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,13 +8,14 @@ from models.clock import Clock
 from models.errors import SettingsError
 from scheduler.jobs import Chore
 from service.settings import Settings
-from store import Database
+from store import Database, authentication
 
 if TYPE_CHECKING:
     from deliverability.feeds.declaring import DeclaredAccess, DeclaredLook
 
 LOOK_EVERY = timedelta(minutes=30)
 """How often the rows are asked whether a source is due."""
+FORGET_EVERY = timedelta(hours=6)
 
 
 def access_of(settings: Settings) -> "DeclaredAccess":
@@ -43,10 +44,17 @@ def access_of(settings: Settings) -> "DeclaredAccess":
     return DeclaredAccess(postmaster, snds.get_secret_value() if snds is not None else "")
 
 
-def declared_chores(settings: Settings, database: Database, clock: Clock) -> Sequence[Chore]:
-    """The daily look at what is declared; none where no source is set up."""
+def feed_chores(settings: Settings, database: Database, clock: Clock) -> Sequence[Chore]:
+    """Failure reports forgotten in time, and the daily look at what is declared where a source is set up."""
+
+    async def forget() -> None:
+        async with database.write() as session:
+            before = clock.now() - timedelta(days=settings.keep_originals_days)
+            await authentication.forget_failures(session, before)
+
+    forgetting = Chore("failure reports", FORGET_EVERY, forget)
     if not (settings.postmaster_refresh_token or settings.postmaster_service_account or settings.snds_url):
-        return ()
+        return (forgetting,)
     access_of(settings)
     kept: list[DeclaredLook] = []
 
@@ -57,4 +65,4 @@ def declared_chores(settings: Settings, database: Database, clock: Clock) -> Seq
         kept[:] = kept or [DeclaredLook(database, clock, access_of(settings))]
         await kept[0].look()
 
-    return (Chore("declared figures", LOOK_EVERY, look),)
+    return (forgetting, Chore("declared figures", LOOK_EVERY, look))
