@@ -38,12 +38,13 @@ class Walk:
     def organisation(self) -> str:
         """The organisational domain (section 4.10.2)."""
         found = [(step.domain, step.record) for step in self.steps if step.record is not None]
-        for domain, record in found:
-            if record.psd == "n":
-                return domain
-            if record.psd == "y" and domain != self.domain:
-                return _one_below(domain, self.domain)
-        return found[-1][0] if found else self.domain
+        if not found:
+            return self.domain
+        # psd=n and psd=y end the walk, so that whatever says so comes last.
+        domain, record = found[-1]
+        if record.psd == "y" and domain != self.domain:
+            return _one_below(domain, self.domain)
+        return domain
 
     @property
     def policy(self) -> Step | None:

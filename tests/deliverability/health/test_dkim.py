@@ -80,6 +80,14 @@ async def test_a_key_cut_into_strings_is_joined_without_blanks(house: House) -> 
     assert await look(house) == (set(), True)
 
 
+async def test_a_key_published_without_its_wrapping_is_ours_all_the_same(house: House) -> None:
+    """RFC 6376 section 3.6.1 names RSAPublicKey, everybody publishes SubjectPublicKeyInfo: both are read."""
+    public = serialization.load_der_public_key(base64.b64decode(PUBLIC))
+    bare = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    house.server.publish_text(KEY_NAME, f"v=DKIM1; p={base64.b64encode(bare).decode()}")
+    assert await look(house) == (set(), True)
+
+
 async def test_an_alias_is_followed_to_the_key(house: House) -> None:
     house.server.withdraw(KEY_NAME, "TXT")
     house.server.publish(KEY_NAME, "CNAME", "k1.relay.example.")
