@@ -181,7 +181,8 @@ def _by_lane(
                 if lane.provider not in FEEDLESS
             )
         case Measured.BLOCKS:
-            return ((lane, _blocks(breaker, lane, lanes, said, shut_out)) for lane in lanes)
+            statuses = _statuses(lanes, said, shut_out)
+            return ((lane, _blocks(breaker, lane, statuses)) for lane in lanes)
         case Measured.SEEDS:
             return ()
 
@@ -225,32 +226,36 @@ def _parts(
     return part
 
 
-def _blocks(
-    breaker: Breaker,
-    lane: LaneTally,
-    lanes: Sequence[LaneTally],
-    said: Sequence[SaidTally],
-    shut_out: ShutOut,
-) -> Volume:
-    statuses: Mapping[str, int] = {}
-    if len(senders_of(lanes, lane.campaign_id)) > 1:
-        statuses = shut_out.get((lane.campaign_id, lane.identity_id, lane.provider), {})
-    else:
-        own: dict[str, int] = {}
-        for one in said:
-            mine = (one.campaign_id, one.provider) == (lane.campaign_id, lane.provider)
-            if mine and one.said.bounce_class in SHUT_OUT:
-                status = one.said.enhanced or ""
-                own[status] = own.get(status, 0) + one.count
-        statuses = own
+def _statuses(lanes: Sequence[LaneTally], said: Sequence[SaidTally], shut_out: ShutOut) -> ShutOut:
+    """What shut the sender out, by lane: as it was heard, or of several senders as it was looked up."""
+    senders: dict[int, set[int]] = {}
+    for lane in lanes:
+        senders.setdefault(lane.campaign_id, set()).add(lane.identity_id)
+    alone = {campaign_id: min(those) for campaign_id, those in senders.items() if len(those) == 1}
+    found: dict[tuple[int, int, str], dict[str, int]] = {key: dict(heard) for key, heard in shut_out.items()}
+    for one in said:
+        if one.said.bounce_class in SHUT_OUT and one.campaign_id in alone:
+            heard = found.setdefault((one.campaign_id, alone[one.campaign_id], one.provider), {})
+            status = one.said.enhanced or ""
+            heard[status] = heard.get(status, 0) + one.count
+    return found
+
+
+def _blocks(breaker: Breaker, lane: LaneTally, statuses: ShutOut) -> Volume:
+    heard = statuses.get((lane.campaign_id, lane.identity_id, lane.provider), {})
     at_once = breaker.at_once
-    sure = sum(count for status, count in statuses.items() if at_once and at_once.fullmatch(status))
-    return Volume(sum(statuses.values()), max(lane.tried, lane.answered), sure)
+    sure = sum(count for status, count in heard.items() if at_once and at_once.fullmatch(status))
+    return Volume(sum(heard.values()), max(lane.tried, lane.answered), sure)
 
 
-def senders_of(lanes: Iterable[LaneTally], campaign_id: int) -> set[int]:
-    """The identities a campaign sends from."""
-    return {lane.identity_id for lane in lanes if lane.campaign_id == campaign_id and lane.identity_id}
+def with_several_senders(lanes: Iterable[LaneTally]) -> set[int]:
+    """Campaigns that are sent from more than one identity."""
+    first: dict[int, int] = {}
+    return {
+        lane.campaign_id
+        for lane in lanes
+        if lane.identity_id and first.setdefault(lane.campaign_id, lane.identity_id) != lane.identity_id
+    }
 
 
 def _seeds(seeds: Sequence[SeedOutcome], campaigns: Collection[int]) -> dict[Place, Volume]:

@@ -26,8 +26,8 @@ from deliverability.reputation import (
     has_recovered,
     judge,
     measured,
-    senders_of,
     since,
+    with_several_senders,
 )
 from models.incident import Incident, IncidentKind, IncidentLevel
 from models.rate import RateMark
@@ -216,10 +216,10 @@ async def _look(session: AsyncSession, table: BreakerTable, now: datetime) -> Si
     view = await rates.in_view(session, now - table.longest)
     numbers = [one.id for one in view]
     tallies = await rates.tallies(session, numbers)
-    several = [number for number in numbers if len(senders_of(tallies.lanes, number)) > 1]
-    shut_out_several = {
+    several = with_several_senders(tallies.lanes)
+    shut_out_several = several & {
         one.campaign_id for one in tallies.said if one.said.bounce_class in rates.SHUT_OUT
-    } & set(several)
+    }
     known = {one.scope: one for one in await incidents.since(session, now - table.longest)}
     since_when = now - max(
         (b.within for b in table.breakers if b.measure is Measured.SEEDS), default=timedelta(0)

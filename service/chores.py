@@ -1,5 +1,6 @@
 """What is done regularly beside sending: breakers weigh what came back, people are told of incidents."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -15,6 +16,8 @@ from store import Database
 
 WEIGH_EVERY = timedelta(seconds=10)
 """Soon after a batch of bad news; while none comes, it costs one row."""
+PAUSE, LONGEST_PAUSE_S = 20, 60.0
+"""Where very much is in view, weighing takes a twentieth of the time at most, and happens once a minute."""
 TELL_EVERY = timedelta(seconds=5)
 
 
@@ -29,8 +32,14 @@ def watch_chores(
     """Breakers, and alerts if anybody is to be told."""
     scales = Scales(database)
 
+    ready_at = 0.0
+
     async def weigh() -> None:
-        await scales.weigh(clock.now())
+        nonlocal ready_at
+        began = time.monotonic()
+        if began >= ready_at:
+            await scales.weigh(clock.now())
+            ready_at = time.monotonic() + min(LONGEST_PAUSE_S, PAUSE * (time.monotonic() - began))
 
     chores = [Chore("weigh", WEIGH_EVERY, weigh)]
     if settings.alert_mailboxes or settings.alert_urls:
