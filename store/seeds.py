@@ -157,24 +157,24 @@ async def sent_mails(session: AsyncSession, since: datetime) -> list[SentMail]:
             _DELIVERY.settled_at >= since,
         )
     )
-    latest = last_placements(left)
     wanted = (
-        sa.select(
-            _DELIVERY.id,
-            _DELIVERY.seed_id,
-            _DELIVERY.settled_at,
-            latest.c.kind,
-            latest.c.details,
-            latest.c.times,
-        )
-        .outerjoin(latest, latest.c.delivery_id == _DELIVERY.id)
+        sa.select(_DELIVERY.id, _DELIVERY.seed_id, _DELIVERY.settled_at)
         .where(_DELIVERY.id.in_(left))
         .order_by(_DELIVERY.id)
     )
-    return [
-        SentMail(number, seed_id, sent_at, kind, (details or {}).get("tab", ""), times or 0)
-        for number, seed_id, sent_at, kind, details, times in await _rows(session, wanted)
-    ]
+    latest = await _latest(session, left)
+    found = []
+    for number, seed_id, sent_at in await _rows(session, wanted):
+        seen = latest.get(number)
+        told = (seen.kind, seen.details.get("tab", ""), seen.times) if seen else (None, "", 0)
+        found.append(SentMail(number, seed_id, sent_at, *told))
+    return found
+
+
+async def _latest(session: AsyncSession, delivery_ids: sa.Select[tuple[int]]) -> dict[int, Any]:
+    """`last_placements` by delivery. Joined here: SQLite would look through all of them for each delivery."""
+    rows = await _rows(session, sa.select(last_placements(delivery_ids)))
+    return {row.delivery_id: row for row in rows}
 
 
 def last_placements(delivery_ids: sa.Select[tuple[int]]) -> sa.Subquery:
@@ -215,45 +215,40 @@ async def outcomes(
         *([] if since is None else [_DELIVERY.due_at >= since]),
     ]
     theirs = sa.select(_DELIVERY.id).where(_DELIVERY.seed_id > 0, _DELIVERY.state.not_in(_NEVER_LEFT), *asked)
-    latest = last_placements(theirs)
     came_back = (
-        sa.select(_EVENT.delivery_id, sa.func.max(_EVENT.at).label("at"))
+        sa.select(_EVENT.delivery_id, sa.func.max(_EVENT.at))
         .where(_EVENT.delivery_id.in_(theirs), _EVENT.kind == EventKind.BOUNCED)
         .group_by(_EVENT.delivery_id)
-        .subquery()
     )
     wanted = (
         sa.select(
+            _DELIVERY.id,
             _DELIVERY.campaign_id,
             _DELIVERY.identity_id,
             _DELIVERY.provider,
             _DELIVERY.seed_id,
             _DELIVERY.state,
             sa.func.coalesce(_DELIVERY.settled_at, _DELIVERY.due_at, type_=UtcDateTime()).label("left_at"),
-            latest.c.kind,
-            latest.c.details,
-            latest.c.at.label("seen_at"),
-            came_back.c.at.label("came_back_at"),
         )
-        .outerjoin(latest, latest.c.delivery_id == _DELIVERY.id)
-        .outerjoin(came_back, came_back.c.delivery_id == _DELIVERY.id)
         .where(_DELIVERY.id.in_(theirs))
         .order_by(_DELIVERY.id)
     )
-    return [_outcome_of(row) for row in await _rows(session, wanted)]
+    latest = await _latest(session, theirs)
+    back_at = dict(tuple(row) for row in await _rows(session, came_back))
+    return [_outcome_of(row, latest.get(row.id), back_at.get(row.id)) for row in await _rows(session, wanted)]
 
 
-def _outcome_of(row: Any) -> SeedOutcome:
+def _outcome_of(row: Any, seen: Any, back_at: datetime | None) -> SeedOutcome:
     """Found is found, whatever came back from elsewhere; refused or come back is not missing."""
     outcome, at = Outcome.AWAITED, row.left_at
-    if row.kind is not None:
-        outcome, at = _OUTCOME_OF[row.kind], row.seen_at
+    if seen is not None:
+        outcome, at = _OUTCOME_OF[seen.kind], seen.at
     if outcome in {Outcome.AWAITED, Outcome.MISSING}:
-        if row.came_back_at is not None:
-            outcome, at = Outcome.REJECTED, row.came_back_at
+        if back_at is not None:
+            outcome, at = Outcome.REJECTED, back_at
         elif row.state is DeliveryState.REFUSED:
             outcome, at = Outcome.REJECTED, row.left_at
-    latency = (row.details or {}).get("latency_seconds", "")
+    latency = seen.details.get("latency_seconds", "") if seen is not None else ""
     return SeedOutcome(
         row.campaign_id,
         row.identity_id,
