@@ -38,6 +38,11 @@ PAGES = {
     "list of campaigns": "/campaigns",
     "pace page": "/pace",
     "report as CSV": "/campaigns/{}/report.csv",
+    "report as PDF": "/campaigns/{}/report.pdf",
+    "deliverability": "/deliverability",
+    "one identity": "/deliverability/identities/1",
+    "the study's table": "/deliverability/study",
+    "incidents": "/incidents",
 }
 PROMISED_MS = 300
 """For the pages of a campaign with ten million events behind them."""

@@ -9,7 +9,19 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.errors import BadInputError
 from models.states import IdentityRule, LegalBasis
 from service.commands import examples
-from service.commands.campaign_options import For, Hours, Late, LateAfter, Manners, Until, Urgent
+from service.commands.campaign_options import (
+    First,
+    FirstWait,
+    For,
+    Hours,
+    IfBad,
+    IfUnknown,
+    Late,
+    LateAfter,
+    Manners,
+    Until,
+    Urgent,
+)
 from service.desk import Desk, work
 from service.forecast_view import foretell, tell_forecast
 from service.terminal import say
@@ -71,12 +83,18 @@ def edit(
     late_after: LateAfter = None,
     hours: Hours = None,
     purpose: For = None,
+    first: First = None,
+    first_wait: FirstWait = None,
+    if_bad: IfBad = None,
+    if_unknown: IfUnknown = None,
 ) -> None:
     """Change a draft, or a campaign that was blocked; what is not named stays.
 
     One that is scheduled, or under way, is refused.
     """
-    manners = Manners(urgent, until, late, late_after, hours, purpose)
+    manners = Manners(
+        *(urgent, until, late, late_after, hours, purpose, first, first_wait, if_bad, if_unknown)
+    )
     named = (name, template, segment, sender, exclude, rule, basis, seeds)
     if manners == Manners() and all(part is None for part in named):
         raise BadInputError("Nothing to change was named.", "See `tocsin campaign edit --help`.")
