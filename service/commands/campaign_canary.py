@@ -29,7 +29,7 @@ SAYINGS = {
 def canary(*, campaign: Which, release: LetGo = False) -> None:
     """Show how the first messages of a campaign fared, or let the rest go without waiting for the seeds.
 
-    `tocsin campaign create … --first 200` gives a campaign a canary.
+    A campaign has a canary when it was made, or changed, with --first.
     """
     name, gate, held, zone = work(lambda desk: _look(desk, campaign, release=release))
     if gate is None:
