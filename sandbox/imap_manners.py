@@ -1,7 +1,6 @@
 """How an IMAP server treats those who come to it, good and bad; and how SASL XOAUTH2 is read."""
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,7 +40,7 @@ def read_xoauth2(answer: str) -> tuple[str, str] | None:
     """User and access token of an initial client response; None for anything else."""
     try:
         text = base64.b64decode(answer, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
     found = _XOAUTH2.fullmatch(text)
     return (found[1], found[2]) if found else None
