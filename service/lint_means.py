@@ -23,6 +23,7 @@ def lint_desk_of(settings: Settings) -> LintDesk:
     return LintDesk(
         resolver=resolver_of(settings.dns_servers),
         setup=setup_of(settings),
+        blocklists=settings.blocklist_zones,
         spam_filter=spam_filter_of(settings),
         relay=settings.provider_relay,
     )
@@ -38,6 +39,7 @@ def means_of(settings: Settings, keyring: Keyring, clock: Clock) -> Means:
         relay=settings.provider_relay,
         resolver=resolver_of(settings.dns_servers),
         setup=setup_of(settings),
+        blocklists=settings.blocklist_zones,
         spam_filter=spam_filter_of(settings),
         outlook=forecast_options(settings),
         channels=channels_of(settings),

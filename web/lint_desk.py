@@ -29,6 +29,7 @@ class LintDesk:
 
     resolver: AsksTheDns | None = None
     setup: SendingSetup = field(default_factory=SendingSetup)
+    blocklists: tuple[str, ...] = ()
     spam_filter: SpamFilter | None = None
     relay: ProviderRelay | None = None
     problems: dict[int, str] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class LintDesk:
             relay=self.relay,
             resolver=self.resolver,
             setup=self.setup,
+            blocklists=self.blocklists,
             spam_filter=self.spam_filter,
             outlook=context.outlook,
             channels=frozenset(context.transports),

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from deliverability.health.grammar import registered_domain
 from scheduler.preflight.checks_of_form import FINE, Tripped
 from scheduler.preflight.examined import Examined
 from templates.lint import SHORTENERS
 
 _HOST_IN_TEXT = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[/?#]\S*)?", re.IGNORECASE)
-_SECOND_LEVELS = frozenset(
-    {"asso", "gouv", "com", "co", "org", "net", "ac", "gov", "tm", "nom", "prd", "presse", "edu", "or", "gv"}
-)
-"""What stands before a country where people register names one level deeper, as in asso.fr and co.uk."""
 
 
 def link_in_the_open(seen: Examined) -> Tripped:
@@ -117,14 +114,7 @@ def _scripts(label: str) -> set[str]:
 
 
 def same_organisation(one: str, other: str) -> bool:
-    """Whether two hosts stand below one registered domain, as far as can be told without a list of them."""
-    return organisational(one) == organisational(other) != ""
-
-
-def organisational(host: str) -> str:
-    """The registered domain of a host: two labels, three below asso.fr and the like; "" for an address."""
-    labels = host.lower().rstrip(".").split(".")
-    if is_address(host) or len(labels) < 2:
-        return ""
-    deeper = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVELS
-    return ".".join(labels[-3:] if deeper else labels[-2:])
+    """Whether two hosts stand below one registered domain."""
+    if is_address(one) or is_address(other) or "." not in one:
+        return False
+    return registered_domain(one.lower()) == registered_domain(other.lower())

@@ -9,10 +9,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from deliverability.exchangers import AsksTheDns
 from deliverability.filters import FilterError, SpamFilter
 from deliverability.health import HealthFinding, SendingSetup, check_identity
+from deliverability.health.grammar import registered_domain
+from deliverability.health.listings import BlocklistDesk, subjects_of
 from deliverability.health.setup import Limits
 from models.clock import Clock
 from models.errors import TocsinError
@@ -25,6 +28,7 @@ from scheduler.content import Content, wording_of
 from scheduler.forecast import ForecastOptions
 from scheduler.letters import Addresses
 from scheduler.post import open_desk
+from scheduler.preflight.checks_of_links import is_address
 from scheduler.preflight.examined import Examined, Mail, Opinion, Sender
 from scheduler.preflight.findings import LintFinding, gather
 from scheduler.preflight.reading import Draft, read_campaign, read_crowd, read_template
@@ -37,6 +41,8 @@ from templates import CompiledEmail
 
 MOST_IDENTITIES = 25
 """Identities looked at one by one; a campaign of more has their like among these."""
+MOST_HOSTS = 20
+"""Domains of links that block lists are asked about."""
 DNS_LIMITS = Limits(time=timedelta(seconds=10))
 EVERY_CHANNEL = frozenset(Channel)
 
@@ -45,7 +51,8 @@ EVERY_CHANNEL = frozenset(Channel)
 class Means:
     """What is looked with.
 
-    `resolver` None: the DNS is not asked. `spam_filter` None: no filter is set. `channels`: those this
+    `resolver` None: the DNS is not asked. `blocklists`: zones of the block lists to ask, none for none.
+    `spam_filter` None: no filter is set. `channels`: those this
     installation has a way out for. `setup`: how its mail leaves, as `deliverability.health` asks.
     """
 
@@ -56,6 +63,7 @@ class Means:
     relay: ProviderRelay | None = None
     resolver: AsksTheDns | None = None
     setup: SendingSetup = field(default_factory=SendingSetup)
+    blocklists: tuple[str, ...] = ()
     spam_filter: SpamFilter | None = None
     outlook: ForecastOptions = field(default_factory=ForecastOptions)
     channels: frozenset[Channel] = EVERY_CHANNEL
@@ -115,9 +123,17 @@ async def _examine(database: Database, draft: Draft, means: Means) -> list[LintF
     ]
     if content is not None:
         seen = await asyncio.to_thread(_write, draft, content, seen, crowd.readers if crowd else {}, means)
+    listed = await asyncio.gather(
+        *(_listings(database, identity, one, means) for (identity, _), one in zip(senders, seen, strict=True))
+    )
+    seen = [
+        one if one.health is None else replace(one, health=(*one.health, *more))
+        for one, more in zip(seen, listed, strict=True)
+    ]
     opinions = [await _opinion(one, means) if place == 0 else Opinion() for place, one in enumerate(seen)]
     whole = [replace(one, opinion=opinion) for one, opinion in zip(seen, opinions, strict=True)]
-    return gather(finding for one in whole for finding in look_at(one))
+    # What names belong together is read from a list of thousands, at first use.
+    return await asyncio.to_thread(lambda: gather(finding for one in whole for finding in look_at(one)))
 
 
 def _write(
@@ -161,6 +177,23 @@ async def _health(
     if means.resolver is None or identity.from_email is None:
         return None
     return await check_identity(identity, keys, means.resolver, setup=means.setup, limits=DNS_LIMITS)
+
+
+async def _listings(
+    database: Database, identity: Identity, one: Examined, means: Means
+) -> Sequence[HealthFinding]:
+    """What block lists say of the sender's domains and addresses, and of the hosts its links lead to."""
+    if means.resolver is None or not means.blocklists or one.health is None:
+        return ()
+    subjects = await asyncio.to_thread(_subjects, identity, one, means)
+    desk = BlocklistDesk(database, means.resolver, means.blocklists)
+    return await desk.look(subjects, means.clock.now())
+
+
+def _subjects(identity: Identity, one: Examined, means: Means) -> list[str]:
+    hosts = [urlsplit(link.target).hostname or "" for link in one.mail.links] if one.mail else []
+    linked = sorted({registered_domain(host) for host in hosts if "." in host and not is_address(host)})
+    return list(dict.fromkeys((*subjects_of(identity, means.setup), *linked[:MOST_HOSTS])))
 
 
 async def _opinion(one: Examined, means: Means) -> Opinion:

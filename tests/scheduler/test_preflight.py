@@ -143,6 +143,36 @@ async def test_what_the_dns_lacks_blocks_and_a_dns_that_was_not_asked_does_not(
     assert "dns.unasked" not in of(found, WARN)
 
 
+class Listing:
+    """A DNS in which one domain is on every block list, and nothing else is known."""
+
+    def __init__(self, domain: str) -> None:
+        self.domain = domain
+        self.asked: list[str] = []
+
+    async def ask(self, name: str, kind: str) -> Answer:
+        self.asked.append(name)
+        # A list is believed that knows its own probe (RFC 5782 section 5).
+        found = name.startswith((f"{self.domain}.", "dbltest.com.")) and kind == "A"
+        return Answer(("127.0.1.2",) if found else (), exists=found)
+
+
+async def test_block_lists_are_asked_about_senders_and_links_if_wanted_and_stop_nobody(
+    database: Database, clock: ManualClock
+) -> None:
+    async with database.write() as session:
+        await a_contact(session)
+        campaign = await a_campaign(session)
+    dns = Listing("exemple.fr")
+    unwanted = await examine(database, campaign.id, means(clock, resolver=dns))
+    assert not any(name.endswith("dbl.spamhaus.org") for name in dns.asked)
+    assert "health.blocklist_listed" not in {one.code for one in unwanted}
+    wanted = means(clock, resolver=dns, blocklists=("dbl.spamhaus.org",))
+    found = of(await examine(database, campaign.id, wanted), WARN)
+    assert found["health.blocklist_listed"]["subject"] == "exemple.fr"
+    assert "parti.fr.dbl.spamhaus.org" in dns.asked
+
+
 async def test_a_filter_has_its_word_and_one_that_is_silent_stops_nobody(
     database: Database, clock: ManualClock
 ) -> None:

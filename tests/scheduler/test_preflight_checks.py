@@ -10,7 +10,7 @@ from deliverability.health import FindingLevel, HealthCode, HealthFinding
 from models.preflight import LintLevel
 from models.states import LegalBasis, Purpose
 from scheduler.forecast import ColdLane
-from scheduler.preflight.checks_of_links import organisational
+from scheduler.preflight.checks_of_links import same_organisation
 from scheduler.preflight.examined import Crowd, Examined, Opinion
 from scheduler.preflight.findings import LintFinding, blockers, from_rows, gather, to_rows
 from scheduler.preflight.table import CHECKS, look_at
@@ -232,15 +232,15 @@ def test_findings_are_kept_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "domain"),
+    ("host", "other", "same"),
     [
-        ("liens.parti.fr", "parti.fr"),
-        ("a.b.parti.asso.fr", "parti.asso.fr"),
-        ("www.party.co.uk", "party.co.uk"),
-        ("192.0.2.1", ""),
-        ("localhost", ""),
-        ("asso.fr", "asso.fr"),
+        ("liens.parti.fr", "parti.fr", True),
+        ("a.b.parti.asso.fr", "lettres.parti.asso.fr", True),
+        ("parti.asso.fr", "autre.asso.fr", False),
+        ("www.party.co.uk", "other.co.uk", False),
+        ("192.0.2.1", "192.0.2.1", False),
+        ("localhost", "localhost", False),
     ],
 )
-def test_the_registered_domain_of_a_host(host: str, domain: str) -> None:
-    assert organisational(host) == domain
+def test_whether_two_hosts_are_one_organisation_s(host: str, other: str, same: bool) -> None:
+    assert same_organisation(host, other) is same
