@@ -1,6 +1,6 @@
 """Everything there is to know of a sender identity's life, gathered once for pages and the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -90,12 +90,14 @@ class Dossier:
         proof = self.proofs.get(kind)
         return is_shown(self.identity, kind, proof) and proof is not None and proof.lost_at is None
 
-    @property
-    def to_publish(self) -> list[tuple[DnsRecord, tuple[str, ...]]]:
-        """The records that are missing or wrong, each once, with what it takes the place of."""
+    def to_publish(self, required: Collection[ProofKind]) -> list[tuple[DnsRecord, tuple[str, ...]]]:
+        """The records that are missing or wrong, each once, with what it takes the place of.
+
+        `required`: the proofs that are asked for.
+        """
         wanted: dict[tuple[str, str, str], tuple[DnsRecord, tuple[str, ...]]] = {}
         record = self.proof_record
-        if record is not None and not self.is_shown(ProofKind.DNS):
+        if record is not None and ProofKind.DNS in required and not self.is_shown(ProofKind.DNS):
             wanted[record.name, record.type, record.value] = (record, ())
         for found in self.found(FindingLevel.PROBLEM, FindingLevel.WARNING):
             if found.record is not None:

@@ -162,6 +162,7 @@ async def _write_down(
         note_record(dns, seen.proof, now)
         session.add(dns)
     look = await _keep(session, identity_id, seen.findings, now)
+    await _note_signing(session, identity, seen.findings, now)
     await advance(session, identity, seen.keys, now)
     step = await _settle(session, lookout, identity, now)
     if step:
@@ -172,6 +173,18 @@ async def _write_down(
     identity.look_at = next_look(identity, now, busy=rotating or missing)
     session.add(identity)
     return look
+
+
+async def _note_signing(
+    session: AsyncSession, identity: Identity, findings: Sequence[HealthFinding], now: datetime
+) -> None:
+    """Write down when a key that signs was first seen in the DNS."""
+    domain = identity.dkim_domain or domain_of(identity.from_email or "")
+    seen = {each.values.get("name") for each in findings if each.code is HealthCode.DKIM_FINE}
+    for key in await identities.keys_of(session, identity.id):
+        if key.verified_at is None and f"{key.selector}._domainkey.{domain}" in seen:
+            key.verified_at = now
+            session.add(key)
 
 
 async def _settle(session: AsyncSession, lookout: Lookout, identity: Identity, now: datetime) -> bool:

@@ -81,10 +81,11 @@ def add(
         )
     if email is not None:
         _give_email(identity, email, reply_to, bounces)
-    work(lambda desk: _save(desk, identity))
+    asked = work(lambda desk: _save(desk, identity))
     say(f"The identity {key} is made.")
     if email is not None:
         _print_records(key)
+    if asked:
         say(f"\nWhen they are published: `tocsin identity verify {key}` shows that it is yours.")
 
 
@@ -157,7 +158,8 @@ def _give_email(identity: Identity, email: str, reply_to: str | None, bounces: s
     identity.return_path_domain = (bounces or f"bounces.{domain}").strip().lower()
 
 
-async def _save(desk: Desk, identity: Identity) -> None:
+async def _save(desk: Desk, identity: Identity) -> bool:
+    """Keep it; whether its owner is asked for a proof before it sends."""
     from scheduler.ownership import ensure_proofs
     from scheduler.signing_keys import make_keys
     from service.identity_watch import lookout_of
@@ -165,12 +167,13 @@ async def _save(desk: Desk, identity: Identity) -> None:
 
     now = desk.clock.now()
     identity.created_at = now
-    asked = identity.from_email and lookout_of(desk.settings).required
+    asked = bool(identity.from_email and lookout_of(desk.settings).required)
     identity.state = IdentityState.DNS_PENDING if asked else IdentityState.ACTIVE
     keys = await make_keys(desk.keyring, now) if identity.from_email else []
     async with desk.database.write() as session:
         await add_identity(session, identity, keys)
         await ensure_proofs(session, identity, now)
+    return asked
 
 
 @group.command("list", epilog=examples("tocsin identity list"))
@@ -228,6 +231,7 @@ def _print_records(key: str, *, inbound_host: str = "", spf: str = "", reports: 
     from models.health import ProofKind
     from service.dns_view import print_records
     from service.hosts import is_local
+    from service.identity_watch import lookout_of
     from store.health import proofs_of
     from store.identities import keys_of
 
@@ -237,7 +241,8 @@ def _print_records(key: str, *, inbound_host: str = "", spf: str = "", reports: 
             keys = await keys_of(session, identity.id)
             proof = (await proofs_of(session, identity.id)).get(ProofKind.DNS)
         own = desk.settings.hello_name
-        shown = [] if proof is None else [proof_record(proof.subject, proof.token)]
+        asked = ProofKind.DNS in lookout_of(desk.settings).required
+        shown = [proof_record(proof.subject, proof.token)] if proof is not None and asked else []
         return shown + records_to_publish(
             identity,
             keys,

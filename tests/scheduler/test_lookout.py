@@ -35,6 +35,7 @@ async def test_an_identity_whose_records_are_right_is_found_so(
         await house.publish()
         look = await house.look()
         identity = await house.identity()
+        assert [key.verified_at for key in await house.keys()] == [clock.now()] * 2
     assert look.level in {HealthLevel.FINE, HealthLevel.WARNING}
     assert "dkim_fine" in [found["code"] for found in look.findings]
     assert (identity.health, identity.health_at) == (look.level, clock.now())

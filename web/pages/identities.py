@@ -68,7 +68,7 @@ def place(identity: Identity) -> str:
 
 def _shown(visit: Visit, found: Dossier) -> dict[str, object]:
     identity, tongue = found.identity, visit.tongue
-    wanted = found.to_publish
+    wanted = found.to_publish(visit.context.lookout.required)
     letter = text_for_host(wanted, found.domain, tongue) if wanted else ""
     return {
         "identity": identity,

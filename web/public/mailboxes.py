@@ -11,11 +11,13 @@ from starlette.responses import Response
 from models.errors import NotFoundError
 from models.health import IdentityProof, ProofKind
 from models.identity import Identity
+from models.tokens import TokenPurpose
 from scheduler.lifecycle import subject_of
 from scheduler.lookout import settle_now
 from scheduler.ownership import has_expired, proof_of_link
 from store import health, identities
 from web.door import front_door
+from web.public.letters import read_token
 from web.view import public_page
 
 router = APIRouter()
@@ -25,6 +27,7 @@ router = APIRouter()
 async def mailbox_page(request: Request, token: str) -> Response:
     """One button."""
     context = front_door(request).context
+    read_token(request, TokenPurpose.MAILBOX, token)
     async with context.database.read() as session:
         proof = await proof_of_link(session, context.tokens, token)
         if proof is None:
@@ -38,6 +41,7 @@ async def confirm(request: Request, token: str) -> Response:
     """Show it: once, and in time."""
     context = front_door(request).context
     now = context.clock.now()
+    read_token(request, TokenPurpose.MAILBOX, token)
     async with context.database.write() as session:
         proof = await proof_of_link(session, context.tokens, token)
         if proof is None:
