@@ -29,15 +29,13 @@ JUNK_NAMES = frozenset(
         "unerwünscht",
         "posta indesiderata",
         "correo no deseado",
-        "[gmail]/spam",
-        "[google mail]/spam",
-        "inbox.junk",
-        "inbox.spam",
-        "inbox/junk",
-        "inbox/spam",
+        "quarantaine",
+        "quarantine",
     }
 )
 """How junk folders are called where the server does not say which one it is."""
+_CLOSED = frozenset({b"\\noselect", b"\\nonexistent"})
+"""Names that only hold other folders (RFC 3501 section 7.2.2, RFC 5258)."""
 TAB_NAMES = frozenset(
     {
         "promotions",
@@ -79,7 +77,8 @@ def folders_to_look_in(listed: Sequence[tuple[Iterable[bytes], str]], *, gmail: 
 
     Spam comes last: a mail that lies in two folders is where the provider put it, and copies are ours.
     """
-    marked = {name: {flag.lower() for flag in flags} for flags, name in listed}
+    every = {name: {flag.lower() for flag in flags} for flags, name in listed}
+    marked = {name: flags for name, flags in every.items() if not flags & _CLOSED}
     main = [Folder(INBOX, Place.INBOX, has_tabs=gmail)]
     if gmail:
         # All Mail holds what a filter archived, too. It may be hidden from IMAP.
@@ -87,7 +86,7 @@ def folders_to_look_in(listed: Sequence[tuple[Iterable[bytes], str]], *, gmail: 
         main = [Folder(name, Place.INBOX, has_tabs=True) for name in everything] or main
     tabs = [] if gmail else [Folder(name, Place.TAB) for name in marked if _last(name) in TAB_NAMES]
     junk = [name for name in marked if b"\\junk" in marked[name]] or [
-        name for name in marked if name.lower() in JUNK_NAMES
+        name for name in marked if _last(name) in JUNK_NAMES
     ]
     return [*main, *tabs, *(Folder(name, Place.SPAM) for name in junk)]
 

@@ -154,6 +154,20 @@ def test_the_servers_marks_count_more_than_names() -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["Junk", "INBOX.Spam", "INBOX/Junk", "[Gmail]/Spam", "QUARANTAINE", "Courrier indésirable"]
+)
+def test_junk_folders_are_known_by_their_usual_names_wherever_they_lie(name: str) -> None:
+    listed = [((b"\\HasNoChildren",), "INBOX"), ((), name), ((), "Spam et cie")]
+    found = folders_to_look_in(listed, gmail=False)
+    assert [(one.name, one.place) for one in found[1:]] == [(name, Where.SPAM)]
+
+
+def test_names_that_only_hold_folders_are_not_looked_into() -> None:
+    listed = [((), "INBOX"), ((b"\\Noselect",), "Spam"), ((b"\\NonExistent", b"\\Junk"), "Junk")]
+    assert [one.name for one in folders_to_look_in(listed, gmail=False)] == ["INBOX"]
+
+
+@pytest.mark.parametrize(
     ("labels", "tab"),
     [
         ([b"\\Inbox", b"CATEGORY_SOCIAL"], "social"),
