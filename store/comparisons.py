@@ -206,11 +206,8 @@ async def _seeds_seen(
 ) -> dict[tuple[int, int], tuple[int, int]]:
     """By campaign and identity: seeds known to be somewhere, and those of them in spam."""
     of_period = sa.select(_CAMPAIGN.id).where(_CAMPAIGN.launched_at >= since, _CAMPAIGN.launched_at < until)
-    theirs = sa.select(_DELIVERY.id).where(
-        _DELIVERY.campaign_id.in_(of_period),
-        _DELIVERY.seed_id > 0,
-        _DELIVERY.state.in_((DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)),
-    )
+    # Without a state, by whose index all deliveries of these campaigns would be read.
+    theirs = sa.select(_DELIVERY.id).where(_DELIVERY.campaign_id.in_(of_period), _DELIVERY.seed_id > 0)
     latest = last_placements(theirs)
     in_spam = sa.case((latest.c.kind == EventKind.PLACED_SPAM, 1), else_=0)
     statement = (
