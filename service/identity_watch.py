@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from deliverability.health import SendingSetup
 from deliverability.health.fetching import TextFetcher
@@ -21,6 +22,7 @@ from store import Database
 def setup_of(settings: Settings) -> SendingSetup:
     """What a look has to know of the way mail takes; what nobody set is not known, and not judged."""
     own = "" if is_local(settings.hello_name) else settings.hello_name
+    links = urlsplit(settings.public_url).hostname or ""
     listens = settings.inbound_port is not None or settings.inbound_lmtp is not None
     ips = tuple(part.strip() for part in settings.sending_ips.split(",") if part.strip())
     return SendingSetup(
@@ -28,6 +30,7 @@ def setup_of(settings: Settings) -> SendingSetup:
         relay_spf=settings.relay_spf,
         hello_name=own,
         inbound_host=own if listens else "",
+        link_host="" if is_local(links) else links,
     )
 
 

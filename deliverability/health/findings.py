@@ -13,6 +13,8 @@ from typing import Any
 from deliverability.dns_records import DnsRecord
 from models.health import HealthLevel
 
+LONGEST_KEPT, MOST_KEPT = 2_000, 10
+"""Characters of a published value that are kept, and values: enough to know it by."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -217,7 +219,7 @@ def finding_to_json(finding: HealthFinding) -> dict[str, Any]:
             "why": record.why,
             "zone": record.zone,
         },
-        "replaces": list(finding.replaces),
+        "replaces": [text[:LONGEST_KEPT] for text in finding.replaces[:MOST_KEPT]],
     }
 
 

@@ -12,7 +12,7 @@ from deliverability.health.dmarc import DmarcLook, check_dmarc
 from deliverability.health.findings import FindingLevel, HealthCode, HealthFinding, Part
 from deliverability.health.host import check_host
 from deliverability.health.incoming_security import check_mta_sts, check_tls_reports
-from deliverability.health.inquiry import Inquiry
+from deliverability.health.inquiry import Inquiry, plain_name
 from deliverability.health.mail_exchange import check_from_domain, check_return_path
 from deliverability.health.setup import FetchText, Limits, SendingSetup
 from deliverability.health.spf import SpfLook, Standing, check_spf
@@ -50,7 +50,7 @@ async def check_identity(
         return [HealthFinding(HealthCode.GENERAL_DNS_SILENT, FindingLevel.UNKNOWN)]
     if inquiry.cut_short:
         values = {"questions": str(limits.questions), "seconds": f"{limits.time.total_seconds():g}"}
-        findings.append(HealthFinding(HealthCode.GENERAL_CUT_SHORT, FindingLevel.WARNING, values))
+        findings.append(HealthFinding(HealthCode.GENERAL_CUT_SHORT, FindingLevel.UNKNOWN, values))
     return sorted(findings, key=lambda finding: _ORDER[finding.part])
 
 
@@ -67,9 +67,9 @@ class _Look:
         setup: SendingSetup,
         fetch: FetchText | None,
     ) -> None:
-        self._from_domain = domain_of(from_email)
-        self._domain = (identity.dkim_domain or self._from_domain).lower()
-        self._return_path = (identity.return_path_domain or self._domain).lower()
+        self._from_domain = plain_name(domain_of(from_email))
+        self._domain = plain_name(identity.dkim_domain or self._from_domain)
+        self._return_path = plain_name(identity.return_path_domain or self._domain)
         self._reports = setup.report_address or report_address_of(identity)
         self._keys = keys
         self._setup = setup
@@ -116,9 +116,7 @@ class _Look:
             exists = (await self._inquiry.ask(self._from_domain, "MX")).exists
         except CannotAskError:
             exists = True
-        return await check_dmarc(
-            self._from_domain, self._reports, self._inquiry, zone=zone, exists=exists
-        )
+        return await check_dmarc(self._from_domain, self._reports, self._inquiry, zone=zone, exists=exists)
 
     async def _courtesies(self, zone: str) -> list[HealthFinding]:
         """What no provider asks for."""

@@ -105,6 +105,15 @@ class Inquiry:
         return Answer(values, exists=answer.exists, ttl=answer.ttl)
 
 
+def plain_name(text: str) -> str:
+    """A domain as the DNS has it: lower case, letters beyond ASCII in their IDNA form (RFC 3490)."""
+    name = text.strip().rstrip(".").lower()
+    try:
+        return name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        return name
+
+
 def is_name(text: str) -> bool:
     """Whether a text can be asked of the DNS at all (RFC 1035 section 2.3.4)."""
     if not text or len(text) > 253 or any(letter.isspace() for letter in text):

@@ -9,6 +9,7 @@ from deliverability.exchangers import AsksTheDns
 from deliverability.health.blocklists import Answer, Blocklist, ask_blocklists, blocklists, judge
 from deliverability.health.findings import FindingLevel, HealthCode, HealthFinding
 from deliverability.health.grammar import registered_domain
+from deliverability.health.inquiry import plain_name
 from deliverability.health.setup import Limits, SendingSetup
 from models.health import Listing
 from models.identity import Identity
@@ -51,11 +52,11 @@ class BlocklistDesk:
 
 
 def subjects_of(identity: Identity, setup: SendingSetup) -> tuple[str, ...]:
-    """What lists can be asked about an identity: where its mail leaves, and the domains it shows."""
-    names = [identity.dkim_domain, identity.return_path_domain]
+    """What lists can be asked about an identity: where its mail leaves, the domains it shows and links to."""
+    names = [identity.dkim_domain, identity.return_path_domain, setup.link_host]
     if identity.from_email is not None:
         names.append(domain_of(identity.from_email))
-    domains = {registered_domain(name.lower()) for name in names if name}
+    domains = {registered_domain(plain_name(name)) for name in names if name}
     return (*setup.sending_ips, *sorted(domains))
 
 

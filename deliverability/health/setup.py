@@ -21,7 +21,8 @@ class SendingSetup:
     `sending_ips`: the addresses providers see, where the server that hands mail to them is our own; none
     where a provider's relay does. `relay_spf`: what such a relay asks to put into SPF (`include:…`).
     `hello_name`: how that server of ours greets. `inbound_host`: where bounces are received.
-    `report_address`: where DMARC and TLS reports go. Whatever is empty is not known, and not judged.
+    `report_address`: where DMARC and TLS reports go. `link_host`: where the links in mails lead.
+    Whatever is empty is not known, and not judged.
     """
 
     sending_ips: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class SendingSetup:
     hello_name: str = ""
     inbound_host: str = ""
     report_address: str = ""
+    link_host: str = ""
 
     @property
     def sends_directly(self) -> bool:

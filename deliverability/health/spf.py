@@ -12,7 +12,7 @@ from deliverability.health.inquiry import Inquiry
 from deliverability.health.setup import SendingSetup
 from deliverability.health.spf_host import SpfResult, check_host
 from deliverability.health.spf_mend import fresh_record, mend, our_terms
-from deliverability.health.spf_record import Qualifier
+from deliverability.health.spf_record import LONGEST_TOLD, Qualifier
 from deliverability.health.spf_survey import (
     GIVEN_UP_AT,
     MOST_LOOKUPS,
@@ -113,14 +113,14 @@ def _costs(survey: Survey) -> Iterator[Found]:
         values = {
             "lookups": f"{survey.lookups}{'+' if survey.lookups > GIVEN_UP_AT else ''}",
             "most": str(MOST_LOOKUPS),
-            "terms": ", ".join(f"{part.term} ({part.lookups})" for part in dear[:8]),
+            "terms": ", ".join(f"{str(part.term)[:LONGEST_TOLD]} ({part.lookups})" for part in dear[:8]),
         }
         yield HealthCode.SPF_TOO_MANY_LOOKUPS, FindingLevel.PROBLEM, values
     if len(survey.voids) > MOST_VOIDS:
         values = {
             "voids": str(len(survey.voids)),
             "most": str(MOST_VOIDS),
-            "names": ", ".join(survey.voids[:8]),
+            "names": ", ".join(name[:LONGEST_TOLD] for name in survey.voids[:8]),
         }
         yield HealthCode.SPF_TOO_MANY_VOIDS, FindingLevel.PROBLEM, values
 
@@ -132,11 +132,11 @@ def _broken_below(survey: Survey) -> Iterator[Found]:
             names = (*each.path[each.path.index(each.domain) :], each.domain)
             yield HealthCode.SPF_LOOP, FindingLevel.PROBLEM, {"names": " → ".join(names)}
         elif each.fault is not None:
-            values = {"included": each.domain, "fault": each.fault.value}
+            values = {"included": each.domain[:LONGEST_TOLD], "fault": each.fault.value}
             yield HealthCode.SPF_INCLUDE_BROKEN, FindingLevel.PROBLEM, values
         for part in each.parts:
             if part.too_many_exchangers:
-                values = {"included": str(part.term), "fault": "exchangers"}
+                values = {"included": str(part.term)[:LONGEST_TOLD], "fault": "exchangers"}
                 yield HealthCode.SPF_INCLUDE_BROKEN, FindingLevel.PROBLEM, values
 
 

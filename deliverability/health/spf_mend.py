@@ -14,6 +14,7 @@ from deliverability.health.spf_record import Network, Qualifier, SpfRecord, SpfS
 from deliverability.health.spf_survey import MOST_LOOKUPS, MOST_VOIDS, Costs, survey_draft
 from deliverability.resolver import CannotAskError
 
+LONGEST = 4_000
 BLANK = "include:SPF-OF-YOUR-MAIL-SERVER"
 """Stands for what only a person knows."""
 
@@ -47,7 +48,9 @@ async def mend(
         survey = await survey_draft(draft, domain, inquiry)
     except CannotAskError:
         return str(draft)
-    return str(draft.with_terms(_within_limits(survey.parts)))
+    mended = str(draft.with_terms(_within_limits(survey.parts)))
+    # What no form takes is no help: who sends in earnest fits into a fraction of it.
+    return mended if len(mended) <= LONGEST else fresh_record(setup)
 
 
 def _readable(words: Iterable[str]) -> list[Term]:

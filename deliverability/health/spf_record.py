@@ -14,6 +14,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 VERSION = "v=spf1"
 MOST_TERMS = 500
+LONGEST_TOLD = 80
+"""Characters of a term that are told."""
 ASKING = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
 """What costs one of the ten look-ups (section 4.6.4)."""
 NAMED = frozenset({"include", "exists", "redirect"})
@@ -36,7 +38,7 @@ class SpfSyntaxError(BadInputError):
     def __init__(self, term: str, problem: str) -> None:
         """`problem` says what is wrong with it."""
         super().__init__(problem)
-        self.term = term
+        self.term = term[:LONGEST_TOLD]
 
 
 class Qualifier(StrEnum):
@@ -118,7 +120,7 @@ def read_spf(text: str) -> SpfRecord:
     """A record's terms; SpfSyntaxError for the first that is none."""
     words = [word for word in text.split(" ")[1:] if word]
     if len(words) > MOST_TERMS:
-        raise SpfSyntaxError(words[MOST_TERMS][:80], f"It has more than {MOST_TERMS} terms.")
+        raise SpfSyntaxError(words[MOST_TERMS], f"It has more than {MOST_TERMS} terms.")
     terms: list[Term] = []
     redirect: Term | None = None
     others: dict[str, str] = {}
@@ -136,7 +138,7 @@ def read_spf(text: str) -> SpfRecord:
             else:
                 others[name if name == "exp" else word] = word
         else:
-            raise SpfSyntaxError(word[:80], "No such term is known.")
+            raise SpfSyntaxError(word, "No such term is known.")
     return SpfRecord(tuple(terms), redirect, tuple(others.values()))
 
 

@@ -1,6 +1,7 @@
 """Block lists: a listing is told as one, and nothing else ever is."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -151,6 +152,8 @@ async def test_without_lists_nobody_is_asked(lists: DnsServer, database: Databas
 
 def test_what_is_asked_about_an_identity_is_its_addresses_and_registered_domains() -> None:
     assert subjects_of(an_identity(), SETUP) == (IP, DOMAIN)
+    linked = replace(SETUP, link_host="clics.Agence.example")
+    assert subjects_of(an_identity(), linked) == (IP, "agence.example", DOMAIN)
 
 
 def test_addresses_are_asked_backwards() -> None:

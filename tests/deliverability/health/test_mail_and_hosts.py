@@ -63,6 +63,13 @@ async def test_a_domain_with_an_address_alone_is_a_warning(house: House) -> None
     assert codes(await house.look(), FindingLevel.WARNING) == [HealthCode.FROM_DOMAIN_NO_MX]
 
 
+async def test_a_domain_beyond_ascii_is_asked_for_as_the_dns_has_it(house: House) -> None:
+    house.server.publish("xn--rhne-parti-t7a.example", "MX", "10 mail.parti.example.")
+    findings = await house.look(an_identity(from_domain="Rhône-parti.example"))
+    assert the(findings, HealthCode.FROM_DOMAIN_NO_SOA).values["name"].startswith("xn--rhne-parti-")
+    assert all(each.name.isascii() for each in house.server.asked)
+
+
 async def test_a_domain_in_no_zone_is_told(house: House) -> None:
     house.server.withdraw("parti.example", "SOA")
     assert set(codes(await house.look())) == {
