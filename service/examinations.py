@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from models.errors import TocsinError
 from models.identity import DkimKey, Identity
 from models.seed import SeedMailbox
-from models.states import Channel
+from models.states import Channel, IdentityState
 from models.text import plural
 from service.desk import Desk
 from service.findings import Finding, Level, blocking, fine, warning
@@ -192,16 +192,27 @@ async def senders(desk: Desk, *, with_network: bool) -> list[Finding]:
 
     subject = "Senders"
     async with desk.database.read() as session:
-        identities = await list_identities(session)
+        identities = [each for each in await list_identities(session) if each.state != IdentityState.RETIRED]
         keys = {identity.id: await keys_of(session, identity.id) for identity in identities}
     if not identities:
         return [blocking(subject, "There is no sender identity yet.", "Make one with `tocsin identity add`.")]
     found = [finding for each in identities for finding in _sealed(desk, each, keys[each.id], subject)]
+    found += [finding for each in identities for finding in _standing(each, subject)]
     if with_network:
         mailing = [identity for identity in identities if identity.from_email]
         for results in await asyncio.gather(*(_dns(desk, each, keys[each.id], subject) for each in mailing)):
             found += results
     return found
+
+
+def _standing(identity: Identity, subject: str) -> list[Finding]:
+    """Whether its state lets its messages leave."""
+    from scheduler.lifecycle import may_send, tell_state
+
+    if may_send(identity, Channel.EMAIL if identity.from_email else Channel.SMS):
+        return []
+    advice = f"`tocsin identity show {identity.key}` says what is missing, `verify` looks again."
+    return [warning(subject, tell_state(identity), advice)]
 
 
 def _sealed(desk: Desk, identity: Identity, keys: list[DkimKey], subject: str) -> list[Finding]:

@@ -116,3 +116,13 @@ async def test_nothing_is_asked_where_no_proof_is_wanted(terminal: Terminal) -> 
     )
     assert "_send-verify" not in out
     assert "active" in await terminal.must("list")
+
+
+async def test_the_doctor_tells_of_a_sender_that_does_not_send_and_nothing_of_a_retired_one(
+    terminal: Terminal, typed: Typed
+) -> None:
+    await made(terminal)
+    out = (await asyncio.to_thread(typed, "doctor", "--quick")).out
+    assert "'nat' is not confirmed yet" in out
+    await terminal.must("retire", "nat", "--reason", "fini", "--yes")
+    assert "'nat'" not in (await asyncio.to_thread(typed, "doctor", "--quick")).out
