@@ -65,6 +65,7 @@ class Line:
         self._timeout = timeout_seconds
         self._trusted = ssl_context
         self._client: _Client | None = None
+        self._is_cut = False
 
     def look(self, secret: str, names: Mapping[str, int], since: datetime) -> list[Sighting]:
         """Sign in with a password or an access token, find what is `names`d (by token), sign out. Blocks.
@@ -91,6 +92,7 @@ class Line:
 
     def cut(self) -> None:
         """End it from another thread: whoever waits for an answer there gets an error."""
+        self._is_cut = True
         client, self._client = self._client, None
         if client is not None:
             with suppress(OSError, IMAPClientError):
@@ -106,6 +108,9 @@ class Line:
             timeout=self._timeout,
         )
         self._client = client
+        if self._is_cut:
+            _leave(client)
+            raise TimeoutError  # cut while the line was being opened
         try:
             if seed.auth is SeedAuth.XOAUTH2:
                 client.oauth2_login(seed.username, secret)
