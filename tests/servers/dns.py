@@ -58,6 +58,7 @@ class Question:
 class DnsServer:
     """Answers from its zones; `faults` by name, or name and kind; `asked` is what it heard.
 
+    With `follows` off it gives an alias and no more, as a server does that does not hold the other zone.
     `slow_seconds`: what a SLOW question waits. With `behind` it is a cache that asks another server once and
     never again, as long as negative answers may live.
     """
@@ -67,6 +68,7 @@ class DnsServer:
         self.faults: dict[tuple[str, str], Fault] = {}
         self.asked: list[Question] = []
         self.slow_seconds = 0.2
+        self.follows = True
         self.port = 0
         self._behind = behind
         self._cache: dict[tuple[str, str], dns.message.Message] = {}
@@ -184,6 +186,8 @@ class DnsServer:
                 break
             response.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", alias[0]))
             name = dns.name.from_text(alias[0])
+            if not self.follows:
+                return
         else:
             return
         values = self.records.get((source, kind), []) if source is not None else []
