@@ -70,6 +70,21 @@ async def _selectors(session: object, identity_id: int) -> list[str]:
     return [key.selector for key in await keys_of(session, identity_id)]  # type: ignore[arg-type]
 
 
+async def test_of_several_signatures_the_one_that_proves_most_is_kept(database: Database) -> None:
+    async with database.write() as session:
+        identity = await an_identity(session, domain="parti.fr")
+        selector = (await _selectors(session, identity.id))[0]
+    others = ["<dkim><domain>amazonses.com</domain><selector>x</selector><result>pass</result></dkim>"]
+    others += ["<dkim><domain>parti.fr</domain><selector>old</selector><result>fail</result></dkim>"]
+    ours = f"<dkim><domain>parti.fr</domain><selector>{selector}</selector><result>pass</result></dkim>"
+    for place, several in enumerate(([*others, ours], [ours, *others], [others[1], ours, others[0]])):
+        row = a_record(f"192.0.2.{place}", signed="fail", mail_domain="x.example").replace(
+            "<auth_results>", f"<auth_results>{''.join(several)}"
+        )
+        await keep(database, an_aggregate(row, number=f"r-{place}"))
+    assert {one.kind for one in (await rates(database)).values()} == {SenderKind.OURS}
+
+
 async def test_results_of_one_source_are_added_up_over_reports_and_reporters(database: Database) -> None:
     await keep(
         database,

@@ -114,6 +114,11 @@ def test_results_are_read_in_capitals_and_with_blanks_around() -> None:
     assert (report.rows[0].source_ip, report.rows[0].dkim, report.rows[0].spf) == ("192.0.2.1", True, False)
 
 
+@pytest.mark.parametrize("word", ["none", "neutral", "temperror", "softfail", "", "passed?"])
+def test_nothing_but_pass_passes(word: str) -> None:
+    assert counts(aggregate(an_aggregate(a_record(dkim=word, spf=word)))) == (1, 3, 0)
+
+
 def test_a_number_written_like_a_message_id_is_shown_without_what_is_around_it() -> None:
     report = aggregate(an_aggregate(number="&lt;42@mailbox.example&gt;"))
     assert (report.report_id, report.key) == ("42", "<42@mailbox.example>")
@@ -298,6 +303,7 @@ def test_packed_again_and_again_is_refused() -> None:
         '<!DOCTYPE feedback [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>',
         '<!DOCTYPE feedback [<!ENTITY a SYSTEM "file:///etc/passwd">]>',
         '<!DOCTYPE feedback SYSTEM "http://127.0.0.1/x.dtd">',
+        "<!DOCTYPE feedback>",
     ],
 )
 def test_document_types_and_entities_are_refused(bad: str) -> None:
