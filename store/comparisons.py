@@ -171,6 +171,12 @@ async def sent_by(
     return [(number, launched_at) for number, launched_at in await _rows(session, statement)]
 
 
+async def names_of(session: AsyncSession, campaign_ids: Collection[int]) -> dict[int, str]:
+    """What the campaigns are called. Served by the primary key."""
+    wanted = sa.select(_CAMPAIGN.id, _CAMPAIGN.name).where(_CAMPAIGN.id.in_(campaign_ids))
+    return dict(await _rows(session, wanted))
+
+
 async def mailings(session: AsyncSession, since: datetime, until: datetime) -> list[Sent]:
     """Every e-mail campaign of a period, once for each identity it was really sent from, oldest first.
 

@@ -14,11 +14,14 @@ from deliverability.assessing import assess_identity
 from deliverability.assessing import study as study_of
 from deliverability.assessment.study import StudyRow, StudyTable
 from deliverability.assessment.values import Figure
+from deliverability.history import history_of
 from deliverability.report_files import safe_cell
 from models.identity import Identity
 from models.states import IdentityState
 from store import identities, incidents
 from web.access import Reader, Visit
+from web.assessment_words import WORDS
+from web.deliverability_charts import came_back, charts_of, draw, providers_of
 from web.i18n import N_
 from web.troubles import Trouble, trouble_of
 from web.verdict_view import Verdicts, verdicts_of
@@ -101,7 +104,9 @@ async def identity_page(visit: Reader, identity_id: int) -> Response:
     now, days = visit.context.clock.now(), days_of(visit)
     async with visit.context.database.read() as session:
         identity = await identities.get_identity(session, identity_id)
-        found = await assess_identity(session, identity_id, now - timedelta(days=days), now)
+        since = now - timedelta(days=days)
+        found = await assess_identity(session, identity_id, since, now)
+        past = await history_of(session, identity_id, since, now)
         known = await incidents.list_incidents(session, identity_id=identity_id, limit=20)
     troubles: list[Trouble] = [trouble_of(one, visit.tongue) for one in known]
     return page(
@@ -111,6 +116,13 @@ async def identity_page(visit: Reader, identity_id: int) -> Response:
         campaigns=found.campaigns,
         verdicts=verdicts_of(found, visit.tongue),
         troubles=troubles,
+        past=past,
+        providers=(providers := providers_of(found, visit.tongue)),
+        places=WORDS,
+        charts=[
+            await draw(title, spec, visit.tongue)
+            for title, spec in charts_of(past, providers, came_back(found, visit.tongue), visit.tongue)
+        ],
         periods=PERIODS,
         days=days,
     )
