@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import chain
 
-from deliverability.assessment.intervals import wilson_interval
+from deliverability.assessment.intervals import clustered_interval
+from deliverability.assessment.limits import limits
 from models.states import BounceClass, CampaignState, Channel, EventKind, LeftOutReason
 
 FEEDLESS = frozenset({"gmail", "icloud", "free"})
@@ -17,10 +18,14 @@ _REPORTED_BY = re.compile(r"(?i)^(?:smtp|x-[a-z0-9-]+)\s*;\s*")
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`part` of `whole`; both are shown, because 1 of 2 and 500 of 1,000 are not the same news."""
+    """`part` of `whole`; both are shown, because 1 of 2 and 500 of 1,000 are not the same news.
+
+    `correlation`: of any two of them; those that agree with each other say less than they are.
+    """
 
     part: int
     whole: int
+    correlation: float = field(default=0.0, compare=False)
 
     @classmethod
     def at_least(cls, part: int, known: int) -> "Share":
@@ -38,7 +43,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Wilson's 95 % interval, honest for few observations too; None of nothing."""
-        return wilson_interval(self.part, self.whole)
+        return clustered_interval(self.part, self.whole, self.correlation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ class Counts:
         Refused ones are no part of it: they are counted apart.
         """
         found = self.seeds_inbox + self.seeds_tab
-        return Share(found, found + self.seeds_spam + self.seeds_missing)
+        return Share(found, found + self.seeds_spam + self.seeds_missing, limits().seeds.correlation)
 
 
 COLUMNS = tuple(column.name for column in fields(Counts))

@@ -5,7 +5,7 @@ which providers react. A share of few observations is told with its interval, or
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from deliverability.report import CampaignReport, ReportRow, Share
@@ -139,7 +139,7 @@ def _seeds(report: CampaignReport) -> Iterator[Note]:
         yield Note(Grade.GREEN, "No seed mailbox received this campaign: inbox or spam is not known.")
     for row in report.by_provider:
         counts = row.counts
-        spam = Share(counts.seeds_spam, counts.placement.whole)
+        spam = replace(counts.placement, part=counts.seeds_spam)
         if not spam.part or spam.interval is None:
             continue
         low, high = spam.interval
