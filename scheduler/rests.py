@@ -31,10 +31,10 @@ async def tell_rests(
     place = ZoneInfo(zone)
     seen = {row.key: throttle.at(brakes.brake_of(row), now) for row in await throttles.list_all(session)}
     resting = {key: brake for key, brake in seen.items() if brake.state is BreakerState.OPEN}
-    if not resting:
-        return {}
     campaigns = {campaign.id: campaign for campaign in sending}
-    told: dict[int, dict[str, str]] = {}
+    told = await _halts(session, campaigns, now)
+    if not resting:
+        return {campaign_id: list(sentences.values()) for campaign_id, sentences in told.items()}
     for campaign_id, lane in await throttles.lanes_waiting(session, campaigns):
         channel = campaigns[campaign_id].channel
         sender = await identities.get_identity(session, lane.identity_id)
@@ -46,6 +46,17 @@ async def tell_rests(
                 sentence = _sentence(_whom(key, lane, sender), resting[key], now, place)
                 told.setdefault(campaign_id, {})[key] = sentence
     return {campaign_id: list(sentences.values()) for campaign_id, sentences in told.items()}
+
+
+async def _halts(
+    session: AsyncSession, campaign_ids: Collection[int], now: datetime
+) -> dict[int, dict[str, str]]:
+    """Where nothing more of a campaign leaves, by campaign and provider."""
+    told: dict[int, dict[str, str]] = {}
+    for lane in await throttles.halted_lanes(session, campaign_ids, now):
+        sentence = f"{provider_name(lane.provider)} gets no more of it for now: its incident says why."
+        told.setdefault(lane.campaign_id, {})[f"halt:{lane.provider}"] = sentence
+    return told
 
 
 def wall_time(until: datetime, now: datetime, zone: ZoneInfo) -> str:

@@ -73,6 +73,7 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
         "Too much of what it sent came back, so it waits for you: see the incident,"
         " then resume it or cancel it."
     ),
+    N_("%(provider)s gets no more of it for now: its incident says why."),
     N_("There is no incident %(number)s."),
     N_("`tocsin incidents` lists them."),
     N_("This incident has ended already."),
@@ -116,8 +117,6 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("Only e-mail is tested by seeds."),
     N_("None of the campaign's identities can send at present."),
     N_("They lack an address, or are suspended or retired."),
-    N_("It is being looked at already."),
-    N_("Wait until that is done."),
     N_("Choose an earlier start or a later deadline."),
     N_("%(hours)s ends before it begins."),
     N_("For a night, write two: 'fri 22:00-24:00, sat 00:00-02:00'."),

@@ -12,7 +12,7 @@ from models.identity import Identity
 from models.states import DeliveryState
 from scheduler.pacer import Pacer
 from scheduler.upkeep import tell_problems
-from store import Database, campaigns
+from store import Database, campaigns, throttles
 from tests.clocks import ManualClock
 from tests.scheduler.ledgers import a_running_campaign
 from tests.scheduler.paces import a_pacer, learn, permit_of, put_off
@@ -73,4 +73,19 @@ async def test_a_campaign_that_is_done_with_a_provider_has_no_problem_with_it(
         gone = sa.update(Delivery).where(sa.column("provider") == "gmail")
         await session.exec(gone.values(state=DeliveryState.ACCEPTED))
         assert (await session.exec(select(Campaign.id))).one() == number
+    assert await problem_of(database, clock, number) == ""
+
+
+async def test_a_campaign_that_is_halted_at_a_provider_says_so(
+    database: Database, clock: ManualClock
+) -> None:
+    number = await a_running_campaign(database, "a@gmail.com", "b@sfr.fr")
+    async with database.write() as session:
+        (lane,) = [one for one in await throttles.lanes_of(session, number) if one.provider == "gmail"]
+        await throttles.halt_lane(session, number, lane, clock.now() + timedelta(hours=1))
+    told = await problem_of(database, clock, number)
+    assert told == "Gmail gets no more of it for now: its incident says why."
+    french = say_borrowed(Tongue("fr", ZoneInfo("Europe/Paris")), told)
+    assert french == "Rien de plus n’en part vers Gmail pour l’instant : son incident dit pourquoi."
+    clock.advance(timedelta(hours=1))
     assert await problem_of(database, clock, number) == ""

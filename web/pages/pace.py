@@ -61,6 +61,7 @@ class Slowed:
     until: datetime | None
     reason: str
     since: datetime
+    by_breaker: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +220,7 @@ def _slowed(row: Throttle, senders: dict[int, Identity], now: datetime, tongue: 
         until=brake.opens_at if resting else None,
         reason=brake.reason,
         since=row.changed_at,
+        by_breaker=row.rule.startswith("breaker:"),
     )
 
 
