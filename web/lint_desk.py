@@ -16,6 +16,7 @@ from deliverability.health import SendingSetup
 from models.errors import ConflictError, TocsinError
 from scheduler.preflight import Means
 from sender.relays import ProviderRelay
+from web.i18n import N_
 
 if TYPE_CHECKING:
     from web.context import WebContext
@@ -59,7 +60,7 @@ class LintDesk:
     def begin(self, campaign_id: int, look: Callable[[], Awaitable[object]]) -> None:
         """Start a look; ConflictError while another at the same campaign is under way."""
         if self.busy(campaign_id):
-            raise ConflictError("It is being looked at already.", "Wait until that is done.")
+            raise ConflictError(N_("It is being looked at already."), N_("Wait until that is done."))
         self.problems.pop(campaign_id, None)
         self._under_way[campaign_id] = asyncio.create_task(self._look(campaign_id, look))
 
@@ -75,6 +76,6 @@ class LintDesk:
             self.problems[campaign_id] = str(error)
         except Exception:
             log.exception("look before sending failed", extra={"campaign_id": campaign_id})
-            self.problems[campaign_id] = "It failed; the reason is in the log of the service."
+            self.problems[campaign_id] = N_("It failed; the reason is in the log of the service.")
         finally:
             self._under_way.pop(campaign_id, None)

@@ -12,7 +12,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import BadInputError
 from models.preflight import Preflight, PreflightOverride
-from models.text import plural
 from scheduler.campaigns import schedule
 from scheduler.preflight.examination import Means, examine, fingerprint
 from scheduler.preflight.findings import LintFinding, blockers, from_rows, to_rows
@@ -44,7 +43,9 @@ class StandsInTheWayError(BadInputError):
     ) -> None:
         """`found`: the findings that do."""
         super().__init__(
-            f"The campaign is not scheduled: {plural(len(found), 'check')} stood in its way.",
+            "The campaign is not scheduled: 1 check stood in its way."
+            if len(found) == 1
+            else f"The campaign is not scheduled: {len(found)} checks stood in its way.",
             advice,
         )
         self.found = tuple(found)
