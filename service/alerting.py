@@ -25,9 +25,10 @@ from scheduler.senders import can_send
 from sender import Transport
 from sender.webhook import WebhookOptions, post
 from service.settings import Settings
-from store import Database, campaigns, identities
+from store import Database, identities
 from web.i18n import Tongue
-from web.incident_words import Names, letter_of, tell, title_of, trial_of
+from web.incident_view import IncidentLine, lines_of
+from web.incident_words import letter_of, title_of, trial_of
 
 NO_SENDER = Deferred(Reply(None, None, "No identity may send at present."))
 NO_RELAY = Deferred(Reply(None, None, "No mail relay is set."))
@@ -63,13 +64,13 @@ class AlertPost:
 
     async def carry(self, alert: Alert, about: Incident) -> Outcome:
         """Tell a place of an incident, once."""
-        names = await names_of(self._database, about)
+        line = await line_of(self._database, about, self._tongue)
         now = self._clock.now()
         number = f"tocsin-{about.id}-{alert.news}-{alert.id}"
         if alert.way is AlertWay.WEBHOOK:
-            body = json.dumps(self._news(alert.news, about, names, now), ensure_ascii=False).encode()
+            body = json.dumps(self._news(alert.news, line, now), ensure_ascii=False).encode()
             return await self._post(alert.target, body, number, now)
-        subject, lines = letter_of(about, names, self._tongue, over=alert.news == ENDED)
+        subject, lines = letter_of(about, line.told, self._tongue, over=alert.news == ENDED)
         lines.append(self._address(about))
         return await self._mail(alert.target, PREFIX + subject, lines, number, turn=alert.tries)
 
@@ -91,9 +92,9 @@ class AlertPost:
         )
         return await post(url, body, message_id=number, now=now, options=options)
 
-    def _news(self, news: str, about: Incident, names: Names, now: datetime) -> dict[str, object]:
+    def _news(self, news: str, line: IncidentLine, now: datetime) -> dict[str, object]:
         """What a webhook is told."""
-        told = tell(about, names, self._tongue)
+        about, told, names = line.row, line.told, line.names
         campaign = {"id": about.campaign_id, "name": names.campaign} if about.campaign_id else None
         identity = {"id": about.identity_id, "name": names.identity} if about.identity_id else None
         return {
@@ -165,12 +166,8 @@ def letter(subject: str, lines: Sequence[str]) -> EmailMessage:
     return EmailMessage(subject=" ".join(subject.split())[:200], text=text, html=html)
 
 
-async def names_of(database: Database, incident: Incident) -> Names:
-    """What the identity and the campaign of an incident are called."""
+async def line_of(database: Database, incident: Incident, tongue: Tongue) -> IncidentLine:
+    """An incident in words."""
     async with database.read() as session:
-        identity = campaign = ""
-        if incident.identity_id is not None:
-            identity = (await identities.get_identity(session, incident.identity_id)).name
-        if incident.campaign_id is not None:
-            campaign = (await campaigns.get_campaign(session, incident.campaign_id)).name
-    return Names(identity, campaign)
+        (line,) = await lines_of(session, [incident], tongue)
+    return line

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.incident import Incident, IncidentLevel
-from store import campaigns, identities, incidents
+from models.incident import Incident, IncidentKind, IncidentLevel
+from store import campaigns, health, identities, incidents
 from web.i18n import Tongue
+from web.identity_words import say_reason
 from web.incident_words import DEEDS, KINDS, LEVELS, Names, Told, tell
 
 MOST = 50
@@ -40,10 +41,11 @@ async def lines_of(session: AsyncSession, found: Sequence[Incident], tongue: Ton
     lines = []
     for one in found:
         names = Names(senders.get(one.identity_id or 0, ""), named.get(one.campaign_id or 0, ""))
+        reason = await _health_of(session, one, tongue)
         lines.append(
             IncidentLine(
                 row=one,
-                told=tell(one, names, tongue),
+                told=tell(one, names, tongue, reason=reason),
                 names=names,
                 level=tongue.say(LEVELS[one.level]),
                 deed=tongue.say(DEEDS[one.deed]),
@@ -51,6 +53,15 @@ async def lines_of(session: AsyncSession, found: Sequence[Incident], tongue: Ton
             )
         )
     return lines
+
+
+async def _health_of(session: AsyncSession, incident: Incident, tongue: Tongue) -> str:
+    """What an identity's look found, in the reader's words; "" of any other incident."""
+    codes = incident.evidence.get("codes", ())
+    if incident.kind is not IncidentKind.HEALTH or incident.identity_id is None or not codes:
+        return ""
+    looks = await health.looks_at(session, incident.identity_id)
+    return say_reason(" ".join(codes), "", tongue, looks)
 
 
 async def open_incidents(

@@ -116,21 +116,23 @@ class Told:
     steps: tuple[tuple[datetime, str, str], ...]
 
 
-def tell(incident: Incident, names: Names, tongue: Tongue) -> Told:
-    """An incident in the reader's words; `steps`: when, what, and the note somebody left."""
+def tell(incident: Incident, names: Names, tongue: Tongue, *, reason: str = "") -> Told:
+    """An incident in the reader's words; `steps`: when, what, and the note somebody left.
+
+    `reason`: what happened, where somebody else knows it in these words.
+    """
     return Told(
         title=tongue.say(KINDS[incident.kind]),
         where=where_of(incident, names, tongue),
-        what=_what(incident, tongue),
+        what=reason or _what(incident, tongue),
         done=_done(incident, tongue),
         advice=tongue.say(ADVICE[incident.kind]),
         steps=tuple(_step(step, tongue) for step in incident.evidence.get("steps", ())),
     )
 
 
-def letter_of(incident: Incident, names: Names, tongue: Tongue, *, over: bool) -> tuple[str, list[str]]:
+def letter_of(incident: Incident, told: Told, tongue: Tongue, *, over: bool) -> tuple[str, list[str]]:
     """The subject and the lines of a mail about an incident that began, or is `over`."""
-    told = tell(incident, names, tongue)
     title = title_of(told)
     if over:
         by = incident.ended_by

@@ -38,16 +38,15 @@ def _list(*, open_only: bool, many: int) -> None:
     from web.incident_words import DEEDS, LEVELS
 
     async def read(desk: Desk) -> list[tuple[object, ...]]:
-        from service.alerting import names_of
         from store import incidents
-        from web.incident_words import tell
+        from web.incident_view import lines_of
 
         tongue = _english(desk)
         async with desk.database.read() as session:
             found = await incidents.list_incidents(session, open_only=open_only, limit=many)
+            lines = await lines_of(session, found, tongue)
         rows: list[tuple[object, ...]] = []
-        for one in found:
-            told = tell(one, await names_of(desk.database, one), tongue)
+        for one, told in ((line.row, line.told) for line in lines):
             state = LEVELS[one.level] if one.ended_at is None else "Over"
             began = moment(one.began_at, desk.settings.zone)
             rows.append((one.id, began, state, told.title, told.where, DEEDS[one.deed]))
@@ -62,15 +61,15 @@ def show(number: Number) -> None:
     """One incident: its figures, what was said, what was done, and who was told."""
 
     async def read(desk: Desk) -> tuple[Incident, list[str], list[Alert]]:
-        from service.alerting import names_of
         from store import alerts, incidents
-        from web.incident_words import LEVELS, said_in, tell, title_of
+        from web.incident_view import lines_of
+        from web.incident_words import LEVELS, said_in, title_of
 
         tongue = _english(desk)
         async with desk.database.read() as session:
             found = await incidents.get_incident(session, number)
             rung = (await alerts.of_incidents(session, [number])).get(number, [])
-        told = tell(found, await names_of(desk.database, found), tongue)
+            told = (await lines_of(session, [found], tongue))[0].told
         zone = desk.settings.zone
         over = f"over since {moment(found.ended_at, zone)}" if found.ended_at else LEVELS[found.level]
         lines = [f"{title_of(told)} ({over})", told.what, told.done]

@@ -144,3 +144,23 @@ async def test_in_french_nothing_stays_english(site: Site) -> None:
 async def test_what_is_not_there_is_not_found(site: Site, address: str) -> None:
     browser = await site.signed_in(Role.READER)
     assert (await browser.get(address)).status_code == 404
+
+
+async def test_what_a_look_found_is_told_in_the_readers_language(site: Site) -> None:
+    async with site.database.write() as session:
+        identity = await an_identity(session)
+        opened = await open_incident(
+            session,
+            IncidentKind.HEALTH,
+            IncidentLevel.RED,
+            identity_id=identity.id,
+            reason="The record that shows whose domain it is has been gone for a day or more.",
+            deed=IncidentDeed.STOPPED,
+            evidence={"codes": ["proof_lost"]},
+            now=START,
+        )
+    assert opened is not None
+    browser = await site.signed_in(Role.EDITOR)
+    assert "The record that shows whose domain it is" in await browser.read("/incidents")
+    await browser.send_form("/language", {"language": "fr"}, page="/account")
+    assert "The record that shows" not in await browser.read("/incidents")
