@@ -92,6 +92,8 @@ async def launch(
         return
     try:
         plan = await _prepare(database, campaign_id, language, rhythm)
+        if not any(can_send(each, campaign.channel) for each in plan.identities):
+            return  # suspended since the sweep asked for this: it waits (`scheduler.waiting`)
         frozen_already = await _frozen_up_to(database, campaign_id)
         # Once the first batch is written the check has been passed: a repeat must not undo it.
         lacking = Lacking() if frozen_already else await _check(database, plan)

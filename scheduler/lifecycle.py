@@ -165,7 +165,13 @@ async def resume(session: AsyncSession, identity: Identity, *, by: str, reason: 
 
 
 async def retire(session: AsyncSession, identity: Identity, *, by: str, reason: str, now: datetime) -> None:
-    """Let it never send again; its history stays."""
+    """Let it never send again; its history stays. ConflictError while a campaign is under way in its name."""
+    under_way = await identities.campaigns_under_way(session, identity.id)
+    if under_way:
+        raise ConflictError(
+            f"The identity {identity.key!r} still has campaigns under way: {', '.join(under_way)}.",
+            "Let them end, or cancel them; until then, suspend it.",
+        )
     await _move(session, identity, Stage.RETIRED, by=by, reason=_said(reason), now=now)
     await _end_incident(session, identity, by=by, now=now)
 

@@ -11,11 +11,13 @@ from scheduler.senders import can_send
 from store import Database, campaigns
 
 WAITS = "It waits for its sender."
+BEGINNING = frozenset({CampaignState.SCHEDULED, CampaignState.LAUNCHING})
+"""A launch that was interrupted waits as well: its first people are frozen, and the others are to follow."""
 
 
 async def waits_for_sender(database: Database, campaign: Campaign) -> bool:
     """Whether a campaign that is due has nobody to send it now; its `problem` says so while it lasts."""
-    if campaign.state is not CampaignState.SCHEDULED:
+    if campaign.state not in BEGINNING:
         return False
     async with database.read() as session:
         senders = await campaigns.identities_of(session, campaign.id)
@@ -24,7 +26,7 @@ async def waits_for_sender(database: Database, campaign: Campaign) -> bool:
     if problem != campaign.problem and (problem or campaign.problem.startswith(WAITS)):
         async with database.write() as session:
             row = await campaigns.get_campaign(session, campaign.id)
-            if row.state is CampaignState.SCHEDULED:
+            if row.state in BEGINNING:
                 row.problem = problem
                 session.add(row)
     return not able

@@ -7,10 +7,11 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.campaign import Campaign, CampaignIdentity
 from models.errors import ConflictError, NotFoundError
 from models.health import IdentityChange
 from models.identity import DkimKey, Identity
-from models.states import IdentityState
+from models.states import CampaignState, IdentityState
 
 REASON_LENGTH = 500
 LOOKED_AFTER = frozenset(IdentityState) - {IdentityState.DRAFT, IdentityState.RETIRED}
@@ -100,6 +101,23 @@ async def move(
     await session.flush()
     await session.refresh(identity)
     return True
+
+
+async def campaigns_under_way(session: AsyncSession, identity_id: int) -> list[str]:
+    """The names of campaigns that are to be sent, or are being sent, in an identity's name."""
+    under_way = (
+        CampaignState.SCHEDULED,
+        CampaignState.LAUNCHING,
+        CampaignState.SENDING,
+        CampaignState.PAUSED,
+    )
+    wanted = (
+        select(Campaign.name)
+        .join(CampaignIdentity, col(CampaignIdentity.campaign_id) == col(Campaign.id))
+        .where(CampaignIdentity.identity_id == identity_id, col(Campaign.state).in_(under_way))
+        .order_by(col(Campaign.id))
+    )
+    return list((await session.exec(wanted)).all())
 
 
 async def changes_of(session: AsyncSession, identity_id: int, *, limit: int = 50) -> list[IdentityChange]:

@@ -11,6 +11,8 @@ IDENTITY_TEXTS: tuple[str, ...] = (
     N_("Let it send first: until then nobody gets to know it."),
     N_("The identity %(key)s is not suspended."),
     N_("The identity %(key)s is %(state)s: it cannot become %(following)s."),
+    N_("The identity %(key)s still has campaigns under way: %(names)s."),
+    N_("Let them end, or cancel them; until then, suspend it."),
     N_("A reason is missing."),
     N_("Say in a few words why: the next person will ask."),
     N_("The identity %(key)s has no e-mail address."),

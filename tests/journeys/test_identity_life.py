@@ -114,3 +114,27 @@ async def test_a_suspension_holds_for_the_next_chunk(database: Database, clock: 
         # The desk still believes for ten seconds that it may send.
         await send(house, a_dispatcher(database, postman, clock, chunk=5))
     assert 5 <= len(postman.sent) <= 15
+
+
+async def test_a_launch_that_meets_a_suspended_sender_leaves_nobody_out(
+    database: Database, clock: ManualClock
+) -> None:
+    async with sender_house(database, clock) as house:
+        campaign_id = await a_campaign_to(house, "a@gmail.com")
+
+        async def become(state: IdentityState) -> None:
+            async with database.write() as session:
+                identity = await identities.get_identity(session, house.identity_id)
+                await identities.move(session, identity, state, by="", reason="", now=clock.now())
+
+        await become(S.SUSPENDED)
+        # Suspended in the very moment in which the launch had been asked for.
+        await launch(database, campaign_id, clock.now(), language="fr")
+        assert await states(database) == {}
+        assert not await started(house, campaign_id)
+        await become(S.ACTIVE)
+        assert await started(house, campaign_id)
+        assert await states(database) == {"a@gmail.com": D.QUEUED}
+        async with database.read() as session:
+            campaign = await campaigns.get_campaign(session, campaign_id)
+    assert (campaign.state, campaign.problem) == (CampaignState.SENDING, "")

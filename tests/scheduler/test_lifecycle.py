@@ -10,10 +10,11 @@ from models.health import ProofKind
 from models.identity import Identity
 from models.states import IDENTITY_TRANSITIONS, SENDING, Channel, IdentityState, identity_may_become
 from scheduler import lifecycle
+from scheduler.campaigns import cancel, schedule
 from scheduler.lifecycle import APART, Sight, Situation, Step, may_send, refused_for_sure, verdict
 from store import Database, identities
 from tests.clocks import START
-from tests.factories import an_identity
+from tests.factories import a_campaign, an_identity
 
 S = IdentityState
 GOOD = Sight(START, (), certain=True)
@@ -107,6 +108,18 @@ async def test_a_person_gives_a_reason_and_cannot_do_what_is_not_allowed(databas
             await lifecycle.suspend(session, identity, by="a@b.fr", reason="x", now=START)
         (step,) = await identities.changes_of(session, identity.id)
     assert (step.origin, step.state, step.by, step.reason) == ("active", "retired", "a@b.fr", "fin de mandat")
+
+
+async def test_an_identity_is_not_retired_under_a_campaign(database: Database) -> None:
+    async with database.write() as session:
+        identity = await an_identity(session)
+        campaign = await a_campaign(session, senders=[identity])
+        await schedule(session, campaign.id, START.replace(tzinfo=None), "UTC", START)
+        with pytest.raises(ConflictError, match=campaign.name):
+            await lifecycle.retire(session, identity, by="a@b.fr", reason="x", now=START)
+        await cancel(session, campaign.id, START)
+        await lifecycle.retire(session, identity, by="a@b.fr", reason="x", now=START)
+        assert identity.state is S.RETIRED
 
 
 async def test_of_two_people_at_once_one_moves_an_identity(database: Database) -> None:
