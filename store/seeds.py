@@ -80,6 +80,7 @@ class SeedOutcome:
     outcome: Outcome
     latency_seconds: int | None
     at: datetime
+    delivery_id: int = 0
 
 
 async def add_seed(session: AsyncSession, seed: SeedMailbox) -> SeedMailbox:
@@ -257,6 +258,7 @@ def _outcome_of(row: Any, seen: Any, back_at: datetime | None) -> SeedOutcome:
         outcome,
         int(latency) if latency.isdigit() else None,
         at,
+        row.id,
     )
 
 

@@ -27,20 +27,25 @@ def explain(error: Exception) -> str:
         return str(error)
     if isinstance(error, SeedError):
         return error.problem[:PROBLEM_LENGTH]
+    return _sentence(error)[:PROBLEM_LENGTH]
+
+
+def _sentence(error: Exception) -> str:
+    """Whole sentences, each to be found as it is: pages say them in other languages."""
     match error:
         case LoginError():
-            words = f"the server refused the sign-in: {_words_of(error)}"
+            return f"The mailbox cannot be read: the server refused the sign-in: {_words_of(error)}."
         case socket.gaierror():
-            words = "the name of its server is unknown"
+            return "The mailbox cannot be read: the name of its server is unknown."
         case ConnectionRefusedError():
-            words = "nothing answers there (connection refused)"
+            return "The mailbox cannot be read: nothing answers there (connection refused)."
         case ssl.SSLCertVerificationError():
-            words = f"the certificate of its server cannot be trusted: {error.verify_message}"
+            why = error.verify_message.rstrip(".")
+            return f"The mailbox cannot be read: the certificate of its server cannot be trusted: {why}."
         case ssl.SSLError():
-            words = "its server does not speak TLS on that port"
+            return "The mailbox cannot be read: its server does not speak TLS on that port."
         case _:
-            words = _words_of(error)
-    return f"The mailbox cannot be read: {words.rstrip('.')}."[:PROBLEM_LENGTH]
+            return f"The mailbox cannot be read: {_words_of(error)}."
 
 
 def advise(error: Exception) -> str:
@@ -57,4 +62,4 @@ def advise(error: Exception) -> str:
 def _words_of(error: Exception) -> str:
     """What the other side said, without Python's quotes or the system's numbers."""
     text = re.sub(r"^b'(.*)'$|\[Errno -?\d+\] ", r"\1", str(error).strip())
-    return text or type(error).__name__
+    return (text or type(error).__name__).rstrip(".")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -120,7 +121,24 @@ async def test_the_page_tells_where_the_last_mail_landed(site: Site, admin: Brow
             delivery = await a_delivery(session, campaign=campaign, identity=identity, seed=seed)
             await happen(session, delivery, kind, START + timedelta(minutes=minute))
     text = await admin.read("/seeds")
-    assert f'<span class="badge bad">Spam</span> <a href="/campaigns/{campaign.id}/report">' in text
+    assert f'<span class="badge bad">Spam</span> <a href="/deliveries/{delivery.id}">' in text
+
+
+async def test_a_seeds_message_tells_where_it_lay_and_what_the_servers_thought(
+    site: Site, admin: Browser
+) -> None:
+    async with site.database.write() as session:
+        delivery = await a_delivery(session, seed=await a_seed(session))
+        told: dict[str, Any] = {"dkim": "pass", "dmarc": "fail", "x-spam-status": "Yes, <b>score</b>=9"}
+        told |= {"folder": "Junk", "latency_seconds": "42"}
+        await happen(session, delivery, EventKind.PLACED_SPAM, START, **told)
+        later = START + timedelta(hours=2)
+        await happen(session, delivery, EventKind.PLACED_INBOX, later, folder="INBOX", moved_from="spam")
+    text = await admin.read(f"/deliveries/{delivery.id}")
+    for said in ("<dd>Junk</dd>", "<dt>DMARC</dt><dd>fail</dd>", "<dd>42</dd>", "x-spam-status"):
+        assert said in text
+    assert "<dt>Seen before in</dt><dd>Spam</dd>" in text
+    assert "<b>score</b>" not in text
 
 
 def test_what_is_not_said_of_a_mailbox_is_suggested_by_its_provider() -> None:

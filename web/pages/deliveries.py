@@ -17,6 +17,7 @@ from store.events import REREAD, events_of_delivery, rereadings
 from web.access import Reader
 from web.bounce_words import Explained, explain
 from web.pages.incoming import source_name
+from web.placement_words import Told, seen_of
 from web.view import page
 
 router = APIRouter()
@@ -24,7 +25,10 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One line of a history. `explained`: for what came back; `original`: number of the one that is kept."""
+    """One line of a history. `explained`: for what came back; `original`: number of the one that is kept.
+
+    `seen`: of a seed's mail, what its mailbox told.
+    """
 
     at: datetime
     recorded_at: datetime
@@ -34,6 +38,7 @@ class Happening:
     source: str
     explained: Explained | None
     original: int | None
+    seen: tuple[Told, ...] = ()
 
 
 @router.get("/deliveries/{delivery_id}")
@@ -84,6 +89,7 @@ async def histories(
                 event.source,
                 explain(event, reread[-1] if reread else None),
                 original.id if original is not None else None,
+                seen_of(event),
             )
         )
     return lines
