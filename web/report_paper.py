@@ -103,6 +103,12 @@ def _tables(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> Iterator[Bl
         if sheet.verdicts.several_identities:
             yield Heading(tongue.say("Each sender at each provider"))
             yield _verdict_grid(sheet.verdicts.lanes, tongue, whose=True)
+        yield Heading(tongue.say("Whether receivers can believe that it is us"))
+        yield Grid(
+            [tongue.say(head) for head in ("Sender", "DNS", "Passed DMARC")],
+            [(one.name, one.health, one.passed) for one in sheet.verdicts.senders],
+            tones=[one.tone for one in sheet.verdicts.senders],
+        )
         for gap in sheet.verdicts.gaps:
             yield Words(gap, small=True)
     if report.total.left_out:

@@ -4,36 +4,38 @@ The only place that turns `deliverability.assessment` into words, so that a page
 chart say the same.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
-from deliverability.assessment import Assessment, Basis, Status
+from deliverability.assessment import Status
 from deliverability.assessment.advice import advise
-from deliverability.assessment.facts import ClickChange, ProviderFacts
 from deliverability.assessment.gaps import gaps_of
 from deliverability.assessment.merging import by_provider
 from deliverability.assessment.placement import ListEstimate
-from deliverability.assessment.values import Advice, EvidenceKind, Figure, Note, Reason, Value
+from deliverability.assessment.values import Advice, EvidenceKind, Note, Reason
 from deliverability.assessment.whole import CampaignAssessment, IdentityAssessment, LaneAssessment
-from models.declared import DeclaredSource
-from models.incident import IncidentKind
 from web.assessment_words import (
     BASES,
-    CLICK_GAPS,
-    METRICS,
     NOTES,
     REASONS,
-    SOURCES,
     STATUSES,
     STEPS,
     WORDS,
 )
 from web.borrowed import say_borrowed
-from web.i18n import N_, Tongue
-from web.incident_words import KINDS as INCIDENT_KINDS
+from web.health_words import LEVELS
+from web.i18n import Tongue
+from web.verdict_figures import (
+    clicks_of,
+    declared_of,
+    figure_of,
+    part_of,
+    placement_of,
+    seeds_of,
+    sentence,
+    told_by,
+)
 
-SHARES = frozenset({"share", "low", "high", "limit", "list_share", "ratio", "others_ratio"})
 LINKS: Mapping[EvidenceKind, str] = {
     EvidenceKind.SEEDS: "#placement",
     EvidenceKind.CLICKS: "#verdicts",
@@ -96,6 +98,17 @@ class LaneView:
 
 
 @dataclass(frozen=True, slots=True)
+class SenderProof:
+    """How believable one sender is: its DNS by our own look, and what receivers report of DMARC."""
+
+    identity_id: int
+    name: str
+    tone: str
+    health: str
+    passed: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdicts:
     """A whole assessment: its badge, a line a provider, its lanes, the estimate told, advice, gaps."""
 
@@ -107,6 +120,7 @@ class Verdicts:
     estimate: tuple[str, ...]
     advice: tuple[Told, ...]
     gaps: tuple[str, ...]
+    senders: tuple[SenderProof, ...]
     several_identities: bool
 
 
@@ -128,8 +142,24 @@ def verdicts_of(found: CampaignAssessment | IdentityAssessment, tongue: Tongue) 
         estimate=estimate_of(found.estimate, tongue),
         advice=tuple(dict.fromkeys(_advice(one, names.get(one.provider, ""), tongue) for one in steps)),
         gaps=tuple(dict.fromkeys(_note(one, names, tongue) for one in gaps)),
+        senders=tuple(_senders(found.lanes, tongue)),
         several_identities=len({lane.identity_id for lane in found.lanes}) > 1,
     )
+
+
+def _senders(lanes: Iterable[LaneAssessment], tongue: Tongue) -> Iterator[SenderProof]:
+    known: dict[int, LaneAssessment] = {}
+    for lane in lanes:
+        known.setdefault(lane.identity_id, lane)
+    for lane in sorted(known.values(), key=lambda one: one.identity_name):
+        health, rate = LEVELS[lane.facts.health], lane.facts.authentication
+        passed = tongue.say("no receiver reported yet")
+        if rate is not None and rate.messages:
+            share = tongue.percent(rate.passed / rate.messages)
+            passed = tongue.say(
+                "%(share)s of %(messages)s messages", share=share, messages=tongue.number(rate.messages)
+            )
+        yield SenderProof(lane.identity_id, lane.identity_name, health[1], tongue.say(health[0]), passed)
 
 
 def _to_do(
@@ -177,15 +207,15 @@ def lane_view(lane: LaneAssessment, tongue: Tongue) -> LaneView:
         reasons=tuple(_reason(one, lane, tongue) for one in judged.reasons),
         notes=tuple(_note(one, {lane.provider: provider}, tongue) for one in judged.notes),
         sent=tongue.number(facts.counts.sent),
-        accepted=tongue.percent(_of(facts.counts.accepted, facts.counts.sent)),
-        deferred=_figure(judged.figure("deferred"), tongue, 1),
-        hard=_figure(judged.figure("hard"), tongue, 1),
-        complaints=_figure(complaints, tongue, 2),
-        complaints_basis=_told_by(judged, complaints, tongue),
-        seeds=_seeds(facts, tongue),
-        placement=_placement(judged, tongue),
-        clicks=_clicks(facts.clicks, tongue),
-        declared=tuple(_declared(facts, tongue)),
+        accepted=tongue.percent(part_of(facts.counts.accepted, facts.counts.sent)),
+        deferred=figure_of(judged.figure("deferred"), tongue, 1),
+        hard=figure_of(judged.figure("hard"), tongue, 1),
+        complaints=figure_of(complaints, tongue, 2),
+        complaints_basis=told_by(judged, complaints, tongue),
+        seeds=seeds_of(facts, tongue),
+        placement=placement_of(judged, tongue),
+        clicks=clicks_of(facts.clicks, tongue),
+        declared=tuple(declared_of(facts, tongue)),
     )
 
 
@@ -241,7 +271,7 @@ def _reason(reason: Reason, lane: LaneAssessment, tongue: Tongue) -> Told:
     provider = say_borrowed(tongue, lane.provider_name)
     return Told(
         tone=STATUSES[reason.status][0],
-        text=_sentence(REASONS.get(reason.code, reason.code), reason.values, provider, tongue),
+        text=sentence(REASONS.get(reason.code, reason.code), reason.values, provider, tongue),
         basis=tongue.say(word),
         basis_hint=tongue.say(hint),
         link=_link(reason, lane.identity_id),
@@ -256,126 +286,15 @@ def _link(reason: Reason | Advice, identity_id: int | None) -> str:
 
 
 def _advice(advice: Advice, provider: str, tongue: Tongue) -> Told:
-    text = _sentence(STEPS.get(advice.code, advice.code), advice.values, provider, tongue)
+    text = sentence(STEPS.get(advice.code, advice.code), advice.values, provider, tongue)
     return Told(tone=STATUSES[advice.status][0], text=text, link=_link(advice, advice.identity_id))
 
 
 def _note(note: Note, names: Mapping[str, str], tongue: Tongue) -> str:
     about = str(note.values.get("provider", ""))
     provider = names.get(about, about) or _places(str(note.values.get("providers", "")), tongue)
-    return _sentence(NOTES.get(note.code, note.code), note.values, provider, tongue)
+    return sentence(NOTES.get(note.code, note.code), note.values, provider, tongue)
 
 
 def _places(names: str, tongue: Tongue) -> str:
     return ", ".join(say_borrowed(tongue, name) for name in names.split(", "))
-
-
-def _sentence(text: str, values: Mapping[str, Value], provider: str, tongue: Tongue) -> str:
-    written = {name: _written(name, value, tongue) for name, value in values.items()}
-    return tongue.say(text, **{"provider": provider, **{k: v for k, v in written.items() if k != "provider"}})
-
-
-def _written(name: str, value: Value, tongue: Tongue) -> str:
-    """One value as the reader writes it."""
-    match name, value:
-        case "source", str():
-            return SOURCES[DeclaredSource(value)]
-        case "metric", str():
-            return tongue.say(METRICS.get(value, value))
-        case "kind", str():
-            return tongue.say(INCIDENT_KINDS[IncidentKind(value)])
-        case "day", str():
-            return tongue.day(date.fromisoformat(value))
-        case "value", float() | int():
-            return tongue.percent(value, 2) if value <= 1 else tongue.number(value)
-        case _, str():
-            return value
-        case _ if name in SHARES:
-            return tongue.percent(float(value), _digits(float(value)))
-        case _:
-            return tongue.number(float(value))
-
-
-def _digits(share: float) -> int:
-    """So many that a small share does not look like none."""
-    return 0 if share >= 0.1 or share == 0 else 1 if share >= 0.01 else 2
-
-
-def _of(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
-def _figure(figure: Figure | None, tongue: Tongue, digits: int) -> str:
-    if figure is None or not figure.whole:
-        return "–"
-    return tongue.percent(figure.value, digits)
-
-
-def _told_by(judged: Assessment, complaints: Figure | None, tongue: Tongue) -> str:
-    """What a share of complaints is worth: its n, or that nobody tells."""
-    if complaints is not None and complaints.whole:
-        few = "" if complaints.assessable else f", {tongue.say('not assessable')}"
-        return f"n = {tongue.number(complaints.whole)}{few}"
-    if any(note.code == "no_complaint_feed" for note in judged.notes):
-        return tongue.say("not told")
-    return ""
-
-
-def _seeds(facts: ProviderFacts, tongue: Tongue) -> str:
-    """`9/3/0/0`: inbox, tab, spam, missing; and those that wait, or were refused."""
-    seeds = facts.seeds
-    if not seeds.tested and not seeds.rejected and not seeds.awaited:
-        return tongue.say("not tested")
-    found = "/".join(str(count) for count in (seeds.inbox, seeds.tab, seeds.spam, seeds.missing))
-    more = [
-        tongue.say("refused: %(count)s", count=tongue.number(seeds.rejected)) if seeds.rejected else "",
-        tongue.say("awaited: %(count)s", count=tongue.number(seeds.awaited)) if seeds.awaited else "",
-    ]
-    return " · ".join(filter(None, (found, *more)))
-
-
-def _placement(judged: Assessment, tongue: Tongue) -> str:
-    """Where the share in the inbox lies, 95 times of 100."""
-    figure = judged.figure("inbox")
-    if figure is None or figure.low is None or figure.high is None:
-        return ""
-    return f"{tongue.number(round(figure.low * 100))}–{tongue.percent(figure.high, 0)}"
-
-
-def _clicks(change: ClickChange | None, tongue: Tongue) -> str:
-    """`×0.41, p < 0.001`, or why nothing can be said."""
-    if change is None:
-        return "–"
-    if not change.assessable or change.ratio is None:
-        return tongue.say(CLICK_GAPS[change.reason]) if CLICK_GAPS[change.reason] else "–"
-    ratio = f"×{tongue.number(round(change.ratio, 2))}"
-    if change.p is None or change.p >= 0.01:
-        return tongue.say("%(ratio)s, not significant", ratio=ratio)
-    return f"{ratio}, p < {tongue.number(0.001 if change.p < 0.001 else 0.01)}"
-
-
-def _declared(facts: ProviderFacts, tongue: Tongue) -> list[str]:
-    return [
-        tongue.say(
-            "%(source)s: %(metric)s %(value)s (%(day)s)",
-            source=SOURCES[one.source],
-            metric=tongue.say(METRICS.get(one.metric, one.metric)),
-            value=one.words if one.value is None else _written("value", one.value, tongue),
-            day=tongue.day(one.day, "short"),
-        )
-        for one in facts.declared
-    ]
-
-
-BASIS_LEGEND: tuple[Basis, ...] = tuple(Basis)
-HEADINGS: tuple[tuple[str, str], ...] = (
-    ("list_share", N_("Of the list")),
-    ("sent", N_("Sent")),
-    ("accepted", N_("Accepted")),
-    ("deferred", N_("Deferred")),
-    ("hard", N_("Hard bounces")),
-    ("complaints", N_("Complaints")),
-    ("seeds", N_("Seeds: inbox/tab/spam/missing")),
-    ("clicks", N_("Clicks against usual")),
-)
-"""The columns between the provider and the verdict."""
