@@ -169,7 +169,7 @@ async def _write_down(
         log.info("identity moved", extra={"identity_id": identity_id, "state": identity.state.value})
     identity.health, identity.health_at = look.level, now
     rotating = rotation_of(await identities.all_keys_of(session, identity_id)) is not None
-    missing = dns is not None and dns.misses > 0
+    missing = dns is not None and dns.misses > 0 and ProofKind.DNS in lookout.required
     identity.look_at = next_look(identity, now, busy=rotating or missing)
     session.add(identity)
     return look

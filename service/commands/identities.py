@@ -187,9 +187,17 @@ def list_() -> None:
             return await list_identities(session)
 
     print_table(
-        ["Identity", "Name", "From", "SMS sender", "Speaks for", "State"],
+        ["Identity", "Name", "From", "SMS sender", "Speaks for", "State", "Health"],
         [
-            (each.key, each.name, each.from_email, each.sms_sender, _speaks_for(each), each.state.value)
+            (
+                each.key,
+                each.name,
+                each.from_email,
+                each.sms_sender,
+                _speaks_for(each),
+                each.state.value,
+                each.health.value if each.from_email else "",
+            )
             for each in work(read)
         ],
         empty="There is no sender identity yet: `tocsin identity add` makes one.",
