@@ -15,7 +15,7 @@ from deliverability.health.listings import BlocklistDesk, subjects_of
 from deliverability.resolver import DnsResolver
 from store import Database, listings
 from tests.clocks import START
-from tests.deliverability.health.houses import IP, SETUP, an_identity, require_words
+from tests.deliverability.health.houses import IP, SETUP, an_identity, patience_with, require_words
 from tests.servers.dns import DnsServer, Fault, dns_server
 
 ZEN, DBL, SURBL, SPAMCOP = "zen.spamhaus.org", "dbl.spamhaus.org", "multi.surbl.org", "bl.spamcop.net"
@@ -35,7 +35,7 @@ async def lists() -> AsyncIterator[DnsServer]:
 
 
 def desk(database: Database, server: DnsServer, *zones: str) -> BlocklistDesk:
-    resolver = DnsResolver(["127.0.0.1"], server.port, timeout_seconds=0.3)
+    resolver = DnsResolver(["127.0.0.1"], server.port, timeout_seconds=patience_with(server))
     return BlocklistDesk(database, resolver, zones)
 
 

@@ -208,6 +208,12 @@ async def test_mending_keeps_within_the_limits_and_keeps_everybody(house: House)
     assert await check_host("203.0.113.200", RETURN_PATH, again) is SpfResult.FAIL
 
 
+async def test_a_record_that_no_form_would_take_is_not_proposed(house: House) -> None:
+    networks = " ".join(f"ip4:203.0.{n // 200}.{n % 200}" for n in range(400))
+    seen = await look(house, f"v=spf1 ptr {networks} -all")
+    assert {each.record.value for each in seen.findings if each.record} == {f"v=spf1 ip4:{IP} -all"}
+
+
 async def test_nothing_of_ours_is_made_up_where_nothing_is_known(house: House) -> None:
     seen = await look(house, None, SendingSetup())
     assert seen.findings[0].record is not None
