@@ -19,6 +19,8 @@ MAX_FILE = 20_000_000
 """Octets of a file as it comes."""
 MAX_UNPACKED = 50_000_000
 """Octets that may come out of it; the longest reports of the largest receivers have a tenth of that."""
+MAX_IN_MAIL = 20_000_000
+"""The same of a mail that comes by itself: anybody can send one, and the reading takes a second for 5 MB."""
 MAX_RATIO = 400
 """So much may come out of one octet; reports have up to a hundred."""
 FREE = 2_000_000
@@ -40,9 +42,9 @@ class Allowance:
     left: int
 
     @classmethod
-    def of(cls, raw: bytes) -> "Allowance":
-        """That of a file with so many octets."""
-        return cls(min(MAX_UNPACKED, max(FREE, MAX_RATIO * len(raw))))
+    def of(cls, raw: bytes, most: int = MAX_UNPACKED) -> "Allowance":
+        """That of a file with so many octets, or of a mail with all it carries."""
+        return cls(min(most, max(FREE, MAX_RATIO * len(raw))))
 
     def take(self, octets: int) -> None:
         """Use so many."""
@@ -61,11 +63,14 @@ class Content:
     problem: str = ""
 
 
-def unpack(raw: bytes) -> list[Content]:
-    """What is in `raw`: itself where it is not packed; UnreadableReportError when nothing can be had."""
+def unpack(raw: bytes, allowance: Allowance | None = None) -> list[Content]:
+    """What is in `raw`: itself where it is not packed; UnreadableReportError when nothing can be had.
+
+    `allowance`: shared with others; without it, the file has one of its own.
+    """
     if len(raw) > MAX_FILE:
         raise UnreadableReportError(f"It is larger than {MAX_FILE // 1_000_000} megabytes.")
-    return list(_unpack(raw, Allowance.of(raw), MAX_DEPTH))
+    return list(_unpack(raw, allowance or Allowance.of(raw), MAX_DEPTH))
 
 
 def is_packed(raw: bytes) -> bool:

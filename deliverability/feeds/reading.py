@@ -9,7 +9,15 @@ from datetime import datetime
 from email.message import Message
 
 from deliverability.feeds.aggregate import read_aggregate
-from deliverability.feeds.containers import MAX_FILE, Content, is_packed, unpack
+from deliverability.feeds.containers import (
+    MAX_FILE,
+    MAX_IN_MAIL,
+    MAX_UNPACKED,
+    Allowance,
+    Content,
+    is_packed,
+    unpack,
+)
 from deliverability.feeds.failure import read_failure
 from deliverability.feeds.tls import read_tls
 from deliverability.feeds.values import Report, UnreadableReportError
@@ -77,10 +85,11 @@ def read_mail(raw: bytes, now: datetime, *, most: int | None = None) -> Sighting
         return Sighting((failure,))
     found: list[Report] = []
     problems: list[str] = []
+    allowance = Allowance.of(raw, MAX_IN_MAIL if most is None else MAX_UNPACKED)
     for part in parts_of(mail):
         for octets in _carried(part):
             try:
-                found.extend(_read(content) for content in unpack(octets))
+                found.extend(_read(content) for content in unpack(octets, allowance))
             except UnreadableReportError as error:
                 problems.append(error.problem)
     if not found and not _is_announced(mail):

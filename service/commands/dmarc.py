@@ -223,6 +223,10 @@ def show(
         )
         return
     _print_rates(domain, sums, rates, found)
+    _print_troubles(tls, failures)
+
+
+def _print_troubles(tls: "list[TlsResult]", failures: "list[DmarcFailure]") -> None:
     if tls:
         print_table(
             ("reporter", "policy", "#encrypted", "#failed", "how"),
