@@ -7,6 +7,8 @@ Rules are data (`deliverability.rulebook`). Two things are not left to them:
   merely sound like it (`550 user unknown`) keeps its class, and its fault becomes UNKNOWN.
 - A rule that does not state a permanence takes it from the reply.
 
+Where no rule knows the words, their fine reason (`deliverability.reasons`) gives the class.
+
 Replies are read in many places and always by the same rules, those in force in this process: the shipped
 ones, or those that `use_rules` was told at the start.
 """
@@ -15,6 +17,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from deliverability.reasons import Reason, Said, reason_of, verdict_of
 from deliverability.rulebook import Rule, RuleBook, read_rules, shipped
 from models.providers import PROVIDER_BY_KEY, PROVIDERS
 from models.states import BounceClass, Channel, Fault, Permanence
@@ -76,8 +79,19 @@ def classify_reply(
 ) -> Verdict:
     """How `reply` is read. `provider` is a key of `models.providers`; `permanent`: no attempt will follow.
 
-    `book`: other rules than those in force. Always answers: what no rule knows is UNKNOWN, rule "".
+    `book`: other rules than those in force. Always answers: of a mail's refusal that no rule knows the fine
+    reason gives the class (rule "reason-…"); what has none either is UNKNOWN, rule "".
     """
+    verdict = classify_by_rules(reply, provider=provider, channel=channel, permanent=permanent, book=book)
+    if verdict.rule or channel is not Channel.EMAIL:
+        return verdict
+    return verdict_of(reason_behind(reply, permanent=permanent), permanent=permanent) or verdict
+
+
+def classify_by_rules(
+    reply: Reply, *, provider: str, channel: Channel, permanent: bool, book: RuleBook | None = None
+) -> Verdict:
+    """`classify_reply` for those who look for the reason themselves, in more than the reply alone."""
     if reply.enhanced is None and channel is Channel.EMAIL and (found := _LEADING_STATUS.match(reply.text)):
         reply = replace(reply, enhanced=found[1])
     rule = (book or rules_in_force()).rule_for(reply, provider=provider, channel=channel, permanent=permanent)
@@ -89,6 +103,11 @@ def classify_reply(
     if fault is Fault.RECIPIENT and permanence is Permanence.HARD and not _is_proven(rule, reply, channel):
         fault = Fault.UNKNOWN
     return Verdict(rule.verdict_class, fault, permanence, rule.name)
+
+
+def reason_behind(reply: Reply, *, permanent: bool, host: str = "") -> Reason:
+    """The fine reason of a refusal by e-mail; `host`: who said it."""
+    return reason_of(Said(reply.text, reply.code, reply.enhanced, host, is_delay=not permanent))
 
 
 def is_unproven(verdict: Verdict, book: RuleBook) -> bool:

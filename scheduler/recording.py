@@ -10,14 +10,15 @@ from typing import assert_never
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from deliverability.classify import classify_reply, rules_in_force
+from deliverability.classify import classify_reply, reason_behind, rules_in_force
 from deliverability.feedback import settle_from_evidence
+from deliverability.reasons import cause_of
 from deliverability.suppression import weigh_news
 from models.delivery import Delivery
 from models.errors import StoreError
 from models.event import event_about
 from models.identity import Identity
-from models.states import FINAL, BounceClass, DeliveryState, EventKind, Fault, Permanence
+from models.states import FINAL, BounceClass, Channel, DeliveryState, EventKind, Fault, Permanence
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain, Verdict
 from scheduler.pacer import Pacer, Result
 from scheduler.pacing import to_microseconds
@@ -152,6 +153,7 @@ class Recorder:
         event = event_about(
             row, kind, source=SOURCE, source_id=name, at=now, now=now, reply=outcome.reply, verdict=verdict
         )
+        event.details = _cause(row, outcome)
         await events.append(session, event)
         if late:
             await tell_resolved(session, row, {"by": "late answer", "to": state.value}, attempt, now)
@@ -208,6 +210,16 @@ class Recorder:
                 return DeliveryState.DEFERRED, EventKind.DEFERRED, again
             case _:
                 assert_never(outcome)
+
+
+def _cause(row: ClaimedDelivery, outcome: Outcome) -> dict[str, str]:
+    """The fine reason of a mail server's no, as news from outside tells it, too."""
+    if row.channel is not Channel.EMAIL or not isinstance(outcome, Deferred | Refused):
+        return {}
+    if isinstance(outcome, Deferred) and outcome.unreached:
+        return {}
+    host, permanent = row.address.rpartition("@")[2], isinstance(outcome, Refused)
+    return cause_of(reason_behind(outcome.reply, permanent=permanent, host=host))
 
 
 def _is_blamed(row: ClaimedDelivery, verdict: Verdict | None, state: DeliveryState | None) -> bool:

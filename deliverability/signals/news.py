@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.message import Message
 from enum import StrEnum
 
-from deliverability.classify import classify_reply, provider_behind
+from deliverability.classify import classify_by_rules, provider_behind
 from deliverability.reasons import Reason, Said, reason_of, verdict_of
 from deliverability.signals.arf import read_complaint
 from deliverability.signals.autoreply import is_automatic_reply
@@ -175,7 +175,7 @@ def _recipient(status: RecipientStatus, letter: str) -> RecipientNews:
 def _news(address: str, reply: Reply, *, action: str, mta: str, letter: str, text: str) -> RecipientNews:
     address = clean(address)
     delayed = action == "delayed" or ((reply.enhanced or "").startswith("4.") and action != "failed")
-    verdict = classify_reply(
+    verdict = classify_by_rules(
         Reply(reply.code, reply.enhanced, reply.text[:MAX_REPLY]),
         provider=provider_behind(provider_of(address), mta),
         channel=Channel.EMAIL,

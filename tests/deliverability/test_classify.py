@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deliverability.classify import RECIPIENT_STATUS, classify_reply, provider_behind
+from deliverability.classify import (
+    RECIPIENT_STATUS,
+    classify_by_rules,
+    classify_reply,
+    provider_behind,
+)
 from deliverability.rulebook import shipped
 from deliverability.suppression import reason_for
 from models.providers import PROVIDER_BY_KEY
@@ -177,3 +182,28 @@ def test_a_name_that_is_not_there_is_still_one(enhanced: str, text: str) -> None
         Reply(550, enhanced, text), provider="other", channel=Channel.EMAIL, permanent=True
     )
     assert (verdict.bounce_class, verdict.fault) == (BounceClass.NO_SUCH_ADDRESS, Fault.RECIPIENT)
+
+
+@pytest.mark.parametrize(
+    ("text", "bounce_class", "fault"),
+    [
+        ("boîte aux lettres saturée", B.MAILBOX_FULL, F.RECIPIENT),
+        ("Casella piena", B.MAILBOX_FULL, F.RECIPIENT),
+        ("Your message was identified as junk", B.SPAM, F.CONTENT),
+        ("Your host has no reverse name", B.AUTH, F.IDENTITY),
+        # Words prove nothing against a person.
+        ("Konto abgeschaltet", B.INACTIVE, F.UNKNOWN),
+        ("user has moved", B.NO_SUCH_ADDRESS, F.UNKNOWN),
+    ],
+)
+def test_where_no_rule_knows_the_words_their_reason_gives_the_class(
+    text: str, bounce_class: BounceClass, fault: Fault
+) -> None:
+    reply = Reply(550, None, text)
+    by_rules = classify_by_rules(reply, provider="other", channel=Channel.EMAIL, permanent=True)
+    assert by_rules.rule == ""
+    verdict = classify_reply(reply, provider="other", channel=Channel.EMAIL, permanent=True)
+    assert (verdict.bounce_class, verdict.fault) == (bounce_class, fault)
+    assert verdict.rule.startswith("reason-")
+    texted = classify_reply(reply, provider="sms", channel=Channel.SMS, permanent=True)
+    assert not texted.rule.startswith("reason-")

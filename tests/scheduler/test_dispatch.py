@@ -22,10 +22,11 @@ from models.states import (
 )
 from models.suppression import Suppression, address_hash
 from models.tokens import TokenPurpose, Tokens
-from models.values import Deferred, Refused, Reply, SmsEnvelope, Uncertain
+from models.values import Deferred, Outcome, Refused, Reply, SmsEnvelope, Uncertain
 from scheduler.campaigns import cancel, close_cancelled, pause, resume
 from scheduler.pacing import Pace
 from store import Database, campaigns, suppressions
+from store.events import events_of_delivery
 from tests.clocks import START, ManualClock
 from tests.factories import KEYRING, a_campaign, a_contact, a_seed, a_template, an_identity
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
@@ -94,6 +95,24 @@ async def test_a_block_refusal_suppresses_nobody(database: Database, clock: Manu
     await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
     async with database.read() as session:
         assert (await session.exec(select(Suppression))).all() == []
+
+
+async def test_an_answer_carries_its_fine_reason(database: Database, clock: ManualClock) -> None:
+    await a_running_campaign(database, "a@gmail.com", "b@gmail.com", "c@gmail.com", "d@gmail.com")
+    answers: dict[str, Outcome] = {
+        "a@gmail.com": UNKNOWN_USER,
+        "b@gmail.com": Refused(Reply(552, "5.2.2", "5.2.2 Mailbox full")),
+        "c@gmail.com": Deferred(Reply(452, "4.2.2", "4.2.2 Mailbox full")),
+    }
+    transport = ScriptedTransport(answers=answers)
+    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    async with database.read() as session:
+        found = {one.address: one.id for one in (await session.exec(select(Delivery))).all()}
+        told = {
+            address[0]: [one.details.get("cause") for one in await events_of_delivery(session, number)]
+            for address, number in found.items()
+        }
+    assert told == {"a": ["userunknown"], "b": ["mailboxfull"], "c": ["mailboxfull"], "d": [None]}
 
 
 async def test_a_temporary_refusal_is_tried_again_later_and_not_before(
