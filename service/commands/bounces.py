@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.errors import NotFoundError
+from models.providers import provider_name
 from models.text import plural
 from service.commands import examples, noun
 from service.desk import Desk, work
@@ -64,7 +65,10 @@ def replay_bounces(
     seen = work(look)
     print_table(
         ("provider", "#count", "read as", "is" if act else "would be", "example"),
-        [(one.provider, one.count, one.before, one.after, one.example[:80]) for one in seen.changes[:SHOWN]],
+        [
+            (provider_name(one.provider), one.count, one.before, one.after, one.example[:80])
+            for one in seen.changes[:SHOWN]
+        ],
         empty=f"{plural(seen.read, 'original')} read again: each is read as it was.",
     )
     if seen.unread:

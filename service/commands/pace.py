@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from models.pace import LimitScope, Measure
+from models.providers import provider_name
 from models.text import plural
 from service.commands import examples, noun
 from service.commands.bounces import tell_unproven
@@ -153,7 +154,12 @@ def review_answers(days: Days = 30) -> None:
     print_table(
         ("provider", "code", "#count", "answer"),
         [
-            (one.provider, " ".join(filter(None, (str(one.code or ""), one.enhanced))), one.count, one.text)
+            (
+                provider_name(one.provider),
+                " ".join(filter(None, (str(one.code or ""), one.enhanced))),
+                one.count,
+                one.text,
+            )
             for one in forms[:SHOWN]
         ],
         empty=f"Every answer of the last {plural(days, 'day')} is known to a rule.",
@@ -198,7 +204,10 @@ def replay_answers(
     seen = work(look)
     print_table(
         ("provider", "#count", "read as", "would be", "example"),
-        [(one.provider, one.count, one.before, one.after, one.example[:80]) for one in seen.changes[:SHOWN]],
+        [
+            (provider_name(one.provider), one.count, one.before, one.after, one.example[:80])
+            for one in seen.changes[:SHOWN]
+        ],
         empty=f"{plural(seen.read, 'answer')} read again: each would be read as it was.",
     )
     if seen.changes:

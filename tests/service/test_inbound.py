@@ -4,11 +4,16 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import select
 
 from models.clock import SystemClock
+from models.delivery import Delivery
 from models.event import Event, Incoming
+from models.providers import NOWHERE
+from models.states import EventKind
 from models.tokens import TokenPurpose, Tokens
 from models.values import Cover
 from service.secret_key import open_keyring
@@ -161,6 +166,27 @@ def test_what_was_set_aside_is_shown_printed_and_read_again(ready: Tocsin, typed
     assert "1 mail read now." in retried
     assert "No mail is set aside." in retried
     assert kept(ready) == (1, 1)
+
+
+def test_a_replay_names_a_lane_without_a_mail_server_in_words(ready: Tocsin, typed: Typed) -> None:
+    address = return_path(ready)
+    typed.must("inbound", "--recipient", address, stdin=BOUNCE)
+
+    async def put(table: Any, **values: object) -> None:
+        database = Database(f"sqlite:///{ready.folder}/tocsin-data/tocsin.db")
+        async with database.write() as session:
+            await session.exec(sa.update(table).values(values))
+        await database.close()
+
+    asyncio.run(put(Delivery, provider=NOWHERE))
+    asyncio.run(put(Event, provider=NOWHERE))
+    rules = ready.folder / "other.toml"
+    rules.write_text('[[rules]]\nid = "mine"\ntext = "."\nclass = "block"\nfault = "provider"\n')
+    shown = typed.must("bounces", "replay", "--rules", str(rules))
+    assert "No mail server found" in shown
+    assert NOWHERE not in shown
+    asyncio.run(put(Event, kind=EventKind.REFUSED))
+    assert "No mail server found" in typed.must("pace", "replay", "--rules", str(rules))
 
 
 def is_stopped(tocsin: Tocsin, typed: Typed) -> bool:
