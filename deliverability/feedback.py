@@ -6,7 +6,7 @@ unique by (source, source id), states only ever leave UNCERTAIN, and of contrary
 one said last stands, whenever we hear of it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +17,7 @@ from deliverability.classify import classify_reply, provider_behind
 from deliverability.own_word import COMPLAINT, START, STOP, UNDO, UNSUBSCRIBE_LINK, Word, hear_all
 from deliverability.policy import LIFE
 from deliverability.rulebook import RuleBook
-from deliverability.suppression import hold, weigh_news
+from deliverability.suppression import Place, hold, weigh_news
 from models.delivery import Delivery
 from models.event import IMPERSONAL, Entry, Event, entry_about, event_about
 from models.providers import SMS, provider_of
@@ -87,8 +87,12 @@ async def apply(session: AsyncSession, signal: Signal, now: datetime) -> Applied
     return outcome
 
 
-async def apply_all(session: AsyncSession, signals: Sequence[Signal], now: datetime) -> list[Applied]:
+async def apply_all(
+    session: AsyncSession, signals: Sequence[Signal], now: datetime, *, besides: Collection[Place] = ()
+) -> list[Applied]:
     """`apply` for each, in a few statements for all of them: what became of each, in their order.
+
+    `besides`: addresses that the transaction decides about otherwise; all are held in one order.
 
     One that cannot be applied raises, and nothing of the others is to be committed then: the caller tries
     smaller heaps (`store.together`).
@@ -103,7 +107,8 @@ async def apply_all(session: AsyncSession, signals: Sequence[Signal], now: datet
     new = await append_each(session, [piece.event for piece in matched])
     for piece, is_new in zip(matched, new, strict=True):
         piece.outcome = Applied.NEW if is_new else Applied.REPEATED
-    await _follow(session, [piece for piece in matched if piece.outcome is Applied.NEW], now)
+    new_ones = [piece for piece in matched if piece.outcome is Applied.NEW]
+    await _follow(session, new_ones, now, besides)
     return [piece.outcome for piece in pieces]
 
 
@@ -129,7 +134,9 @@ def _originals(pieces: Iterable[_Piece]) -> Iterator[Original]:
             yield Original(signal.source, signal.raw, piece.is_matched, piece.contact_id, signal.cover)
 
 
-async def _follow(session: AsyncSession, pieces: Sequence[_Piece], now: datetime) -> None:
+async def _follow(
+    session: AsyncSession, pieces: Sequence[_Piece], now: datetime, besides: Collection[Place]
+) -> None:
     """What recorded news means: for the message, for the address it went to, for the person."""
     # In one order, so that two who hear of the same messages do not wait for each other in a circle.
     for piece in sorted(pieces, key=lambda one: one.delivery.id if one.delivery is not None else 0):
@@ -144,7 +151,8 @@ async def _follow(session: AsyncSession, pieces: Sequence[_Piece], now: datetime
     known = [
         (piece, piece.delivery) for piece in pieces if piece.delivery is not None and piece.delivery.address
     ]
-    await hold(session, {(piece.signal.channel, address) for piece in pieces if (address := _address(piece))})
+    about = {(piece.signal.channel, address) for piece in pieces if (address := _address(piece))}
+    await hold(session, about.union(besides))
     await weigh_news(
         session,
         failed={(one.channel, one.address) for piece, one in known if _is_failure(piece)},

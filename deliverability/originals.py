@@ -5,19 +5,19 @@ through `feedback.apply` like all news; what was heard and is read differently i
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.classify import is_unproven
-from deliverability.feedback import apply, verdict_on
+from deliverability.feedback import apply_all, verdict_on
 from deliverability.replay import Change, reading_of, record_reading, skeleton
 from deliverability.rereading import BY_MAIL, signals_in
 from deliverability.rulebook import RuleBook
 from deliverability.signals.hooks import PROVIDERS
-from deliverability.suppression import foresee, weigh
+from deliverability.suppression import Place, foresee, weigh
 from models.delivery import Delivery
 from models.event import Event, Incoming
 from models.states import BounceClass, EventKind, Fault, Permanence
@@ -80,17 +80,17 @@ async def read_originals_again(
                 continue
             read += 1
             async with database.write() if act else database.read() as session:
-                for found in [await _difference(session, original, one, book) for one in signals]:
-                    if found is None:
-                        continue
+                told = [await _difference(session, original, one, book) for one in signals]
+                differences = [found for found in told if found is not None]
+                for found in differences:
                     form = (found.delivery.provider, _name(found.before), _name(found.after))
                     counts[form] += 1
                     unproven[form] += is_unproven(found.after, book)
                     text = found.signal.reply.text if found.signal.reply else ""
                     examples.setdefault(form, skeleton(text))
                     news += found.event is None
-                    added, ended = await _follow(session, found, book, now, act=act)
-                    suppressed, spared = suppressed + added, spared + ended
+                added, ended = await _follow(session, differences, book, now, act=act)
+                suppressed, spared = suppressed + added, spared + ended
         if len(page) < A_PAGE:
             break
         before_id = page[-1].id
@@ -163,20 +163,39 @@ def _may_be_it(event: Event, signal: Signal) -> bool:
 
 
 async def _follow(
-    session: AsyncSession, found: _Difference, book: RuleBook, now: datetime, *, act: bool
+    session: AsyncSession, differences: Sequence[_Difference], book: RuleBook, now: datetime, *, act: bool
 ) -> tuple[int, int]:
-    """How many suppressions are added and ended by it."""
-    delivery = found.delivery
-    read_as: Mapping[int, Verdict] = {found.event.id: found.after} if found.event is not None else {}
-    besides = [] if found.event is not None else [_told(found)]
-    plan = await foresee(session, delivery.channel, delivery.address, read_as=read_as, besides=besides)
-    if act and found.event is not None:
-        await record_reading(session, found.event.id, found.after, now)
-        why = f"rules {book.version} read its original otherwise"
-        await weigh(session, delivery.channel, delivery.address, now, why=why)
-    elif act:
-        await apply(session, replace(found.signal, verdict=found.after, raw=b""), now)
-    return plan.missing, len(plan.unfounded)
+    """How many suppressions are added and ended by what one original says."""
+    places: dict[Place, list[_Difference]] = {}
+    for found in differences:
+        places.setdefault((found.delivery.channel, found.delivery.address), []).append(found)
+    added = ended = 0
+    for (channel, address), some in places.items():
+        read_as = {one.event.id: one.after for one in some if one.event is not None}
+        besides = [_told(one) for one in some if one.event is None]
+        plan = await foresee(session, channel, address, read_as=read_as, besides=besides)
+        added, ended = added + plan.missing, ended + len(plan.unfounded)
+    if act:
+        await _carry_out(session, differences, places, book, now)
+    return added, ended
+
+
+async def _carry_out(
+    session: AsyncSession,
+    differences: Sequence[_Difference],
+    places: Collection[Place],
+    book: RuleBook,
+    now: datetime,
+) -> None:
+    """What is written comes first, then every address is held, in one order: others hear of the same ones."""
+    for one in differences:
+        if one.event is not None:
+            await record_reading(session, one.event.id, one.after, now)
+    unheard = [replace(one.signal, verdict=one.after, raw=b"") for one in differences if one.event is None]
+    await apply_all(session, unheard, now, besides=places)
+    why = f"rules {book.version} read its original otherwise"
+    for channel, address in sorted(places):
+        await weigh(session, channel, address, now, why=why)
 
 
 def _told(found: _Difference) -> Told:

@@ -1,7 +1,12 @@
 """Kept originals, read again."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+
+import pytest
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.feedback import apply
 from deliverability.originals import read_originals_again
@@ -9,6 +14,7 @@ from deliverability.rereading import arrived_at
 from deliverability.rulebook import RuleBook, read_rules, shipped
 from deliverability.signals.mail import read_inbound
 from models.tokens import TokenPurpose
+from models.values import Cover
 from store import Database, incoming, suppressions
 from tests.clocks import START
 from tests.deliverability.rows import TOKENS, a_delivery
@@ -105,3 +111,30 @@ def test_an_original_says_where_it_arrived() -> None:
         "b+tok.en@c.fr"
     ]
     assert arrived_at(b"\xff\x00") == ["replay@localhost"]
+
+
+async def test_all_addresses_an_original_speaks_of_are_held_at_once(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, this and somebody who hears news of the same ones could wait in a circle."""
+    async with database.write() as session:
+        known, unheard = [await a_delivery(session) for _ in range(3)], await a_delivery(session)
+        paths = [
+            f"b+{TOKENS.make(TokenPurpose.BOUNCE, one.id)}@retour.parti.example" for one in (*known, unheard)
+        ]
+        raw = a_bounce(paths[0], "This person has left us")
+        for signal in read_inbound(raw, paths[:3], TOKENS, START):
+            await apply(session, replace(signal, cover=Cover("smtp", tuple(paths))), START)
+    held: list[int] = []
+    real = suppressions.hold
+
+    async def hold(session: AsyncSession, hashes: Collection[str]) -> None:
+        held.append(len(hashes))
+        await real(session, hashes)
+
+    monkeypatch.setattr(suppressions, "hold", hold)
+    done = await read_originals_again(
+        database, TOKENS, a_rule(tmp_path), since=START - DAY, now=NOW, act=True
+    )
+    assert (done.would_suppress, done.news, await standing(database)) == (4, 1, 4)
+    assert held[0] == 4
