@@ -55,6 +55,10 @@ class Remembered:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._turn = asyncio.Lock()
 
+    def knows(self, url: str) -> bool:
+        """Whether it need not be read any more."""
+        return url in self._kept
+
     async def __call__(self, url: str) -> bytes:
         """The octets at `url`; FetchError when they are not usable."""
         if url in self._kept:

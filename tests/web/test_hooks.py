@@ -194,6 +194,25 @@ async def test_forgers_are_made_to_wait(listener: Listener) -> None:
     assert answers[-1] == 429
 
 
+@EVERY
+async def test_a_right_signature_passes_whoever_forges_from_there(listener: Listener, caller: Caller) -> None:
+    """Else a secret that was wrong for a while would keep the provider out when it is right again."""
+    forged = Call("/hooks/brevo", {"content-type": "application/json"}, b"{}")
+    for _ in range(70):
+        await listener.post(forged)
+    gone = await listener.delivery()
+    call = caller.call(listener.token(gone.id), gone.address, listener.clock.now())
+    if all(":" in secret and not secret.startswith("arn:") for secret in SECRETS[caller.key]):
+        assert await listener.post(call) == 429, "a password could be guessed at for ever"
+        return
+    if caller.key == "amazon_ses":
+        # What proves it is not fetched for a forger; once it is there it is believed.
+        assert await listener.post(call) == 429
+        await listener.desk.certificates(CERTIFICATE_URL)
+    assert await listener.post(call) == 200
+    assert await listener.post(forged) == 429
+
+
 async def test_machines_are_answered_in_json_and_told_how_long_to_wait(listener: Listener) -> None:
     call = Call("/hooks/brevo", {"content-type": "application/json"}, b"{}")
     answers = [await listener.client.post(call.path, content=b"{}", headers=call.headers) for _ in range(70)]

@@ -287,6 +287,19 @@ async def test_a_call_that_twilio_did_not_sign_changes_nothing(site: Site, path:
     assert not await is_suppressed(site, Channel.SMS)
 
 
+async def test_a_call_that_twilio_signed_passes_whoever_forges_from_there(site: Site) -> None:
+    await send_message(site, channel=Channel.SMS)
+    path, form = "/hooks/twilio/inbound", {"MessageSid": "SM5", "From": "+33612345678", "Body": "Stop"}
+    browser = site.browser()
+    forged = [
+        (await browser.post(path, form, headers=signed(path, form, "other"))).status_code
+        for _ in range(FORGED_TOKENS_AN_ADDRESS + 1)
+    ]
+    assert (forged[0], forged[-1]) == (403, 429)
+    assert (await browser.post(path, form, headers=signed(path, form))).status_code == 200
+    assert await is_suppressed(site, Channel.SMS)
+
+
 async def test_public_pages_set_no_cookie_and_ask_for_none(site: Site) -> None:
     sent = await send_message(site)
     for method, path in (

@@ -29,7 +29,7 @@ from models.errors import NotFoundError
 from models.values import Signal
 from store import incoming, news
 from web.access import ForbiddenError
-from web.door import client_address, front_door
+from web.door import FrontDoor, client_address, front_door
 from web.public.letters import TooManyError
 
 log = logging.getLogger(__name__)
@@ -80,13 +80,11 @@ async def hook(request: Request, provider: str) -> Response:
 
 
 def _set_up(request: Request, name: str) -> tuple[Provider, tuple[str, ...]]:
-    """The provider and its secrets; 404 where it is unknown or not set up, 429 after too many forgeries."""
+    """The provider and its secrets; 404 where it is unknown or not set up."""
     door = front_door(request)
     provider, secrets = PROVIDERS.get(name), door.context.hook_secrets.get(name, ())
     if provider is None or not secrets:
         raise NotFoundError("No such provider is set up here.")
-    if wait := door.forgeries.wait(client_address(request)):
-        raise TooManyError(wait)
     return provider, secrets
 
 
@@ -105,17 +103,25 @@ async def _proven(
 ) -> tuple[HookRequest, list[Signal]]:
     """The call and what it tells; ForbiddenError, counted, unless the provider made it.
 
-    FetchError when that cannot be known, since what proves it is not to be had.
+    TooManyError, uncounted, where too many were forged from there: a right signature passes all the same,
+    or a secret that was wrong for a while would keep the provider itself out; passwords are not tried on.
+    FetchError when it cannot be known, since what proves it is not to be had.
     """
-    context = front_door(request).context
+    door, client = front_door(request), client_address(request)
+    context = door.context
+    if not provider.has_keys(secrets):
+        _turn_away_forgers(door, client)
     try:
         if provider.needs is not None and (address := provider.needs(call, secrets)) is not None:
+            if not context.hooks.certificates.knows(address):
+                _turn_away_forgers(door, client)
             call = replace(call, fetched=await context.hooks.certificates(address))
         nonce = await _aside(call, provider.verify, call, secrets, now)
         if nonce is not None:
             await _use_once(request, provider, nonce, call.body, now)
     except ForgedError as error:
-        front_door(request).forgeries.count(client_address(request))
+        _turn_away_forgers(door, client)
+        door.forgeries.count(client)
         stale = isinstance(error, StaleError)
         context.hooks.count_refused(context.database, provider.key, now, stale=stale)
         extra = {"provider": provider.key, "stale": stale, "problem": error.problem}
@@ -125,6 +131,12 @@ async def _proven(
     if not signals and not await _aside(call, is_readable, call):
         await _keep_unreadable(request, provider, call.body, now)
     return call, signals
+
+
+def _turn_away_forgers(door: FrontDoor, client: str) -> None:
+    """TooManyError for who has forged too much to be looked at any closer."""
+    if wait := door.forgeries.wait(client):
+        raise TooManyError(wait)
 
 
 async def _keep_unreadable(request: Request, provider: Provider, body: bytes, now: datetime) -> None:

@@ -46,8 +46,6 @@ async def _signed_form(request: Request) -> dict[str, str]:
     door, client = front_door(request), client_address(request)
     if not door.context.twilio_auth_token:
         raise NotFoundError("No text message provider is set up here.")
-    if wait := door.forgeries.wait(client):
-        raise TooManyError(wait)
     fields = await request.form(max_files=0, max_fields=200)
     form = {name: value for name, value in fields.items() if isinstance(value, str)}
     # Signed is the address Twilio was given, which a proxy may have rewritten on the way here.
@@ -55,6 +53,9 @@ async def _signed_form(request: Request) -> dict[str, str]:
     url = f"{door.context.public_url}{request.url.path}{query}"
     signature = request.headers.get("x-twilio-signature", "")
     if not verify_signature(url, form, signature, door.context.twilio_auth_token):
+        # Never before it is known: a right signature passes, whoever else forges from there.
+        if wait := door.forgeries.wait(client):
+            raise TooManyError(wait)
         door.forgeries.count(client)
         raise ForbiddenError
     return form

@@ -104,6 +104,10 @@ class Provider:
             return "" if name and password else "has no name, or no password; write name:password"
         return self.key_problem(secret) if self.check else "is no name and password; write name:password"
 
+    def has_keys(self, secrets: Sequence[str]) -> bool:
+        """Whether its calls have to be signed; a name and password alone could be guessed at."""
+        return not all(map(_is_pair, secrets))
+
     def verify(self, request: HookRequest, secrets: Sequence[str], now: datetime) -> str | None:
         """Raise ForgedError or StaleError unless the call is the provider's own.
 
