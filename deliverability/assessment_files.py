@@ -1,11 +1,15 @@
 """Assessments in files: codes and values for programs, a few columns for spreadsheets."""
 
+import csv
+import io
+import json
 from dataclasses import asdict
 from typing import Any
 
 from deliverability.assessment.facts import ClickChange, ProviderFacts
 from deliverability.assessment.values import Advice, Assessment, Note, Reason
-from deliverability.assessment.whole import CampaignAssessment, LaneAssessment
+from deliverability.assessment.whole import CampaignAssessment, IdentityAssessment, LaneAssessment
+from deliverability.report_values import COLUMNS, safe_cell
 
 VERDICT_COLUMNS = (
     *("status", "verdict", "reason", "basis"),
@@ -14,7 +18,40 @@ VERDICT_COLUMNS = (
 """Of an identity at a provider; empty in lines about more than that."""
 
 
-def assessment_document(found: CampaignAssessment) -> dict[str, Any]:
+def identity_json(found: IdentityAssessment) -> str:
+    """An identity's assessment as one JSON document."""
+    document = {
+        "version": 1,
+        "identity": {"id": found.identity_id, "name": found.identity_name},
+        "since": found.since.isoformat(),
+        "until": found.until.isoformat(),
+        "campaigns": found.campaigns,
+        "assessment": assessment_document(found),
+    }
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def identity_csv(found: IdentityAssessment) -> str:
+    """One line a provider; UTF-8, comma, CRLF (RFC 4180); shares are fractions between 0 and 1."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["identity", "provider", "list_share", "sent", *COLUMNS, *VERDICT_COLUMNS])
+    for lane in found.lanes:
+        counts = lane.facts.counts
+        writer.writerow(
+            [
+                safe_cell(found.identity_name),
+                safe_cell(lane.provider_name),
+                f"{lane.list_share:.4f}",
+                counts.sent,
+                *(getattr(counts, name) for name in COLUMNS),
+                *verdict_cells(lane),
+            ]
+        )
+    return out.getvalue()
+
+
+def assessment_document(found: CampaignAssessment | IdentityAssessment) -> dict[str, Any]:
     """The assessment as JSON takes it: codes as docs/deliverability.md explains them, shares of 1."""
     return {
         "status": found.status.value,

@@ -9,10 +9,8 @@ from typing import Any
 
 from deliverability.assessment.whole import CampaignAssessment, LaneAssessment
 from deliverability.assessment_files import VERDICT_COLUMNS, assessment_document, verdict_cells
-from deliverability.report_values import COLUMNS, RATES, CampaignReport, Counts, ReportRow, Share
+from deliverability.report_values import COLUMNS, RATES, CampaignReport, Counts, ReportRow, Share, safe_cell
 from models.states import LeftOutReason
-
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def report_json(report: CampaignReport, assessment: CampaignAssessment | None = None) -> str:
@@ -87,11 +85,6 @@ def _lane_of(row: ReportRow, assessment: CampaignAssessment | None) -> LaneAsses
     if assessment is None or row.identity_id is None or row.provider is None:
         return None
     return assessment.lane(row.identity_id, row.provider)
-
-
-def safe_cell(text: str) -> str:
-    """`text`, with an apostrophe before it when a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 
 def _row(row: ReportRow) -> dict[str, Any]:

@@ -158,6 +158,14 @@ RATES = (
 )
 
 
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def safe_cell(text: str) -> str:
+    """`text`, with an apostrophe before it when a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+
+
 @dataclass(frozen=True, slots=True)
 class ReportRow:
     """One line of the report. Identity and provider are None where the line is about all of them.

@@ -5,11 +5,14 @@ it are those of the page. Nothing is on paper only.
 """
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from deliverability.assessment.whole import IdentityAssessment
 from deliverability.report import CampaignReport
 from models.states import Channel
+from models.text import fold
 from web.borrowed import say_borrowed
 from web.charts import Spec, draw_picture
 from web.i18n import N_, Tongue
@@ -49,6 +52,37 @@ async def report_pdf(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> by
     return await asyncio.to_thread(print_document, document)
 
 
+async def identity_pdf(
+    found: IdentityAssessment,
+    verdicts: Verdicts,
+    troubles: Sequence[Trouble],
+    charts: Sequence[tuple[str, Spec]],
+    tongue: Tongue,
+) -> bytes:
+    """What is said of one identity over a period, as a PDF in the reader's language."""
+    pictures = [Picture(await draw_picture(spec, language=tongue.language), title) for title, spec in charts]
+    span = f"{tongue.day(found.since)} – {tongue.day(found.until)}"
+    campaigns = tongue.say_plural("%(count)s campaign", "%(count)s campaigns", found.campaigns)
+    blocks: list[Block] = [Title(found.identity_name, f"{span} · {campaigns}"), *_verdict(verdicts, tongue)]
+    blocks += [*pictures, *_lanes(verdicts, tongue)]
+    if troubles:
+        blocks += [Heading(tongue.say("Incidents")), _trouble_grid(troubles, tongue)]
+    blocks.append(Words(tongue.say(DISCLAIMER), small=True))
+    name = tongue.say("Deliverability of %(identity)s", identity=found.identity_name)
+    document = Document(name, tongue.language, f"{name} · {span}", blocks)
+    return await asyncio.to_thread(print_document, document)
+
+
+def attachment(name: str, number: int, suffix: str) -> dict[str, str]:
+    """The headers of a file to keep, named in plain letters; `number` 0: none."""
+    plain = re.sub(r"[^a-z0-9]+", "-", fold(name)).strip("-")[:60] or "report"
+    whole = f"{plain}-{number}" if number else plain
+    return {
+        "Content-Disposition": f'attachment; filename="{whole}.{suffix}"',
+        "Cache-Control": "no-store",
+    }
+
+
 def blocks_of(
     report: CampaignReport, sheet: Sheet, tongue: Tongue, pictures: Sequence[Picture] = ()
 ) -> list[Block]:
@@ -67,9 +101,12 @@ def _first_page(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> Iterato
     yield Figures(tuple(_figures(report, tongue)))
     for sentence in sheet.proof:
         yield Words(sentence)
-    verdicts = sheet.verdicts
-    if verdicts is None:
-        return
+    if sheet.verdicts is not None:
+        yield from _verdict(sheet.verdicts, tongue)
+
+
+def _verdict(verdicts: Verdicts, tongue: Tongue) -> Iterator[Block]:
+    """The light, the estimate, what to do."""
     yield Heading(tongue.say("Verdict, by mailbox provider"))
     yield Words(f"{verdicts.status}. {verdicts.headline}", verdicts.tone)
     for sentence in verdicts.estimate:
@@ -97,20 +134,8 @@ def _figures(report: CampaignReport, tongue: Tongue) -> Iterator[tuple[str, str,
 
 
 def _tables(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> Iterator[Block]:
-    if sheet.verdicts is not None and sheet.verdicts.providers:
-        yield Heading(tongue.say("Each provider"))
-        yield _verdict_grid(sheet.verdicts.providers, tongue, whose=False)
-        if sheet.verdicts.several_identities:
-            yield Heading(tongue.say("Each sender at each provider"))
-            yield _verdict_grid(sheet.verdicts.lanes, tongue, whose=True)
-        yield Heading(tongue.say("Whether receivers can believe that it is us"))
-        yield Grid(
-            [tongue.say(head) for head in ("Sender", "DNS", "Passed DMARC")],
-            [(one.name, one.health, one.passed) for one in sheet.verdicts.senders],
-            tones=[one.tone for one in sheet.verdicts.senders],
-        )
-        for gap in sheet.verdicts.gaps:
-            yield Words(gap, small=True)
+    if sheet.verdicts is not None:
+        yield from _lanes(sheet.verdicts, tongue)
     if report.total.left_out:
         yield Heading(tongue.say("Left out before sending"))
         yield Grid(
@@ -129,6 +154,25 @@ def _tables(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> Iterator[Bl
         yield Heading(tongue.say("What the providers answered"))
         yield _answers(report, tongue)
     yield Words(tongue.say(DISCLAIMER), small=True)
+
+
+def _lanes(verdicts: Verdicts, tongue: Tongue) -> Iterator[Block]:
+    """Each provider, each sender there, how believable each sender is, and what is not known."""
+    if not verdicts.providers:
+        return
+    yield Heading(tongue.say("Each provider"))
+    yield _verdict_grid(verdicts.providers, tongue, whose=False)
+    if verdicts.several_identities:
+        yield Heading(tongue.say("Each sender at each provider"))
+        yield _verdict_grid(verdicts.lanes, tongue, whose=True)
+    yield Heading(tongue.say("Whether receivers can believe that it is us"))
+    yield Grid(
+        [tongue.say(head) for head in ("Sender", "DNS", "Passed DMARC")],
+        [(one.name, one.health, one.passed) for one in verdicts.senders],
+        tones=[one.tone for one in verdicts.senders],
+    )
+    for gap in verdicts.gaps:
+        yield Words(gap, small=True)
 
 
 def _verdict_grid(lanes: Sequence[LaneView], tongue: Tongue, *, whose: bool) -> Grid:

@@ -20,8 +20,7 @@ from deliverability.report import (
     report_json,
     shorten,
 )
-from deliverability.report_files import safe_cell
-from deliverability.report_values import RATES
+from deliverability.report_values import RATES, safe_cell
 from models.campaign import Campaign, LeftOut
 from models.delivery import Delivery
 from models.errors import NotFoundError

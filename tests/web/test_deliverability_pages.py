@@ -1,5 +1,8 @@
 """Verdicts on pages: every code has its sentence, and what nobody knows is said to be unknown."""
 
+import csv
+import io
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -87,6 +90,22 @@ async def test_the_study_counts_mailings_and_those_that_met_spam(site: Site) -> 
     assert rows[0].startswith("identity,identities,mailings,messages")
     assert len(rows) == 3
     assert ",1,1,1.0000," in rows[1]
+
+
+async def test_an_identity_can_be_taken_away_as_files(site: Site) -> None:
+    await a_sent_campaign(site, *[EventKind.PLACED_SPAM] * 5, EventKind.PLACED_INBOX)
+    site.clock.advance(timedelta(hours=1))
+    browser = await site.signed_in(Role.READER)
+    base = "/deliverability/identities/1/report"
+    found = json.loads((await browser.get(f"{base}.json")).text)
+    (lane,) = found["assessment"]["lanes"]
+    assert (lane["provider"], lane["verdict"], lane["seeds"]["spam"]) == ("orange", "spam", 5)
+    rows = list(csv.DictReader(io.StringIO((await browser.get(f"{base}.csv")).text.lstrip("\ufeff"))))
+    assert [(row["provider"], row["verdict"], row["seeds_spam"]) for row in rows] == [("Orange", "spam", "5")]
+    answer = await browser.get(f"{base}.pdf")
+    assert answer.content.startswith(b"%PDF-")
+    report = json.loads((await browser.get("/campaigns/1/report.json")).text)
+    assert report["assessment"]["lanes"][0]["verdict"] == "spam"
 
 
 async def test_periods_without_mail_say_so(site: Site) -> None:

@@ -42,6 +42,9 @@ TABLE: dict[str, dict[str, str]] = {
             /identities /identities/{identity_id} /suppressions /suppressions/lifted /pace /pace/answers
             /deliveries/{delivery_id} /incoming /incoming/unmatched
             /deliverability /deliverability/identities/{identity_id} /deliverability/study
+            /deliverability/identities/{identity_id}/report.json
+            /deliverability/identities/{identity_id}/report.csv
+            /deliverability/identities/{identity_id}/report.pdf
             /deliverability/study.csv /deliverability/authentication /deliverability/authentication/{domain}
             /deliverability/declared""",
         "POST": "/account/password /contacts/find /suppressions/look",

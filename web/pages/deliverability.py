@@ -14,15 +14,20 @@ from deliverability.assessing import assess_identity
 from deliverability.assessing import study as study_of
 from deliverability.assessment.study import StudyRow, StudyTable
 from deliverability.assessment.values import Figure
+from deliverability.assessment.whole import IdentityAssessment
+from deliverability.assessment_files import identity_csv, identity_json
 from deliverability.history import history_of
-from deliverability.report_files import safe_cell
+from deliverability.report_values import safe_cell
 from models.identity import Identity
+from models.incident import Incident
 from models.states import IdentityState
 from store import identities, incidents
 from web.access import Reader, Visit
 from web.assessment_words import WORDS
+from web.charts import WIDE
 from web.deliverability_charts import came_back, charts_of, draw, providers_of
 from web.i18n import N_
+from web.report_paper import attachment, identity_pdf
 from web.troubles import Trouble, trouble_of
 from web.verdict_view import Verdicts, verdicts_of
 from web.view import page
@@ -128,6 +133,49 @@ async def identity_page(visit: Reader, identity_id: int) -> Response:
     )
 
 
+@router.get("/deliverability/identities/{identity_id}/report.json")
+async def identity_as_json(visit: Reader, identity_id: int) -> Response:
+    """The assessment for programs."""
+    found, _ = await _assessed(visit, identity_id)
+    headers = attachment(found.identity_name, identity_id, "json")
+    return Response(identity_json(found), media_type="application/json", headers=headers)
+
+
+@router.get("/deliverability/identities/{identity_id}/report.csv")
+async def identity_as_csv(visit: Reader, identity_id: int) -> Response:
+    """The assessment for spreadsheets."""
+    found, _ = await _assessed(visit, identity_id)
+    headers = attachment(found.identity_name, identity_id, "csv")
+    return Response(f"\ufeff{identity_csv(found)}", media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/deliverability/identities/{identity_id}/report.pdf")
+async def identity_on_paper(visit: Reader, identity_id: int) -> Response:
+    """The assessment to print."""
+    found, known = await _assessed(visit, identity_id)
+    async with visit.context.database.read() as session:
+        past = await history_of(session, identity_id, found.since, found.until)
+    tongue, providers = visit.tongue, providers_of(found, visit.tongue)
+    drawn = charts_of(past, providers, came_back(found, tongue), tongue)
+    made = await identity_pdf(
+        found,
+        verdicts_of(found, tongue),
+        [trouble_of(one, tongue) for one in known],
+        [(title, spec) for title, draw_in in drawn if (spec := draw_in(WIDE)) is not None],
+        tongue,
+    )
+    headers = attachment(found.identity_name, identity_id, "pdf")
+    return Response(made, media_type="application/pdf", headers=headers)
+
+
+async def _assessed(visit: Visit, identity_id: int) -> tuple[IdentityAssessment, list[Incident]]:
+    now = visit.context.clock.now()
+    async with visit.context.database.read() as session:
+        since = now - timedelta(days=days_of(visit))
+        found = await assess_identity(session, identity_id, since, now)
+        return found, await incidents.list_incidents(session, identity_id=identity_id, limit=20)
+
+
 @router.get("/deliverability/study")
 async def study_page(visit: Reader) -> Response:
     """The 2022 study's own table, of this installation."""
@@ -167,7 +215,7 @@ async def study_file(visit: Reader) -> Response:
                 *("" if value is None else f"{value:.4f}" for value in (spam.value, spam.low, spam.high)),
             ]
         )
-    headers = {"Content-Disposition": 'attachment; filename="study.csv"', "Cache-Control": "no-store"}
+    headers = attachment("study", 0, "csv")
     return Response(f"\ufeff{out.getvalue()}", media_type="text/csv; charset=utf-8", headers=headers)
 
 

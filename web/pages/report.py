@@ -3,7 +3,6 @@
 The page shows its own proof: the sums it is made of, and whether they come out.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,14 +24,13 @@ from deliverability.report import (
     report_json,
 )
 from models.states import CampaignState, Channel
-from models.text import fold
 from store import incidents
 from web.access import Reader, Visit
 from web.borrowed import say_borrowed
 from web.bounce_overview import bounce_overview
 from web.charts import SERIES, SLIM, WIDE, Spec, bars_over_time, draw_chart, shares_by_name
 from web.i18n import N_, Tongue
-from web.report_paper import Sheet, report_pdf
+from web.report_paper import Sheet, attachment, report_pdf
 from web.troubles import trouble_of
 from web.verdict_view import verdicts_of
 from web.view import page
@@ -187,11 +185,7 @@ async def _judged(visit: Visit, campaign_id: int) -> tuple[CampaignReport, Campa
 
 def download(report: CampaignReport, suffix: str) -> dict[str, str]:
     """The headers of a file to keep, named after the campaign in plain letters."""
-    name = re.sub(r"[^a-z0-9]+", "-", fold(report.name)).strip("-")[:60] or "campaign"
-    return {
-        "Content-Disposition": f'attachment; filename="{name}-{report.campaign_id}.{suffix}"',
-        "Cache-Control": "no-store",
-    }
+    return attachment(report.name, report.campaign_id, suffix)
 
 
 def reactions_of(channel: Channel) -> list[tuple[str, str, str, str, int]]:
