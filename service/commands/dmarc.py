@@ -209,7 +209,8 @@ def show(
         since = desk.clock.now() - timedelta(days=days)
         async with desk.database.read() as session:
             sums = await authentication.report_sums(session, domain, since)
-            rates = await authentication.pass_rates(session, domain, since)
+            own_ips = [part.strip() for part in desk.settings.sending_ips.split(",") if part.strip()]
+            rates = await authentication.pass_rates(session, domain, since, addresses=own_ips)
             tls = await authentication.tls_results(session, [domain], since)
             failures = await authentication.list_failures(session, domain, since, limit=FAILURES_SHOWN)
         unknown = [one.source_ip for one in rates if not one.known][:SOURCES_SHOWN] if names else []

@@ -72,6 +72,12 @@ def test_who_sends_in_a_domains_name_is_shown(ready: Path, typed: Typed, folder:
     assert "rua=" in typed.must("dmarc", "show", "nobody.example")
 
 
+def test_our_own_addresses_are_known_even_when_they_fail(ready: Path, typed: Typed, folder: Path) -> None:
+    typed("dmarc", "import", str(folder))
+    shown = typed.must("dmarc", "show", "parti.fr", TOCSIN_SENDING_IPS="192.0.2.1, 203.0.113.66")
+    assert "unknown sender" not in shown
+
+
 def test_files_that_are_not_there_are_told(ready: Path, typed: Typed, tmp_path: Path) -> None:
     ran = typed("dmarc", "import", str(tmp_path / "nothing.xml"))
     assert ran.code == 1

@@ -117,7 +117,8 @@ async def domain_page(visit: Reader, domain: str) -> Response:
         senders = [one for one in await identities.list_identities(session) if one.from_email]
         own = _own(senders).get(domain)
         sums = await authentication.report_sums(session, domain, since)
-        rates = await authentication.pass_rates(session, domain, since)
+        own_ips = visit.context.lookout.setup.sending_ips
+        rates = await authentication.pass_rates(session, domain, since, addresses=own_ips)
         failures = await authentication.list_failures(session, domain, since, limit=FAILURES_SHOWN)
         names = sorted({domain, *_tls_names(senders, domain)})
         tls = await authentication.tls_results(session, names, since)
