@@ -66,7 +66,7 @@ async def test_where_the_zones_servers_do_not_answer_the_usual_way_is_taken(
     house: House, memory: DnsServer
 ) -> None:
     assert await usual(memory).records(KEY_NAME, "TXT")
-    house.server.fail(KEY_NAME, Fault.SILENT)
+    house.server.fail(KEY_NAME, Fault.SILENT, "TXT")
     resolver = fresh(memory, house)
     for _ in range(3):
         assert (await resolver.ask(KEY_NAME, "TXT")).values
@@ -80,7 +80,7 @@ async def test_a_network_that_lets_no_question_out_is_found_out_soon(house: Hous
         house.server.publish(zone, "NS", "ns.parti.example.")
         house.server.publish_text(f"a.{zone}", "here")
         assert await usual(memory).records(f"a.{zone}", "TXT") == ["here"]
-        house.server.fail(f"a.{zone}", Fault.SILENT)
+        house.server.fail(f"a.{zone}", Fault.SILENT, "TXT")
         names.append(f"a.{zone}")
     resolver = fresh(memory, house)
     house.server.asked.clear()
