@@ -16,6 +16,33 @@ group = noun("Mailboxes of our own, to see where mail lands.")
 Email = Annotated[str, typer.Argument(help="Address of the mailbox.", metavar="EMAIL")]
 
 
+Imap = Annotated[
+    str | None,
+    typer.Option(
+        help="IMAP server, with the port if not 993. Known for the big providers.", metavar="HOST[:PORT]"
+    ),
+]
+Username = Annotated[str | None, typer.Option(help="User name, if not the address.", metavar="NAME")]
+Provider = Annotated[
+    str | None, typer.Option(help="Provider it stands for, if the address does not tell.", metavar="KEY")
+]
+OAuthClient = Annotated[
+    str | None,
+    typer.Option(
+        help="Sign in with OAuth 2 (XOAUTH2) as this client, by a refresh token instead of a password.",
+        metavar="ID",
+    ),
+]
+TokenUrl = Annotated[
+    str | None,
+    typer.Option(help="Where OAuth 2 access tokens are given. Known for Gmail and Outlook.", metavar="URL"),
+]
+NoTls = Annotated[bool, typer.Option("--no-tls", help="Plain IMAP; for rehearsals only.")]
+NoCheck = Annotated[
+    bool, typer.Option("--no-check", help="Keep it without signing in to see whether it can be read.")
+]
+
+
 @group.command(
     "add",
     epilog=examples(
@@ -27,35 +54,13 @@ Email = Annotated[str, typer.Argument(help="Address of the mailbox.", metavar="E
 def add(
     *,
     address: Email,
-    imap: Annotated[
-        str | None,
-        typer.Option(
-            help="IMAP server, with the port if not 993. Known for the big providers.", metavar="HOST[:PORT]"
-        ),
-    ] = None,
-    username: Annotated[
-        str | None, typer.Option(help="User name, if not the address.", metavar="NAME")
-    ] = None,
-    provider: Annotated[
-        str | None, typer.Option(help="Provider it stands for, if the address does not tell.", metavar="KEY")
-    ] = None,
-    oauth_client: Annotated[
-        str | None,
-        typer.Option(
-            help="Sign in with OAuth 2 (XOAUTH2) as this client, by a refresh token instead of a password.",
-            metavar="ID",
-        ),
-    ] = None,
-    token_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Where OAuth 2 access tokens are given. Known for Gmail and Outlook.", metavar="URL"
-        ),
-    ] = None,
-    no_tls: Annotated[bool, typer.Option("--no-tls", help="Plain IMAP; for rehearsals only.")] = False,
-    no_check: Annotated[
-        bool, typer.Option("--no-check", help="Keep it without signing in to see whether it can be read.")
-    ] = False,
+    imap: Imap = None,
+    username: Username = None,
+    provider: Provider = None,
+    oauth_client: OAuthClient = None,
+    token_url: TokenUrl = None,
+    no_tls: NoTls = False,
+    no_check: NoCheck = False,
 ) -> None:
     """Add a seed mailbox. Its password is asked for, or read from standard input, and kept sealed.
 
@@ -74,19 +79,19 @@ def add(
         token_url=token_url or "",
         tls=not no_tls,
     )
-    secret, client_secret = _ask_secrets(oauth=oauth_client is not None)
+    secrets = _ask_secrets(oauth=oauth_client is not None)
+    say(work(lambda desk: _keep(desk, seed, *secrets, no_check=no_check)))
 
-    async def save(desk: Desk) -> str:
-        from store.seeds import add_seed
 
-        seed.sealed_password = desk.keyring.encrypt(secret)
-        seed.sealed_client_secret = desk.keyring.encrypt(client_secret) if client_secret else ""
-        found = "" if no_check else await _sign_in(desk, seed)
-        async with desk.database.write() as session:
-            await add_seed(session, seed)
-        return f"{found}{seed.address} stands for {provider_name(seed.provider)} from the next campaign on."
+async def _keep(desk: Desk, seed: SeedMailbox, secret: str, client_secret: str, *, no_check: bool) -> str:
+    from store.seeds import add_seed
 
-    say(work(save))
+    seed.sealed_password = desk.keyring.encrypt(secret)
+    seed.sealed_client_secret = desk.keyring.encrypt(client_secret) if client_secret else ""
+    found = "" if no_check else await _sign_in(desk, seed)
+    async with desk.database.write() as session:
+        await add_seed(session, seed)
+    return f"{found}{seed.address} stands for {provider_name(seed.provider)} from the next campaign on."
 
 
 async def _sign_in(desk: Desk, seed: SeedMailbox) -> str:

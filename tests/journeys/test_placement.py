@@ -152,6 +152,28 @@ def _quickly(options: ConductorOptions) -> ConductorOptions:
     return replace(options, poll_seeds_every=timedelta(milliseconds=500))
 
 
+async def _furnish(parts: Parts, provider: MailProvider) -> tuple[list[Identity], list[TemplateVersion]]:
+    """An honest sender and one that poses as somebody else, people, seeds; a letter and an awful one."""
+    async with parts.database.write() as session:
+        honest = await an_identity(session, algorithms=(DkimAlgorithm.RSA,))
+        posing = await an_identity(session, key="autre", domain="autre.fr", algorithms=(DkimAlgorithm.RSA,))
+        for number in range(PEOPLE):
+            await a_contact(session, email=f"p{number}@{provider.domain}")
+        letter = await a_template(session)
+        awful = await a_template(session, subject="Gagnez", body=_with(GTUBE))
+    await _publish(provider, parts.database, honest, honest=True)
+    await _publish(provider, parts.database, posing, honest=False)
+    await _seeds(parts, provider)
+    return [honest, posing], [letter, awful]
+
+
+async def _sightings(parts: Parts, campaign_id: int) -> list[Event]:
+    found = (EventKind.PLACED_INBOX, EventKind.PLACED_SPAM)
+    async with parts.database.read() as session:
+        wanted = select(Event).where(Event.campaign_id == campaign_id, col(Event.kind).in_(found))
+        return list((await session.exec(wanted)).all())
+
+
 async def test_inbox_spam_and_refusal_are_what_a_real_provider_made_of_the_mail(
     migrated_sqlite_file: Path,
     tmp_path: Path,
@@ -162,19 +184,7 @@ async def test_inbox_spam_and_refusal_are_what_a_real_provider_made_of_the_mail(
     # The service trusts whom the machine trusts; here, that is the provider.
     monkeypatch.setenv("SSL_CERT_FILE", str(mail_provider.ca_file))
     async with assemble(_settings(tmp_path, mail_provider), tune=_quickly) as parts:
-        async with parts.database.write() as session:
-            honest = await an_identity(session, algorithms=(DkimAlgorithm.RSA,))
-            posing = await an_identity(
-                session, key="autre", domain="autre.fr", algorithms=(DkimAlgorithm.RSA,)
-            )
-            for number in range(PEOPLE):
-                await a_contact(session, email=f"p{number}@{mail_provider.domain}")
-            letter = await a_template(session)
-            awful = await a_template(session, subject="Gagnez", body=_with(GTUBE))
-        await _publish(mail_provider, parts.database, honest, honest=True)
-        await _publish(mail_provider, parts.database, posing, honest=False)
-        await _seeds(parts, mail_provider)
-
+        (honest, posing), (letter, awful) = await _furnish(parts, mail_provider)
         landed = await _plan(parts, "Deux expéditeurs", letter, [honest, posing])
         report = await _report(
             parts, landed, lambda counts: counts.placement.whole == 2 * len(SEEDS), mail_provider
@@ -183,12 +193,7 @@ async def test_inbox_spam_and_refusal_are_what_a_real_provider_made_of_the_mail(
         refusal = await _report(
             parts, refused, lambda counts: counts.seeds_refused == len(SEEDS), mail_provider
         )
-        async with parts.database.read() as session:
-            wanted = select(Event).where(
-                Event.campaign_id == landed,
-                col(Event.kind).in_((EventKind.PLACED_INBOX, EventKind.PLACED_SPAM)),
-            )
-            sightings = list((await session.exec(wanted)).all())
+        sightings = await _sightings(parts, landed)
 
     by_sender = {row.identity_id: row.counts for row in report.by_identity}
     assert (by_sender[honest.id].seeds_inbox, by_sender[honest.id].seeds_spam) == (len(SEEDS), 0)
@@ -199,20 +204,20 @@ async def test_inbox_spam_and_refusal_are_what_a_real_provider_made_of_the_mail(
     assert refusal.total.counts.placement.whole == 0
     assert report.problems == refusal.problems == ()
     for event in sightings:
-        told = (event.details["spf"], event.details["dkim"], event.details["dmarc"])
-        if event.identity_id == honest.id:
-            assert told == ("pass", "pass", "pass")
-        else:
-            assert (told[0], told[2]) == ("fail", "fail")
-        assert "x-spamd-result" in event.details
-        assert 0 <= int(event.details["latency_seconds"]) < PATIENCE_SECONDS
-
+        _tells_what_the_server_thought(event, honest=event.identity_id == honest.id)
     # What the mailboxes hold says the same, and nobody opened anything.
     for name in SEEDS:
-        found = await asyncio.to_thread(
-            _lies_in, mail_provider, f"{name}@{mail_provider.domain}", mail_provider.ca_file
-        )
+        address = f"{name}@{mail_provider.domain}"
+        found = await asyncio.to_thread(_lies_in, mail_provider, address, mail_provider.ca_file)
         assert found == {"INBOX": ["parti.fr"], "Junk": ["autre.fr"]}
+
+
+def _tells_what_the_server_thought(event: Event, *, honest: bool) -> None:
+    told = event.details
+    assert (told["spf"], told["dmarc"]) == (("pass", "pass") if honest else ("fail", "fail"))
+    assert (told["dkim"] == "pass") is honest
+    assert "x-spamd-result" in told
+    assert 0 <= int(told["latency_seconds"]) < PATIENCE_SECONDS
 
 
 def _with(text: str) -> str:
