@@ -79,8 +79,6 @@ class ConductorOptions:
     poll_seeds: Callable[[], Awaitable[None]] | None = None
     poll_bounces_every: timedelta = timedelta(minutes=1)
     poll_bounces: Callable[[], Awaitable[None]] | None = None
-    look_after_every: timedelta = timedelta(minutes=5)
-    look_after: Callable[[], Awaitable[None]] | None = None
     alone: bool = False
     role: str = "worker"
     take_over_every: timedelta = timedelta(seconds=1)
@@ -127,6 +125,9 @@ class Conductor:
             worker_id=self._presence.worker_id,
         )
         self._dispatcher.before_gates = self._see_to_silence
+        self._take_up_jobs(options)
+
+    def _take_up_jobs(self, options: ConductorOptions) -> None:
         self._engine.job("launch", self._launch)
         self._engine.job("drain", self._drain)
         self._engine.job("sweep", self._sweep)
@@ -141,25 +142,14 @@ class Conductor:
         self._engine.every(options.canaries_every, "canaries")
         self._engine.job("housekeeping", self._tidy)
         self._engine.every(options.housekeeping_every, "housekeeping")
-        for chore in options.chores:
+        polls = (
+            ("poll_seeds", options.poll_seeds_every, options.poll_seeds),
+            ("poll_bounces", options.poll_bounces_every, options.poll_bounces),
+        )
+        taken_up = [Chore(name, every, work) for name, every, work in polls if work is not None]
+        for chore in (*taken_up, *options.chores):
             self._engine.job(chore.name, partial(self._do, chore))
             self._engine.every(chore.every, chore.name)
-        self._take_errand("poll_seeds", options.poll_seeds_every, options.poll_seeds)
-        self._take_errand("poll_bounces", options.poll_bounces_every, options.poll_bounces)
-        self._take_errand("look_after_identities", options.look_after_every, options.look_after)
-
-    def _take_errand(self, name: str, every: timedelta, errand: Callable[[], Awaitable[None]] | None) -> None:
-        """Do every now and then what the service wants done, in one process at a time; None: nothing."""
-        if errand is None:
-            return
-
-        async def run_it() -> None:
-            async with self._rota.turn(name) as mine:
-                if mine:
-                    await errand()
-
-        self._engine.job(name, run_it)
-        self._engine.every(every, name)
 
     async def run(self) -> None:
         """Work until cancelled; then let what is on the wire end and hand the rest back."""

@@ -31,7 +31,6 @@ from service.chores import watch_chores
 from service.declared_feeds import feed_chores
 from service.desk import require_migrated
 from service.hosts import name_to_open
-from service.identity_watch import identity_watcher
 from service.listening import take_port
 from service.pacing import follow_settings, keep_rules_fresh
 from service.rhythm import frequency_policy, pace_of, usual_windows
@@ -162,7 +161,6 @@ def _make_parts(
         ),
         poll_seeds=_seed_poller(database, keyring, clock),
         poll_bounces=look_into_bounces,
-        look_after=identity_watcher(settings, database, clock),
         poll_bounces_every=timedelta(seconds=settings.bounce_imap_every),
         keep_originals=timedelta(days=settings.keep_originals_days),
         alone=settings.uses_sqlite,

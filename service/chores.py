@@ -1,4 +1,4 @@
-"""What is done regularly beside sending: breakers weigh what came back, people are told of incidents."""
+"""What is done regularly beside sending: shares are weighed, senders looked at, people told of incidents."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,9 @@ from models.states import Channel
 from scheduler.alerts import tell_alerts
 from scheduler.breakers import Scales
 from scheduler.jobs import Chore
+from scheduler.lookout import look_after_identities
 from sender import Transport
+from service.identity_watch import lookout_of
 from service.settings import Settings
 from store import Database
 
@@ -19,6 +21,8 @@ WEIGH_EVERY = timedelta(seconds=10)
 PAUSE, LONGEST_PAUSE_S = 20, 60.0
 """Where very much is in view, weighing takes a twentieth of the time at most, and happens once a minute."""
 TELL_EVERY = timedelta(seconds=5)
+LOOK_EVERY = timedelta(minutes=5)
+"""How often it is asked whose look is due; that is once a day, or once an hour."""
 
 
 def watch_chores(
@@ -29,7 +33,7 @@ def watch_chores(
     transports: Mapping[Channel, Transport],
     keyring: Keyring,
 ) -> Sequence[Chore]:
-    """Breakers, and alerts if anybody is to be told."""
+    """Breakers, looks at identities where name servers are asked, and alerts if anybody is to be told."""
     scales = Scales(database)
 
     ready_at = 0.0
@@ -42,6 +46,13 @@ def watch_chores(
             ready_at = time.monotonic() + min(LONGEST_PAUSE_S, PAUSE * (time.monotonic() - began))
 
     chores = [Chore("weigh", WEIGH_EVERY, weigh)]
+    lookout = lookout_of(settings)
+    if lookout.resolver is not None:
+
+        async def look() -> None:
+            await look_after_identities(database, clock, lookout)
+
+        chores.append(Chore("look_after_identities", LOOK_EVERY, look))
     if settings.alert_mailboxes or settings.alert_urls:
         # Loaded only where somebody is told.
         from service.alerting import AlertPost

@@ -1,22 +1,20 @@
 """How this installation looks at its sender identities, out of its settings."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from deliverability.health import SendingSetup
 from deliverability.health.fetching import TextFetcher
-from models.clock import Clock
 from models.health import ProofKind
 from models.tokens import Tokens
-from scheduler.lookout import Lookout, look_after_identities
+from scheduler.lookout import Lookout
 from scheduler.ownership_letter import PostRoom
 from service.desk import Desk
 from service.hosts import is_local
 from service.pacing import resolver_of
 from service.settings import Settings
 from service.transports import make_transports
-from store import Database
 
 
 def setup_of(settings: Settings) -> SendingSetup:
@@ -66,17 +64,3 @@ async def opened_post_room(desk: Desk) -> AsyncIterator[PostRoom]:
     finally:
         for transport in transports.values():
             await transport.close()
-
-
-def identity_watcher(
-    settings: Settings, database: Database, clock: Clock
-) -> Callable[[], Awaitable[None]] | None:
-    """What looks after the identities now and then; None where no name servers are asked."""
-    lookout = lookout_of(settings)
-    if lookout.resolver is None:
-        return None
-
-    async def look() -> None:
-        await look_after_identities(database, clock, lookout)
-
-    return look

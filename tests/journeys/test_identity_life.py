@@ -44,18 +44,22 @@ async def send(house: House, dispatcher: Dispatcher) -> None:
     await drain_all(house.database, dispatcher, house.clock.now())
 
 
+async def show(house: House) -> None:
+    """Everything an owner shows: the records, the mailbox."""
+    await house.publish()
+    await house.show_record()
+    await house.look()
+    async with house.database.write() as session:
+        proof = (await health.proofs_of(session, house.identity_id))[ProofKind.MAILBOX]
+        assert await health.prove_once(session, proof, house.clock.now())
+    await house.look()
+
+
 async def test_from_the_first_record_to_a_suspension_and_back(database: Database, clock: ManualClock) -> None:
     postman = ScriptedTransport()
     dispatcher = a_dispatcher(database, postman, clock)
     async with sender_house(database, clock, state=S.DNS_PENDING) as house:
-        # Made and shown.
-        await house.publish()
-        await house.show_record()
-        await house.look()
-        async with database.write() as session:
-            proof = (await health.proofs_of(session, house.identity_id))[ProofKind.MAILBOX]
-            assert await health.prove_once(session, proof, clock.now())
-        await house.look()
+        await show(house)
         assert (await house.identity()).state is S.CONFIRMED
         # It sends, and is active from then on.
         assert await started(house, await a_campaign_to(house, "a@gmail.com"))
