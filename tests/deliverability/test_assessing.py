@@ -214,6 +214,17 @@ async def test_incidents_health_reports_and_declared_figures_reach_the_verdict(d
                     imported_at=NOW,
                 )
             )
+        session.add(
+            DeclaredFigure(
+                source=DeclaredSource.SIGNAL_SPAM,
+                subject="192.0.2.1",
+                provider="sfr",
+                metric="complaint_rate",
+                day=(NOW - DAY).date(),
+                value=0.5,
+                imported_at=NOW,
+            )
+        )
         await _dmarc(session, "parti.example", passed=900, failed=100)
     async with database.read() as session:
         found = await assess_campaign(session, campaign.id, NOW)
@@ -221,6 +232,8 @@ async def test_incidents_health_reports_and_declared_figures_reach_the_verdict(d
     assert codes["gmail"][0] == "declared_bad"
     assert "open_incident" in codes["free"]
     assert "open_incident" not in codes["gmail"]
+    # What Signal Spam says is of SFR alone, though it speaks of Orange on other days.
+    assert "declared_bad" not in codes["orange"]
     assert all("identity_problem" in reasons for reasons in codes.values())
     gmail = found.lane(identity.id, "gmail")
     assert gmail is not None
