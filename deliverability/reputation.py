@@ -8,6 +8,7 @@ itself; few messages only tell.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from deliverability.assessment.intervals import wilson_interval
@@ -24,6 +25,7 @@ GONE = frozenset({BounceClass.NO_SUCH_ADDRESS, BounceClass.INACTIVE, BounceClass
 OF_ONE_MAILBOX = frozenset({BounceClass.GREYLIST, BounceClass.MAILBOX_FULL})
 SEEN = frozenset({Outcome.INBOX, Outcome.TAB, Outcome.SPAM})
 COMING_BACK = frozenset({EventKind.REFUSED, EventKind.BOUNCED})
+DIRECT = frozenset({EventKind.REFUSED})
 EXAMPLES = 5
 
 
@@ -167,7 +169,10 @@ def _by_lane(
 ) -> Iterable[tuple[LaneTally, Volume]]:
     match breaker.measure:
         case Measured.HARD:
-            gone = _parts(lanes, said, _hard, lambda one: one.bounce_class in GONE, COMING_BACK)
+            # Of the last messages only direct answers: a bounce that comes later is about earlier ones.
+            kinds = DIRECT if breaker.last else COMING_BACK
+            hard = partial(_hard, kinds=kinds)
+            gone = _parts(lanes, said, hard, lambda one: one.bounce_class in GONE, kinds)
             return ((lane, Volume(gone(lane), lane.answered)) for lane in lanes)
         case Measured.DEFERRALS:
             pardoned = _parts(
@@ -187,8 +192,8 @@ def _by_lane(
             return ()
 
 
-def _hard(lane: LaneTally) -> int:
-    return sum(lane.hard.get(kind, 0) for kind in COMING_BACK)
+def _hard(lane: LaneTally, kinds: Collection[EventKind]) -> int:
+    return sum(lane.hard.get(kind, 0) for kind in kinds)
 
 
 def _deferred(lane: LaneTally) -> int:

@@ -164,12 +164,12 @@ async def _over(session: AsyncSession, open_ones: Sequence[Incident], now: datet
     for one in open_ones:
         if one.until is not None and one.until > now:
             continue
-        if "breaker" in one.evidence:
-            if not set(one.evidence.get("campaigns", ())) & in_view:
-                ended.append(one.id)
-        elif key := one.evidence.get("brake"):
+        if key := one.evidence.get("brake"):
             brake = brakes.get(key)
-            if brake is None or (brake.state is BreakerState.CLOSED):
+            if brake is None or brake.state is BreakerState.CLOSED:
+                ended.append(one.id)
+        elif "breaker" in one.evidence:
+            if not set(one.evidence.get("campaigns", ())) & in_view:
                 ended.append(one.id)
         elif one.evidence.get("held") and states.get(one.campaign_id or 0) is not CampaignState.PAUSED:
             ended.append(one.id)

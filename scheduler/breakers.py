@@ -29,6 +29,7 @@ from deliverability.reputation import (
     since,
     with_several_senders,
 )
+from models.errors import TocsinError
 from models.incident import Incident, IncidentKind, IncidentLevel
 from models.rate import RateMark
 from scheduler.breaker_deeds import Plan, carry_out, end_what_is_over, plan_for
@@ -47,6 +48,8 @@ KINDS: Mapping[Measured, IncidentKind] = {
     Measured.SEEDS: IncidentKind.SPAM_PLACEMENT,
 }
 MARKS_A_WINDOW = 10
+REMEMBERED = timedelta(days=90)
+"""How long what an incident wrote off stays so, beyond what any breaker looks back: campaigns last."""
 
 
 class Turn(StrEnum):
@@ -139,8 +142,8 @@ def _is_worse(verdict: Judgement, known: Incident) -> bool:
 
 def _is_stale(known: Incident, breaker: Breaker, fresh: Volume, now: datetime) -> bool:
     """Whether nothing of it has come for so long that nothing will."""
-    if known.until is not None and known.until > now:
-        return False
+    if (known.until is not None and known.until > now) or "brake" in known.evidence:
+        return False  # it rests still, or ends with its brake
     quiet = timedelta(hours=1) if breaker.measure in COUNTED and known.until is not None else breaker.within
     return fresh.part == 0 and now - known.seen_at >= quiet
 
@@ -173,7 +176,10 @@ class Scales:
             sight = await _look(session, table, now)
         changed = 0
         for weighed in _all(sight, now):
-            changed += await self._follow(weighed, sight, now)
+            try:
+                changed += await self._follow(weighed, sight, now)
+            except TocsinError as error:  # one place must not keep the others from being weighed
+                log.warning("not weighed", extra={"breaker": weighed.breaker.name, "problem": str(error)})
         await self._note_marks(sight, now)
         changed += await end_what_is_over(self._database, now)
         self._mark = mark
@@ -220,7 +226,7 @@ async def _look(session: AsyncSession, table: BreakerTable, now: datetime) -> Si
     shut_out_several = several & {
         one.campaign_id for one in tallies.said if one.said.bounce_class in rates.SHUT_OUT
     }
-    known = {one.scope: one for one in await incidents.since(session, now - table.longest)}
+    known = {one.scope: one for one in await incidents.since(session, now - table.longest - REMEMBERED)}
     since_when = now - max(
         (b.within for b in table.breakers if b.measure is Measured.SEEDS), default=timedelta(0)
     )
@@ -360,7 +366,8 @@ async def _note(session: AsyncSession, weighed: Weighed, decision: Decision, now
     if decision.turn is Turn.REBASE:
         incident.evidence = {**incident.evidence, "mark": counts, "rebase": False}
         if incident.ended_at is None:
-            incident.evidence = {**incident.evidence, "base": counts, "breaker": weighed.breaker.name}
+            adopted = {"base": counts, "breaker": weighed.breaker.name, "campaigns": sorted(weighed.counts)}
+            incident.evidence = {**incident.evidence, **adopted}
     elif decision.turn is Turn.RECOVER:
         end(incident, now, by="", what="recovered")
         incident.evidence = {**incident.evidence, "mark": counts, "rebase": False}

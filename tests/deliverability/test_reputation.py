@@ -297,3 +297,12 @@ def test_every_key_of_the_shipped_table_is_explained_in_its_comment() -> None:
     comments = " ".join(line for line in text.splitlines() if line.startswith("#"))
     keys = {key for row in tomllib.loads(text)["breakers"] for key in row} - {"id"}
     assert {key for key in keys if key not in comments} == set()
+
+
+def test_late_bounces_are_not_held_against_the_last_messages() -> None:
+    lane = a_lane(accepted=5000)
+    lane.news[EventKind.BOUNCED] = lane.hard[EventKind.BOUNCED] = 300
+    tallies = Tallies([lane], [said(EventKind.BOUNCED, BounceClass.NO_SUCH_ADDRESS, 300)])
+    assert volume_of(the(Measured.HARD), tallies) == Volume(300, 5000)
+    found = measured(the(Measured.HARD, Over.CAMPAIGN), tallies, campaigns={1}, shut_out={}, seeds=())
+    assert found[Place(None, "", 1)][1] == Volume(0, 5000)

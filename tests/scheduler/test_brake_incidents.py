@@ -9,6 +9,7 @@ from deliverability.classify import classify_reply
 from models.incident import Incident, IncidentDeed, IncidentKind, IncidentLevel
 from models.pace import Throttle
 from models.states import CampaignState, Channel
+from models.tally import Account, Tally
 from models.values import Refused, Reply
 from scheduler.breakers import Scales
 from store import Database
@@ -101,3 +102,42 @@ async def test_a_campaign_that_is_held_is_an_incident(
     assert bool(found) is paused is (share > 0.5)
     if found:
         assert (found[0].campaign_id, found[0].reason) == (campaign.id, "held")
+
+
+async def test_one_that_breakers_weigh_too_ends_once_its_brake_is_gone(
+    database: Database, clock: ManualClock
+) -> None:
+    scene_sender = await a_sender(database)
+    await learn(database, a_pacer(database, clock), "orange", [BLOCKED] * 4, START, identity=scene_sender)
+    async with database.write() as session:
+        campaign = await a_launched_campaign(session)
+        campaign.launched_at = START
+        session.add(campaign)
+        heard = (
+            (Account.SAID, 0, "refused|block|provider|550|5.7.1"),
+            (Account.NEWS, scene_sender, "refused"),
+        )
+        for account, identity_id, word in heard:
+            counter = Tally(
+                campaign_id=campaign.id,
+                account=account,
+                identity_id=identity_id,
+                provider="orange",
+                word=word,
+                shard=0,
+                count=4,
+            )
+            session.add(counter)
+    scales = Scales(database)
+    await scales.weigh(START)
+    later = START + timedelta(hours=1)
+    await scales.weigh(later)
+    (incident,) = await incidents_of(database)
+    assert incident.evidence["breaker"] == "blocks"
+    assert incident.ended_at is None, "half-open: nobody knows yet"
+    async with database.write() as session:
+        for row in (await session.exec(select(Throttle))).all():
+            await session.delete(row)
+    await scales.weigh(later)
+    (incident,) = await incidents_of(database)
+    assert incident.ended_at == later
