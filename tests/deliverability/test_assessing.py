@@ -286,6 +286,21 @@ async def test_an_identity_is_judged_by_everything_it_sent_since(database: Datab
     assert (nothing.campaigns, nothing.lanes, nothing.status) == (0, (), Status.GREY)
 
 
+async def test_while_a_campaign_is_under_way_the_one_before_tells_of_clicks(database: Database) -> None:
+    async with database.write() as session:
+        identity = await an_identity(session)
+        await a_past(session, identity)
+        await a_campaign_foldered_at_orange(session, identity)
+        under_way = NOW - timedelta(hours=1)
+        await a_sent_campaign(session, identity, LANES, launched_at=under_way, state=CampaignState.SENDING)
+    async with database.read() as session:
+        found = await assess_identity(session, identity.id, START, NOW)
+    orange = found.lane("orange")
+    assert orange is not None
+    assert orange.facts.clicks is not None
+    assert orange.facts.clicks.collapsed
+
+
 async def test_the_study_is_read_from_the_ledger(database: Database) -> None:
     async with database.write() as session:
         first, second = await an_identity(session), await an_identity(session)
