@@ -25,8 +25,8 @@ MOST_HOSTS = 10
 class Exchange:
     """Who takes a domain's mail: `hosts` in order of preference; `is_null`: it says nobody.
 
-    `reached`: those of them that have an address. `bare`: without hosts, the domain's own addresses.
-    `exists`: the name is in the DNS. `zone`: in whose zone.
+    `values`: the records as a form has them. `reached`: those hosts that have an address. `bare`: without
+    hosts, the domain's own addresses. `exists`: the name is in the DNS. `zone`: in whose zone.
     """
 
     domain: str
@@ -48,7 +48,7 @@ async def find_exchange(domain: str, inquiry: Inquiry) -> Exchange:
     own = () if hosts or answer.values else await inquiry.addresses(domain)
     return Exchange(
         domain,
-        answer.values,
+        tuple(value if value.partition(" ")[2] else f"{value.strip()} ." for value in answer.values),
         hosts,
         is_null=bool(answer.values) and not hosts,
         reached=frozenset(host for host, addresses in zip(hosts, found, strict=False) if addresses),
