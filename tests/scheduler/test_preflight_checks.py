@@ -14,7 +14,7 @@ from scheduler.preflight.checks_of_links import same_organisation
 from scheduler.preflight.examined import Crowd, Examined, Opinion
 from scheduler.preflight.findings import LintFinding, blockers, from_rows, gather, to_rows
 from scheduler.preflight.table import CHECKS, look_at
-from tests.scheduler.mails import HTML, LEAVE, SENDER, WORDS, a_mail, seen, seen_text, with_header
+from tests.scheduler.mails import HEADERS, HTML, LEAVE, SENDER, WORDS, a_mail, seen, seen_text, with_header
 from web.lint_words import LINT_WORDS
 
 FAIR = SpamScore("rspamd", 1.0, 6.0, 4.0, 15.0, ())
@@ -162,6 +162,15 @@ def test_a_message_in_order_trips_nothing_and_every_check_of_it_is_named() -> No
 @pytest.mark.parametrize("name", IN_ORDER)
 def test_what_only_resembles_a_fault_is_none(name: str) -> None:
     assert codes(IN_ORDER[name], LintLevel.BLOCK, LintLevel.WARN) == set()
+
+
+def test_every_signature_has_to_cover_the_way_to_leave() -> None:
+    # Verifiers that know one algorithm only see one of the two.
+    one, other = (value for name, value in HEADERS if name == "DKIM-Signature")
+    bare = other.replace(":list-unsubscribe-post", "")
+    assert "unsubscribe.unsigned" in codes(
+        mail(headers=with_header("DKIM-Signature", one, bare)), LintLevel.BLOCK
+    )
 
 
 def test_looking_twice_finds_the_same() -> None:
