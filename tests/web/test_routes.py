@@ -97,8 +97,8 @@ def table() -> Iterator[tuple[str, str, str]]:
 
 
 def filled(path: str) -> str:
-    """A path whose numbers are those of the first rows."""
-    return re.sub(r"\{\w+\}", "1", path)
+    """A path whose numbers are those of the first rows, and whose domain is an identity's."""
+    return re.sub(r"\{\w+\}", "1", path.replace("{domain}", "parti.fr"))
 
 
 async def furnish(database: Database) -> None:

@@ -29,7 +29,7 @@ from tests.deliverability.reports import (
     zipped,
 )
 
-CORPUS = os.environ.get("TOCSIN_DMARC_SAMPLES", "")
+CORPUS = os.environ.get("DMARC_SAMPLES", "")
 """A folder of samples with `expected.jsonl`, as the README of the samples describes it."""
 
 
@@ -265,7 +265,7 @@ def test_a_broken_report_is_told() -> None:
     assert read_mail(broken, START).problems
 
 
-@pytest.mark.skipif(not CORPUS, reason="TOCSIN_DMARC_SAMPLES names no folder of samples")
+@pytest.mark.skipif(not CORPUS, reason="DMARC_SAMPLES names no folder of samples")
 def test_the_samples_give_the_counts_they_should() -> None:
     lines = (Path(CORPUS) / "expected.jsonl").read_text("utf-8").splitlines()
     wrong = []
