@@ -1,0 +1,72 @@
+"""What runs beside sending: too much comes back, the lane rests, and the webhook hears of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.identity import Identity
+from models.pace import BreakerState, Throttle
+from service.chores import watch_chores
+from service.settings import GivenSettings
+from store import Database
+from tests.clocks import START, ManualClock
+from tests.deliverability.rows import a_launched_campaign, an_identity
+from tests.factories import KEYRING
+from tests.scheduler.scales import Scene
+from tests.servers.hook_taker import HookTaker
+
+
+async def a_scene(database: Database) -> tuple[Scene, Identity]:
+    async with database.write() as session:
+        campaign = await a_launched_campaign(session)
+        campaign.launched_at = START
+        identity = await an_identity(session, "Rhône")
+        session.add(campaign)
+    return Scene(database, campaign, identity), identity
+
+
+async def test_from_the_counters_to_the_webhook(
+    database: Database, clock: ManualClock, tmp_path: Path, hook_taker: HookTaker
+) -> None:
+    scene, identity = await a_scene(database)
+    settings = GivenSettings(
+        data_dir=tmp_path,
+        alert_private=True,
+        alert_webhook_secret="sixteen characters and more",  # type: ignore[arg-type]
+        alert_webhooks=hook_taker.url,  # type: ignore[arg-type]
+        language="en",
+    )
+    chores = {
+        chore.name: chore.work
+        for chore in watch_chores(settings, database, clock, transports={}, keyring=KEYRING)
+    }
+    await chores["weigh"]()
+    await chores["alerts"]()
+    assert hook_taker.calls == []
+    await scene.bounce(40, 400)
+    clock.advance(START.resolution * 60_000_000)
+    fresh = {
+        chore.name: chore.work
+        for chore in watch_chores(settings, database, clock, transports={}, keyring=KEYRING)
+    }
+    await fresh["weigh"]()
+    await fresh["alerts"]()
+    await chores["alerts"]()
+    ((_, body),) = hook_taker.calls
+    told = json.loads(body)["data"]
+    assert (told["kind"], told["deed"], told["identity"]["name"]) == ("hard_bounces", "stopped", "Rhône")
+    async with database.read() as session:
+        brake = await session.get(Throttle, f"lane:{identity.id}:orange")
+        assert brake is not None
+        assert brake.state is BreakerState.OPEN
+
+
+@pytest.mark.parametrize("given", [{}, {"alert_emails": "ana@parti.example"}])
+async def test_where_nobody_is_told_there_is_no_such_chore(
+    database: Database, clock: ManualClock, tmp_path: Path, given: dict[str, str]
+) -> None:
+    settings = GivenSettings(data_dir=tmp_path, **given)  # type: ignore[arg-type]
+    names = {chore.name for chore in watch_chores(settings, database, clock, transports={}, keyring=KEYRING)}
+    assert "weigh" in names
+    assert ("alerts" in names) is bool(given)
