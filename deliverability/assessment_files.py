@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from deliverability.assessment.facts import ClickChange, ProviderFacts
+from deliverability.assessment.study import StudyTable
 from deliverability.assessment.values import Advice, Assessment, Note, Reason
 from deliverability.assessment.whole import CampaignAssessment, IdentityAssessment, LaneAssessment
 from deliverability.report_values import COLUMNS, safe_cell
@@ -46,6 +48,29 @@ def identity_csv(found: IdentityAssessment) -> str:
                 counts.sent,
                 *(getattr(counts, name) for name in COLUMNS),
                 *verdict_cells(lane),
+            ]
+        )
+    return out.getvalue()
+
+
+def study_csv(table: StudyTable, names: Mapping[int, str]) -> str:
+    """The study's table, the line of all first; UTF-8, comma, CRLF (RFC 4180); shares of 1."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(
+        [
+            *("identity", "identities", "mailings", "messages", "mailings_a_week", "most_mailings_a_week"),
+            *("mailings_with_seeds", "mailings_with_spam", "share_with_spam", "low", "high"),
+        ]
+    )
+    for row in (table.total, *table.rows):
+        spam = row.in_spam
+        writer.writerow(
+            [
+                safe_cell(names.get(row.identity_id or 0, "")),
+                *(row.identities, row.mailings, row.messages, f"{row.a_week:.2f}", row.most_a_week),
+                *(spam.whole, spam.part),
+                *(_share(value) for value in (spam.value, spam.low, spam.high)),
             ]
         )
     return out.getvalue()

@@ -1,7 +1,5 @@
 """How each sender fares at each mailbox provider, and the study's table of who wrote how often into spam."""
 
-import csv
-import io
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -15,9 +13,8 @@ from deliverability.assessing import study as study_of
 from deliverability.assessment.study import StudyRow, StudyTable
 from deliverability.assessment.values import Figure
 from deliverability.assessment.whole import IdentityAssessment
-from deliverability.assessment_files import identity_csv, identity_json
+from deliverability.assessment_files import identity_csv, identity_json, study_csv
 from deliverability.history import history_of
-from deliverability.report_values import safe_cell
 from models.identity import Identity
 from models.incident import Incident
 from models.states import IdentityState
@@ -197,26 +194,8 @@ async def study_page(visit: Reader) -> Response:
 async def study_file(visit: Reader) -> Response:
     """The same table for spreadsheets; shares are fractions between 0 and 1."""
     table, names = await _study(visit, days_of(visit))
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(
-        [
-            *("identity", "identities", "mailings", "messages", "mailings_a_week", "most_mailings_a_week"),
-            *("mailings_with_seeds", "mailings_with_spam", "share_with_spam", "low", "high"),
-        ]
-    )
-    for row in (table.total, *table.rows):
-        spam = row.in_spam
-        writer.writerow(
-            [
-                safe_cell(names.get(row.identity_id or 0, "")),
-                *(row.identities, row.mailings, row.messages, f"{row.a_week:.2f}", row.most_a_week),
-                *(spam.whole, spam.part),
-                *("" if value is None else f"{value:.4f}" for value in (spam.value, spam.low, spam.high)),
-            ]
-        )
     headers = attachment("study", 0, "csv")
-    return Response(f"\ufeff{out.getvalue()}", media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(f"\ufeff{study_csv(table, names)}", media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def _study(visit: Visit, days: int) -> tuple[StudyTable, dict[int, str]]:

@@ -1,0 +1,194 @@
+"""`tocsin deliverability`, `tocsin study`: how senders fare at providers, and who wrote into spam."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from models.errors import BadInputError
+from models.text import plural
+from service.commands import examples
+from service.desk import Desk, work
+from service.terminal import print_table, put, say
+from service.wishes import wanted_identity
+
+if TYPE_CHECKING:
+    from deliverability.assessment.study import StudyRow, StudyTable
+    from deliverability.assessment.whole import IdentityAssessment
+
+Days = Annotated[int, typer.Option("--days", help="The period up to now.", min=1, max=3650)]
+
+
+def deliverability(
+    *,
+    identity: Annotated[
+        str | None, typer.Argument(help="Short name of an identity; all without it.", metavar="[KEY]")
+    ] = None,
+    days: Days = 30,
+    json: Annotated[bool, typer.Option("--json", help="One identity as JSON, for programs.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="One identity as CSV, for spreadsheets.")] = False,
+) -> None:
+    """Show how senders fare at each mailbox provider: what was measured, the verdict, what to do next.
+
+    Without an identity one line each, the gravest first.
+    """
+    if (json or csv) and (identity is None or json is csv):
+        raise BadInputError(
+            "A file is about one identity, in one form.", "Name it, and give --json or --csv."
+        )
+    found = work(lambda desk: _assess(desk, identity, days))
+    if json or csv:
+        from deliverability.assessment_files import identity_csv, identity_json
+
+        put(identity_json(found.judged[0]) if json else identity_csv(found.judged[0]).rstrip("\r\n"))
+    elif identity is None:
+        _print_all(found, days)
+    else:
+        _print_one(found, days)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    keys: list[str]
+    judged: "list[IdentityAssessment]"
+    zone: str
+
+
+async def _assess(desk: Desk, key: str | None, days: int) -> _Found:
+    from deliverability.assessing import assess_identity
+    from store.identities import list_identities
+
+    now = desk.clock.now()
+    async with desk.database.read() as session:
+        if key is not None:
+            wanted = [await wanted_identity(session, key)]
+        else:
+            wanted = [one for one in await list_identities(session) if one.from_email]
+        judged = [await assess_identity(session, one.id, now - timedelta(days=days), now) for one in wanted]
+    pairs = sorted(
+        zip([one.key for one in wanted], judged, strict=True), key=lambda pair: -pair[1].status.gravity
+    )
+    return _Found([key for key, _ in pairs], [one for _, one in pairs], desk.settings.zone)
+
+
+def _print_all(found: _Found, days: int) -> None:
+    from web.i18n import Tongue
+    from web.verdict_view import verdicts_of
+
+    tongue = Tongue("en", ZoneInfo(found.zone))
+    rows = []
+    for key, judged in zip(found.keys, found.judged, strict=True):
+        told = verdicts_of(judged, tongue)
+        headline = told.headline if judged.campaigns else "Nothing was sent."
+        rows.append((key, judged.campaigns, told.status if judged.campaigns else "–", headline))
+    print_table(
+        ["Identity", f"#Campaigns in {plural(days, 'day')}", "Status", "Why"],
+        rows,
+        empty="There is no identity that sends e-mail: `tocsin identity add` makes one.",
+    )
+
+
+def _print_one(found: _Found, days: int) -> None:
+    from web.i18n import Tongue
+    from web.verdict_view import verdicts_of
+
+    (judged,) = found.judged
+    told = verdicts_of(judged, Tongue("en", ZoneInfo(found.zone)))
+    say(f"{judged.identity_name}: {plural(judged.campaigns, 'campaign')} in {plural(days, 'day')}.")
+    if not judged.campaigns:
+        return
+    say(f"{told.status}. {told.headline}")
+    print_table(
+        [
+            "Provider",
+            "Verdict",
+            "#Of the list",
+            "#Sent",
+            "#Hard",
+            "#Complaints",
+            "#Seeds",
+            "#Inbox",
+            "#Clicks",
+        ],
+        [
+            (
+                *(lane.provider, lane.word, lane.list_share, lane.sent, lane.hard, lane.complaints),
+                *(lane.seeds, lane.placement or "–", lane.clicks),
+            )
+            for lane in told.lanes
+        ],
+        empty="",
+    )
+    for lane in told.lanes:
+        for reason in lane.reasons:
+            if reason.tone in {"warn", "bad"}:
+                say(f"! {lane.provider}: {reason.text} ({reason.basis})")
+    for sentence in told.estimate:
+        say(sentence)
+    for step in told.advice:
+        say(f"→ {step.text}")
+
+
+def study(
+    *,
+    days: Days = 90,
+    csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV, for spreadsheets.")] = False,
+) -> None:
+    """Show who wrote how often, and how much of it met spam: the table of the 2022 study, of your own.
+
+    A mailing is a campaign of one sender. It met spam when a seed mailbox found it there.
+    """
+    table, names = work(lambda desk: _study(desk, days))
+    if csv:
+        from deliverability.assessment_files import study_csv
+
+        put(study_csv(table, names).rstrip("\r\n"))
+        return
+    say(
+        f"{plural(table.total.identities, 'sender')}, {plural(table.total.mailings, 'mailing')}:"
+        f" {table.total.a_week:.1f} a week, at most {table.total.most_a_week}."
+    )
+    print_table(
+        ["Sender", "#Mailings", "#Messages", "#A week", "#Fullest week", "#Met spam"],
+        [
+            (
+                *(names.get(row.identity_id or 0, ""), row.mailings, f"{row.messages:,}"),
+                *(f"{row.a_week:.1f}", row.most_a_week, _met_spam(row)),
+            )
+            for row in table.rows
+        ],
+        empty="Nothing was sent in this period.",
+    )
+
+
+def _met_spam(row: "StudyRow") -> str:
+    spam = row.in_spam
+    if not spam.whole:
+        return "not tested"
+    told = f"{spam.part} of {spam.whole}"
+    return told if spam.assessable else f"{told}, not assessable"
+
+
+async def _study(desk: Desk, days: int) -> tuple["StudyTable", dict[int, str]]:
+    from deliverability.assessing import study as study_of
+    from store.identities import list_identities
+
+    zone, now = ZoneInfo(desk.settings.zone), desk.clock.now()
+    first = datetime.combine(now.astimezone(zone).date() - timedelta(days=days), time(), zone)
+    async with desk.database.read() as session:
+        table = await study_of(session, first, now, zone)
+        return table, {one.id: one.name for one in await list_identities(session)}
+
+
+def register(app: typer.Typer) -> None:
+    """Put these commands on the root."""
+    panel = "Campaigns"
+    app.command(
+        rich_help_panel=panel,
+        epilog=examples("tocsin deliverability", "tocsin deliverability national --days 90"),
+    )(deliverability)
+    app.command(rich_help_panel=panel, epilog=examples("tocsin study", "tocsin study --days 365 --csv"))(
+        study
+    )
