@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import BadInputError, ConflictError
-from models.health import IdentityProof, ProofKind
+from models.health import HealthLevel, IdentityProof, ProofKind
 from models.identity import Identity
 from models.incident import IncidentDeed, IncidentKind, IncidentLevel
 from models.states import SENDING, Channel, IdentityState, identity_may_become
@@ -174,6 +174,40 @@ async def retire(session: AsyncSession, identity: Identity, *, by: str, reason: 
         )
     await _move(session, identity, Stage.RETIRED, by=by, reason=_said(reason), now=now)
     await _end_incident(session, identity, by=by, now=now)
+
+
+async def change_address(
+    session: AsyncSession,
+    identity: Identity,
+    address: str,
+    *,
+    return_path: str,
+    required: frozenset[ProofKind],
+    by: str,
+    now: datetime,
+) -> None:
+    """Give it another From address, whose owner is asked anew; ConflictError under a campaign.
+
+    Its keys stay: their records are to be published under the new domain.
+    """
+    under_way = await identities.campaigns_under_way(session, identity.id)
+    if under_way:
+        raise ConflictError(
+            f"The identity {identity.key!r} still has campaigns under way: {', '.join(under_way)}.",
+            "Let them end, or cancel them, before its address changes.",
+        )
+    if identity.state is Stage.SUSPENDED and identity.state_by:
+        raise ConflictError(
+            tell_state(identity), "Resume it first: another address does not end a suspension."
+        )
+    former, identity.from_email = identity.from_email, address
+    identity.dkim_domain, identity.return_path_domain = address.rpartition("@")[2], return_path
+    identity.health, identity.health_at, identity.look_at = HealthLevel.UNKNOWN, None, None
+    session.add(identity)
+    await session.flush()
+    if required and identity.state in SENDING | {Stage.SUSPENDED}:
+        reason = f"{former} → {address}"
+        await _move(session, identity, Stage.DNS_PENDING, by=by, reason=reason, now=now)
 
 
 async def settle(

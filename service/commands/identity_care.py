@@ -1,4 +1,4 @@
-"""`tocsin identity show|check|verify|rotate|suspend|resume|retire`: the life of a sender identity."""
+"""`tocsin identity show|check|verify|rotate|change|suspend|resume|retire`: the life of a sender identity."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +7,7 @@ import typer
 from models.errors import BadInputError
 from models.health import HealthLevel
 from models.identity import Identity
-from service.commands import examples
+from service.commands import examples, read_mailbox
 from service.desk import Desk, work
 from service.terminal import say
 from service.wishes import wanted_identity
@@ -186,6 +186,41 @@ def _tell(key: str, identity: Identity) -> None:
     say(f"The identity {key} is {identity.state.value}.")
 
 
+def change(
+    key: Key,
+    email: Annotated[str, typer.Option(help="Its new From address.", metavar="ADDRESS")],
+    bounces: Annotated[
+        str | None,
+        typer.Option(
+            help="Domain of the return path; without it, bounces. and the From domain.", metavar="DOMAIN"
+        ),
+    ] = None,
+) -> None:
+    """Give an identity another From address: its owner shows that it is theirs before it sends again."""
+    from scheduler.ownership import require_own_domain
+
+    address = read_mailbox(email)
+    require_own_domain(address)
+    return_path = (bounces or f"bounces.{address.rpartition('@')[2]}").strip().lower()
+    _tell(key, work(lambda desk: _change(desk, key, address, return_path)))
+    say(f"The records to publish: `tocsin identity dns {key}`.")
+
+
+async def _change(desk: Desk, key: str, address: str, return_path: str) -> Identity:
+    from scheduler.lifecycle import change_address
+    from scheduler.ownership import ensure_proofs
+    from service.identity_watch import lookout_of
+
+    now, required = desk.clock.now(), lookout_of(desk.settings).required
+    async with desk.database.write() as session:
+        identity = await wanted_identity(session, key)
+        await change_address(
+            session, identity, address, return_path=return_path, required=required, by=BY, now=now
+        )
+        await ensure_proofs(session, identity, now)
+        return identity
+
+
 def register_in(group: typer.Typer) -> None:
     """Put these commands beside `identity add`."""
     for command, example in (
@@ -193,6 +228,7 @@ def register_in(group: typer.Typer) -> None:
         (check, "tocsin identity check national"),
         (verify, "tocsin identity verify national"),
         (rotate, "tocsin identity rotate national"),
+        (change, "tocsin identity change rhone --email contact@rhone.example.org"),
         (suspend, "tocsin identity suspend rhone --reason 'The mandate has ended'"),
         (resume, "tocsin identity resume rhone --reason 'A new mandate'"),
         (retire, "tocsin identity retire rhone --reason 'Replaced by ain'"),

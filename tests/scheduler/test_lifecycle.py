@@ -133,3 +133,17 @@ async def test_of_two_people_at_once_one_moves_an_identity(database: Database) -
     async with database.write() as session:
         assert not await identities.move(session, stale, S.SUSPENDED, by="b@b.fr", reason="y", now=START)
         assert (await identities.get_identity(session, identity.id)).state is S.RETIRED
+
+
+async def test_another_address_is_no_way_round_a_suspension_or_a_proof(database: Database) -> None:
+    asked = {"return_path": "b.autre.fr", "required": frozenset(ProofKind), "by": "a@b.fr", "now": START}
+    async with database.write() as session:
+        identity = await an_identity(session)
+        await lifecycle.suspend(session, identity, by="a@b.fr", reason="x", now=START)
+        with pytest.raises(ConflictError, match="suspended"):
+            await lifecycle.change_address(session, identity, "c@autre.fr", **asked)  # type: ignore[arg-type]
+        await lifecycle.resume(session, identity, by="a@b.fr", reason="x", now=START)
+        assert await identities.move(session, identity, S.SUSPENDED, by="", reason="dkim_missing", now=START)
+        await lifecycle.change_address(session, identity, "c@autre.fr", **asked)  # type: ignore[arg-type]
+        assert (identity.state, identity.dkim_domain) == (S.DNS_PENDING, "autre.fr")
+        assert not may_send(identity, Channel.EMAIL)

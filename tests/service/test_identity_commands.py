@@ -126,3 +126,16 @@ async def test_the_doctor_tells_of_a_sender_that_does_not_send_and_nothing_of_a_
     assert "'nat' is not confirmed yet" in out
     await terminal.must("retire", "nat", "--reason", "fini", "--yes")
     assert "'nat'" not in (await asyncio.to_thread(typed, "doctor", "--quick")).out
+
+
+async def test_another_from_address_is_shown_anew(terminal: Terminal) -> None:
+    terminal.publish(await made(terminal))
+    await terminal.must("verify", "nat")
+    assert "State: Confirmed" in await terminal.must("show", "nat")
+    refused = await terminal("change", "nat", "--email", "lesamis@free.fr")
+    assert "mailbox provider" in refused.told
+    await terminal.must("change", "nat", "--email", "lettre@autre.example.org")
+    told = await terminal.must("show", "nat")
+    assert "State: DNS to publish" in told
+    assert f"contact@{DOMAIN} → lettre@autre.example.org" in told
+    assert "_send-verify.autre.example.org" in told

@@ -19,7 +19,7 @@ from store import Database, health
 from tests.clocks import ManualClock
 from tests.factories import a_campaign, a_segment, a_template, an_identity
 from tests.scheduler.sender_houses import DOMAIN, RSA_NAME, House, sender_house
-from tests.web.browsers import Browser, Site
+from tests.web.browsers import Browser, Site, parse_strictly
 from web import create_app
 
 S = IdentityState
@@ -149,8 +149,17 @@ async def test_the_page_reads_in_both_languages_whatever_a_look_found(
     await house.look()
     await house.look()
     browser.client.headers["accept-language"] = language
-    for path in ("/identities", f"/identities/{house.identity_id}"):
-        assert f"national@{DOMAIN}" in await browser.read(path)
+    path = f"/identities/{house.identity_id}"
+    await press(browser, path, f"{path}/keys")
+    await press(browser, path, f"{path}/letter")
+    await press(browser, path, f"{path}/suspend", {"reason": "x"})
+    for page in ("/identities", path):
+        text = await browser.read(page)
+        assert f"national@{DOMAIN}" in text
+        parse_strictly(text)
+    link = link_in(site)
+    parse_strictly(await browser.read(link))
+    parse_strictly((await browser.post(link)).text)
 
 
 async def test_a_look_nobody_has_taken_is_said(site: Site, house: House, database: Database) -> None:
