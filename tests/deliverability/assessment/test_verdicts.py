@@ -229,12 +229,14 @@ def test_a_perfect_declared_rate_beside_seeds_in_spam_is_told_as_the_trap_it_is(
     facts = ProviderFacts("gmail", SENT, SeedCounts(spam=6), declared=(perfect,), day=date(2026, 11, 20))
     notes = {note.code for note in assess_provider(facts).notes}
     assert notes == {"declared_rate_blind", "declared_before_campaign", "no_complaint_feed"}
+    bad = replace(facts, declared=(replace(perfect, value=0.02),))
+    assert "declared_rate_blind" not in {note.code for note in assess_provider(bad).notes}
     well = replace(facts, seeds=SeedCounts(inbox=6), day=date(2026, 11, 19))
     assert {note.code for note in assess_provider(well).notes} == {"no_complaint_feed"}
 
 
 def test_complaints_nobody_tells_of_are_no_figure() -> None:
-    verdict = assess_provider(ProviderFacts("gmail", replace(SENT, accepted_with_feed=0)))
+    verdict = assess_provider(ProviderFacts("gmail", SENT))
     assert verdict.figure("complaints") is None
     assert {note.code for note in assess_provider(ProviderFacts("sfr", SENT)).notes} == {
         "complaints_through_signal_spam"
