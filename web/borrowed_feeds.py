@@ -27,6 +27,7 @@ FEED_TEXTS: tuple[str, ...] = (
     N_("The DMARC report does not say which days it is about."),
     N_("The DMARC report has no row that can be read."),
     N_("The DMARC report has no row that can be read: %(why)s."),
+    N_("The failure report does not say which domain it is about."),
     N_("The report has more than %(number)s rows."),
     N_("This JSON cannot be read."),
     N_("This JSON cannot be read: %(why)s."),

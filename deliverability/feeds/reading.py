@@ -29,6 +29,7 @@ from deliverability.signals.mime import (
 )
 
 NO_REPORT = "This is no report: neither DMARC (XML), nor SMTP TLS (JSON), nor a mail that carries one."
+NO_DOMAIN = "The failure report does not say which domain it is about."
 MAX_REPORTS = 200
 """Reports of one file or mail: more than anybody sends."""
 _FIELD = re.compile(rb"(?:From [^\r\n]+|>?[A-Za-z][A-Za-z0-9-]{1,60}:[^\r\n]*)\r?\n")
@@ -82,7 +83,7 @@ def read_mail(raw: bytes, now: datetime, *, most: int | None = None) -> Sighting
         return Sighting()
     failure = read_failure(mail, now)
     if failure is not None:
-        return Sighting((failure,))
+        return Sighting((failure,)) if failure.domain else Sighting(problems=(NO_DOMAIN,))
     found: list[Report] = []
     problems: list[str] = []
     allowance = Allowance.of(raw, MAX_IN_MAIL if most is None else MAX_UNPACKED)

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from models.clock import SystemClock
 from service.declared_feeds import feed_chores
 from service.settings import GivenSettings
-from store import Database
+from store import Database, declared
 from tests.clocks import ManualClock
 from tests.deliverability.reports import (
     DKIM_FAILED,
@@ -141,6 +142,15 @@ def test_an_address_that_is_no_safe_one_is_told_without_its_key(ready: Path, typ
     assert ran.code == 1
     assert "no https address" in ran.out
     assert "hunter2" not in ran.out + ran.err
+
+
+async def test_sources_that_are_set_up_are_asked_regularly(database: Database, tmp_path: Path) -> None:
+    settings = GivenSettings(data_dir=tmp_path, snds_url=SecretStr("http://192.0.2.1/data?key=k"))
+    chores = {one.name: one for one in feed_chores(settings, database, ManualClock())}
+    await chores["declared figures"].work()
+    async with database.read() as session:
+        (feed,) = await declared.feeds(session)
+    assert "no https address" in feed.problem
 
 
 async def test_failure_reports_are_forgotten_as_originals_are(database: Database, tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ async def take_in(visit: Editor) -> Response:
 async def domain_page(visit: Reader, domain: str) -> Response:
     """One domain: who sends in its name, since when, who says so, and what to do."""
     now, days = visit.context.clock.now(), days_of(visit)
+    domain = domain.lower().rstrip(".")
     since = now - timedelta(days=days)
     async with visit.context.database.read() as session:
         senders = [one for one in await identities.list_identities(session) if one.from_email]

@@ -235,6 +235,16 @@ def test_a_complaint_is_no_failure_report() -> None:
         read_reports(a_failure(kind="abuse"), START)
 
 
+def test_a_failure_of_no_domain_is_told() -> None:
+    raw = (
+        a_failure()
+        .replace(b"Reported-Domain: parti.fr", b"X-Other: 1")
+        .replace(b"contact@parti.fr", b"nobody")
+    )
+    with pytest.raises(UnreadableReportError, match="which domain"):
+        read_reports(raw, START)
+
+
 def test_the_same_failure_by_two_ways_has_one_name() -> None:
     one, other = only(a_failure()), only(b"Received: from x by y\r\n" + a_failure())
     assert isinstance(one, FailureReport)
