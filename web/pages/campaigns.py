@@ -239,16 +239,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         audience = await campaigns.segments_of(session, campaign_id)
         concerned = await contacts.get_contacts(session, campaign.problem_contacts)
         left_out = await campaigns.left_out(session, campaign_id)
-        choice = Choice(
-            name=campaign.name,
-            version=version.id,
-            include=[segment.id for segment, role in audience if role is AudienceRole.INCLUDE],
-            exclude=[segment.id for segment, role in audience if role is AudienceRole.EXCLUDE],
-            identities=[one.id for one in senders],
-            basis=campaign.basis,
-            options=options_of(await conduct.parts_of(session, campaign)),
-            campaign=campaign.id,
-        )
+        choice = await _choice_of(session, campaign)
         sketch = await _sketch(session, visit, campaign, choice, senders)
         used_up = await _say_used_up(session, visit, campaign)
         in_the_way = await blocked_now(session, campaign)
@@ -285,6 +276,21 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         zones=zones_for(visit, campaign.zone),
         choice=read_choice(visit.form, campaign.zone),
         problem=error.problem if error else "",
+    )
+
+
+async def _choice_of(session: AsyncSession, campaign: Campaign) -> Choice:
+    """What its form would hold."""
+    parts = await conduct.parts_of(session, campaign)
+    return Choice(
+        name=parts.name,
+        version=parts.template_version_id,
+        include=parts.include,
+        exclude=parts.exclude,
+        identities=parts.identity_ids,
+        basis=parts.basis,
+        options=options_of(parts),
+        campaign=campaign.id,
     )
 
 
