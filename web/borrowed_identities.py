@@ -22,7 +22,6 @@ IDENTITY_TEXTS: tuple[str, ...] = (
     N_("Look into its mailbox, also under spam; another can be sent in five minutes."),
     N_("This installation sends no e-mail, so the letter cannot leave."),
     N_("Set TOCSIN_SMTP_URL first."),
-    N_("This link leads nowhere, or a newer letter has taken its place."),
     N_("This installation asks no name servers, so nothing can be looked at."),
     N_("Set TOCSIN_DNS_SERVERS."),
     N_("The identity %(key)s sends no e-mail, so it has no keys."),

@@ -17,10 +17,12 @@ from scheduler.lookout import settle_now
 from scheduler.ownership import has_expired, proof_of_link
 from store import health, identities
 from web.door import front_door
+from web.i18n import N_
 from web.public.letters import read_token
 from web.view import public_page
 
 router = APIRouter()
+NOWHERE = N_("This link leads nowhere, or a newer letter has taken its place.")
 
 
 @router.api_route("/mailbox/{token}", methods=["GET", "HEAD"])
@@ -31,7 +33,7 @@ async def mailbox_page(request: Request, token: str) -> Response:
     async with context.database.read() as session:
         proof = await proof_of_link(session, context.tokens, token)
         if proof is None:
-            raise NotFoundError("This link leads nowhere, or a newer letter has taken its place.")
+            raise NotFoundError(NOWHERE)
         identity = await identities.get_identity(session, proof.identity_id)
     return _show(request, token, identity, proof)
 
@@ -45,7 +47,7 @@ async def confirm(request: Request, token: str) -> Response:
     async with context.database.write() as session:
         proof = await proof_of_link(session, context.tokens, token)
         if proof is None:
-            raise NotFoundError("This link leads nowhere, or a newer letter has taken its place.")
+            raise NotFoundError(NOWHERE)
         identity = await identities.get_identity(session, proof.identity_id)
         timely = not has_expired(proof, now) and proof.subject == subject_of(identity, ProofKind.MAILBOX)
         if timely and await health.prove_once(session, proof, now):
