@@ -180,11 +180,7 @@ async def _lines(session: AsyncSession, since: datetime) -> list[Line]:
 
 def _own(senders: Sequence[Identity]) -> dict[str, str]:
     """The From domains of our identities, with the address their DMARC record should name."""
-    return {
-        domain_of(one.from_email): report_address_of(one)
-        for one in senders
-        if one.from_email
-    }
+    return {domain_of(one.from_email): report_address_of(one) for one in senders if one.from_email}
 
 
 def _tls_names(senders: Sequence[Identity], domain: str) -> set[str]:
