@@ -1,5 +1,6 @@
 """Before a campaign is launched, and while it runs: change a draft, whom it reaches, when it is over."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,29 +100,37 @@ def edit(
     if manners == Manners() and all(part is None for part in named):
         raise BadInputError("Nothing to change was named.", "See `tocsin campaign edit --help`.")
 
-    async def change(desk: Desk) -> str:
-        from scheduler.campaigns import parts_of, update_campaign
-        from service.rhythm import rhythm_of
+    async def become(session: AsyncSession, wanted: "NewCampaign") -> "NewCampaign":
+        wanted = await _with_parts(session, wanted, name, template, segment, sender, exclude)
+        return replace(
+            wanted,
+            identity_rule=rule or wanted.identity_rule,
+            basis=basis or wanted.basis,
+            with_seeds=wanted.with_seeds if seeds is None else seeds,
+        )
 
-        now = desk.clock.now()
-        async with desk.database.write() as session:
-            found = await wanted_campaign(session, campaign)
-            present = await parts_of(session, found)
-            wanted = manners.apply(present, desk.settings.zone, now)
-            wanted = await _with_parts(session, wanted, name, template, segment, sender, exclude)
-            wanted = replace(
-                wanted,
-                identity_rule=rule or wanted.identity_rule,
-                basis=basis or wanted.basis,
-                with_seeds=wanted.with_seeds if seeds is None else seeds,
-            )
-            found = await update_campaign(session, found.id, wanted, now, may_exempt=True)
-            become = "is like that already" if wanted == present else "is changed"
-            rhythm = rhythm_of(desk.settings)
-            reach = await tell_reach(session, wanted, rhythm, now, campaign_id=found.id)
-            return f"{found.name} {become}: {reach}"
+    say(work(lambda desk: _change(desk, campaign, manners, become)))
 
-    say(work(change))
+
+async def _change(
+    desk: Desk,
+    which: str,
+    manners: Manners,
+    become: "Callable[[AsyncSession, NewCampaign], Awaitable[NewCampaign]]",
+) -> str:
+    """Change a draft by its manners and its parts; what became of it, and whom it would reach."""
+    from scheduler.campaigns import parts_of, update_campaign
+    from service.rhythm import rhythm_of
+
+    now = desk.clock.now()
+    async with desk.database.write() as session:
+        found = await wanted_campaign(session, which)
+        present = await parts_of(session, found)
+        wanted = await become(session, manners.apply(present, desk.settings.zone, now))
+        found = await update_campaign(session, found.id, wanted, now, may_exempt=True)
+        told = "is like that already" if wanted == present else "is changed"
+        reach = await tell_reach(session, wanted, rhythm_of(desk.settings), now, campaign_id=found.id)
+        return f"{found.name} {told}: {reach}"
 
 
 async def _with_parts(  # noqa: PLR0917 - the options of the command, in their order

@@ -202,29 +202,7 @@ async def test_incidents_health_reports_and_declared_figures_reach_the_verdict(d
                 deed=IncidentDeed.SLOWED,
             )
         )
-        for subject, value in (("parti.example", 0.004), ("autre.example", 0.9)):
-            session.add(
-                DeclaredFigure(
-                    source=DeclaredSource.GMAIL_POSTMASTER,
-                    subject=subject,
-                    provider="gmail",
-                    metric="spam_rate",
-                    day=(NOW - DAY).date(),
-                    value=value,
-                    imported_at=NOW,
-                )
-            )
-        session.add(
-            DeclaredFigure(
-                source=DeclaredSource.SIGNAL_SPAM,
-                subject="192.0.2.1",
-                provider="sfr",
-                metric="complaint_rate",
-                day=(NOW - DAY).date(),
-                value=0.5,
-                imported_at=NOW,
-            )
-        )
+        _declare(session)
         await _dmarc(session, "parti.example", passed=900, failed=100)
     async with database.read() as session:
         found = await assess_campaign(session, campaign.id, NOW)
@@ -241,6 +219,33 @@ async def test_incidents_health_reports_and_declared_figures_reach_the_verdict(d
     assert gmail.assessment.reason_values["value"] == 0.004
     assert gmail.facts.authentication is not None
     assert gmail.facts.authentication.messages >= 900
+
+
+def _declare(session: AsyncSession) -> None:
+    """What Gmail says of our domain and of another's, and Signal Spam of an address."""
+    for subject, value in (("parti.example", 0.004), ("autre.example", 0.9)):
+        session.add(
+            DeclaredFigure(
+                source=DeclaredSource.GMAIL_POSTMASTER,
+                subject=subject,
+                provider="gmail",
+                metric="spam_rate",
+                day=(NOW - DAY).date(),
+                value=value,
+                imported_at=NOW,
+            )
+        )
+    session.add(
+        DeclaredFigure(
+            source=DeclaredSource.SIGNAL_SPAM,
+            subject="192.0.2.1",
+            provider="sfr",
+            metric="complaint_rate",
+            day=(NOW - DAY).date(),
+            value=0.5,
+            imported_at=NOW,
+        )
+    )
 
 
 async def _dmarc(session: AsyncSession, domain: str, *, passed: int, failed: int) -> None:
