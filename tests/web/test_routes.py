@@ -13,9 +13,11 @@ from sqlmodel import SQLModel
 
 from models.access import Role
 from models.contact import Contact
+from models.incident import IncidentKind, IncidentLevel
 from models.states import Channel
 from scheduler.campaigns import schedule
 from scheduler.expansion import launch
+from scheduler.incidents import open_incident
 from store import Database, incoming
 from tests.clocks import START
 from tests.factories import a_campaign, a_contact, a_segment, a_template, an_identity
@@ -46,7 +48,7 @@ TABLE: dict[str, dict[str, str]] = {
             /deliverability/identities/{identity_id}/report.csv
             /deliverability/identities/{identity_id}/report.pdf
             /deliverability/study.csv /deliverability/authentication /deliverability/authentication/{domain}
-            /deliverability/declared""",
+            /deliverability/declared /incidents /incidents/{incident_id}""",
         "POST": "/account/password /contacts/find /suppressions/look",
     },
     EDITOR: {
@@ -64,7 +66,7 @@ TABLE: dict[str, dict[str, str]] = {
             /contacts/import /segments /templates /templates/preview /identities/{identity_id}/check
             /identities/{identity_id}/letter /identities/{identity_id}/suspend
             /suppressions/add /suppressions/lift /suppressions/lists /deliverability/authentication
-            /deliverability/declared""",
+            /deliverability/declared /incidents/{incident_id}/close /incidents/{incident_id}/go-on""",
     },
     ADMIN: {
         "GET": "/accounts /incoming/replay /suppressions/undo /seeds",
@@ -111,6 +113,7 @@ async def furnish(database: Database) -> None:
         await a_template(session, channel=Channel.SMS)
         segment = await a_segment(session)
         campaign = await a_campaign(session, version=version, include=[segment], senders=[sender])
+        await open_incident(session, IncidentKind.BLOCKED, IncidentLevel.RED, provider="gmail", now=START)
         await incoming.keep(session, source="dsn", raw=b"<no> delivery", matched=False, now=START)
     async with database.write() as session:
         await schedule(
