@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from alembic import command
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.states import CampaignState, DeliveryState
+from models.states import CampaignState, DeliveryState, IdentityState
 from scheduler.campaigns import resume
-from store import Database, campaigns, contacts
+from store import Database, campaigns, contacts, identities
 from store.engine import make_engine, parse_url
 from store.schema import configuration
 
@@ -33,6 +33,10 @@ def fill(connection: sa.Connection) -> None:
     put("template", id=1, name="Lettre", channel="email")
     put("template_version", id=1, template_id=1, number=1, fallbacks={})
     put("identity", id=1, key="national", name="Le Parti", state="active")
+    # Nobody was asked for a proof then: one whose records were to be published could send.
+    put("identity", id=2, key="rhone", name="Le Parti du Rhône", state="dns_pending")
+    put("identity", id=3, key="ancien", name="Ancien", state="suspended")
+    put("dkim_key", id=1, identity_id=2, selector="s", algorithm="rsa-sha256")
     put(
         "campaign",
         id=1,
@@ -130,6 +134,19 @@ async def test_what_was_there_is_there_and_what_is_new_is_filled_in(first_versio
     assert domains == ["exemple.fr", "gmail.com", None]
     assert progress == {DeliveryState.QUEUED: 1, DeliveryState.ACCEPTED: 1}
     assert (campaign.state, campaign.urgent, campaign.windows) == (CampaignState.SENDING, False, [])
+    await database.close()
+
+
+async def test_who_could_send_goes_on_sending_with_the_keys_they_had(first_version: str) -> None:
+    database = Database(first_version)
+    await database.migrate()
+    async with database.read() as session:
+        found = await identities.list_identities(session)
+        keys = await identities.keys_of(session, 2)
+    states = [identity.state for identity in found]
+    assert states == [IdentityState.ACTIVE, IdentityState.ACTIVE, IdentityState.SUSPENDED]
+    assert [(key.selector, key.active_at) for key in keys] == [("s", THEN)]
+    assert [identity.state_since for identity in found] == [THEN] * 3
     await database.close()
 
 
