@@ -26,9 +26,9 @@ from service.terminal import screen, words
 from service.verdict_print import print_verdicts, verdicts_in_english
 
 COLOURS = MappingProxyType(
-    {Grade.GREEN: "green", Grade.TOO_FEW: "cyan", Grade.AMBER: "yellow", Grade.RED: "red"}
+    {Grade.GREEN: "green", Grade.UNKNOWN: "cyan", Grade.AMBER: "yellow", Grade.RED: "red"}
 )
-MARKS = MappingProxyType({Grade.GREEN: "·", Grade.TOO_FEW: "?", Grade.AMBER: "!", Grade.RED: "✗"})
+MARKS = MappingProxyType({Grade.GREEN: "·", Grade.UNKNOWN: "?", Grade.AMBER: "!", Grade.RED: "✗"})
 NAME_WIDTH = 24
 WIDE, WIDE_NAME_WIDTH = 120, 40
 REFUSALS_SHOWN = 8
@@ -131,7 +131,7 @@ def print_report(
 ) -> None:
     """The whole report; moments in `zone`. `console` instead of the terminal.
 
-    `assessment`: of an e-mail campaign; without it the figures alone are judged.
+    `assessment`: of an e-mail campaign; without it only what is wrong with the whole is told of one.
     """
     console = console or screen()
     _print_head(console, report, zone)
@@ -259,6 +259,8 @@ def _print_rates(console: Console, report: CampaignReport) -> None:
 
 def _print_verdict(console: Console, report: CampaignReport) -> None:
     grade, notes = verdict(report)
+    if report.channel is Channel.EMAIL and not notes:
+        return
     console.print()
     _line(console, ("Verdict: ", "bold"), (grade.value.upper(), f"bold {COLOURS[grade]}"))
     for note in notes:

@@ -17,7 +17,7 @@ STEPS_SHOWN = 6
 TONES = MappingProxyType({"good": "green", "quiet": "cyan", "warn": "yellow", "bad": "red"})
 MARKS = MappingProxyType({"good": "✓", "quiet": "?", "warn": "!", "bad": "✗"})
 GRADES = MappingProxyType(
-    {"good": Grade.GREEN, "quiet": Grade.TOO_FEW, "warn": Grade.AMBER, "bad": Grade.RED}
+    {"good": Grade.GREEN, "quiet": Grade.UNKNOWN, "warn": Grade.AMBER, "bad": Grade.RED}
 )
 
 

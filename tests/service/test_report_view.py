@@ -144,19 +144,24 @@ def test_in_a_pipe_there_are_no_frames_and_no_colours() -> None:
         (some_counts(accepted=9_000, refused=100, refused_hard=100), Grade.GREEN, ""),
         (some_counts(accepted=970, refused=30, refused_hard=30), Grade.AMBER, "3.0 % refused"),
         (some_counts(accepted=90, refused=10, refused_hard=10), Grade.RED, "10.0 % refused"),
-        (some_counts(accepted=10, refused=10, refused_hard=10), Grade.TOO_FEW, "30 messages or more"),
+        (some_counts(accepted=10, refused=10, refused_hard=10), Grade.UNKNOWN, "30 messages or more"),
         (some_counts(accepted=58, refused=2, refused_hard=2), Grade.GREEN, ""),
         (some_counts(accepted=1000, deferred=150), Grade.AMBER, "deferred"),
+        (some_counts(accepted=1000, unsubscribed=90), Grade.RED, "answered STOP"),
         (some_counts(accepted=0, waiting=20, deferred_waiting=20, deferred=20), Grade.AMBER, "tocsin doctor"),
-        (some_counts(accepted=2000, complained=2), Grade.AMBER, "complained"),
-        (some_counts(accepted=2000, complained=5), Grade.RED, "complained"),
-        (some_counts(accepted=500, complained=5), Grade.GREEN, ""),
-        (some_counts(accepted=100, seeds_inbox=9, seeds_spam=1), Grade.AMBER, "1 of 10 seeds in spam"),
-        (some_counts(accepted=100, seeds_spam=3), Grade.RED, "3 of 3 seeds in spam"),
-        (some_counts(accepted=100, seeds_missing=1), Grade.AMBER, "never saw"),
     ],
 )
-def test_the_verdict_is_that_of_the_gravest_note(counts: Counts, grade: Grade, words: str) -> None:
-    found, notes = verdict(a_report(orange=counts))
+def test_the_verdict_on_text_messages_is_that_of_the_gravest_note(
+    counts: Counts, grade: Grade, words: str
+) -> None:
+    found, notes = verdict(a_report(Channel.SMS, sms=counts))
     assert found is grade
     assert any(words in note.text for note in notes) or not words
+
+
+def test_how_an_email_fares_is_left_to_its_assessment() -> None:
+    """One seed in spam, or many complaints, have one judge and one limit, not two."""
+    bad = some_counts(accepted=2000, refused=900, refused_hard=900, complained=90, deferred=900, seeds_spam=3)
+    assert verdict(a_report(gmail=bad))[1] == []
+    assert "Verdict" not in printed(a_report(gmail=bad))
+    assert "Verdict: ACT NOW" in printed(replace(a_report(gmail=bad), problem="The relay is away."))
