@@ -32,10 +32,10 @@ def fill(connection: sa.Connection) -> None:
     put("contact", id=3, phone="+33612345678", **consents)
     put("template", id=1, name="Lettre", channel="email")
     put("template_version", id=1, template_id=1, number=1, fallbacks={})
-    put("identity", id=1, key="national", name="Le Parti", state="active")
+    put("identity", id=1, key="national", name="Le Parti", state="active", territory="national")
     # Nobody was asked for a proof then: one whose records were to be published could send.
-    put("identity", id=2, key="rhone", name="Le Parti du Rhône", state="dns_pending")
-    put("identity", id=3, key="ancien", name="Ancien", state="suspended")
+    put("identity", id=2, key="rhone", name="Rhône", state="dns_pending", territory="national")
+    put("identity", id=3, key="ancien", name="Ancien", state="suspended", territory="national")
     put("dkim_key", id=1, identity_id=2, selector="s", algorithm="rsa-sha256")
     put(
         "campaign",
