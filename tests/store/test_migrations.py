@@ -16,6 +16,8 @@ from store.schema import configuration
 
 THEN = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 FIRST, LATEST = "0001", "head"
+THEIR_STATES = ("active", "dns_pending", "suspended")
+"""Of the identities. Nobody was asked for a proof then: one whose records were to be published could send."""
 
 
 def fill(connection: sa.Connection) -> None:
@@ -32,10 +34,8 @@ def fill(connection: sa.Connection) -> None:
     put("contact", id=3, phone="+33612345678", **consents)
     put("template", id=1, name="Lettre", channel="email")
     put("template_version", id=1, template_id=1, number=1, fallbacks={})
-    put("identity", id=1, key="national", name="Le Parti", state="active", territory="national")
-    # Nobody was asked for a proof then: one whose records were to be published could send.
-    put("identity", id=2, key="rhone", name="Rhône", state="dns_pending", territory="national")
-    put("identity", id=3, key="ancien", name="Ancien", state="suspended", territory="national")
+    for number, state in enumerate(THEIR_STATES, 1):
+        put("identity", id=number, key=f"i{number}", name="Le Parti", state=state, territory="national")
     put("dkim_key", id=1, identity_id=2, selector="s", algorithm="rsa-sha256")
     put(
         "campaign",
