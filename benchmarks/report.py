@@ -7,6 +7,7 @@ for. Then the pages are asked for as a browser does.
 
 import argparse
 import asyncio
+import secrets
 import statistics
 import tempfile
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.ledger import temporary_database
-from benchmarks.report_rows import EVENTS_A_MESSAGE, append, fill
+from benchmarks.report_rows import EVENTS_A_MESSAGE, append, fill, largest_of
 from models.access import Role
 from models.clock import SystemClock
 from models.keyring import Keyring
@@ -60,6 +61,17 @@ class PageTimes:
     counting_us_an_event: float = 0.0
 
 
+async def bench_kept(tell: Tell, database_url: str, *, events: int, messages: int) -> PageTimes:
+    """The same on a database that stays: filled when it has no campaign yet, and left as it is."""
+    database = Database(database_url)
+    try:
+        await database.migrate()
+        with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
+            return await _measure(database, tell, events, messages, Path(folder), kept=True)
+    finally:
+        await database.close()
+
+
 async def bench_pages(
     tell: Tell, *, events: int = 10_000_000, messages: int = MESSAGES_A_CAMPAIGN, database_url: str = ""
 ) -> PageTimes:
@@ -94,16 +106,24 @@ async def bench_pages_on(
     return rows
 
 
-async def _measure(database: Database, tell: Tell, events: int, messages: int, folder: Path) -> PageTimes:
+async def _prepare(database: Database, tell: Tell, events: int, messages: int) -> tuple[int, PageTimes]:
+    """The largest campaign of a filled ledger whose events are counted, and what that took."""
     times = PageTimes(campaign_events=int(messages * EVENTS_A_MESSAGE))
     began = time.perf_counter()
-    largest = await fill(database, events, messages)
+    largest = await largest_of(database) or await fill(database, events, messages)
     tell(f"filled in {time.perf_counter() - began:.0f} s")
     began = time.perf_counter()
     times.events = await advance(database, most=200_000)
     took = time.perf_counter() - began
     times.counting_us_an_event = took / max(times.events, 1) * 1e6
     tell(f"counted {times.events:,} events in {took:.0f} s")
+    return largest, times
+
+
+async def _measure(
+    database: Database, tell: Tell, events: int, messages: int, folder: Path, *, kept: bool = False
+) -> PageTimes:
+    largest, times = await _prepare(database, tell, events, messages)
 
     async def measure(name: str, look: Callable[[], Awaitable[object]], looks: int = LOOKS) -> None:
         times.milliseconds[name] = await _median(look, looks)
@@ -112,6 +132,8 @@ async def _measure(database: Database, tell: Tell, events: int, messages: int, f
     async with _SignedIn(database, folder) as browser:
         for name, path in PAGES.items():
             await measure(name, partial(_get, browser, path.format(largest)))
+        if kept:
+            return times
         await append(database, largest, BEHIND)
         path = PAGES["report page"].format(largest)
         await measure(f"report page, {BEHIND:,} events not counted yet", partial(_get, browser, path))
@@ -145,10 +167,12 @@ class _SignedIn:
 
     async def __aenter__(self) -> httpx.AsyncClient:
         clock = SystemClock()
+        # On a database that stays there was somebody before.
+        address = f"bench-{secrets.token_hex(4)}@example.org"
         async with self._database.write() as session:
             await users.add_user(
                 session,
-                email="bench@example.org",
+                email=address,
                 name="Bench",
                 password_hash=hash_password(PASSWORD),
                 role=Role.ADMIN,
@@ -169,7 +193,7 @@ class _SignedIn:
         self._client = httpx.AsyncClient(transport=transport, base_url=context.public_url)
         page = (await self._client.get("/sign-in")).text
         token = page.partition('name="csrf" value="')[2].partition('"')[0]
-        fields = {"csrf": token, "email": "bench@example.org", "password": PASSWORD}
+        fields = {"csrf": token, "email": address, "password": PASSWORD}
         await self._client.post("/sign-in", data=fields)
         return self._client
 
@@ -182,16 +206,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--messages", type=int, default=MESSAGES_A_CAMPAIGN)
-    parser.add_argument("--database-url", default="")
+    parser.add_argument("--database-url", default="", help="a server on which a database is made and removed")
+    parser.add_argument("--kept", default="", help="a database that stays, to be filled once: its address")
     options = parser.parse_args()
-    asyncio.run(
-        bench_pages(
-            lambda line: print(line, flush=True),  # noqa: T201 - a script for people
-            events=options.events,
-            messages=options.messages,
-            database_url=options.database_url,
-        )
-    )
+    how = {"events": options.events, "messages": options.messages}
+    if options.kept:
+        asyncio.run(bench_kept(_say, options.kept, **how))
+    else:
+        asyncio.run(bench_pages(_say, database_url=options.database_url, **how))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a script for people
 
 
 if __name__ == "__main__":

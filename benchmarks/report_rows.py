@@ -1,7 +1,15 @@
-"""A ledger of millions for the measurement of pages: one statement a table and campaign."""
+"""A ledger of millions for the measurement of pages: one statement a table and campaign.
+
+A large campaign is looked at; beside it lie as many of an ordinary size as it takes to have the events.
+Those are all alike, so one of them is counted and its counters stand for the others: counting is measured
+on the large one.
+"""
+
+from datetime import timedelta
 
 import sqlalchemy as sa
 
+from benchmarks.report_beside import add_lanes, add_news, add_seeds
 from models.campaign import Campaign
 from models.clock import SystemClock
 from models.contact import Contact
@@ -9,11 +17,17 @@ from models.identity import Identity
 from models.states import CampaignState, Channel, IdentityState
 from models.template import Template, TemplateVersion
 from store import Database
+from store.tally_fold import advance
 
 EVENTS_A_MESSAGE = 2.43
 """By the shares in KINDS."""
-LARGEST_BESIDE = 1_000_000
+BESIDE = 100_000
+"""Messages of each of the other campaigns: fewer when all of them together would be fewer."""
+APART = timedelta(days=2)
+"""From one launch to the next."""
+AT_ONCE = 500_000
 IDENTITIES = 5
+DOMAIN = "parti.example"
 PROVIDERS = ("gmail", "orange", "free", "sfr", "laposte", "outlook", "yahoo", "other")
 KINDS = (
     ("deferred", "state = 'deferred' OR id % 4 = 0", "'soft'", "'rate'", 451),
@@ -30,16 +44,51 @@ MJML = """<mjml><mj-body><mj-section><mj-column>
 
 
 async def fill(database: Database, events: int, messages: int) -> int:
-    """People, campaigns, messages and events; the number of the largest campaign, which has `messages`."""
+    """People, campaigns, messages, events; the number of the campaign of `messages`, the last one.
+
+    Its events are not counted yet; all others are.
+    """
     version_id = await _add_parts(database)
-    sizes = [messages]
-    while sum(sizes) * EVENTS_A_MESSAGE < events:
-        missing = int(events / EVENTS_A_MESSAGE) - sum(sizes)
-        sizes.append(max(1, min(LARGEST_BESIDE, missing)))
-    number = 0
-    for size in reversed(sizes):
-        number = await _add_campaign(database, version_id, size)
-    return number
+    await add_seeds(database, PROVIDERS)
+    await add_news(database, DOMAIN, SystemClock().now())
+    missing = int(events / EVENTS_A_MESSAGE) - messages
+    size = max(1, min(BESIDE, missing))
+    await _beside(database, version_id, size, max(0, -(-missing // size)))
+    return await _add_campaign(database, version_id, messages, timedelta(hours=1))
+
+
+async def _beside(database: Database, version_id: int, size: int, count: int) -> None:
+    """So many campaigns of `size`, two days apart, counted."""
+    first = 0
+    for place in range(count, 0, -1):
+        number = await _add_campaign(database, version_id, size, APART * place)
+        first = first or number
+        if number == first:
+            await advance(database, most=200_000)
+        else:
+            await _count_alike(database, first, number)
+
+
+async def largest_of(database: Database) -> int:
+    """The number of the campaign that `fill` made last; 0 when there is none."""
+    async with database.read() as session:
+        connection = await session.connection()
+        return int((await connection.execute(sa.text("SELECT max(id) FROM campaign"))).scalar() or 0)
+
+
+async def _count_alike(database: Database, first: int, number: int) -> None:
+    """The counters of events of one campaign stand for another alike; its chart of time stays empty."""
+    async with database.write() as session:
+        connection = await session.connection()
+        await connection.execute(
+            sa.text(
+                "INSERT INTO tally (campaign_id, account, identity_id, provider, word, shard, count, text) "
+                "SELECT :number, account, identity_id, provider, word, shard, count, text FROM tally "
+                "WHERE campaign_id = :first AND account NOT IN ('state', 'left_out', 'moment', 'span')"
+            ),
+            {"first": first, "number": number},
+        )
+        await connection.execute(sa.text("UPDATE tally_mark SET event_id = (SELECT max(id) FROM event)"))
 
 
 async def _add_parts(database: Database) -> int:
@@ -59,9 +108,9 @@ async def _add_parts(database: Database) -> int:
                 Identity(
                     key=f"identity-{number}",
                     name=f"Identité {number}",
-                    from_email=f"contact{number}@parti.example",
-                    return_path_domain="retour.parti.example",
-                    dkim_domain="parti.example",
+                    from_email=f"contact{number}@{DOMAIN}",
+                    return_path_domain=f"retour.{DOMAIN}",
+                    dkim_domain=DOMAIN,
                     state=IdentityState.ACTIVE,
                     created_at=now,
                 )
@@ -70,16 +119,17 @@ async def _add_parts(database: Database) -> int:
         return version.id
 
 
-async def _add_campaign(database: Database, version_id: int, size: int) -> int:
-    now = SystemClock().now()
+async def _add_campaign(database: Database, version_id: int, size: int, ago: timedelta) -> int:
+    now = SystemClock().now() - ago
     async with database.write() as session:
         campaign = Campaign(
             name=f"{size:,} messages",
             channel=Channel.EMAIL,
             template_version_id=version_id,
-            state=CampaignState.SENDING,
+            state=CampaignState.SENDING if ago < APART else CampaignState.FINISHED,
             launched_at=now,
             starts_at=now,
+            finished_at=None if ago < APART else now + timedelta(hours=1),
             expanded=True,
             targeted=size,
             frozen=size,
@@ -88,17 +138,24 @@ async def _add_campaign(database: Database, version_id: int, size: int) -> int:
         )
         session.add(campaign)
         await session.flush()
+        await add_lanes(session, campaign, IDENTITIES, PROVIDERS, now)
     first = 1
     while first <= size:
-        last = min(first + 499_999, size)
+        last = min(first + AT_ONCE - 1, size)
         async with database.write() as session:
             connection = await session.connection()
             for statement in _statements(sqlite=database.is_sqlite):
                 await connection.execute(
-                    sa.text(statement), {"campaign": campaign.id, "first": first, "last": last}
+                    sa.text(statement), _values(statement, campaign.id, first, last, int(now.timestamp()))
                 )
         first = last + 1
     return campaign.id
+
+
+def _values(statement: str, campaign: int, first: int, last: int, began: int) -> dict[str, int]:
+    """Those of them that the statement speaks of."""
+    values = {"campaign": campaign, "first": first, "last": last, "began": began}
+    return {name: value for name, value in values.items() if f":{name}" in statement}
 
 
 def _statements(*, sqlite: bool) -> list[str]:
@@ -113,9 +170,9 @@ def _deliveries(*, sqlite: bool) -> str:
         else "WITH n(i) AS (SELECT generate_series(CAST(:first AS bigint), CAST(:last AS bigint))) "
     )
     at = (
-        "strftime('%Y-%m-%d %H:%M:%S.000000', 1790000000 + i / 300, 'unixepoch')"
+        "strftime('%Y-%m-%d %H:%M:%S.000000', :began + i / 300, 'unixepoch')"
         if sqlite
-        else "to_timestamp(1790000000 + i / 300)"
+        else "to_timestamp(CAST(:began AS bigint) + i / 300)"
     )
     providers = " ".join(f"WHEN {place} THEN '{name}'" for place, name in enumerate(PROVIDERS))
     return (
