@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -46,6 +46,21 @@ async def draw_chart(spec: Spec, *, title: str, language: str) -> Markup:
     """The chart as an `<svg>` element for the page; `title` is what it says to who cannot see it."""
     text = json.dumps({"$schema": SCHEMA, **spec, "config": CONFIG}, sort_keys=True)
     return Markup(await asyncio.to_thread(_svg, text, title, language))  # noqa: S704 - escaped by Vega
+
+
+@dataclass(frozen=True, slots=True)
+class Drawings:
+    """One chart, drawn for a desk and for a telephone."""
+
+    title: str
+    wide: Markup
+    slim: Markup
+
+
+async def draw_both(title: str, spec: Callable[[int], Spec], language: str) -> Drawings:
+    """The chart in both widths; `spec` says how it is drawn in one."""
+    wide, slim = [await draw_chart(spec(width), title=title, language=language) for width in (WIDE, SLIM)]
+    return Drawings(title, wide, slim)
 
 
 PRINTED = dict(zip(SERIES, ("#14665c", "#dd9b24", "#cc4a26", "#6272c4", "#98a39f"), strict=True))

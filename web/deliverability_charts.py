@@ -2,9 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-
-from markupsafe import Markup
 
 from deliverability.assessment.figures import COMING_BACK
 from deliverability.assessment.values import Word
@@ -13,7 +10,7 @@ from deliverability.history import Past
 from models.states import BounceClass
 from web.assessment_words import WORDS
 from web.borrowed import say_borrowed
-from web.charts import SERIES, SLIM, WIDE, Spec, draw_chart
+from web.charts import SERIES, SLIM, WIDE, Spec
 from web.i18n import Tongue
 from web.words import word_for
 
@@ -29,16 +26,7 @@ LINES = (0.001, 0.003, 0.006)
 SLIM_CAMPAIGNS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Drawings:
-    """One chart, drawn for a desk and for a telephone."""
-
-    title: str
-    wide: Markup
-    slim: Markup
-
-
-Draw = Callable[[int], Spec | None]
+Draw = Callable[[int], Spec]
 Names = Sequence[tuple[str, str]]
 """Providers: key and name, those with most of the mail first."""
 
@@ -71,7 +59,7 @@ def charts_of(
                 lambda width: heat_map(past, providers, tongue, width),
             )
         )
-    if complaint_lines(past, providers, tongue) is not None:
+    if len(_told(past, providers)) > 1:
         drawn.append(
             (
                 tongue.say("Complaints, with what providers react to (0.1 %, 0.3 %, 0.6 %)"),
@@ -83,14 +71,6 @@ def charts_of(
             (tongue.say("What came back, by reason"), lambda width: pareto(back, tongue, width)),
         )
     return drawn
-
-
-async def draw(title: str, spec: Draw, tongue: Tongue) -> Drawings:
-    """One chart in both widths."""
-    wide, slim = [
-        await draw_chart(spec(width) or {}, title=title, language=tongue.language) for width in (WIDE, SLIM)
-    ]
-    return Drawings(title, wide, slim)
 
 
 def heat_map(past: Sequence[Past], providers: Names, tongue: Tongue, width: int = WIDE) -> Spec:
@@ -144,16 +124,14 @@ def heat_map(past: Sequence[Past], providers: Names, tongue: Tongue, width: int 
     }
 
 
-def complaint_lines(past: Sequence[Past], providers: Names, tongue: Tongue, width: int = WIDE) -> Spec | None:
-    """Complaint rates by campaign with the limits of the providers; None where nobody tells."""
+def complaint_lines(past: Sequence[Past], providers: Names, tongue: Tongue, width: int = WIDE) -> Spec:
+    """Complaint rates by campaign with the limits of the providers."""
     values = [
         {"campaign": label_of(one, tongue), "what": name, "rate": one.cells[key].complaint_rate}
         for one in past
         for key, name in providers[: len(SERIES)]
         if key in one.cells and one.cells[key].complaint_rate is not None
     ]
-    if len({value["campaign"] for value in values}) < 2:
-        return None
     days = [label_of(one, tongue) for one in past]
     names = [name for _, name in providers[: len(SERIES)] if any(value["what"] == name for value in values)]
     rate = {
@@ -192,6 +170,15 @@ def complaint_lines(past: Sequence[Past], providers: Names, tongue: Tongue, widt
             },
         ],
     }
+
+
+def _told(past: Sequence[Past], providers: Names) -> list[int]:
+    """The campaigns of which somebody tells complaints: there is no line through one point."""
+    keys = [key for key, _ in providers[: len(SERIES)]]
+    rates = (
+        (one.campaign_id, one.cells[key].complaint_rate) for one in past for key in keys if key in one.cells
+    )
+    return sorted({number for number, rate in rates if rate is not None})
 
 
 def pareto(rows: Sequence[tuple[str, int]], tongue: Tongue, width: int = WIDE) -> Spec:

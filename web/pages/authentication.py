@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from fastapi import APIRouter
-from markupsafe import Markup
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -21,7 +20,7 @@ from models.identity import Identity
 from store import authentication, identities
 from store.authentication import DomainReports, ReportSum, SenderKind, SourceRate
 from web.access import Editor, Reader, Visit
-from web.charts import SLIM, WIDE, bars_over_time, draw_chart
+from web.charts import Drawings, bars_over_time, draw_both
 from web.i18n import N_, Tongue
 from web.pages.deliverability import PERIODS, days_of
 from web.view import page
@@ -75,14 +74,6 @@ class Reporter:
     reports: int
     messages: int
     passed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Drawings:
-    """One chart, drawn for a desk and for a telephone."""
-
-    wide: Markup
-    slim: Markup
 
 
 @router.get("/deliverability/authentication")
@@ -234,15 +225,12 @@ async def _draw(by_day: Sequence[Day], tongue: Tongue) -> Drawings | None:
         for one in reversed(by_day)
     ]
     series = [tongue.say("Passed"), tongue.say("Not passed")]
-    wide, slim = [
-        await draw_chart(
-            bars_over_time(rows, series=series, step=A_DAY, count=tongue.say("Mails"), width=width),
-            title=tongue.say("Mails that passed and that did not, day by day"),
-            language=tongue.language,
-        )
-        for width in (WIDE, SLIM)
-    ]
-    return Drawings(wide, slim)
+    count = tongue.say("Mails")
+    return await draw_both(
+        tongue.say("Mails that passed and that did not, day by day"),
+        lambda width: bars_over_time(rows, series=series, step=A_DAY, count=count, width=width),
+        tongue.language,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from models.states import IdentityState
 from store import identities, incidents
 from web.access import Reader, Visit
 from web.assessment_words import WORDS
-from web.charts import WIDE
-from web.deliverability_charts import came_back, charts_of, draw, providers_of
+from web.charts import WIDE, draw_both
+from web.deliverability_charts import came_back, charts_of, providers_of
 from web.i18n import N_
 from web.report_paper import attachment, identity_pdf
 from web.troubles import Trouble, trouble_of
@@ -122,7 +122,7 @@ async def identity_page(visit: Reader, identity_id: int) -> Response:
         providers=(providers := providers_of(found, visit.tongue)),
         places=WORDS,
         charts=[
-            await draw(title, spec, visit.tongue)
+            await draw_both(title, spec, visit.tongue.language)
             for title, spec in charts_of(past, providers, came_back(found, visit.tongue), visit.tongue)
         ],
         periods=PERIODS,
@@ -158,7 +158,7 @@ async def identity_on_paper(visit: Reader, identity_id: int) -> Response:
         found,
         verdicts_of(found, tongue),
         [trouble_of(one, tongue) for one in known],
-        [(title, spec) for title, draw_in in drawn if (spec := draw_in(WIDE)) is not None],
+        [(title, draw_in(WIDE)) for title, draw_in in drawn],
         tongue,
     )
     headers = attachment(found.identity_name, identity_id, "pdf")

@@ -9,7 +9,6 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
-from markupsafe import Markup
 from starlette.responses import Response
 
 from deliverability.assessing import assess_report
@@ -28,7 +27,7 @@ from store import incidents
 from web.access import Reader, Visit
 from web.borrowed import say_borrowed
 from web.bounce_overview import bounce_overview
-from web.charts import SERIES, SLIM, WIDE, Spec, bars_over_time, draw_chart, shares_by_name
+from web.charts import SERIES, WIDE, Drawings, Spec, bars_over_time, draw_both, shares_by_name
 from web.i18n import N_, Tongue
 from web.report_paper import Sheet, attachment, report_pdf
 from web.troubles import trouble_of
@@ -91,15 +90,6 @@ class Proof:
     targeted: str
     deliveries: str
     problems: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Drawings:
-    """One chart, drawn for a desk and for a telephone."""
-
-    title: str
-    wide: Markup
-    slim: Markup
 
 
 @router.get("/campaigns/{campaign_id}/report")
@@ -293,13 +283,7 @@ def by_provider_chart(report: CampaignReport, tongue: Tongue) -> Chart | None:
 
 
 async def _draw(chart: Chart | None, tongue: Tongue) -> Drawings | None:
-    if chart is None:
-        return None
-    title, spec = chart
-    wide, slim = [
-        await draw_chart(spec(width), title=title, language=tongue.language) for width in (WIDE, SLIM)
-    ]
-    return Drawings(title, wide, slim)
+    return None if chart is None else await draw_both(*chart, tongue.language)
 
 
 def sentence_case(text: str) -> str:
