@@ -15,15 +15,13 @@ from models.declared import DeclaredFigure, DeclaredSource
 from models.health import HealthLevel
 from models.identity import Identity
 from models.incident import Incident
-from store import declared
-from store.sources import SenderKind, SourceRate, pass_rates
+from store import declared, identities
+from store.sources import own_rate
 
 DECLARED_OF = timedelta(days=7)
 """Declared figures older than this say nothing of today."""
 REPORTS_OF = timedelta(days=30)
 """So far back receivers' reports on authentication are added up."""
-OURS = frozenset({SenderKind.OURS, SenderKind.ALLOWED})
-"""Whose failures are ours: who passes our mail on breaks its signature, and strangers never had one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +58,25 @@ async def background_of(
     session: AsyncSession, identity_ids: Collection[int], incidents: Iterable[Incident], now: datetime
 ) -> Background:
     """What is known of these identities; `incidents`: the open ones of what is looked at."""
-    health: dict[int, HealthLevel] = {}
-    authentication: dict[int, PassRate] = {}
-    about_it: dict[int, tuple[Declared, ...]] = {}
+    senders = await identities.with_ids(session, identity_ids)
     figures = await declared.figures(session, since=(now - DECLARED_OF).date(), until=now.date())
-    for identity_id in sorted(identity_ids):
-        identity = await session.get(Identity, identity_id)
-        if identity is None:
-            continue
-        health[identity_id] = identity.health
-        rate = await _authentication(session, identity, now)
-        if rate is not None:
-            authentication[identity_id] = rate
-        about_it[identity_id] = _newest(one for one in figures if _is_about(one.subject, identity))
-    return Background(health, authentication, tuple(incidents), about_it)
+    rates: dict[str, PassRate | None] = {}
+    # Identities share their domains more often than not.
+    for domain in sorted({_domain(one) for one in senders} - {""}):
+        messages, passed = await own_rate(session, domain, now - REPORTS_OF)
+        rates[domain] = PassRate(messages, passed) if messages else None
+    return Background(
+        health={one.id: one.health for one in senders},
+        authentication={one.id: rate for one in senders if (rate := rates.get(_domain(one))) is not None},
+        incidents=tuple(incidents),
+        declared={
+            one.id: _newest(figure for figure in figures if _is_about(figure.subject, one)) for one in senders
+        },
+    )
 
 
-async def _authentication(session: AsyncSession, identity: Identity, now: datetime) -> PassRate | None:
-    domain = (identity.from_email or "").rpartition("@")[2].lower()
-    if not domain:
-        return None
-    return _ours(await pass_rates(session, domain, now - REPORTS_OF))
-
-
-def _ours(rates: Iterable[SourceRate]) -> PassRate | None:
-    mine = [rate for rate in rates if rate.kind in OURS]
-    if not mine:
-        return None
-    return PassRate(int(sum(rate.messages for rate in mine)), int(sum(rate.passed for rate in mine)))
+def _domain(identity: Identity) -> str:
+    return (identity.from_email or "").rpartition("@")[2].lower()
 
 
 def _newest(figures: Iterable[DeclaredFigure]) -> tuple[Declared, ...]:

@@ -1,6 +1,6 @@
 """Sender identities, their signing keys and the steps of their life."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from models.errors import ConflictError, NotFoundError
 from models.health import IdentityChange
 from models.identity import DkimKey, Identity
 from models.states import CampaignState, IdentityState
+from store.engine import is_among
 
 REASON_LENGTH = 500
 LOOKED_AFTER = frozenset(IdentityState) - {IdentityState.DRAFT, IdentityState.RETIRED}
@@ -48,6 +49,14 @@ async def find_identity(session: AsyncSession, key: str) -> Identity | None:
 async def list_identities(session: AsyncSession) -> list[Identity]:
     """All of them, in the order they were made."""
     return list((await session.exec(select(Identity).order_by(col(Identity.id)))).all())
+
+
+async def with_ids(session: AsyncSession, identity_ids: Collection[int]) -> list[Identity]:
+    """Those of these numbers that there are, in the order they were made. Served by the primary key."""
+    if not identity_ids:
+        return []
+    wanted = select(Identity).where(is_among(session, col(Identity.id), identity_ids))
+    return list((await session.exec(wanted.order_by(col(Identity.id)))).all())
 
 
 async def keys_of(session: AsyncSession, identity_id: int) -> list[DkimKey]:

@@ -7,12 +7,14 @@ from deliverability.feeds.filing import Filed, file_reports
 from deliverability.feeds.reading import read_reports
 from store import Database, authentication
 from store.authentication import SenderKind, SourceRate
+from store.sources import own_rate
 from tests.clocks import START
 from tests.deliverability.reports import BEGIN, a_record, a_tls_report, an_aggregate
 from tests.factories import an_identity
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 FAILED = {"dkim": "fail", "spf": "fail", "signed": "fail", "sent": "fail"}
+NEITHER = {"dkim": "fail", "spf": "fail"}
 
 
 async def keep(database: Database, *raws: bytes) -> Filed:
@@ -154,3 +156,28 @@ async def test_encryption_is_added_up_by_reporter_and_kind(database: Database) -
         (found,) = await authentication.tls_results(session, ["parti.fr"], SINCE)
         assert await authentication.tls_results(session, [], SINCE) == []
     assert (found.successes, found.failures, found.kinds) == (194, 8, (("certificate-expired", 8),))
+
+
+async def test_what_passed_of_ours_is_added_up_as_the_sources_tell_it(database: Database) -> None:
+    async with database.write() as session:
+        identity = await an_identity(session, domain="parti.fr")
+        selector = (await _selectors(session, identity.id))[0]
+    ours = {"selector": selector, "dkim": "fail", "spf": "fail", "mail_domain": "shop.example"}
+    await keep(
+        database,
+        an_aggregate(
+            a_record("192.0.2.1", 10, **ours),
+            a_record("192.0.2.1", 7, **FAILED),
+            a_record("192.0.2.2", 20, selector="x", mail_domain=identity.return_path_domain or "", **NEITHER),
+            a_record("192.0.2.3", 30, selector="x", mail_domain="shop.example"),
+            a_record("192.0.2.4", 40, **FAILED),
+            a_record("192.0.2.5", 50, **FAILED, reason="mailing_list"),
+        ),
+    )
+    found = [
+        one for one in (await rates(database)).values() if one.kind in {SenderKind.OURS, SenderKind.ALLOWED}
+    ]
+    async with database.read() as session:
+        assert await own_rate(session, "parti.fr", SINCE) == (67, 30)
+        assert await own_rate(session, "autre.fr", SINCE) == (0, 0)
+    assert (sum(one.messages for one in found), sum(one.passed for one in found)) == (67, 30)
