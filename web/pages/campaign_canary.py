@@ -8,8 +8,10 @@ from fastapi import APIRouter
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
+from models.campaign import Campaign
 from models.canary import CLOSED, Canary, CanaryDeed, CanaryStage
 from models.providers import provider_name
+from models.states import CampaignState
 from scheduler import canary as gates
 from store import canaries
 from web.access import Editor
@@ -25,6 +27,7 @@ STAGES: dict[CanaryStage, str] = {
     CanaryStage.HELD: N_("The rest is held: it waits for you."),
     CanaryStage.RELEASED: N_("%(who)s let the rest go."),
 }
+CANCELLED = N_("The campaign was cancelled before the rest left.")
 FOUND: dict[str, str] = {
     "placement": N_("At these providers most seeds were found in spam or refused: %(providers)s."),
     "hard": N_("%(hard)s of %(sent)s first messages were refused for good: these addresses are old."),
@@ -63,24 +66,26 @@ class GateView:
     people: int
 
 
-async def gate_of(session: AsyncSession, campaign_id: int, tongue: Tongue) -> GateView | None:
+async def gate_of(session: AsyncSession, campaign: Campaign, tongue: Tongue) -> GateView | None:
     """The gate of a campaign; None where it has none."""
-    gate = await canaries.find(session, campaign_id)
+    gate = await canaries.find(session, campaign.id)
     if gate is None:
         return None
-    shut = gate.stage in CLOSED
+    shut = gate.stage in CLOSED and campaign.state is not CampaignState.CANCELLED
+    stage = CANCELLED if gate.stage in CLOSED and not shut else STAGES[gate.stage]
+    held = await canaries.count_held(session, campaign.id) if shut else 0
     finding: dict[str, Any] = gate.seen
     until = gate.sent_at + timedelta(seconds=gate.wait_seconds) if gate.sent_at else None
     return GateView(
-        stage=tongue.say(STAGES[gate.stage], who=gate.decided_by or tongue.say("A person")),
+        stage=tongue.say(stage, who=gate.decided_by or tongue.say("A person")),
         shut=shut,
-        held=await canaries.count_held(session, campaign_id) if shut else 0,
+        held=held,
         found=_found(finding, tongue),
         warned=tongue.say(WARNED) if _went_on_warned(gate) else "",
         until=until if gate.stage is CanaryStage.WAITING else None,
         decided_at=gate.decided_at,
         seeds=tuple(_seeds(seen, tongue) for seen in finding.get("seeds", [])),
-        may_release=gate.stage in {CanaryStage.SENDING, CanaryStage.WAITING},
+        may_release=held > 0 and gate.stage in {CanaryStage.SENDING, CanaryStage.WAITING},
         people=gate.people,
     )
 
@@ -99,8 +104,9 @@ def _found(finding: dict[str, Any], tongue: Tongue) -> str:
         for seen in finding["seeds"]
         if 2 * (seen["spam"] + seen["rejected"]) > seen["inbox"] + seen["spam"] + seen["rejected"]
     ]
+    told = FOUND[finding["code"]]
     return tongue.say(
-        FOUND[finding["code"]],
+        told,
         providers=", ".join(tongue.say(provider_name(seen["provider"])) for seen in spoiled),
         hard=tongue.number(finding["hard"]),
         sent=tongue.number(finding["sent"]),
