@@ -6,8 +6,6 @@ its part by what it was refused, or made to wait, there: rounded up, so that nob
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from math import ceil
 
 from deliverability.assessment.facts import Said
 from deliverability.report_values import CampaignReport, Counts
@@ -33,11 +31,13 @@ class Answers:
     def __init__(self, said: Iterable[tuple[int, str, Said]], heard: Mapping[Place, Heard]) -> None:
         """`said`: campaign, provider and answer."""
         self._heard = heard
-        self._said: dict[str, list[tuple[int, Said]]] = {}
+        self._said: dict[tuple[int, str], list[Said]] = {}
         for campaign_id, provider, one in said:
-            self._said.setdefault(provider, []).append((campaign_id, one))
+            self._said.setdefault((campaign_id, provider), []).append(one)
         self._whole: dict[tuple[int, str], Heard] = {}
-        for (campaign_id, _, provider), one_heard in heard.items():
+        self._campaigns: dict[tuple[int, str], list[int]] = {}
+        for (campaign_id, identity_id, provider), one_heard in heard.items():
+            self._campaigns.setdefault((identity_id, provider), []).append(campaign_id)
             known = self._whole.get((campaign_id, provider), Heard(0, 0))
             self._whole[campaign_id, provider] = Heard(
                 known.refused + one_heard.refused, known.deferred + one_heard.deferred
@@ -46,22 +46,22 @@ class Answers:
     def at(self, identity_id: int, provider: str) -> tuple[Said, ...]:
         """What one identity was told at one provider, over all campaigns, most frequent first."""
         found: dict[tuple[EventKind, str, int, str], Said] = {}
-        for campaign_id, said in self._said.get(provider, ()):
-            mine = ceil(said.deliveries * self._part(campaign_id, identity_id, provider, said.kind))
-            if not mine:
-                continue
-            key = (said.kind, said.bounce_class or "", said.code or 0, said.enhanced or "")
-            known = found.get(key)
-            found[key] = replace(said, deliveries=mine + (known.deliveries if known else 0))
+        for campaign_id in self._campaigns.get((identity_id, provider), ()):
+            mine = self._heard[campaign_id, identity_id, provider]
+            whole = self._whole[campaign_id, provider]
+            for said in self._said.get((campaign_id, provider), ()):
+                part = _part(said.deliveries, _of(said.kind, mine), _of(said.kind, whole))
+                if not part:
+                    continue
+                key = (said.kind, said.bounce_class or "", said.code or 0, said.enhanced or "")
+                known = found.get(key)
+                found[key] = replace(said, deliveries=part + (known.deliveries if known else 0))
         return tuple(sorted(found.values(), key=_by_frequency)[:MOST_KEPT])
 
-    def _part(self, campaign_id: int, identity_id: int, provider: str, kind: EventKind) -> Fraction:
-        """Between 0 and 1; exact, since what is rounded up must not gain by a rounding before."""
-        mine = self._heard.get((campaign_id, identity_id, provider))
-        whole = self._whole.get((campaign_id, provider))
-        if mine is None or whole is None or not _of(kind, whole):
-            return Fraction(0)
-        return Fraction(_of(kind, mine), _of(kind, whole))
+
+def _part(deliveries: int, mine: int, whole: int) -> int:
+    """`deliveries` × `mine` / `whole`, rounded up; exact, since what is rounded must not gain before."""
+    return -(-deliveries * mine // whole) if whole else 0
 
 
 def answers_of_report(report: CampaignReport) -> Answers:

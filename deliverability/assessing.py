@@ -5,6 +5,7 @@ from it is `deliverability.assessment`, which knows no store.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -26,10 +27,11 @@ from deliverability.assessment.whole import (
     status_of,
 )
 from deliverability.background import Background, background_of, seeds_of
-from deliverability.comparing import Compared, clicks_by_campaign, compare_clicks
+from deliverability.comparing import Compared, Past, compare_clicks
 from deliverability.report import campaign_report, counts_of, counts_of_seed
 from deliverability.report_values import CampaignReport, Counts
 from models.campaign import Campaign
+from models.identity import Identity
 from models.providers import OTHER, OWN_EXCHANGERS, provider_name
 from models.states import Channel
 from store import comparisons, incidents, rates, seeds
@@ -39,7 +41,7 @@ from store.reports import LaneCounts
 
 NEWEST = 5
 """Campaigns of an identity in which clicks that can be compared are looked for."""
-MOST_INCIDENTS = 200
+MOST_INCIDENTS = 1000
 A_LITTLE = timedelta(days=1)
 Lane = tuple[int, str]
 """Identity and provider."""
@@ -61,8 +63,9 @@ async def assess_campaign(
     }
     names = {row.identity_id: row.identity_name for row in report.by_identity if row.identity_id is not None}
     background = await background_of(session, names, await incidents.concerning(session, campaign_id), now)
+    past = Past(session)
     compared = {
-        number: await compare_clicks(session, campaign, number, _clicks(counts, number), now)
+        number: await compare_clicks(past, campaign, number, _clicks(counts, number), now)
         for number in sorted(names)
     }
     changes = {
@@ -100,36 +103,43 @@ async def assess_identity(
 ) -> IdentityAssessment:
     """The verdicts on an identity by everything it sent since then; NotFoundError when there is none."""
     identity = await get_identity(session, identity_id)
-    sent = await comparisons.sent_by(session, identity_id, since, now)
-    campaigns = [number for number, _ in sent]
-    tallies = await rates.tallies(session, campaigns)
-    counts = await _counts(session, identity_id, campaigns, tallies, since)
-    known = await incidents.list_incidents(
-        session, identity_id=identity_id, open_only=True, limit=MOST_INCIDENTS
-    )
-    background = await background_of(session, [identity_id], known, now)
-    compared = await _newest_comparison(session, identity_id, campaigns, now)
-    changes = (
-        {(identity_id, provider): change for provider, change in compared.by_provider.items()}
-        if compared
-        else {}
-    )
-    day = sent[0][1].date() if sent else None
-    facts = _facts(counts, changes, answers_of_tallies(tallies), background, day)
-    lanes = _lanes(facts, {identity_id: identity.name})
-    everywhere = {identity_id: compared.everywhere} if compared else {}
-    return IdentityAssessment(
-        identity_id=identity_id,
-        identity_name=identity.name,
-        since=since,
-        until=now,
-        status=status_of(lanes),
-        campaigns=len(campaigns),
-        lanes=lanes,
-        estimate=_estimate(lanes),
-        advice=advise(lanes, everywhere),
-        gaps=gaps_of(lanes, everywhere.values()),
-    )
+    return (await assess_identities(session, [identity], since, now))[0]
+
+
+async def assess_identities(
+    session: AsyncSession, senders: Sequence[Identity], since: datetime, now: datetime
+) -> list[IdentityAssessment]:
+    """The same for each of them, with one look at what they share."""
+    ids = [one.id for one in senders]
+    sent = await comparisons.sent_by_each(session, ids, since, now)
+    ledger = await _ledger(session, sent, since)
+    known = await incidents.list_incidents(session, open_only=True, limit=MOST_INCIDENTS)
+    background = await background_of(session, ids, [one for one in known if one.identity_id], now)
+    past = Past(session)
+    found = []
+    for identity in senders:
+        mine = sent.get(identity.id, [])
+        compared = await _newest_comparison(past, identity.id, [number for number, _ in mine], now)
+        day = mine[0][1].date() if mine else None
+        changes = compared.by_lane(identity.id) if compared else {}
+        counts = {place: one for place, one in ledger.counts.items() if place[0] == identity.id}
+        lanes = _lanes(_facts(counts, changes, ledger.answers, background, day), {identity.id: identity.name})
+        everywhere = {identity.id: compared.everywhere} if compared else {}
+        found.append(
+            IdentityAssessment(
+                identity_id=identity.id,
+                identity_name=identity.name,
+                since=since,
+                until=now,
+                status=status_of(lanes),
+                campaigns=len(mine),
+                lanes=lanes,
+                estimate=_estimate(lanes),
+                advice=advise(lanes, everywhere),
+                gaps=gaps_of(lanes, everywhere.values()),
+            )
+        )
+    return found
 
 
 async def study(session: AsyncSession, since: datetime, until: datetime, zone: ZoneInfo) -> StudyTable:
@@ -146,42 +156,47 @@ async def study(session: AsyncSession, since: datetime, until: datetime, zone: Z
     )
 
 
-async def _counts(
-    session: AsyncSession,
-    identity_id: int,
-    campaigns: Sequence[int],
-    tallies: rates.Tallies,
-    since: datetime,
-) -> dict[Lane, Counts]:
-    """Everything the identity sent with these campaigns, by provider; seeds in their columns."""
-    counts: dict[Lane, Counts] = {}
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """What came of everything some identities sent, by identity and provider, and what they were told."""
+
+    counts: Mapping[Lane, Counts]
+    answers: Answers
+
+
+async def _ledger(
+    session: AsyncSession, sent: Mapping[int, Sequence[tuple[int, datetime]]], since: datetime
+) -> _Ledger:
+    """`sent`: their campaigns by identity; seeds are in their columns."""
+    mine = {(number, identity_id) for identity_id, one in sent.items() for number, _ in one}
+    campaigns = sorted({number for number, _ in mine})
+    tallies = await rates.tallies(session, campaigns)
     states = await comparisons.states(session, campaigns)
+    counts: dict[Lane, Counts] = {}
     for lane in tallies.lanes:
-        if lane.identity_id != identity_id or not lane.provider:
+        if (lane.campaign_id, lane.identity_id) not in mine or not lane.provider:
             continue
-        place = (identity_id, lane.provider)
+        place = (lane.identity_id, lane.provider)
         stood = states.get((lane.campaign_id, *place), {})
         one = counts_of(LaneCounts(*place, stood, lane.news, lane.hard, lane.tried))
         counts[place] = counts.get(place, Counts()) + one
-    wanted = set(campaigns)
+    sender = next(iter(sent)) if len(sent) == 1 else None
     # What was due a little before its campaign was launched belongs to it all the same.
-    for seed in await seeds.outcomes(session, identity_id=identity_id, since=since - A_LITTLE):
-        if seed.campaign_id in wanted:
-            place = (identity_id, bucket_of(seed.provider))
+    for seed in await seeds.outcomes(session, identity_id=sender, since=since - A_LITTLE) if sent else ():
+        if (seed.campaign_id, seed.identity_id) in mine:
+            place = (seed.identity_id, bucket_of(seed.provider))
             counts[place] = counts.get(place, Counts()) + counts_of_seed(seed.outcome)
-    return counts
+    return _Ledger(counts, answers_of_tallies(tallies))
 
 
 async def _newest_comparison(
-    session: AsyncSession, identity_id: int, campaigns: Sequence[int], now: datetime
+    past: Past, identity_id: int, campaigns: Sequence[int], now: datetime
 ) -> Compared | None:
     """Of the newest campaign whose clicks can be compared, else of the newest; None before the first."""
     first: Compared | None = None
     newest = campaigns[:NEWEST]
-    clicks = clicks_by_campaign(await comparisons.reactions(session, newest), identity_id)
-    for number in newest:
-        campaign = await get_campaign(session, number)
-        compared = await compare_clicks(session, campaign, identity_id, clicks.get(number, {}), now)
+    for number, clicks in zip(newest, await past.clicks(newest, identity_id), strict=True):
+        compared = await compare_clicks(past, await past.campaign(number), identity_id, clicks, now)
         if compared.assessable:
             return compared
         first = first or compared

@@ -11,7 +11,8 @@ from deliverability.assessment.facts import ClickChange, ClickReason, Clicks
 from deliverability.assessment.limits import limits
 from models.campaign import Campaign
 from models.states import CampaignState
-from store.comparisons import Reactions, comparable, reactions
+from store.campaigns import get_campaign
+from store.comparisons import comparable, reactions
 
 ENDED = frozenset({CampaignState.FINISHED, CampaignState.INCOMPLETE, CampaignState.CANCELLED})
 
@@ -30,9 +31,39 @@ class Compared:
         """Whether anything can be told of any provider."""
         return any(change.assessable for change in self.by_provider.values())
 
+    def by_lane(self, identity_id: int) -> dict[tuple[int, str], ClickChange]:
+        """The same by identity and provider."""
+        return {(identity_id, provider): change for provider, change in self.by_provider.items()}
+
+
+class Past:
+    """What was looked up of campaigns and of their clicks, once for all identities that are compared."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        """For as long as the session's transaction lasts."""
+        self.session = session
+        self._campaigns: dict[int, Campaign] = {}
+        self._clicks: dict[int, dict[int, dict[str, Clicks]]] = {}
+
+    async def campaign(self, number: int) -> Campaign:
+        """One of them; NotFoundError."""
+        if number not in self._campaigns:
+            self._campaigns[number] = await get_campaign(self.session, number)
+        return self._campaigns[number]
+
+    async def clicks(self, numbers: Iterable[int], identity_id: int) -> list[Mapping[str, Clicks]]:
+        """Of one identity by provider, in each of these campaigns."""
+        wanted = list(numbers)
+        new = sorted(set(wanted) - self._clicks.keys())
+        self._clicks.update((number, {}) for number in new)
+        for one in await reactions(self.session, new):
+            of_sender = self._clicks[one.campaign_id].setdefault(one.identity_id, {})
+            of_sender[one.provider] = Clicks(one.clicked, one.delivered)
+        return [self._clicks[number].get(identity_id, {}) for number in wanted]
+
 
 async def compare_clicks(
-    session: AsyncSession, campaign: Campaign, identity_id: int, clicks: Mapping[str, Clicks], now: datetime
+    past: Past, campaign: Campaign, identity_id: int, clicks: Mapping[str, Clicks], now: datetime
 ) -> Compared:
     """How `clicks`, by provider, differ from what is usual for this identity.
 
@@ -50,20 +81,10 @@ async def compare_clicks(
         )
         return Compared(ClickChange(ClickReason.TOO_EARLY, whole, needed=rules.settled_hours), early)
     base, same = await comparable(
-        session, campaign.id, identity_id, most=rules.campaigns, fewest=rules.fewest_campaigns
+        past.session, campaign.id, identity_id, most=rules.campaigns, fewest=rules.fewest_campaigns
     )
-    before = clicks_by_campaign(await reactions(session, base), identity_id)
-    usual = [before.get(number, {}) for number in base]
+    usual = await past.clicks(base, identity_id)
     return Compared(change_everywhere(clicks, usual), click_changes(clicks, usual), tuple(base), same)
-
-
-def clicks_by_campaign(found: Iterable[Reactions], identity_id: int) -> dict[int, dict[str, Clicks]]:
-    """Of one identity, by campaign and provider."""
-    clicks: dict[int, dict[str, Clicks]] = {}
-    for one in found:
-        if one.identity_id == identity_id:
-            clicks.setdefault(one.campaign_id, {})[one.provider] = Clicks(one.clicked, one.delivered)
-    return clicks
 
 
 def _has_settled(campaign: Campaign, now: datetime) -> bool:

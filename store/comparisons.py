@@ -154,21 +154,33 @@ async def comparable(
 async def sent_by(
     session: AsyncSession, identity_id: int, since: datetime, until: datetime
 ) -> list[tuple[int, datetime]]:
-    """E-mail campaigns the identity sent in a period, and when each was launched; the newest first.
+    """E-mail campaigns the identity sent in a period, and when each was launched; the newest first."""
+    return (await sent_by_each(session, [identity_id], since, until)).get(identity_id, [])
+
+
+async def sent_by_each(
+    session: AsyncSession, identity_ids: Collection[int], since: datetime, until: datetime
+) -> dict[int, list[tuple[int, datetime]]]:
+    """The same for several identities; those that sent nothing are not among them.
 
     One look through the table of campaigns, and into the primary key of campaign_lane for each of them.
     """
     statement = (
-        sa.select(_CAMPAIGN.id, _CAMPAIGN.launched_at)
+        sa.select(_LANE.identity_id, _CAMPAIGN.id, _CAMPAIGN.launched_at)
+        .join(sa.inspect(CampaignLane).local_table, _LANE.campaign_id == _CAMPAIGN.id)
         .where(
             _CAMPAIGN.launched_at >= since,
             _CAMPAIGN.launched_at < until,
             _CAMPAIGN.channel == Channel.EMAIL,
-            _sent_by(identity_id),
+            is_among(session, _LANE.identity_id, identity_ids),
         )
+        .distinct()
         .order_by(_CAMPAIGN.launched_at.desc(), _CAMPAIGN.id.desc())
     )
-    return [(number, launched_at) for number, launched_at in await _rows(session, statement)]
+    found: dict[int, list[tuple[int, datetime]]] = {}
+    for identity_id, number, launched_at in await _rows(session, statement):
+        found.setdefault(identity_id, []).append((number, launched_at))
+    return found
 
 
 async def names_of(session: AsyncSession, campaign_ids: Collection[int]) -> dict[int, str]:

@@ -7,7 +7,7 @@ its source. The sources of the texts are English; a text without translation is 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -59,6 +59,20 @@ def read_catalogue(language: str) -> Mapping[str, tuple[str, ...]]:
     return MappingProxyType(entries)
 
 
+@lru_cache(maxsize=4096)
+def _number(value: float, language: str) -> str:
+    # A page of figures is hundreds of them, many alike, at 50 µs each.
+    return format_decimal(value, locale=LOCALES[language])
+
+
+@lru_cache(maxsize=4096)
+def _percent(share: float, digits: int, language: str) -> str:
+    pattern = LOCALES[language].percent_formats[None].pattern
+    if digits:
+        pattern = pattern.replace("##0", f"##0.{'0' * digits}")
+    return format_percent(share, format=pattern, locale=LOCALES[language])
+
+
 @dataclass(frozen=True, slots=True)
 class Tongue:
     """One language, in one time zone: everything that depends on who reads."""
@@ -88,16 +102,14 @@ class Tongue:
 
     def number(self, value: float) -> str:
         """`1 234` or `1,234`."""
-        return format_decimal(value, locale=self.locale)
+        # Minus nought would be kept for nought.
+        return _number(value or 0, self.language)
 
     def percent(self, share: float | None, digits: int = 1) -> str:
         """A share between 0 and 1 as a percentage; a dash for None (no denominator)."""
         if share is None:
             return "–"
-        pattern = self.locale.percent_formats[None].pattern
-        if digits:
-            pattern = pattern.replace("##0", f"##0.{'0' * digits}")
-        return format_percent(share, format=pattern, locale=self.locale)
+        return _percent(share or 0.0, digits, self.language)
 
     def moment(self, at: datetime | None, width: str = "medium", *, seconds: bool = False) -> str:
         """Day and time in the reader's zone, to the minute or the second; a dash for None.

@@ -57,7 +57,7 @@ class _Found:
 
 
 async def _assess(desk: Desk, key: str | None, days: int) -> _Found:
-    from deliverability.assessing import assess_identity
+    from deliverability.assessing import assess_identities
     from store.identities import list_identities
 
     now = desk.clock.now()
@@ -66,7 +66,7 @@ async def _assess(desk: Desk, key: str | None, days: int) -> _Found:
             wanted = [await wanted_identity(session, key)]
         else:
             wanted = [one for one in await list_identities(session) if one.from_email]
-        judged = [await assess_identity(session, one.id, now - timedelta(days=days), now) for one in wanted]
+        judged = await assess_identities(session, wanted, now - timedelta(days=days), now)
     pairs = sorted(
         zip([one.key for one in wanted], judged, strict=True), key=lambda pair: -pair[1].status.gravity
     )

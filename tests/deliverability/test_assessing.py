@@ -4,9 +4,11 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from deliverability.assessing import assess_campaign, assess_identity, study
+from deliverability.assessing import assess_campaign, assess_identities, assess_identity, study
 from deliverability.assessment.facts import ClickReason
 from deliverability.assessment.values import Basis, Status, Word
 from models.authentication import DmarcReport, DmarcRow
@@ -323,3 +325,58 @@ async def test_a_campaign_that_does_not_exist_is_not_judged(database: Database) 
     async with database.read() as session:
         with pytest.raises(NotFoundError):
             await assess_campaign(session, 999_999, NOW)
+
+
+async def test_several_identities_are_judged_together_as_each_alone(database: Database) -> None:
+    async with database.write() as session:
+        first, second, idle = [await an_identity(session) for _ in range(3)]
+        await a_past(session, first)
+        shared = await a_campaign_foldered_at_orange(session, first)
+        await more_lanes(session, shared, second, {"gmail": (900, 40)})
+        await a_sent_campaign(session, second, LANES, launched_at=START + 2 * DAY)
+        await seeds_seen(session, shared, second, "gmail", SPAM)
+        session.add(
+            Incident(
+                scope="health:2",
+                kind=IncidentKind.HEALTH,
+                level=IncidentLevel.RED,
+                identity_id=second.id,
+                began_at=START,
+                seen_at=START,
+            )
+        )
+    async with database.read() as session:
+        together = await assess_identities(session, [first, second, idle], START, NOW)
+        alone = [await assess_identity(session, one.id, START, NOW) for one in (first, second, idle)]
+    assert together == alone
+    assert [one.campaigns for one in together] == [7, 2, 0]
+    assert together[0].lanes[0].facts.incidents == ()
+    assert together[1].lanes[0].facts.incidents != ()
+
+
+async def test_a_further_identity_costs_few_statements(database: Database) -> None:
+    async with database.write() as session:
+        senders = [await an_identity(session) for _ in range(6)]
+        for number in range(3):
+            campaign = await a_sent_campaign(session, senders[0], LANES, launched_at=START + number * DAY)
+            for one in senders[1:]:
+                await more_lanes(session, campaign, one, LANES)
+
+    async def cost(wanted: list[Identity]) -> int:
+        said: list[str] = []
+
+        def note(*told: object) -> None:
+            said.append(str(told[2]))
+
+        sa.event.listen(Engine, "before_cursor_execute", note)
+        try:
+            async with database.read() as session:
+                await assess_identities(session, wanted, START, NOW)
+        finally:
+            sa.event.remove(Engine, "before_cursor_execute", note)
+        return len(said)
+
+    few, many = await cost(senders[:1]), await cost(senders)
+    # What clicks are compared with: the campaigns before, and their segments, for each of three campaigns.
+    assert many - few <= 6 * 5
+    assert few < 25

@@ -184,6 +184,7 @@ async def test_one_statement_that_moves_many_is_counted(database: Database) -> N
         await session.exec(every.values(state=DeliveryState.CLAIMED))
         states = await campaigns.progress(session, campaign.id)
         assert states == {DeliveryState.CLAIMED: DELIVERIES - 1}, "seeds count nowhere"
+        assert await campaigns.progress_of(session, [campaign.id, 999]) == {campaign.id: states, 999: {}}
         await session.exec(every.values(state=DeliveryState.HELD))
         assert await campaigns.progress(session, campaign.id) == {DeliveryState.HELD: DELIVERIES - 1}
         await session.exec(sa.delete(Delivery).where(col(Delivery.campaign_id) == campaign.id))

@@ -174,3 +174,12 @@ def test_an_outage_of_the_mail_server_is_told_in_french() -> None:
         "Le serveur d’envoi relay.example:587 est injoignable\u00a0: connexion refusée, rien n’y répond. "
         "Les messages attendent\u202f; nouvel essai à 18:32."
     )
+
+
+def test_figures_that_are_equal_are_written_by_their_language_and_digits() -> None:
+    french, english = Tongue("fr", UTC), Tongue("en", UTC)
+    assert (english.number(-0.0), english.number(0), english.percent(-0.0, 0)) == ("0", "0", "0%")
+    assert (english.number(1234), english.number(1234.0)) == ("1,234", "1,234")
+    assert french.number(1234) == "1\u202f234"
+    assert (english.percent(0.125, 0), english.percent(0.125, 1)) == ("12%", "12.5%")
+    assert french.percent(0.125, 1) == "12,5\xa0%"

@@ -30,10 +30,10 @@ async def list_page(visit: Reader) -> Response:
         found = await campaigns.list_campaigns(
             session, limit=A_PAGE + 1, before_id=visit.query.number("before")
         )
+        launched = [one.id for one in found[:A_PAGE] if one.launched_at is not None]
         progress = {
-            campaign.id: Progress(await campaigns.progress(session, campaign.id))
-            for campaign in found[:A_PAGE]
-            if campaign.launched_at is not None
+            number: Progress(states)
+            for number, states in (await campaigns.progress_of(session, launched)).items()
         }
         alarms = await open_incidents(session, visit.tongue)
         steps = {} if found else await _steps_done(session, visit.context.clock.now())

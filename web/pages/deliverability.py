@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
-from deliverability.assessing import assess_identity
+from deliverability.assessing import assess_identities, assess_identity
 from deliverability.assessing import study as study_of
 from deliverability.assessment.study import StudyRow, StudyTable
 from deliverability.assessment.values import Figure
@@ -38,7 +38,7 @@ PERIODS: tuple[tuple[int, str], ...] = (
 )
 USUAL = 30
 MOST = 60
-"""Identities on one page; each takes a look at its campaigns."""
+"""Identities on one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,7 @@ async def overview(visit: Reader) -> Response:
             for one in await identities.list_identities(session)
             if one.from_email and one.state is not IdentityState.RETIRED
         ]
-        found = [
-            await assess_identity(session, one.id, now - timedelta(days=days), now) for one in senders[:MOST]
-        ]
+        found = await assess_identities(session, senders[:MOST], now - timedelta(days=days), now)
         troubles = await incidents.list_incidents(session, open_only=True, limit=10)
     pairs = sorted(
         zip(senders, found, strict=False), key=lambda pair: (-pair[1].status.gravity, pair[0].name)
