@@ -18,9 +18,12 @@ from models.clock import Clock
 from models.errors import ConflictError
 from models.incident import IncidentDeed, IncidentKind, IncidentLevel
 from models.providers import provider_name
+from models.states import CampaignState
+from scheduler.campaigns import resume
 from scheduler.incidents import close_incident, open_incident
 from store import Database, campaigns, canaries, incidents, throttles
 
+_UNDER_WAY: Final = (CampaignState.SENDING, CampaignState.PAUSED)
 MOST_HARD: Final = 0.05
 """Share of the slice refused for good from which on it is bad, if chance does not explain it."""
 
@@ -156,8 +159,10 @@ async def _decide(database: Database, gate: Canary, clock: Clock) -> bool:
     if not over and not settled:
         return False
     deed = _deed(gate, finding)
-    stage = CanaryStage.HELD if deed is CanaryDeed.HOLD else CanaryStage.PASSED
     async with database.write() as session:
+        if deed is CanaryDeed.HOLD and not await canaries.holds_any(session, gate.campaign_id):
+            deed = CanaryDeed.ALERT  # everybody had it, or the time of the rest is over: nobody could let go
+        stage = CanaryStage.HELD if deed is CanaryDeed.HOLD else CanaryStage.PASSED
         moved = await canaries.move(
             *(session, gate.campaign_id),
             origin=CanaryStage.WAITING,
@@ -232,15 +237,20 @@ async def _open(database: Database, gate: Canary, clock: Clock) -> bool:
 async def release(session: AsyncSession, campaign_id: int, now: datetime, *, by: str = "") -> None:
     """Let the rest go without waiting for the seeds, or in spite of them: a person says so.
 
-    ConflictError when nothing of the campaign waits for its canary.
+    A campaign its canary paused goes on; one that a person paused goes on pausing. ConflictError when
+    nothing of the campaign waits for its canary.
     """
     gate = await canaries.find(session, campaign_id)
-    if gate is None or gate.stage not in CLOSED - {CanaryStage.READY}:
-        campaign = await campaigns.get_campaign(session, campaign_id)
+    campaign = await campaigns.get_campaign(session, campaign_id)
+    closed = gate is not None and gate.stage in CLOSED - {CanaryStage.READY}
+    if gate is None or not closed or campaign.state not in _UNDER_WAY:
         raise ConflictError(
             f"Nothing of the campaign {campaign.name!r} waits for its first messages.",
             "Look at its page for what it allows now.",
         )
+    if gate.stage is CanaryStage.HELD and campaign.state is CampaignState.PAUSED:
+        await resume(session, campaign_id, now, by=by)
+        return
     await canaries.move(
         *(session, campaign_id),
         origin=gate.stage,

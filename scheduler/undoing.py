@@ -8,13 +8,14 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.canary import CanaryStage
 from models.errors import ConflictError, NotFoundError
-from models.incident import Incident
+from models.incident import Incident, IncidentKind
 from models.states import CampaignState
 from scheduler import campaigns as wishes
 from scheduler import pace_desk
 from scheduler.incidents import end
-from store import campaigns, incidents, throttles
+from store import campaigns, canaries, incidents, throttles
 from store.deliveries import Lane
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ async def let_go_on(
     # Brakes and campaigns first, the incident last: in the order of those who open one.
     if incident.ended_at is None:
         for one in incident.evidence.get("undo", ()):
-            await _undo(session, one, now)
+            await _undo(session, incident, one, by=by, now=now)
     incident = await incidents.hold_incident(session, incident_id)
     if incident.ended_at is not None:
         raise ConflictError("This incident has ended already.", "Nothing needs to be undone.")
@@ -43,7 +44,9 @@ async def let_go_on(
     return incident
 
 
-async def _undo(session: AsyncSession, one: Mapping[str, Any], now: datetime) -> None:
+async def _undo(
+    session: AsyncSession, incident: Incident, one: Mapping[str, Any], *, by: str, now: datetime
+) -> None:
     match one:
         case {"do": "brake", "key": str(key)}:
             with suppress(NotFoundError):  # it went by itself
@@ -52,8 +55,11 @@ async def _undo(session: AsyncSession, one: Mapping[str, Any], now: datetime) ->
             await throttles.halt_lane(session, campaign, Lane(identity, provider), None)
         case {"do": "pause", "campaign": int(campaign)}:
             found = await campaigns.get_campaign(session, campaign)
-            if found.state is CampaignState.PAUSED:
+            gate = await canaries.find(session, campaign)
+            # What its first messages showed is told in an incident of its own.
+            gated = gate is not None and gate.stage is CanaryStage.HELD
+            if found.state is CampaignState.PAUSED and (not gated or incident.kind is IncidentKind.CANARY):
                 with suppress(ConflictError):
-                    await wishes.resume(session, campaign, now)
+                    await wishes.resume(session, campaign, now, by=by)
         case _:
             log.warning("deed not known", extra={"deed": str(one.get("do", ""))})

@@ -69,6 +69,16 @@ async def slice_is_out(session: AsyncSession, campaign_id: int) -> bool:
     return (await session.exec(waits.limit(1))).first() is None
 
 
+async def holds_any(session: AsyncSession, campaign_id: int) -> bool:
+    """Whether anybody waits for the gate. Served by ix_delivery_campaign_state."""
+    held = select(Delivery.id).where(
+        Delivery.campaign_id == campaign_id,
+        Delivery.state == DeliveryState.HELD,
+        Delivery.reason == HELD_FOR_CANARY,
+    )
+    return (await session.exec(held.limit(1))).first() is not None
+
+
 async def count_held(session: AsyncSession, campaign_id: int) -> int:
     """How many wait for the gate. Served by ix_delivery_campaign_state."""
     wanted = select(sa.func.count()).where(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import col, func
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.canary import HELD_FOR_CANARY
 from models.contact import Contact
 from models.delivery import Delivery
 from models.states import Channel, DeliveryState
@@ -67,7 +68,9 @@ async def waiting(
         # A seed has no contact and lives where the installation does.
         each = each.outerjoin(Contact, col(Contact.id) == col(Delivery.contact_id))
     chosen = col(Delivery.campaign_id).in_(campaign_ids)
-    rows = each.where(chosen, col(Delivery.state).in_(WAITING)).subquery()
+    # What waits for a canary follows as soon as that lets it.
+    follows = sa.and_(col(Delivery.state) == DeliveryState.HELD, col(Delivery.reason) == HELD_FOR_CANARY)
+    rows = each.where(chosen, sa.or_(col(Delivery.state).in_(WAITING), follows)).subquery()
     groups = [column for column in rows.c if column.name != "due_at"]
     grouped = sa.select(func.count(), func.min(rows.c.due_at), *groups).group_by(*groups)
     connection = await session.connection()

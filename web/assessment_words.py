@@ -72,10 +72,8 @@ REASONS: Mapping[str, str] = MappingProxyType(
             "%(missing)s of %(seeds)s seeds never arrived, although they were accepted."
         ),
         "seeds_refused": N_("%(part)s of %(whole)s seeds were refused."),
-        "seeds_awaited": N_("%(awaited)s seeds have been sent and not been found yet."),
-        "few_seeds": N_(
-            "Only %(seeds)s seeds were found: too few to judge by. It takes %(needed)s in the inbox."
-        ),
+        "seeds_awaited": N_("Seeds sent and not found yet: %(awaited)s."),
+        "few_seeds": N_("Seeds found: %(seeds)s, too few to judge by. It takes %(needed)s in the inbox."),
         "not_tested": N_("No seed mailbox is there: nobody saw where the message lands."),
         "nothing_sent": N_("Nothing was sent there."),
         "blocked": N_(
@@ -152,8 +150,8 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "look_at_incident": N_("Look at the incident: it says what was done, and how to undo it."),
         "wait_for_seeds": N_("Wait: seeds are read for a day after they were sent."),
         "add_seeds": N_(
-            "Add seed mailboxes at %(provider)s: %(list_share)s of this list is there, and nobody sees "
-            "where it lands."
+            "Add seed mailboxes at %(provider)s: %(list_share)s of this list is there, and there are too few "
+            "to tell where it lands."
         ),
         "check_own_mail": N_(
             "In spam at several providers at once (%(providers)s): the cause is in our own mail. Check the "
@@ -177,11 +175,12 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "too_few_seeds": N_("Too few seeds to judge by: %(provider)s (%(share)s of the list)."),
         "clicks_few_delivered": N_("Clicks cannot be compared: it takes %(needed)s messages at a provider."),
         "clicks_few_campaigns": N_(
-            "Clicks cannot be compared yet: there are %(campaigns)s campaigns like this one, it takes "
-            "%(needed)s."
+            "Clicks cannot be compared yet. Campaigns like this one: %(campaigns)s, it takes %(needed)s."
         ),
         "clicks_few_clicks": N_("Clicks cannot be compared: too few people click."),
-        "clicks_too_early": N_("Clicks are compared a day after the campaign left: people need that long."),
+        "clicks_too_early": N_(
+            "Clicks are compared %(needed)s hours after the last message left: people need that long."
+        ),
         "clicks_no_others": N_("Clicks cannot be compared: nobody was written to elsewhere."),
         "nothing_declared": N_(
             "%(source)s declared nothing for this: see “Declared by the providers” for how to get it."

@@ -18,6 +18,8 @@ INK, SOFT, RULE, ACCENT, WASH = "#17211f", "#53615d", "#c3ccc8", "#14665c", "#ee
 TONES = {"good": "#14665c", "quiet": "#53615d", "warn": "#855600", "bad": "#a3261d"}
 MARKS = {"good": "✓", "quiet": "•", "warn": "▲", "bad": "■"}
 FONT, BOLD = "Tocsin", "Tocsin-Bold"
+TALLEST = 640
+"""Of a drawing, in points."""
 MOST_CELL, MOST_HEAD = 400, 80
 """Characters of one cell, and of a head: longer texts would not fit on a page."""
 
@@ -110,11 +112,23 @@ def print_document(document: Document) -> bytes:
     def foot(canvas: Any, page: Any) -> None:
         canvas.setFont(FONT, 8)
         canvas.setFillColor(SOFT)
-        canvas.drawString(MARGIN, MARGIN / 2, document.foot[:120])
+        canvas.drawString(MARGIN, MARGIN / 2, _cut(_settable(document.foot), width - 2 * MARGIN))
         canvas.drawRightString(A4[0] - MARGIN, MARGIN / 2, str(page.page))
 
     made.build(flow, onFirstPage=foot, onLaterPages=foot)
     return out.getvalue()
+
+
+def _cut(text: str, width: float) -> str:
+    """As much of a line at the foot as there is room for, in points."""
+    from reportlab.pdfbase.pdfmetrics import stringWidth  # noqa: PLC0415
+
+    text = text[:MOST_CELL]
+    if stringWidth(text, FONT, 8) <= width:
+        return text
+    while text and stringWidth(f"{text}…", FONT, 8) > width:
+        text = text[:-1]
+    return f"{text}…"
 
 
 @cache
@@ -238,5 +252,6 @@ def _picture(block: Picture, width: float) -> Any:
     from reportlab.platypus.flowables import Image  # noqa: PLC0415
 
     across, down = ImageReader(io.BytesIO(block.png)).getSize()
-    scale = min(1.0, width / (across / block.dots))
+    # Neither wider nor, with many providers, taller than what a page holds beside its caption.
+    scale = min(1.0, width / (across / block.dots), TALLEST / (down / block.dots))
     return Image(io.BytesIO(block.png), across / block.dots * scale, down / block.dots * scale, hAlign="LEFT")

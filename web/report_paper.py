@@ -22,6 +22,8 @@ from web.verdict_view import LaneView, Verdicts
 from web.words import word_for
 
 MOST_ANSWERS = 20
+MOST_LANES = 200
+"""Senders at providers that are printed, the gravest: a thousand take ten seconds to set."""
 DISCLAIMER = N_(
     "Measured: counted by Tocsin, by seeds that were read and answers of mail servers. Inferred: concluded "
     "from what people did. Declared: the provider says so. Intervals hold the truth 95 times of 100."
@@ -164,7 +166,15 @@ def _lanes(verdicts: Verdicts, tongue: Tongue) -> Iterator[Block]:
     yield _verdict_grid(verdicts.providers, tongue, whose=False)
     if verdicts.several_identities:
         yield Heading(tongue.say("Each sender at each provider"))
-        yield _verdict_grid(verdicts.lanes, tongue, whose=True)
+        yield _verdict_grid(verdicts.lanes[:MOST_LANES], tongue, whose=True)
+        more = len(verdicts.lanes) - MOST_LANES
+        if more > 0:
+            said = tongue.say_plural(
+                "%(count)s more is on the page and in the files.",
+                "%(count)s more are on the page and in the files.",
+                more,
+            )
+            yield Words(said, small=True)
     yield Heading(tongue.say("Whether receivers can believe that it is us"))
     yield Grid(
         [tongue.say(head) for head in ("Sender", "DNS", "Passed DMARC")],
@@ -182,7 +192,7 @@ def _verdict_grid(lanes: Sequence[LaneView], tongue: Tongue, *, whose: bool) -> 
         lines=[
             (
                 f"{lane.provider} · {lane.identity}" if whose else lane.provider,
-                f"{lane.word}. {lane.main.text}",
+                f"{lane.word}. {lane.main.text} ({lane.main.basis})",
                 *(lane.sent, lane.accepted, lane.hard),
                 " ".join(filter(None, (lane.complaints, lane.complaints_basis))),
                 " ".join(filter(None, (lane.seeds, lane.placement))),

@@ -224,7 +224,7 @@ def estimate_of(estimate: ListEstimate, tongue: Tongue) -> tuple[str, ...]:
     if estimate.measured is None:
         return (tongue.say("No seed was read: where this list’s mail lands is unknown. Add seed mailboxes."),)
     measured = tongue.say(
-        "Where it was tested (%(part)s of the list, %(seeds)s seeds), %(low)s to %(high)s is in the inbox.",
+        "Where it was tested (%(part)s of the list, seeds: %(seeds)s), %(low)s to %(high)s is in the inbox.",
         part=tongue.percent(estimate.measured_share, 0),
         seeds=tongue.number(estimate.seeds),
         low=tongue.percent(estimate.measured_low, 0),
@@ -282,7 +282,7 @@ def _link(reason: Reason | Advice, identity_id: int | None) -> str:
     if not reason.evidence:
         return ""
     piece = reason.evidence[0]
-    return LINKS[piece.kind].format(identity=identity_id or "", reference=piece.reference)
+    return LINKS[piece.kind].format(identity=identity_id or "", reference=piece.reference).rstrip("/")
 
 
 def _advice(advice: Advice, provider: str, tongue: Tongue) -> Told:

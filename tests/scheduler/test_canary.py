@@ -13,14 +13,15 @@ from models.canary import CanaryDeed, CanaryPlan, CanaryStage
 from models.delivery import Delivery
 from models.errors import BadInputError, ConflictError
 from models.event import event_about
-from models.incident import IncidentKind
+from models.incident import IncidentDeed, IncidentKind, IncidentLevel
 from models.states import CampaignState, Channel, DeliveryState, EventKind
 from models.values import Refused, Reply
 from scheduler.campaigns import cancel, parts_of, pause, release, resume, update_campaign
 from scheduler.canary import Sign, watch_canaries, weigh
 from scheduler.canary import release as let_go
+from scheduler.incidents import open_incident
 from scheduler.undoing import let_go_on
-from store import Database, campaigns, canaries, events, incidents
+from store import Database, campaigns, canaries, events, incidents, queues
 from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact, a_seed
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, launched
@@ -214,6 +215,79 @@ async def test_a_person_need_not_wait_for_the_seeds(database: Database) -> None:
     with pytest.raises(ConflictError):
         async with database.write() as session:
             await let_go(session, campaign_id, clock.now())
+
+
+async def test_letting_the_rest_go_sets_a_held_campaign_going_as_well(database: Database) -> None:
+    campaign_id, transport, clock = await waiting_for_seeds(database)
+    await seeds_are_found(database, campaign_id, *[EventKind.PLACED_SPAM] * 3)
+    await watch_canaries(database, clock)
+    assert await state_of(database, campaign_id) is CampaignState.PAUSED
+    async with database.write() as session:
+        await let_go(session, campaign_id, clock.now(), by="ada@exemple.fr")
+    assert await state_of(database, campaign_id) is CampaignState.SENDING
+    await watch_canaries(database, clock)
+    await send_what_is_due(database, transport, clock)
+    assert len(people_in(transport)) == PEOPLE
+
+
+async def test_what_a_person_paused_is_not_set_going_with_its_rest(database: Database) -> None:
+    campaign_id, _, clock = await waiting_for_seeds(database)
+    async with database.write() as session:
+        await pause(session, campaign_id, clock.now())
+        await let_go(session, campaign_id, clock.now())
+    assert await stage_of(database, campaign_id) is CanaryStage.RELEASED
+    assert await state_of(database, campaign_id) is CampaignState.PAUSED
+
+
+async def test_nothing_of_a_cancelled_campaign_can_be_let_go(database: Database) -> None:
+    campaign_id, _, clock = await waiting_for_seeds(database)
+    async with database.write() as session:
+        await cancel(session, campaign_id, clock.now())
+    with pytest.raises(ConflictError):
+        async with database.write() as session:
+            await let_go(session, campaign_id, clock.now())
+
+
+async def test_another_incident_s_end_does_not_let_the_rest_go(database: Database) -> None:
+    """A breaker may have paused the campaign before; that it is dealt with says nothing of the seeds."""
+    campaign_id, _, clock = await waiting_for_seeds(database)
+    async with database.write() as session:
+        breaker = await open_incident(
+            *(session, IncidentKind.HARD_BOUNCES, IncidentLevel.RED),
+            now=clock.now(),
+            campaign_id=campaign_id,
+            evidence={"undo": [{"do": "pause", "campaign": campaign_id}]},
+        )
+    assert breaker is not None
+    await seeds_are_found(database, campaign_id, *[EventKind.PLACED_SPAM] * 3)
+    await watch_canaries(database, clock)
+    async with database.write() as session:
+        await let_go_on(session, breaker.id, by="ada@exemple.fr", now=clock.now())
+    assert await stage_of(database, campaign_id) is CanaryStage.HELD
+    assert await state_of(database, campaign_id) is CampaignState.PAUSED
+
+
+async def test_where_nobody_waits_any_more_nobody_is_asked_to_let_go(database: Database) -> None:
+    """Everybody was in the slice, which was bad: that is told, and ends; there is no rest to hold."""
+    campaign_id = await a_gated_campaign(database, replace(PLAN, people=1000))
+    transport, clock = ScriptedTransport(), ManualClock()
+    await launched(database, campaign_id)
+    await send_what_is_due(database, transport, clock)
+    await watch_canaries(database, clock)
+    await seeds_are_found(database, campaign_id, *[EventKind.PLACED_SPAM] * 3)
+    await watch_canaries(database, clock)
+    assert await stage_of(database, campaign_id) is CanaryStage.PASSED
+    async with database.read() as session:
+        (told,) = await incidents.list_incidents(session, campaign_id=campaign_id)
+    assert told.deed is IncidentDeed.TOLD
+
+
+async def test_a_forecast_counts_those_who_wait_for_the_gate(database: Database) -> None:
+    campaign_id, transport, clock = await waiting_for_seeds(database)
+    rest = PEOPLE - len(people_in(transport))
+    async with database.read() as session:
+        waiting = await queues.waiting(session, [campaign_id], clock.now(), by_place=False)
+    assert sum(row.count for row in waiting) == rest > 0
 
 
 async def test_a_campaign_without_a_gate_has_nothing_to_let_go(database: Database) -> None:

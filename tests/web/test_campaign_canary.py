@@ -100,6 +100,15 @@ async def test_a_held_campaign_says_why_in_the_readers_language(
         assert (await campaigns.get_campaign(session, 1)).state.value == "sending"
 
 
+async def test_a_cancelled_campaign_offers_nothing_to_let_go(site: Site) -> None:
+    browser = await prepare(site)
+    await send_the_first(site)
+    await browser.send_form("/campaigns/1/cancel", page="/campaigns/1/cancel")
+    page = await browser.read("/campaigns/1")
+    assert "cancelled before the rest left" in page
+    assert "Send the rest now" not in page
+
+
 async def test_readers_cannot_let_the_rest_go(site: Site) -> None:
     await prepare(site)
     await send_the_first(site)

@@ -243,7 +243,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         sketch = await _sketch(session, visit, campaign, choice, senders)
         used_up = await _say_used_up(session, visit, campaign)
         in_the_way = await blocked_now(session, campaign)
-        gate = await gate_of(session, campaign_id, visit.tongue)
+        gate = await gate_of(session, campaign, visit.tongue)
         alarms = await open_incidents(session, visit.tongue, campaign_id=campaign_id)
     return page(
         visit,
