@@ -6,6 +6,7 @@ engagement. imapclient blocks, so all of this runs in a thread; `Line.cut` ends 
 """
 
 import re
+import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -13,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError
 
+from deliverability.placement.bounded import BoundedClient, cut
 from deliverability.placement.folders import CATEGORIES, Folder, Place, folders_to_look_in, tab_of_labels
 from deliverability.signals.origin import DELIVERY_HEADER
 from models.seed import SeedAuth, SeedMailbox
@@ -64,7 +65,7 @@ class Line:
         self._seed = seed
         self._timeout = timeout_seconds
         self._trusted = ssl_context
-        self._client: _Client | None = None
+        self._socket: socket.socket | None = None
         self._is_cut = False
 
     def look(self, secret: str, names: Mapping[str, int], since: datetime) -> list[Sighting]:
@@ -91,26 +92,21 @@ class Line:
             _leave(client)
 
     def cut(self) -> None:
-        """End it from another thread: whoever waits for an answer there gets an error."""
+        """End it from another thread, without waiting: whoever waits for an answer there gets an error."""
         self._is_cut = True
-        client, self._client = self._client, None
-        if client is not None:
-            with suppress(OSError, IMAPClientError):
-                client.shutdown()
+        if self._socket is not None:
+            cut(self._socket)
 
     def _open(self, secret: str) -> _Client:
         seed = self._seed
-        client: _Client = IMAPClient(
+        client: _Client = BoundedClient(
             seed.imap_host,
             seed.imap_port,
-            ssl=seed.tls,
-            ssl_context=self._trusted if seed.tls else None,
-            timeout=self._timeout,
+            tls=seed.tls,
+            trusted=self._trusted if seed.tls else None,
+            timeout_seconds=self._timeout,
+            on_open=self._connected,
         )
-        self._client = client
-        if self._is_cut:
-            _leave(client)
-            raise TimeoutError  # cut while the line was being opened
         try:
             if seed.auth is SeedAuth.XOAUTH2:
                 client.oauth2_login(seed.username, secret)
@@ -120,6 +116,12 @@ class Line:
             _leave(client)
             raise
         return client
+
+    def _connected(self, opened: socket.socket) -> None:
+        self._socket = opened
+        if self._is_cut:
+            opened.close()
+            raise TimeoutError  # cut while the line was being opened
 
     def _folders(self, client: _Client) -> list[Folder]:
         listed = [(flags, str(name)) for flags, _, name in client.list_folders()]

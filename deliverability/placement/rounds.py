@@ -8,22 +8,22 @@ import asyncio
 import logging
 import ssl
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from deliverability.feedback import apply
 from deliverability.placement.folders import INBOX, Place
-from deliverability.placement.line import Line, Sighting, is_of_imap, is_refused_sign_in
+from deliverability.placement.line import Sighting
 from deliverability.placement.oauth import AccessTokens
 from deliverability.placement.problems import SeedError, advise, explain
+from deliverability.placement.reader import TIMEOUT_SECONDS, WHOLE_LOOK_SECONDS, Reader, is_theirs
 from deliverability.placement.schedule import LOOK_BACK, MISSING_AFTER, is_due
 from deliverability.placement.traces import details_of
 from models.clock import Clock, SystemClock
-from models.errors import SettingsError
 from models.keyring import Keyring
-from models.seed import SeedAuth, SeedMailbox
+from models.seed import SeedMailbox
 from models.states import Channel, EventKind
 from models.tokens import TokenPurpose, Tokens
 from models.values import Signal
@@ -32,9 +32,6 @@ from store.seeds import SentMail
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_SECONDS: Final = 20.0
-WHOLE_LOOK_SECONDS: Final = 120.0
-"""However slowly a server answers, one mailbox takes no longer."""
 MAILBOXES_AT_ONCE: Final = 4
 KIND_OF: Final = {
     Place.INBOX: EventKind.PLACED_INBOX,
@@ -45,7 +42,6 @@ WORD_OF: Final = {
     **{kind: place.value for place, kind in KIND_OF.items()},
     EventKind.PLACED_MISSING: "missing",
 }
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +54,6 @@ class PlacementRun:
     missing: int
     problems: dict[str, str]
     tab: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """How mailboxes are read."""
-
-    keyring: Keyring
-    tokens: AccessTokens
-    timeout_seconds: float
-    whole_seconds: float
-    ssl_context: ssl.SSLContext | None
-
-    async def do(self, seed: SeedMailbox, work: Callable[[Line, str], T]) -> T:
-        """`work` with a line and a secret, in a thread; a token the server refuses is renewed once."""
-        if seed.auth is SeedAuth.PASSWORD:
-            return await self._in_thread(seed, self.keyring.decrypt(seed.sealed_password), work)
-        try:
-            return await self._in_thread(seed, await self.tokens.token_for(seed), work)
-        except Exception as error:
-            if not is_refused_sign_in(error):
-                raise
-        return await self._in_thread(seed, await self.tokens.token_for(seed, fresh=True), work)
-
-    async def _in_thread(self, seed: SeedMailbox, secret: str, work: Callable[[Line, str], T]) -> T:
-        line = Line(seed, self.timeout_seconds, self.ssl_context)
-        task = asyncio.create_task(asyncio.to_thread(work, line, secret))
-        try:
-            async with asyncio.timeout(self.whole_seconds):
-                return await asyncio.shield(task)
-        finally:
-            if not task.done():
-                line.cut()
-                task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
 
 @dataclass(slots=True)
@@ -134,7 +97,7 @@ async def poll_seeds(
         for seed in active
         if mails[seed.id] and (not only_due or is_due(seed, mails[seed.id], now, missing_after=missing_after))
     ]
-    reader = _Reader(
+    reader = Reader(
         keyring, tokens or AccessTokens(keyring, clock), timeout_seconds, whole_seconds, ssl_context
     )
     turn = asyncio.Semaphore(MAILBOXES_AT_ONCE)
@@ -148,7 +111,7 @@ async def poll_seeds(
 
 
 async def _look_for(
-    seed: SeedMailbox, mails: Sequence[SentMail], reader: _Reader, missing_after: timedelta, now: datetime
+    seed: SeedMailbox, mails: Sequence[SentMail], reader: Reader, missing_after: timedelta, now: datetime
 ) -> _Look:
     signing = Tokens(reader.keyring)
     names = {signing.make(TokenPurpose.MESSAGE, mail.delivery_id): mail.delivery_id for mail in mails}
@@ -159,7 +122,7 @@ async def _look_for(
         sightings = await reader.do(seed, lambda line, secret: line.look(secret, names, since))
         look.signals = _signals(seed, mails, sightings, missing_after, now)
     except Exception as error:
-        if not _is_theirs(error):
+        if not is_theirs(error):
             raise
         log.warning("seed mailbox not readable", extra={"seed_id": seed.id})
         look.problem = explain(error)
@@ -181,19 +144,14 @@ async def look_in(
     SeedError in plain words when the mailbox cannot be read.
     """
     tokens = AccessTokens(keyring, clock or SystemClock(), timeout_seconds=timeout_seconds)
-    reader = _Reader(keyring, tokens, timeout_seconds, WHOLE_LOOK_SECONDS, ssl_context)
+    reader = Reader(keyring, tokens, timeout_seconds, WHOLE_LOOK_SECONDS, ssl_context)
     try:
         folders = await reader.do(seed, lambda line, secret: line.name_folders(secret))
     except Exception as error:
-        if not _is_theirs(error):
+        if not is_theirs(error):
             raise
         raise SeedError(explain(error), advise(error)) from error
     return [INBOX, *(folder.name for folder in folders if folder.place is not Place.INBOX)]
-
-
-def _is_theirs(error: Exception) -> bool:
-    """Whether it is the mailbox, its server or its secret that failed, and not we."""
-    return isinstance(error, (OSError, SettingsError, SeedError, ValueError)) or is_of_imap(error)
 
 
 async def _record(database: Database, looks: Sequence[_Look], now: datetime) -> PlacementRun:

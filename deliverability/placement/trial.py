@@ -3,24 +3,21 @@
 Nothing is recorded: a test belongs to no campaign's figures.
 """
 
-import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from deliverability.placement.folders import Place
-from deliverability.placement.line import Line, is_of_imap
 from deliverability.placement.oauth import AccessTokens
 from deliverability.placement.problems import SeedError, advise, explain
+from deliverability.placement.reader import TIMEOUT_SECONDS, Reader, is_theirs
 from deliverability.placement.traces import details_of
 from models.clock import Clock
-from models.errors import SettingsError
 from models.keyring import Keyring
-from models.seed import SeedAuth, SeedMailbox
+from models.seed import SeedMailbox
 from store.seeds import SentMail
 
-TIMEOUT_SECONDS = 20.0
 WHOLE_LOOK_SECONDS = 60.0
 NO_DELIVERY = 0
 
@@ -40,27 +37,26 @@ async def find_trial(
     *,
     token: str,
     sent_at: datetime,
+    tokens: AccessTokens | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> TrialSeen | None:
-    """The message that carries `token`, None while it is not there; SeedError for an unreadable mailbox."""
-    mail = SentMail(NO_DELIVERY, seed.id, sent_at)
-    line = Line(seed, TIMEOUT_SECONDS, ssl_context)
+    """The message that carries `token`, None while it is not there; SeedError for an unreadable mailbox.
+
+    `tokens` outlives the call, so that access tokens do. `seed.sealed_password` is changed where the
+    provider gave a new refresh token: the caller keeps it, whatever else comes of the look.
+    """
+    known = tokens or AccessTokens(keyring, clock, timeout_seconds=TIMEOUT_SECONDS)
+    reader = Reader(keyring, known, TIMEOUT_SECONDS, WHOLE_LOOK_SECONDS, ssl_context)
+    names = {token: NO_DELIVERY}
     try:
-        if seed.auth is SeedAuth.PASSWORD:
-            secret = keyring.decrypt(seed.sealed_password)
-        else:
-            secret = await AccessTokens(keyring, clock, timeout_seconds=TIMEOUT_SECONDS).token_for(seed)
-        async with asyncio.timeout(WHOLE_LOOK_SECONDS):
-            found = await asyncio.to_thread(line.look, secret, {token: NO_DELIVERY}, sent_at)
-    except TimeoutError as error:
-        line.cut()
-        raise SeedError(explain(error), advise(error)) from error
+        found = await reader.do(seed, lambda line, secret: line.look(secret, names, sent_at))
     except Exception as error:
-        if isinstance(error, SeedError):
-            raise
-        if not (isinstance(error, (OSError, SettingsError, ValueError)) or is_of_imap(error)):
+        if isinstance(error, SeedError) or not is_theirs(error):
             raise
         raise SeedError(explain(error), advise(error)) from error
     if not found:
         return None
-    return TrialSeen(found[0].folder.place, details_of(found[0].headers, mail, seed, clock.now()))
+    # The folders that count more come later.
+    last = found[-1]
+    mail = SentMail(NO_DELIVERY, seed.id, sent_at)
+    return TrialSeen(last.folder.place, details_of(last.headers, mail, seed, clock.now()))

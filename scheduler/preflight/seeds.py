@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from deliverability.placement import AccessTokens
 from deliverability.placement.folders import Place
 from deliverability.placement.problems import SeedError
 from deliverability.placement.trial import TrialSeen, find_trial
@@ -87,7 +88,7 @@ async def try_seeds(
     found = [LintFinding(LintLevel.WARN, "seeds.none")]
     if mailboxes:
         sent, found = await _send(draft, mailboxes, transport, means)
-        found += await _await(sent, means, waiting)
+        found += await _await(database, sent, means, waiting)
     kept = Preflight(
         campaign_id=campaign_id,
         examined_at=means.clock.now(),
@@ -120,15 +121,28 @@ async def _send(
     return sent, found
 
 
-async def _await(sent: Sequence[_Sent], means: Means, waiting: Waiting) -> list[LintFinding]:
+async def _await(
+    database: Database, sent: Sequence[_Sent], means: Means, waiting: Waiting
+) -> list[LintFinding]:
     """What each mailbox says, once the message is there, or time is up."""
+    tokens = AccessTokens(means.keyring, means.clock)
+
+    async def look(one: _Sent) -> list[LintFinding]:
+        before = one.seed.sealed_password
+        try:
+            return await _look(one, means, sent_at, tokens, waiting)
+        finally:
+            if one.seed.sealed_password != before:
+                async with database.write() as session:
+                    await seeds.renew_secret(session, one.seed.id, one.seed.sealed_password)
+
     loop = asyncio.get_running_loop()
     sent_at, until = means.clock.now(), loop.time() + waiting.patience.total_seconds()
     found: list[LintFinding] = []
     left = list(sent)
     while left:
         last_look = loop.time() >= until
-        looks = await asyncio.gather(*(_look(one, means, sent_at, waiting) for one in left))
+        looks = await asyncio.gather(*map(look, left))
         found += [one for look in looks for one in look if not _is_waiting(look) or last_look]
         left = [one for one, look in zip(left, looks, strict=True) if _is_waiting(look)]
         if waiting.on_progress is not None:
@@ -145,7 +159,9 @@ def _is_waiting(look: Sequence[LintFinding]) -> bool:
     return any(one.code in {"seeds.unseen", "seeds.unread"} for one in look)
 
 
-async def _look(sent: _Sent, means: Means, sent_at: datetime, waiting: Waiting) -> list[LintFinding]:
+async def _look(
+    sent: _Sent, means: Means, sent_at: datetime, tokens: AccessTokens, waiting: Waiting
+) -> list[LintFinding]:
     try:
         trial = await find_trial(
             sent.seed,
@@ -153,6 +169,7 @@ async def _look(sent: _Sent, means: Means, sent_at: datetime, waiting: Waiting) 
             means.clock,
             token=sent.token,
             sent_at=sent_at,
+            tokens=tokens,
             ssl_context=waiting.ssl_context,
         )
     except SeedError as error:

@@ -12,10 +12,13 @@ from urllib.parse import parse_qs
 import pytest
 
 from deliverability.placement import AccessTokens, SeedError, look_in
+from deliverability.placement.folders import Place as Folder
+from deliverability.placement.trial import TrialSeen, find_trial
 from models.seed import SeedAuth
+from models.tokens import TokenPurpose
 from store import Database, seeds
 from tests.clocks import START, ManualClock
-from tests.deliverability.rows import KEYRING
+from tests.deliverability.rows import KEYRING, TOKENS
 from tests.deliverability.seed_mailboxes import Place, a_mail, a_place, poll, sent_to
 
 REFRESH, SECRET = "refresh-token-ultrasecret", "client-secret-ultrasecret"
@@ -210,3 +213,25 @@ async def test_a_mailbox_can_be_tried_out(
 ) -> None:
     seed, _ = await sent_to(database, place.port, **tokens.seed)
     assert await look_in(seed, KEYRING, clock=clock) == ["INBOX", "Courrier indésirable"]
+
+
+async def test_a_test_before_sending_renews_a_refused_token_and_hands_on_a_new_refresh_token(
+    clock: ManualClock, place: Place, tokens: TokenServer, database: Database
+) -> None:
+    seed, delivery = await sent_to(database, place.port, **tokens.seed)
+    place.junk.add(a_mail(delivery), START)
+    kept = AccessTokens(KEYRING, clock)
+    token = TOKENS.make(TokenPurpose.MESSAGE, delivery.id)
+
+    async def find() -> TrialSeen | None:
+        return await find_trial(seed, KEYRING, clock, token=token, sent_at=START, tokens=kept)
+
+    assert await find() is not None
+    assert await find() is not None
+    assert len(tokens.asked) == 1
+    place.mailbox.access_tokens.clear()
+    tokens.renews = "another-ultrasecret"
+    found = await find()
+    assert found is not None
+    assert found.place is Folder.SPAM
+    assert KEYRING.decrypt(seed.sealed_password) == "another-ultrasecret"
