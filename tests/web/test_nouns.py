@@ -33,6 +33,16 @@ async def test_a_rule_is_counted_part_by_part_while_it_is_written(site: Site) ->
     ]
 
 
+async def test_what_a_rule_holds_is_shown_as_it_stands_and_never_as_html(site: Site) -> None:
+    browser = await editor(site)
+    fields = {"name": "Odd", "text": 'commune:"<b>100 % x</b>" or commune:Lyon'}
+    for wish in ({"only_count": "1"}, {}):
+        answer = await browser.send_form("/segments", {**fields, **wish}, page="/segments/new")
+    page = answer.text + await browser.read("/segments/1")
+    assert "<b>" not in page
+    assert "&lt;b&gt;100 % x" in page
+
+
 async def test_a_rule_that_cannot_be_read_is_said_and_not_saved(site: Site) -> None:
     browser = await editor(site)
     assert (await browser.get("/segments/count", params={"text": "comune:Lyon"})).json()["problem"]
