@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from deliverability.feeds.markup import Harvest, Node, decode, read_xml
 from deliverability.feeds.values import AggregateReport, AggregateRow, Signature, UnreadableReportError
+from deliverability.health.grammar import registered_domain
 from deliverability.signals.mime import clean
 
 WANTED = frozenset({"version", "report_metadata", "policy_published", "record"})
@@ -71,11 +72,11 @@ def read_aggregate(octets: bytes, trouble: str = "") -> AggregateReport:
     found = tries[-1]
     if ROOT not in found.harvest.tags:
         raise UnreadableReportError("This is no DMARC report: it has no <feedback>.")
-    problems = [one for one in (trouble, odd, problem) if one]
-    return _report(found, [clean(one) for one in problems])
+    problems = [clean(one) for one in (trouble, problem) if one]
+    return _report(found, problems, [odd] if odd else [])
 
 
-def _report(found: _Found, problems: list[str]) -> AggregateReport:
+def _report(found: _Found, problems: list[str], remarks: list[str]) -> AggregateReport:
     head, policy = found.head, found.policy
     if head is None:
         raise UnreadableReportError(
@@ -89,7 +90,7 @@ def _report(found: _Found, problems: list[str]) -> AggregateReport:
     if not found.rows:
         raise UnreadableReportError("The DMARC report has no row that can be read.")
     if found.lost:
-        problems.append(f"Rows that could not be read: {found.lost} ({found.why_lost})")
+        remarks.append(f"Rows that could not be read: {found.lost} ({found.why_lost})")
     span = head.first("date_range") or Node("date_range")
     begins_at, ends_at = _moment(span.say("begin")), _moment(span.say("end"))
     if begins_at is None and ends_at is None:
@@ -100,7 +101,7 @@ def _report(found: _Found, problems: list[str]) -> AggregateReport:
     begins_at = begins_at or ends_at or datetime.fromtimestamp(0, UTC)
     return AggregateReport(
         form=_line(found.version, 20) or "draft",
-        org=_line(head.say("org_name"), 200) or _line(email.rpartition("@")[2], 200) or "?",
+        org=_organisation(_line(head.say("org_name"), 200) or _line(email.rpartition("@")[2], 200)),
         org_email=email,
         key=key or f"{domain}/{begins_at:%Y%m%d%H%M%S}",
         domain=domain,
@@ -110,7 +111,15 @@ def _report(found: _Found, problems: list[str]) -> AggregateReport:
         subdomain_policy=_word(policy.say("sp")),
         rows=tuple(found.rows),
         problems=tuple([*problems, *told][:MAX_PROBLEMS]),
+        remarks=tuple(remarks),
     )
+
+
+def _organisation(told: str) -> str:
+    """A reporter's name; that of a host is its organisation's, so that all its hosts are one reporter."""
+    if " " in told or "." not in told:
+        return told or "?"
+    return registered_domain(told.lower().strip(".")) or told
 
 
 def read_row(record: Node) -> AggregateRow:

@@ -29,6 +29,8 @@ from deliverability.signals.mime import (
 KIND = "auth-failure"
 OWN_FIELDS = frozenset({"auth-failure", "identity-alignment", "delivery-result"})
 """Fields that only these reports have: some call the kind of theirs otherwise."""
+COMPLAINTS = frozenset({"abuse", "fraud", "virus", "not-spam", "opt-out", "opt-out-list"})
+"""What a person or a filter says (RFC 5965, RFC 6430); of these alone `Auth-Failure` makes another thing."""
 RESULTS = ("delivered", "spam", "policy", "reject", "other")
 KEPT = (
     *(
@@ -68,7 +70,8 @@ def read_failure(mail: Message, now: datetime) -> FailureReport | None:
         return _read_letter(mail, now)
     fields = _fields_of(part)
     kind = fields.get("feedback-type", "").lower()
-    if kind != KIND and not OWN_FIELDS & fields.keys():
+    own = {"auth-failure"} if kind in COMPLAINTS else OWN_FIELDS
+    if kind != KIND and not own & fields.keys():
         return None
     return _report(mail, fields, next(iter(enclosed_headers(mail)), None), now)
 
@@ -104,7 +107,7 @@ def _read_letter(mail: Message, now: datetime) -> FailureReport | None:
     fields: dict[str, str] = {}
     for name, value in _FIELD.findall(told[:20_000]):
         key = "-".join(name.lower().split())
-        fields.setdefault(_LETTER_NAMES.get(key, key), value)
+        fields.setdefault(_LETTER_NAMES.get(key, key), value.strip())
     if "source-ip" not in fields:
         return None
     begin = _FIELD_LINE.search(rest)
@@ -138,7 +141,8 @@ def _report(
         domain=domain[:253],
         arrived_at=arrived_at,
         source_ip=source[0][:45] if source else "",
-        failure=",".join(fields.get("auth-failure", "dmarc").lower().split(","))[:60] or "dmarc",
+        failure=",".join(fields.get("auth-failure", "dmarc").lower().replace(",", " ").split())[:60]
+        or "dmarc",
         delivery_result=_result(fields.get("delivery-result", "")),
         reporter=next(iter(addresses_in(header(mail, "From"))), "")[:254],
         subject=subject,

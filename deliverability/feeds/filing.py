@@ -67,7 +67,7 @@ def _dmarc(report: AggregateReport, now: datetime) -> tuple[DmarcReport, list[Dm
         ends_at=report.ends_at,
         policy=report.policy,
         subdomain_policy=report.subdomain_policy,
-        problems=list(report.problems),
+        problems=[*report.problems, *report.remarks],
         received_at=now,
     )
     return head, [_row(one) for one in report.rows]

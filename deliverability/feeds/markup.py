@@ -68,6 +68,11 @@ class Harvest:
         self._too_deep = 0
         self.tags: set[str] = set()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the outermost element has ended: what follows is another text."""
+        return bool(self.tags) and not self._names
+
     def start(self, name: str) -> None:
         """An element begins."""
         if len(self._names) >= MAX_DEPTH:
@@ -169,6 +174,8 @@ class _Strict(xml.sax.handler.ContentHandler):
 def _scan(text: str, harvest: Harvest) -> None:
     """Tags and texts in their order; linear, as no sign is looked for twice."""
     for is_tag, piece in _pieces(text):
+        if harvest.is_over:
+            break
         if not is_tag:
             harvest.text(unescape(piece) if "&" in piece else piece)
             continue

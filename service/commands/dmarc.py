@@ -117,7 +117,11 @@ def read_only(
         list[Path], typer.Argument(help="Files, or folders of them.", metavar="FILE|DIR", show_default=False)
     ],
 ) -> None:
-    """Read reports and print what they add up to, a line of JSON each; nothing is kept."""
+    """Read reports and print what they add up to, a line of JSON each; nothing is kept.
+
+    Of a report about more than a day, records counts a row once for each day it has mails of; raw_records
+    counts the rows as they are written.
+    """
     from deliverability.feeds.containers import MAX_FILE
     from deliverability.feeds.reading import read_reports
     from deliverability.feeds.values import UnreadableReportError
@@ -155,11 +159,14 @@ def summary(report: "Report") -> dict[str, object]:
                 "domain": report.domain,
                 "p": report.policy,
                 "errors": list(report.problems),
-                "records": len(rows),
+                "records": report.rows_by_day,
                 "messages": report.messages,
                 "dmarc_pass": report.passed,
                 "spf_aligned": sum(row.messages for row in rows if row.spf),
                 "dkim_aligned": sum(row.messages for row in rows if row.dkim),
+                "raw_records": len(rows),
+                "raw_messages": report.messages,
+                "notes": list(report.remarks),
             }
         case FailureReport():
             return {

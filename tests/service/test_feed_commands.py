@@ -100,6 +100,7 @@ def test_reports_are_read_as_json_without_being_kept(ready: Path, typed: Typed, 
     lines = [json.loads(line) for line in ran.out.splitlines()]
     assert [line["type"] for line in lines] == ["aggregate", "smtp_tls", "failure", None]
     assert (lines[0]["records"], lines[0]["messages"], lines[0]["dmarc_pass"]) == (1, 1240, 0)
+    assert (lines[0]["raw_records"], lines[0]["raw_messages"], lines[0]["notes"]) == (1, 1240, [])
     assert (lines[1]["success"], lines[1]["failure"]) == (97, 3)
     assert "No report" in typed.must("dmarc", "show", "parti.fr")
 

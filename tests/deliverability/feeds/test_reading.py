@@ -19,6 +19,7 @@ from deliverability.feeds.values import (
 )
 from tests.clocks import START
 from tests.deliverability.reports import (
+    BEGIN,
     DKIM_FAILED,
     a_failure,
     a_mail,
@@ -125,10 +126,50 @@ def test_an_organisation_without_a_name_is_called_by_its_address() -> None:
     assert aggregate(an_aggregate(org="")).org == "mailbox.example"
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("mx1.Mailbox.example", "mailbox.example"),
+        ("Mail.Ru", "mail.ru"),
+        ("mx.provider.co.uk", "provider.co.uk"),
+        ("AMAZON-SES", "AMAZON-SES"),
+        ("Enterprise Outlook 2.0", "Enterprise Outlook 2.0"),
+        ("co.uk", "co.uk"),
+        ("...", "..."),
+    ],
+)
+def test_the_hosts_of_a_receiver_are_one_reporter(written: str, shown: str) -> None:
+    assert aggregate(an_aggregate(org=written)).org == shown
+
+
+@pytest.mark.parametrize(
+    ("messages", "hours", "rows"),
+    [
+        ([8, 3], 24, 2),
+        ([8, 3], 36, 4),
+        ([8, 3], 25, 2),
+        ([1, 2, 1000], 72, 3 + 1 + 2),
+        ([0, 5], 72, 3),
+        ([1], 24 * 365 * 30, 1),
+    ],
+)
+def test_rows_about_several_days_count_once_for_each_day_that_has_mails(
+    messages: list[int], hours: int, rows: int
+) -> None:
+    records = [a_record(count=one) for one in messages]
+    report = aggregate(an_aggregate(*records, begin=BEGIN, end=BEGIN + 3600 * hours))
+    assert (len(report.rows), report.rows_by_day, report.messages) == (len(messages), rows, sum(messages))
+
+
+def test_of_two_reports_in_one_text_the_first_is_read() -> None:
+    assert counts(aggregate(TWO + TWO)) == counts(aggregate(TWO))
+
+
 def test_rows_that_say_nothing_are_left_out_and_told() -> None:
     report = aggregate(an_aggregate(a_record(count="many"), a_record(""), a_record(count=8)))
     assert counts(report) == (1, 8, 8)
-    assert "Rows that could not be read: 2" in report.problems[-1]
+    assert "Rows that could not be read: 2" in report.remarks[-1]
+    assert not report.problems
 
 
 @pytest.mark.parametrize("octets", [500, 700, 900, 1100, len(TWO) - 12])
@@ -205,7 +246,8 @@ def test_a_failure_report_names_the_mail_that_did_not_pass() -> None:
     assert report.original_rcpt_to == "<camille@mailbox.example>"
 
 
-def test_a_failure_told_in_a_letter_is_read_as_well() -> None:
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_a_failure_told_in_a_letter_is_read_as_well(line_end: bytes) -> None:
     letter = b"""From: postmaster@mailbox.example
 Subject: DMARC
 Content-Type: text/plain
@@ -225,7 +267,7 @@ Received: from a by b
 From: Parti <contact@parti.fr>
 Subject: Votez
 """
-    report = only(letter)
+    report = only(letter.replace(b"\n", line_end))
     assert isinstance(report, FailureReport)
     assert (report.domain, report.source_ip, report.subject) == ("parti.fr", "203.0.113.66", "Votez")
 
@@ -233,6 +275,19 @@ Subject: Votez
 def test_a_complaint_is_no_failure_report() -> None:
     with pytest.raises(UnreadableReportError):
         read_reports(a_failure(kind="abuse"), START)
+
+
+def test_a_complaint_stays_one_whatever_its_reporter_adds() -> None:
+    added = "Delivery-Result: delivered\r\nIdentity-Alignment: dkim"
+    with pytest.raises(UnreadableReportError):
+        read_reports(a_failure(kind="abuse", fields=added), START)
+    assert isinstance(only(a_failure(kind="dmarc", fields=added)), FailureReport)
+
+
+def test_what_failed_is_read_with_blanks_between() -> None:
+    report = only(a_failure(fields="Auth-Failure: dkim, spf"))
+    assert isinstance(report, FailureReport)
+    assert report.failure == "dkim,spf"
 
 
 def test_a_failure_of_no_domain_is_told() -> None:
