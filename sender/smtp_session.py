@@ -303,7 +303,8 @@ class SmtpSession(asyncio.Protocol):
             self.go_on()
 
     def _on_quit(self, _reply: RawReply) -> None:
-        self._transport.close()
+        # Once what came is read: the end of the encryption may have come along, and is read while closing.
+        self._loop.call_soon(self._transport.close)
 
     def _tell(self, parcel: Parcel, outcome: Outcome) -> None:
         try:

@@ -28,7 +28,8 @@ class Manners:
     closed, without a word unless `farewell` is one; `unasked` is said right after each message. `mood` is
     asked at each step, for a reply, "drop", "stall" or None; `on_dot` hears whose message has just ended.
     `takes_and_drops`: whether to take a message and hang up without a word of it. `window`: octets that its
-    system takes for it while it does not read, some more than those asked for.
+    system takes for it while it does not read, some more than those asked for. `notifies_of_end`: after its
+    farewell it ends the encryption as it should (RFC 8446 section 6.1).
     """
 
     extensions: tuple[str, ...] = ("PIPELINING", "SIZE 50000000", "ENHANCEDSTATUSCODES")
@@ -49,6 +50,7 @@ class Manners:
     on_dot: Callable[[str], None] | None = None
     takes_and_drops: Callable[[], bool] | None = None
     window: int | None = None
+    notifies_of_end: bool = False
 
     def touch(self, step: str) -> bool:
         """Whether a step goes otherwise than usual."""
@@ -197,6 +199,9 @@ class _Conversation:
             await asyncio.sleep(3600)
         if verb == "QUIT":
             await self.write("221 2.0.0 bye")
+            if self.manners.notifies_of_end:
+                self.writer.close()
+                await asyncio.sleep(3600)
             raise Drop
         self.sender = self.recipient = None
         await self.write(self.manners.replies.get("RSET", "250 2.0.0 forgotten"))

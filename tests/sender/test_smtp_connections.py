@@ -168,6 +168,19 @@ async def test_verification_can_be_switched_off(
     assert isinstance(await line.send(a_letter(), provider="other"), Accepted)
 
 
+@pytest.mark.parametrize("kind", ["starttls", "implicit"])
+async def test_taking_leave_of_a_server_that_ends_the_encryption_properly_is_no_error(
+    peer: StartPeer, transport: Connect, authority: Authority, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    server = await peer(notifies_of_end=True, **encryption(kind, authority))
+    line = transport(server, tls=Tls(kind), ca_file=authority.ca_file)
+    assert isinstance(await line.send(a_letter(), provider="other"), Accepted)
+    await line.close()
+    await asyncio.sleep(0.1)
+    assert "QUIT" in server.commands
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 async def test_starttls_is_required_and_not_merely_tried(peer: StartPeer, transport: Connect) -> None:
     server = await peer()
     line = transport(server, tls=Tls.STARTTLS)
