@@ -303,8 +303,7 @@ class SmtpSession(asyncio.Protocol):
             self.go_on()
 
     def _on_quit(self, _reply: RawReply) -> None:
-        # Once what came is read: the end of the encryption may have come along, and is read while closing.
-        self._loop.call_soon(self._transport.close)
+        self._loop.call_soon(self._transport.close)  # once the end of TLS is read, which may have come along
 
     def _tell(self, parcel: Parcel, outcome: Outcome) -> None:
         try:
