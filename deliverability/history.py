@@ -7,6 +7,7 @@ from statistics import median
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from deliverability.assessing import A_LITTLE, bucket_of
 from deliverability.assessment.facts import SeedCounts
 from deliverability.assessment.limits import limits
 from deliverability.assessment.values import Word
@@ -69,8 +70,8 @@ async def history_of(
     ]
     found = {(one.campaign_id, one.provider): one for one in reactions}
     placed: dict[tuple[int, str], SeedCounts] = {}
-    for seed in await seeds.outcomes(session, identity_id=identity_id, since=since):
-        place = (seed.campaign_id, seed.provider)
+    for seed in await seeds.outcomes(session, identity_id=identity_id, since=since - A_LITTLE):
+        place = (seed.campaign_id, bucket_of(seed.provider))
         placed[place] = placed.get(place, SeedCounts()) + SeedCounts(**{seed.outcome: 1})
     names = await comparisons.names_of(session, numbers)
     usual = _usual(reactions)

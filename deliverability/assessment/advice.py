@@ -43,6 +43,11 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "not_tested": ("add_seeds",),
 }
 """What each reason calls for, in this order; a reason that is not named calls for nothing."""
+DECLARED_STEPS: Mapping[Word, tuple[str, ...]] = {
+    Word.SPAM: ("write_to_engaged_first",),
+    Word.UNAUTHENTICATED: ("mend_authentication",),
+}
+"""What a declared figure calls for, by what it says; else what it stands for in `STEPS`."""
 WORTH_A_SEED = 0.02
 """Providers with less of the list are not worth the trouble of seeds."""
 SEVERAL = 2
@@ -70,18 +75,24 @@ def advise(lanes: Sequence[LaneAssessment], everywhere: Mapping[int, ClickChange
     return tuple(kept.values())
 
 
-def _order(step: _Step) -> tuple[int, int, float, str, str]:
+def _order(step: _Step) -> tuple[int, int, float, str, str, int]:
     """Gravest first, first things first, the larger part of the list first; always in the same order."""
-    return -step.gravity, step.place, -step.share, step.advice.code, step.advice.provider
+    advice = step.advice
+    return -step.gravity, step.place, -step.share, advice.code, advice.provider, advice.identity_id or 0
 
 
 def _by_reason(lanes: Iterable[LaneAssessment]) -> Iterable[_Step]:
     for lane in lanes:
         for reason in lane.assessment.reasons:
-            for place, code in enumerate(STEPS.get(reason.code, ())):
+            for place, code in enumerate(_steps_of(reason)):
                 if code == "add_seeds" and lane.list_share < WORTH_A_SEED:
                     continue
                 yield _step(lane, reason, code, place)
+
+
+def _steps_of(reason: Reason) -> tuple[str, ...]:
+    steps = STEPS.get(reason.code, ())
+    return DECLARED_STEPS.get(reason.word, steps) if reason.code == "declared_bad" else steps
 
 
 def _step(lane: LaneAssessment, reason: Reason, code: str, place: int) -> _Step:

@@ -72,4 +72,6 @@ def _said(answers: Iterable[Said]) -> tuple[Said, ...]:
 def _authentication(rates: Sequence[PassRate]) -> PassRate | None:
     if not rates:
         return None
+    # Senders of one domain have its reports in common: they were heard once.
+    rates = tuple(dict.fromkeys(rates))
     return PassRate(sum(rate.messages for rate in rates), sum(rate.passed for rate in rates))

@@ -8,7 +8,7 @@ nobody looked at stays grey: only seeds that were read make it green.
 from collections.abc import Iterator, Mapping
 
 from deliverability.assessment.declared import judge_declared, notes_of
-from deliverability.assessment.facts import ProviderFacts
+from deliverability.assessment.facts import OpenIncident, ProviderFacts
 from deliverability.assessment.figures import figures_of
 from deliverability.assessment.limits import limits
 from deliverability.assessment.seeds import judge_seeds
@@ -57,7 +57,11 @@ def assess_provider(facts: ProviderFacts) -> Assessment:
             *_judge_incidents(facts),
             *_judge_health(facts),
         ),
-        key=lambda reason: (-reason.status.gravity, -_WORDS[reason.word], reason.code),
+        # An incident follows from what was counted: where that says the same, it is what is told first.
+        key=lambda reason: (
+            *(-reason.status.gravity, -_WORDS[reason.word]),
+            *(reason.code == "open_incident", reason.code),
+        ),
     )
     gravest = reasons[0]
     return Assessment(
@@ -153,7 +157,7 @@ def _judge_incidents(facts: ProviderFacts) -> Iterator[Reason]:
         yield Reason(
             code="open_incident",
             status=Status.RED if incident.level is IncidentLevel.RED else Status.AMBER,
-            word=_WORD_OF_INCIDENT[incident.kind],
+            word=_word_of(incident, facts),
             basis=Basis.MEASURED,
             values={
                 "kind": incident.kind.value,
@@ -163,6 +167,13 @@ def _judge_incidents(facts: ProviderFacts) -> Iterator[Reason]:
             },
             evidence=(Evidence(EvidenceKind.INCIDENT, Basis.MEASURED, str(incident.incident_id)),),
         )
+
+
+def _word_of(incident: OpenIncident, facts: ProviderFacts) -> Word:
+    """In a word; "spam" only where most seeds were: one sender of several may have had the incident."""
+    word, seeds = _WORD_OF_INCIDENT[incident.kind], facts.seeds
+    most = 2 * (seeds.spam + seeds.missing) > seeds.tested
+    return Word.MIXED if word is Word.SPAM and seeds.tested and not most else word
 
 
 def _judge_health(facts: ProviderFacts) -> Iterator[Reason]:

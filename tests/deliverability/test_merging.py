@@ -1,12 +1,15 @@
 """Several identities at one provider as one."""
 
+from dataclasses import replace
+
 from deliverability.assessment import ProviderFacts, Status
-from deliverability.assessment.facts import SeedCounts
+from deliverability.assessment.facts import OpenIncident, PassRate, SeedCounts
 from deliverability.assessment.merging import by_provider
 from deliverability.assessment.values import Word
 from deliverability.assessment.verdicts import assess_provider
 from deliverability.assessment.whole import LaneAssessment
 from deliverability.report_values import Counts
+from models.incident import IncidentDeed, IncidentKind, IncidentLevel
 
 
 def lane(identity_id: int, provider: str, seeds: SeedCounts, people: int = 100) -> LaneAssessment:
@@ -50,3 +53,23 @@ def test_providers_stay_apart_and_the_gravest_comes_first() -> None:
         ("orange", Status.RED),
         ("gmail", Status.GREEN),
     ]
+
+
+def test_one_sender_s_incident_does_not_put_all_of_a_provider_s_mail_in_spam() -> None:
+    """Both seeds of one sender, none of four of the other: that is mixed, and the figures come first."""
+    incident = OpenIncident(1, IncidentKind.SPAM_PLACEMENT, IncidentLevel.AMBER, IncidentDeed.TOLD, 2, 2)
+    bad, good = lane(1, "orange", SeedCounts(spam=2)), lane(2, "orange", SeedCounts(inbox=4))
+    bad = replace(bad, facts=replace(bad.facts, incidents=(incident,)))
+    (merged,) = by_provider([bad, good])
+    assert merged.assessment.word is Word.MIXED
+    assert [reason.code for reason in merged.assessment.reasons[:2]] == ["seeds_some_spam", "open_incident"]
+    assert assess_provider(bad.facts).word is Word.SPAM
+
+
+def test_reports_on_a_domain_that_senders_share_are_counted_once() -> None:
+    """Counted twice, they would seem to prove twice as much."""
+    lanes = [lane(number, "gmail", SeedCounts()) for number in (1, 2)]
+    rate = PassRate(200, 190)
+    lanes = [replace(one, facts=replace(one.facts, authentication=rate)) for one in lanes]
+    (merged,) = by_provider(lanes)
+    assert merged.facts.authentication == rate

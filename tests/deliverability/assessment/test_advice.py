@@ -1,18 +1,27 @@
 """What to do next: the gravest first, the sender's own part before any provider's, each step once."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability.assessment.advice import STEPS, advise
-from deliverability.assessment.facts import ClickChange, ClickReason, Clicks, ProviderFacts, SeedCounts
+from deliverability.assessment.facts import (
+    ClickChange,
+    ClickReason,
+    Clicks,
+    Declared,
+    ProviderFacts,
+    SeedCounts,
+)
 from deliverability.assessment.gaps import gaps_of
 from deliverability.assessment.values import EvidenceKind, Status
 from deliverability.assessment.verdicts import assess_provider
 from deliverability.assessment.whole import LaneAssessment, in_order, status_of
 from deliverability.report_values import Counts
+from models.declared import DeclaredSource
 from tests.deliverability.assessment.strategies import facts as any_facts
 
 SENT = Counts(accepted=6000, attempted=6000, deliveries=6000, accepted_with_feed=6000)
@@ -64,6 +73,11 @@ def test_two_senders_in_spam_at_one_provider_each_are_two_stories() -> None:
 def test_seeds_are_not_asked_for_where_hardly_anybody_is() -> None:
     assert advise([lane("gmx", 0.01)], {}) == ()
     assert [each.code for each in advise([lane("gmx", 0.05)], {})] == ["add_seeds"]
+
+
+def test_of_two_senders_alike_the_order_is_always_the_same() -> None:
+    lanes = [lane("gmail", 0.5, in_spam("gmail"), identity=number) for number in (1, 2)]
+    assert advise(lanes, {}) == advise(lanes[::-1], {})
 
 
 def test_fewer_clicks_everywhere_are_looked_for_in_the_subject() -> None:
@@ -119,3 +133,19 @@ def test_gaps_name_who_and_how_much_of_the_list() -> None:
     assert ("nothing_declared", "gmail_postmaster") in gaps
     assert ("nothing_declared", "signal_spam") in gaps
     assert ("nothing_declared", "microsoft_snds") not in gaps
+
+
+@pytest.mark.parametrize(
+    ("source", "metric", "provider", "words", "step"),
+    [
+        (DeclaredSource.MICROSOFT_SNDS, "filter_result", "outlook", "red", "write_to_engaged_first"),
+        (DeclaredSource.GMAIL_POSTMASTER, "compliance_spf", "gmail", "needs_work", "mend_authentication"),
+    ],
+)
+def test_what_a_provider_declares_is_answered_by_what_it_is_about(
+    source: DeclaredSource, metric: str, provider: str, words: str, step: str
+) -> None:
+    """That authentication needs work is not mended by writing less often."""
+    declared = Declared(source, metric, date(2026, 3, 12), words=words)
+    advice = advise([lane(provider, 0.01, ProviderFacts(provider, SENT, declared=(declared,)))], {})
+    assert [each.code for each in advice] == [step]
