@@ -4,6 +4,7 @@ What was counted comes from the counters, so that it costs the same after ten mi
 from it is `deliverability.assessment`, which knows no store.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -182,10 +183,15 @@ async def _ledger(
         counts[place] = counts.get(place, Counts()) + one
     sender = next(iter(sent)) if len(sent) == 1 else None
     # What was due a little before its campaign was launched belongs to it all the same.
-    for seed in await seeds.outcomes(session, identity_id=sender, since=since - A_LITTLE) if sent else ():
-        if (seed.campaign_id, seed.identity_id) in mine:
-            place = (seed.identity_id, bucket_of(seed.provider))
-            counts[place] = counts.get(place, Counts()) + counts_of_seed(seed.outcome)
+    found = await seeds.outcomes(session, identity_id=sender, since=since - A_LITTLE) if sent else []
+    read = Counter(
+        (seed.identity_id, bucket_of(seed.provider), seed.outcome)
+        for seed in found
+        if (seed.campaign_id, seed.identity_id) in mine
+    )
+    for (identity_id, provider, outcome), number in read.items():
+        place = (identity_id, provider)
+        counts[place] = counts.get(place, Counts()) + counts_of_seed(outcome, number)
     return _Ledger(counts, answers_of_tallies(tallies))
 
 

@@ -138,21 +138,21 @@ def counts_of(lane: LaneCounts) -> Counts:
     )
 
 
-def counts_of_seed(outcome: Outcome) -> Counts:
-    """One seed in one column: where it was seen last; mails are moved, by the provider or by its users."""
+def counts_of_seed(outcome: Outcome, number: int = 1) -> Counts:
+    """A number of seeds in one column: where they were seen last; providers and users move mails."""
     match outcome:
         case Outcome.INBOX:
-            return Counts(seeds_inbox=1)
+            return Counts(seeds_inbox=number)
         case Outcome.TAB:
-            return Counts(seeds_tab=1)
+            return Counts(seeds_tab=number)
         case Outcome.SPAM:
-            return Counts(seeds_spam=1)
+            return Counts(seeds_spam=number)
         case Outcome.MISSING:
-            return Counts(seeds_missing=1)
+            return Counts(seeds_missing=number)
         case Outcome.REJECTED:
-            return Counts(seeds_refused=1)
+            return Counts(seeds_refused=number)
         case Outcome.AWAITED:
-            return Counts(seeds_awaited=1)
+            return Counts(seeds_awaited=number)
         case _:
             assert_never(outcome)
 
