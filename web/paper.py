@@ -112,14 +112,14 @@ def print_document(document: Document) -> bytes:
     def foot(canvas: Any, page: Any) -> None:
         canvas.setFont(FONT, 8)
         canvas.setFillColor(SOFT)
-        canvas.drawString(MARGIN, MARGIN / 2, _cut(_settable(document.foot), width - 2 * MARGIN))
+        canvas.drawString(MARGIN, MARGIN / 2, cut(_settable(document.foot), width - 2 * MARGIN))
         canvas.drawRightString(A4[0] - MARGIN, MARGIN / 2, str(page.page))
 
     made.build(flow, onFirstPage=foot, onLaterPages=foot)
     return out.getvalue()
 
 
-def _cut(text: str, width: float) -> str:
+def cut(text: str, width: float) -> str:
     """As much of a line at the foot as there is room for, in points."""
     from reportlab.pdfbase.pdfmetrics import stringWidth  # noqa: PLC0415
 

@@ -66,7 +66,7 @@ async def identity_pdf(
     span = f"{tongue.day(found.since)} – {tongue.day(found.until)}"
     campaigns = tongue.say_plural("%(count)s campaign", "%(count)s campaigns", found.campaigns)
     blocks: list[Block] = [Title(found.identity_name, f"{span} · {campaigns}"), *_verdict(verdicts, tongue)]
-    blocks += [*pictures, *_lanes(verdicts, tongue)]
+    blocks += [*pictures, *lanes_of(verdicts, tongue)]
     if troubles:
         blocks += [Heading(tongue.say("Incidents")), _trouble_grid(troubles, tongue)]
     blocks.append(Words(tongue.say(DISCLAIMER), small=True))
@@ -137,7 +137,7 @@ def _figures(report: CampaignReport, tongue: Tongue) -> Iterator[tuple[str, str,
 
 def _tables(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> Iterator[Block]:
     if sheet.verdicts is not None:
-        yield from _lanes(sheet.verdicts, tongue)
+        yield from lanes_of(sheet.verdicts, tongue)
     if report.total.left_out:
         yield Heading(tongue.say("Left out before sending"))
         yield Grid(
@@ -158,7 +158,7 @@ def _tables(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> Iterator[Bl
     yield Words(tongue.say(DISCLAIMER), small=True)
 
 
-def _lanes(verdicts: Verdicts, tongue: Tongue) -> Iterator[Block]:
+def lanes_of(verdicts: Verdicts, tongue: Tongue) -> Iterator[Block]:
     """Each provider, each sender there, how believable each sender is, and what is not known."""
     if not verdicts.providers:
         return

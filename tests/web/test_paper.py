@@ -1,17 +1,27 @@
 """Reports on paper: a whole PDF, whatever the words, in both languages."""
 
 import io
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from deliverability.assessment import Status
+from deliverability.assessment.facts import SeedCounts
+from deliverability.assessment.placement import list_estimate
+from deliverability.assessment.whole import CampaignAssessment
 from models.access import Role
 from models.states import EventKind
+from tests.clocks import START
+from tests.deliverability.test_merging import lane
 from tests.web.browsers import Site
 from tests.web.test_deliverability_pages import a_sent_campaign
-from web.paper import Document, Figures, Grid, Heading, Picture, Title, Words, print_document
+from web.i18n import Tongue
+from web.paper import Document, Figures, Grid, Heading, Picture, Title, Words, cut, print_document
+from web.report_paper import MOST_LANES, lanes_of
+from web.verdict_view import verdicts_of
 
 words = st.text(max_size=300)
 
@@ -52,6 +62,34 @@ def test_a_table_goes_on_over_pages_and_drawings_are_made_to_fit() -> None:
     made = print_document(Document("d", "en", "", (grid, Picture(a_drawing(), "A chart"))))
     assert whole(made)
     assert made.count(b"/Type /Page\n") + made.count(b"/Type /Page ") > 3
+
+
+def test_a_drawing_of_many_providers_is_no_taller_than_a_page() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (1700, 9_000), "white").save(out, "PNG")
+    assert whole(print_document(Document("d", "en", "", (Picture(out.getvalue(), "A chart"),))))
+
+
+def test_a_long_name_at_the_foot_leaves_room_for_the_number_of_the_page() -> None:
+    assert whole(print_document(Document("d", "en", "W" * 300, (Words("x"),))))
+    assert cut("A short name", 400) == "A short name"
+    wide, slim = cut("W" * 300, 400), cut("i" * 300, 400)
+    assert wide.endswith("…")
+    assert len(wide) < len(slim) < 300
+
+
+def test_of_very_many_senders_the_gravest_are_printed_and_the_rest_counted() -> None:
+    tongue = Tongue("en", ZoneInfo("Europe/Paris"))
+    seen = [lane(number, "gmail", SeedCounts(spam=5)) for number in range(1, MOST_LANES + 41)]
+    whole_list = list_estimate([])
+    found = CampaignAssessment(1, START, Status.RED, tuple(seen), whole_list, ())
+    verdicts = verdicts_of(found, tongue)
+    blocks = list(lanes_of(verdicts, tongue))
+    longest = max(len(block.lines) for block in blocks if isinstance(block, Grid) and len(block.heads) > 3)
+    assert longest == MOST_LANES
+    assert Words("40 more are on the page and in the files.", small=True) in blocks
+    (told,) = [block.lines[0][1] for block in blocks if isinstance(block, Grid) and len(block.lines) == 1]
+    assert told.endswith("(measured)")
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
