@@ -31,6 +31,9 @@ OVERSIGNED = (b"from", b"to", b"subject", b"date", b"reply-to", b"message-id", b
 """Named once more than they occur, so that nobody can add a second one and keep the signature valid
 (RFC 6376 section 8.15). Reply-To even when there is none."""
 
+KEYS_KEPT = 256
+"""Keys that stay read: to read one, its primes are tested, which takes as long as a hundred signatures."""
+
 _BASE64_LINE = 70
 _WORDS_A_LINE = 60
 _TRAILING_BLANKS = re.compile(rb"[ \t]+(?=\r\n|\Z)")
@@ -253,6 +256,7 @@ def _list_names(names: tuple[bytes, ...], oversigned: tuple[bytes, ...]) -> tupl
     return folded, unfold(folded)
 
 
+@lru_cache(maxsize=KEYS_KEPT)
 def _signing_function(key: SigningKey) -> Callable[[bytes], bytes]:
     try:
         private = serialization.load_pem_private_key(key.private_pem.encode(), password=None)

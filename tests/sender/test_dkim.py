@@ -269,6 +269,28 @@ def small_pem() -> str:
     return pem.decode()
 
 
+def test_a_key_is_read_once_however_often_its_sender_sits_down(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,), other = keys.signing(RSA), make_key(RSA)
+    first = Signer([one])
+    read: list[bytes] = []
+    load = serialization.load_pem_private_key
+
+    def noted(data: bytes, password: bytes | None) -> Any:
+        read.append(data)
+        return load(data, password)
+
+    monkeypatch.setattr(serialization, "load_pem_private_key", noted)
+    again = Signer([one])
+    assert read == []
+    fields, at = [(b"From", b"a@b.example")], DATE
+    assert first.sign(fields, b"\r\n", at) == again.sign(fields, b"\r\n", at)
+    replaced = SigningKey(one.domain, one.selector, one.algorithm, other.private_pem)
+    assert Signer([replaced]).sign(fields, b"\r\n", at) != first.sign(fields, b"\r\n", at)
+    assert len(read) == 1
+
+
 def test_keys_that_do_not_fit_are_refused(keys: Keys) -> None:
     for pem, algorithm in (
         ("", RSA),
