@@ -55,7 +55,11 @@ class Answers:
                     continue
                 key = (said.kind, said.bounce_class or "", said.code or 0, said.enhanced or "")
                 known = found.get(key)
-                found[key] = replace(said, deliveries=part + (known.deliveries if known else 0))
+                found[key] = replace(
+                    said,
+                    deliveries=part + (known.deliveries if known else 0),
+                    shared=part < said.deliveries or (known is not None and known.shared),
+                )
         return tuple(sorted(found.values(), key=_by_frequency)[:MOST_KEPT])
 
 

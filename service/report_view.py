@@ -89,7 +89,8 @@ def _seeds(row: ReportRow) -> str:
 
 
 def _interval(row: ReportRow) -> str:
-    interval = row.counts.placement.interval
+    # Of several providers together it takes their shares of the list: the estimate below says it.
+    interval = row.counts.placement.interval if row.provider else None
     if interval is None:
         return ""
     low, high = interval

@@ -46,7 +46,10 @@ BASES: Mapping[Basis, tuple[str, str]] = MappingProxyType(
             N_("measured"),
             N_("counted by ourselves: seeds that were read, answers of servers"),
         ),
-        Basis.INFERRED: (N_("inferred"), N_("concluded from what people did, and did not do")),
+        Basis.INFERRED: (
+            N_("inferred"),
+            N_("concluded: from what people did and did not do, or as a part of what was counted together"),
+        ),
         Basis.DECLARED: (N_("declared"), N_("the provider says so")),
         Basis.UNKNOWN: (N_("unknown"), N_("nobody knows")),
     }

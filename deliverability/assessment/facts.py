@@ -118,7 +118,10 @@ class OpenIncident:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One answer of the provider, with its wording, and how many deliveries of this identity heard it."""
+    """One answer of the provider, with its wording, and how many deliveries of this identity heard it.
+
+    `shared`: others heard it too, and how many each is concluded from what each was refused.
+    """
 
     kind: EventKind
     bounce_class: BounceClass | None
@@ -126,6 +129,7 @@ class Said:
     example: str = ""
     code: int | None = None
     enhanced: str | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

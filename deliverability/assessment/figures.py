@@ -1,6 +1,6 @@
 """The figures a verdict is taken from: each a share with its interval, its basis and the n it takes."""
 
-from deliverability.assessment.facts import ProviderFacts
+from deliverability.assessment.facts import ProviderFacts, Said
 from deliverability.assessment.intervals import clustered_interval, wilson_interval
 from deliverability.assessment.limits import limits
 from deliverability.assessment.values import Basis, Figure
@@ -15,9 +15,11 @@ def figures_of(facts: ProviderFacts) -> tuple[Figure, ...]:
     """Every figure there is something to count for, and the placement even where there is nothing."""
     counts = facts.counts
     hard = max(0, counts.hard_rate.part - blocked(facts))
+    # Answers are counted by provider: of several senders there, each one's part of them is concluded.
+    basis = Basis.INFERRED if any(one.shared for one in _shutting_out(facts)) else Basis.MEASURED
     others = (
-        share("blocked", blocked(facts), counts.sent),
-        share("hard", hard, counts.hard_rate.whole),
+        share("blocked", blocked(facts), counts.sent, basis),
+        share("hard", hard, counts.hard_rate.whole, basis),
         share("deferred", counts.deferral_rate.part, counts.deferral_rate.whole),
         _complaints(facts),
         _unauthenticated(facts),
@@ -35,9 +37,12 @@ def placement(facts: ProviderFacts) -> Figure:
 
 def blocked(facts: ProviderFacts) -> int:
     """Messages refused, or sent back, for what the sender or the content is."""
-    said = (one for one in facts.said if one.kind in COMING_BACK and one.bounce_class in SHUT_OUT)
     refused = facts.counts.refused + facts.counts.bounced_hard + facts.counts.bounced_soft
-    return min(sum(one.deliveries for one in said), refused)
+    return min(sum(one.deliveries for one in _shutting_out(facts)), refused)
+
+
+def _shutting_out(facts: ProviderFacts) -> list[Said]:
+    return [one for one in facts.said if one.kind in COMING_BACK and one.bounce_class in SHUT_OUT]
 
 
 def share(key: str, part: int, whole: int, basis: Basis = Basis.MEASURED) -> Figure:

@@ -65,7 +65,8 @@ def _said(answers: Iterable[Said]) -> tuple[Said, ...]:
     for one in answers:
         key = (one.kind, one.bounce_class, one.example, one.code, one.enhanced)
         known = together.get(key)
-        together[key] = replace(one, deliveries=one.deliveries + known.deliveries) if known else one
+        whole = one.deliveries + (known.deliveries if known else 0)
+        together[key] = replace(one, deliveries=whole, shared=False)  # all of them heard all of it
     return tuple(sorted(together.values(), key=lambda one: -one.deliveries))
 
 

@@ -12,7 +12,8 @@ class Basis(StrEnum):
     """Where a figure comes from.
 
     MEASURED: counted by ourselves (seeds read, answers of mail servers). INFERRED: concluded from what
-    people did. DECLARED: a provider says so. UNKNOWN: nobody knows.
+    people did, or a sender's part of what was counted for several. DECLARED: a provider says so. UNKNOWN:
+    nobody knows.
     """
 
     MEASURED = "measured"

@@ -4,7 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deliverability.answers import Answers, Heard
-from deliverability.assessment.facts import Said
+from deliverability.assessment.facts import ProviderFacts, Said
+from deliverability.assessment.values import Basis
+from deliverability.assessment.verdicts import assess_provider
+from deliverability.report_values import Counts
 from models.states import BounceClass, EventKind
 
 BLOCKED = Said(EventKind.REFUSED, BounceClass.BLOCK, 400, code=550)
@@ -32,6 +35,23 @@ def test_the_same_answer_to_several_campaigns_is_one_heard_by_all() -> None:
         {(1, 7, "orange"): Heard(5, 0), (2, 7, "orange"): Heard(5, 0)},
     )
     assert [one.deliveries for one in answers.at(7, "orange")] == [800]
+
+
+def test_a_part_of_what_several_heard_is_concluded_and_not_measured() -> None:
+    """The counters know how often a provider said it, and not to whom: a figure made of it says so."""
+    answers = Answers(
+        [(1, "orange", BLOCKED)], {(1, 7, "orange"): Heard(300, 0), (1, 8, "orange"): Heard(100, 0)}
+    )
+    alone = Answers([(1, "orange", BLOCKED)], {(1, 7, "orange"): Heard(400, 0)})
+    counts = Counts(accepted=600, refused=400, refused_hard=400, attempted=1000, deliveries=1000)
+
+    def basis(said: tuple[Said, ...]) -> Basis | None:
+        judged = assess_provider(ProviderFacts("orange", counts, said=said))
+        figure = judged.figure("blocked")
+        return figure.basis if figure else None
+
+    assert basis(answers.at(7, "orange")) is Basis.INFERRED
+    assert basis(alone.at(7, "orange")) is Basis.MEASURED
 
 
 @given(st.integers(1, 1000), st.lists(st.integers(0, 500), min_size=1, max_size=5))

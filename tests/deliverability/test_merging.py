@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from deliverability.assessment import ProviderFacts, Status
-from deliverability.assessment.facts import OpenIncident, PassRate, SeedCounts
+from deliverability.assessment.facts import OpenIncident, PassRate, Said, SeedCounts
 from deliverability.assessment.merging import by_provider
 from deliverability.assessment.values import Word
 from deliverability.assessment.verdicts import assess_provider
 from deliverability.assessment.whole import LaneAssessment
 from deliverability.report_values import Counts
 from models.incident import IncidentDeed, IncidentKind, IncidentLevel
+from models.states import BounceClass, EventKind
 
 
 def lane(identity_id: int, provider: str, seeds: SeedCounts, people: int = 100) -> LaneAssessment:
@@ -73,3 +74,10 @@ def test_reports_on_a_domain_that_senders_share_are_counted_once() -> None:
     lanes = [replace(one, facts=replace(one.facts, authentication=rate)) for one in lanes]
     (merged,) = by_provider(lanes)
     assert merged.facts.authentication == rate
+
+
+def test_what_each_heard_a_part_of_all_together_heard_for_certain() -> None:
+    said = Said(EventKind.REFUSED, BounceClass.BLOCK, 5, shared=True)
+    lanes = [lane(number, "gmail", SeedCounts()) for number in (1, 2)]
+    (merged,) = by_provider([replace(one, facts=replace(one.facts, said=(said,))) for one in lanes])
+    assert merged.facts.said == (replace(said, deliveries=10, shared=False),)

@@ -108,6 +108,14 @@ def test_seeds_are_shown_with_what_they_prove() -> None:
     assert "40–93 %" in text
 
 
+def test_seeds_of_several_providers_together_prove_nothing_of_the_whole() -> None:
+    """The list may be at the provider that has one seed: only the estimate weighs them."""
+    text = printed(a_report(gmail=replace(GOOD, **SEEDS)), width=140, terminal=False)
+    (total,) = [line for line in text.splitlines() if line.startswith("Total")]
+    assert "9/0/3/0" in total
+    assert "%" not in total
+
+
 def test_a_tab_is_shown_apart_and_counts_as_the_inbox() -> None:
     text = printed(a_report(gmail=replace(GOOD, seeds_inbox=5, seeds_tab=4, seeds_spam=3)), width=120)
     assert "5/4/3/0" in text
