@@ -98,7 +98,7 @@ def _row(row: ReportRow) -> dict[str, Any]:
         "sent": row.counts.sent,
         **{name: getattr(row.counts, name) for name in COLUMNS},
         "rates": {name: _share(getattr(row.counts, name)) for name in RATES},
-        # Of several providers together the assessment's estimate tells it, weighed by their shares of the list.
+        # Of several providers together the assessment's estimate tells it, weighed by the list.
         "placement_interval": _interval(row.counts) if row.provider else None,
     }
 
