@@ -1,12 +1,16 @@
 """What every test may use: the real servers of `tests.servers`, and how hard to look for examples."""
 
+import gc
 import logging
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
+
+from tests.servers import MEMORY, in_memory
 
 pytest_plugins = [
     "tests.fixtures",
@@ -26,6 +30,15 @@ pytest_plugins = [
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=150, deadline=None, derandomize=True, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+if "TMPDIR" not in os.environ and in_memory(runs_programs=True):
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported by now stays: the collector need not look through all of it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

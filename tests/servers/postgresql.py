@@ -13,7 +13,16 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tests.servers import as_user, find_program, free_port, missing, start_server, stop_server
+from tests.servers import (
+    MEMORY,
+    as_user,
+    find_program,
+    free_port,
+    in_memory,
+    missing,
+    start_server,
+    stop_server,
+)
 
 __all__ = ["PostgresqlServer", "start_postgresql"]
 
@@ -21,6 +30,8 @@ START_SECONDS = 30
 
 # Speed over safety: this data need not survive a power cut.
 SPEED = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"]
+# Nor is its log worth keeping: it may lie in memory, where a gigabyte of it would be missed.
+SPEED += ["max_wal_size=128MB", "min_wal_size=32MB", "wal_level=minimal", "max_wal_senders=0"]
 
 
 class PostgresqlServer:
@@ -122,7 +133,7 @@ def start_postgresql() -> PostgresqlServer:
     initdb = find_program("initdb", "/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin")
     if initdb is None:
         missing("PostgreSQL", "install it with: apt install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-postgresql-"))
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-postgresql-", dir=MEMORY if in_memory() else None))
     user = _unprivileged_user()
     if user is not None:
         shutil.chown(folder, user)
