@@ -141,14 +141,19 @@ def measured(
     campaigns: Collection[int],
     shut_out: ShutOut,
     seeds: Sequence[SeedOutcome],
+    at_once: bool = False,
 ) -> dict[Place, dict[int, Volume]]:
-    """What a breaker counts, by place and campaign; `campaigns`: those that count for it."""
+    """What a breaker counts, by place and campaign; `campaigns`: those that count for it.
+
+    `at_once`: of hard bounces direct answers alone, as of the last messages: one that comes later is about
+    earlier ones.
+    """
     if breaker.measure is Measured.SEEDS:
         return {place: {place[2] or 0: volume} for place, volume in _seeds(seeds, campaigns).items()}
     said = [one for one in tallies.said if one.campaign_id in campaigns and one.said.fault is not Fault.RELAY]
     lanes = [lane for lane in tallies.lanes if lane.campaign_id in campaigns and lane.provider]
     found: dict[Place, dict[int, Volume]] = {}
-    for lane, volume in _by_lane(breaker, lanes, said, shut_out):
+    for lane, volume in _by_lane(breaker, lanes, said, shut_out, DIRECT if at_once else COMING_BACK):
         counts = found.setdefault(_place(breaker.over, lane), {})
         counts[lane.campaign_id] = counts.get(lane.campaign_id, NOTHING).plus(volume)
     return found
@@ -165,12 +170,14 @@ def _place(over: Over, lane: LaneTally) -> Place:
 
 
 def _by_lane(
-    breaker: Breaker, lanes: Sequence[LaneTally], said: Sequence[SaidTally], shut_out: ShutOut
+    breaker: Breaker,
+    lanes: Sequence[LaneTally],
+    said: Sequence[SaidTally],
+    shut_out: ShutOut,
+    kinds: Collection[EventKind],
 ) -> Iterable[tuple[LaneTally, Volume]]:
     match breaker.measure:
         case Measured.HARD:
-            # Of the last messages only direct answers: a bounce that comes later is about earlier ones.
-            kinds = DIRECT if breaker.last else COMING_BACK
             hard = partial(_hard, kinds=kinds)
             gone = _parts(lanes, said, hard, lambda one: one.bounce_class in GONE, kinds)
             return ((lane, Volume(gone(lane), lane.answered)) for lane in lanes)

@@ -7,7 +7,7 @@ deed is as bad; an incident ends by itself when what came since is under the amb
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -34,6 +34,7 @@ from models.incident import Incident, IncidentKind, IncidentLevel
 from models.rate import RateMark
 from scheduler.breaker_deeds import Plan, carry_out, end_what_is_over, plan_for
 from scheduler.incidents import add_step, end, open_incident
+from scheduler.undoing import what_stands
 from store import Database, incidents, rates, seeds
 from store.rates import InView, Tallies
 from store.seeds import SeedOutcome
@@ -83,6 +84,8 @@ class Weighed:
     known: Incident | None
     window: Volume | None
     tells_only: bool = False
+    # What was done lasts until a person takes it back, and so does the incident that says so.
+    stands: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class Sight:
     seeds: Sequence[SeedOutcome]
     shut_out: Mapping[tuple[int, int, str], Mapping[str, int]]
     marks: Mapping[tuple[int, str], Sequence[RateMark]]
+    standing: Collection[int]
 
 
 def decide(weighed: Weighed, now: datetime) -> Decision | None:
@@ -118,20 +122,24 @@ def decide(weighed: Weighed, now: datetime) -> Decision | None:
     repeats = anew is not None and anew.acts and anew.level is IncidentLevel.RED
     if repeats and not weighed.tells_only and known.level is IncidentLevel.RED:
         return Decision(Turn.AGAIN, anew, fresh)
-    if has_recovered(fresh, breaker) or _is_stale(known, breaker, fresh, now):
+    if not weighed.stands and (has_recovered(fresh, breaker) or _is_stale(known, breaker, fresh, now)):
         return Decision(Turn.RECOVER, None, fresh)
     changed = (volume.part, volume.whole) != (known.part, known.whole)
     return Decision(Turn.REFRESH, verdict, volume) if changed else None
 
 
 def _counted(weighed: Weighed) -> Volume:
-    """What counts: all since the last incident, or of a campaign's last messages where that is less."""
+    """What counts: all since the last incident, or of a campaign's last messages where that is worse.
+
+    Where a relay takes everything and bounces later, the last messages alone would never look bad.
+    """
     known = weighed.known
     name = "mark" if known is not None and known.ended_at is not None else "base"
     base = read_counts(known.evidence.get(name, {})) if known is not None else {}
     volume = since(weighed.counts, base)
     window = weighed.window
-    return window if window is not None and window.whole < volume.whole else volume
+    is_less = window is not None and window.whole < volume.whole
+    return window if window is not None and is_less and window.share > volume.share else volume
 
 
 def _is_worse(verdict: Judgement, known: Incident) -> bool:
@@ -198,7 +206,7 @@ class Scales:
 
     async def _note_marks(self, sight: Sight, now: datetime) -> None:
         for breaker in (one for one in sight.table.breakers if one.last):
-            for place, counts in _measured(breaker, sight, now).items():
+            for place, counts in _measured(breaker, sight, now, at_once=True).items():
                 volume = counts.get(place.campaign_id or 0, NOTHING)
                 known = sight.marks.get((place.campaign_id or 0, breaker.measure.value), ())
                 newest = known[-1].whole if known else -1
@@ -227,6 +235,7 @@ async def _look(session: AsyncSession, table: BreakerTable, now: datetime) -> Si
         one.campaign_id for one in tallies.said if one.said.bounce_class in rates.SHUT_OUT
     }
     known = {one.scope: one for one in await incidents.since(session, now - table.longest - REMEMBERED)}
+    mine = [one for one in known.values() if one.ended_at is None]
     since_when = now - max(
         (b.within for b in table.breakers if b.measure is Measured.SEEDS), default=timedelta(0)
     )
@@ -238,28 +247,40 @@ async def _look(session: AsyncSession, table: BreakerTable, now: datetime) -> Si
         seeds=await seeds.outcomes(session, since=since_when) if view else (),
         shut_out=await rates.shut_out_by_identity(session, shut_out_several),
         marks=await rates.marks(session, numbers),
+        standing={one.id for one in mine if await what_stands(session, one, now)},
     )
 
 
-def _measured(breaker: Breaker, sight: Sight, now: datetime) -> dict[Place, dict[int, Volume]]:
+def _measured(
+    breaker: Breaker, sight: Sight, now: datetime, *, at_once: bool = False
+) -> dict[Place, dict[int, Volume]]:
     counting = {one.id for one in sight.view if one.ended_at is None or one.ended_at >= now - breaker.within}
-    return measured(breaker, sight.tallies, campaigns=counting, shut_out=sight.shut_out, seeds=sight.seeds)
+    return measured(
+        breaker,
+        sight.tallies,
+        campaigns=counting,
+        shut_out=sight.shut_out,
+        seeds=sight.seeds,
+        at_once=at_once,
+    )
 
 
 def _all(sight: Sight, now: datetime) -> list[Weighed]:
-    """Every breaker at every place, with places whose incident is open and of which nothing is in view."""
+    """Every breaker at every place of which something is counted."""
     found = []
     for breaker in sight.table.breakers:
+        last = _measured(breaker, sight, now, at_once=True) if breaker.last else {}
         for place, counts in _measured(breaker, sight, now).items():
             window = None
             if breaker.last and place.campaign_id is not None:
-                volume = counts.get(place.campaign_id, NOTHING)
+                volume = last.get(place, {}).get(place.campaign_id, NOTHING)
                 known = sight.marks.get((place.campaign_id, breaker.measure.value), ())
                 behind = _window_mark(known, volume, breaker)
                 window = volume.minus(Volume(behind.part, behind.whole)) if behind else None
             incident = sight.known.get(scope_at(breaker, place))
+            stands = incident is not None and incident.id in sight.standing
             only = place.provider in sight.table.tell_only
-            found.append(Weighed(breaker, place, counts, incident, window, only))
+            found.append(Weighed(breaker, place, counts, incident, window, only, stands))
     return found
 
 

@@ -5,16 +5,18 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from models.campaign import Campaign
+from models.campaign import Campaign, CampaignLane
+from models.event import event_about
 from models.identity import Identity
 from models.incident import Incident
 from models.pace import Throttle
-from models.states import CampaignState
+from models.states import CampaignState, DeliveryState, EventKind, IdentityState
 from models.tally import Account, Tally, TallyMark
 from scheduler.breakers import Scales
 from store import Database, incidents
 from store.engine import insert_for
 from tests.clocks import START
+from tests.deliverability.rows import a_delivery, a_launched_campaign, a_seed, an_identity
 
 MINUTE = timedelta(minutes=1)
 
@@ -33,7 +35,7 @@ class Scene:
         rows: list[tuple[Account, int, str, int]] = [
             *((Account.NEWS, self.identity.id, kind, count) for kind, count in news.items()),
             (Account.TRIED, self.identity.id, "", news.get("accepted", 0) + news.get("refused", 0)),
-            (Account.HARD, self.identity.id, "refused", news.get("refused", 0)),
+            *((Account.HARD, self.identity.id, kind, news.get(kind, 0)) for kind in ("refused", "bounced")),
             *((Account.SAID, 0, word, count) for word, count in said),
         ]
         async with self.database.write() as session:
@@ -81,3 +83,34 @@ class Scene:
             found = await session.get(Campaign, self.campaign.id)
             assert found is not None
             return found.state
+
+
+async def place(scene: Scene, *kinds: EventKind) -> None:
+    """Seeds of the campaign at Orange, and where each was seen."""
+    async with scene.database.write() as session:
+        for number, kind in enumerate(kinds):
+            delivery = await a_delivery(
+                session,
+                campaign=scene.campaign,
+                identity=scene.identity,
+                provider="orange",
+                state=DeliveryState.ACCEPTED,
+                seed=await a_seed(session),
+            )
+            delivery.due_at = delivery.settled_at = START
+            session.add(delivery)
+            told = {"source": "seed", "source_id": f"{delivery.id}/{number}", "at": START, "now": START}
+            session.add(event_about(delivery, kind, **told))  # type: ignore[arg-type]
+        await session.exec(sa.update(TallyMark).values(event_id=TallyMark.event_id + 1))
+
+
+async def a_scene(database: Database) -> Scene:
+    """A campaign of one identity that is sending, with a lane at Orange."""
+    async with database.write() as session:
+        campaign = await a_launched_campaign(session, targeted=10, frozen=10)
+        campaign.launched_at = START
+        identity = await an_identity(session)
+        identity.state = IdentityState.ACTIVE
+        session.add_all([campaign, identity])
+        session.add(CampaignLane(campaign_id=campaign.id, identity_id=identity.id, provider="orange"))
+    return Scene(database, campaign, identity)

@@ -17,11 +17,10 @@ from models.states import (
     DeliveryState,
     EventKind,
     Fault,
-    IdentityState,
     Permanence,
 )
 from models.suppression import Suppression
-from models.tally import Account, Tally, TallyMark
+from models.tally import Account, Tally
 from models.values import Reply, Verdict
 from scheduler.breakers import Scales
 from scheduler.incidents import close_incident, open_incident
@@ -31,20 +30,13 @@ from store.claims import claim_due
 from store.deliveries import Lane, due_lanes
 from store.tally_fold import advance
 from tests.clocks import START
-from tests.deliverability.rows import a_delivery, a_launched_campaign, a_seed, an_identity
-from tests.scheduler.scales import MINUTE, Scene
+from tests.deliverability.rows import a_delivery
+from tests.scheduler.scales import MINUTE, Scene, a_scene, place
 
 
 @pytest.fixture
 async def scene(database: Database) -> Scene:
-    async with database.write() as session:
-        campaign = await a_launched_campaign(session, targeted=10, frozen=10)
-        campaign.launched_at = START
-        identity = await an_identity(session)
-        identity.state = IdentityState.ACTIVE
-        session.add_all([campaign, identity])
-        session.add(CampaignLane(campaign_id=campaign.id, identity_id=identity.id, provider="orange"))
-    return Scene(database, campaign, identity)
+    return await a_scene(database)
 
 
 async def test_too_many_dead_addresses_lay_the_lane_to_rest_and_say_so_once(scene: Scene) -> None:
@@ -95,6 +87,15 @@ async def test_five_per_cent_in_any_five_hundred_pause_the_campaign(scene: Scene
     assert (incident.campaign_id, incident.deed) == (scene.campaign.id, IncidentDeed.PAUSED)
     assert (incident.part, incident.whole) == (30, 520)
     assert await scene.state() is CampaignState.PAUSED
+
+
+async def test_what_a_relay_took_and_sent_back_pauses_the_campaign(scene: Scene) -> None:
+    for bounced, state in ((240, CampaignState.SENDING), (300, CampaignState.PAUSED)):
+        said = [("bounced|no_such_address|recipient|550|5.1.1", bounced)]
+        # Of small domains alone, for which nothing else would stop.
+        await scene.count("other", said, accepted=5000, bounced=bounced)
+        await scene.weigh()
+        assert await scene.state() is state
 
 
 async def test_complaints_slow_then_rest(scene: Scene) -> None:
@@ -248,25 +249,6 @@ async def test_seeds_in_spam_halt_the_campaign_there_and_nowhere_else(scene: Sce
     await scene.weigh(3)
     await scene.weigh(4)
     assert len(await scene.incidents()) == 1
-
-
-async def place(scene: Scene, *kinds: EventKind) -> None:
-    """Seeds of the campaign at Orange, and where each was seen."""
-    async with scene.database.write() as session:
-        for number, kind in enumerate(kinds):
-            delivery = await a_delivery(
-                session,
-                campaign=scene.campaign,
-                identity=scene.identity,
-                provider="orange",
-                state=DeliveryState.ACCEPTED,
-                seed=await a_seed(session),
-            )
-            delivery.due_at = delivery.settled_at = START
-            session.add(delivery)
-            told = {"source": "seed", "source_id": f"{delivery.id}/{number}", "at": START, "now": START}
-            session.add(event_about(delivery, kind, **told))  # type: ignore[arg-type]
-        await session.exec(sa.update(TallyMark).values(event_id=TallyMark.event_id + 1))
 
 
 async def test_one_answer_that_shuts_the_sender_out_stops_it_there(scene: Scene) -> None:

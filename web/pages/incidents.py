@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from models.incident import Alert, AlertWay, IncidentKind
 from scheduler.incidents import close_incident
-from scheduler.undoing import let_go_on
+from scheduler.undoing import let_go_on, what_stands
 from store import alerts, identities, incidents
 from web.access import Editor, Reader, Visit
 from web.incident_view import kinds_in, lines_of
@@ -56,13 +56,14 @@ async def one_page(visit: Reader, incident_id: int) -> Response:
         found = await incidents.get_incident(session, incident_id)
         (line,) = await lines_of(session, [found], visit.tongue)
         told = await alerts.of_incidents(session, [incident_id])
+        left = await what_stands(session, found, visit.context.clock.now()) if found.ended_at else []
     return page(
         visit,
         "incident.html",
         line=line,
         incident=found,
         examples=[(one, said_in(one)) for one in found.evidence.get("examples", ())],
-        undoes=bool(found.evidence.get("undo")),
+        undoes=bool(left if found.ended_at else found.evidence.get("undo")),
         alerts=[(one, shown_target(one)) for one in told.get(incident_id, ())],
     )
 
