@@ -14,13 +14,22 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.event import Event
+from models.providers import OTHER, OWN_EXCHANGERS
 from models.states import BounceClass, EventKind, Fault, Permanence
 from store.engine import is_among
 from store.events import REREAD
-from store.reports import counted_as
 
 KINDS = (EventKind.BOUNCED, EventKind.REFUSED, EventKind.COMPLAINED)
 _EVENT = sa.inspect(Event).local_table.c
+_COMPLAINT = sa.case((_EVENT.kind == EventKind.COMPLAINED, 1), else_=0)
+_WHAT = (
+    _EVENT.identity_id,
+    _EVENT.provider,
+    _EVENT.kind,
+    _EVENT.bounce_class,
+    _EVENT.fault,
+    _EVENT.permanence,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,43 +49,61 @@ async def came_back(session: AsyncSession, campaign_id: int) -> dict[CameBack, i
 
     Each message counts once by its latest news, and once more where a person complained of it.
 
-    Served by ix_event_campaign_kind.
+    Served by ix_event_campaign_kind. All news is counted and what was not a message's last taken off again:
+    few have more than one, and to look each last one up would take longer than to count them.
     """
-    what = (
-        _EVENT.identity_id,
-        counted_as(_EVENT.provider).label("provider"),
-        _EVENT.kind,
-        _EVENT.bounce_class,
-        _EVENT.fault,
-        _EVENT.permanence,
-    )
-    wanted: Any = (
-        sa.select(*what, sa.func.count())
-        .where(_EVENT.id.in_(_latest(campaign_id)))
-        .group_by(_EVENT.identity_id, counted_as(_EVENT.provider), *what[2:])
-    )
+    wanted: Any = sa.select(*_WHAT, sa.func.count()).where(*_of(campaign_id)).group_by(*_WHAT)
     counts: Counter[CameBack] = Counter()
     for *group, messages in (await session.exec(wanted)).all():
         counts[_came_back(group)] += int(messages)
+    for one in await _followed(session, campaign_id):
+        counts[one] -= 1
     for before, after in await _read_otherwise(session, campaign_id):
         counts[before] -= 1
         counts[after] += 1
     return {one: messages for one, messages in counts.items() if messages > 0}
 
 
+async def _followed(session: AsyncSession, campaign_id: int) -> list[CameBack]:
+    """News that was followed by later news of the same message. Served by ix_event_delivery_id."""
+    several: Any = (
+        sa.select(_EVENT.delivery_id)
+        .where(*_of(campaign_id))
+        .group_by(_EVENT.delivery_id, _COMPLAINT)
+        .having(sa.func.count() > 1)
+    )
+    theirs = sorted(set((await session.exec(several)).scalars()))
+    if not theirs:
+        return []
+    wanted: Any = (
+        sa.select(*_WHAT, _EVENT.delivery_id)
+        .where(is_among(session, _EVENT.delivery_id, theirs), *_of(campaign_id))
+        .order_by(_EVENT.id)
+    )
+    last: dict[tuple[int, bool], CameBack] = {}
+    followed = []
+    for *group, delivery_id in (await session.exec(wanted)).all():
+        one = _came_back(group)
+        before = last.get((delivery_id, one.kind is EventKind.COMPLAINED))
+        if before is not None:
+            followed.append(before)
+        last[delivery_id, one.kind is EventKind.COMPLAINED] = one
+    return followed
+
+
+def _of(campaign_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """All that came back of a campaign's messages to people."""
+    return (
+        _EVENT.campaign_id == campaign_id,
+        _EVENT.kind.in_(KINDS),
+        _EVENT.seed.is_(False),
+        _EVENT.delivery_id.is_not(None),
+    )
+
+
 def _latest(campaign_id: int) -> sa.Select[tuple[int]]:
     """The last refusal or bounce of each message, and its last complaint."""
-    complaint = sa.case((_EVENT.kind == EventKind.COMPLAINED, 1), else_=0)
-    return (
-        sa.select(sa.func.max(_EVENT.id))
-        .where(
-            _EVENT.campaign_id == campaign_id,
-            _EVENT.kind.in_(KINDS),
-            _EVENT.seed.is_(False),
-            _EVENT.delivery_id.is_not(None),
-        )
-        .group_by(_EVENT.delivery_id, complaint)
-    )
+    return sa.select(sa.func.max(_EVENT.id)).where(*_of(campaign_id)).group_by(_EVENT.delivery_id, _COMPLAINT)
 
 
 async def _read_otherwise(session: AsyncSession, campaign_id: int) -> list[tuple[CameBack, CameBack]]:
@@ -97,10 +124,8 @@ async def _read_otherwise(session: AsyncSession, campaign_id: int) -> list[tuple
     )
     changed = []
     for event in (await session.exec(first)).all():
-        # Small domains are counted together, here as there.
-        provider = "other" if event.provider.startswith("mx:") else event.provider
         read = (event.kind, event.bounce_class, event.fault, event.permanence)
-        before = _came_back((event.identity_id, provider, *read))
+        before = _came_back((event.identity_id, event.provider, *read))
         now = latest[event.id]
         changed.append(
             (
@@ -115,7 +140,8 @@ def _came_back(row: Sequence[Any]) -> CameBack:
     identity_id, provider, kind, bounce_class, fault, permanence = row
     return CameBack(
         identity_id or 0,
-        provider,
+        # Small domains are counted together, as everywhere.
+        OTHER if provider.startswith(OWN_EXCHANGERS) else provider,
         EventKind(kind),
         BounceClass(bounce_class) if bounce_class else None,
         Fault(fault) if fault else None,

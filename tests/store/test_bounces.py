@@ -148,3 +148,33 @@ async def test_the_list_is_leafed_through_and_what_ended_is_apart(database: Data
     assert numbers == [4, 2, 0]
     assert [int(line.row.address_hash, 16) for line in (*hard, *texts, *ended)] == [0, 4, 1]
     assert (ended[0].event, ended[0].contact) == (None, None)
+
+
+async def test_a_complaint_counts_beside_the_last_of_several_bounces(database: Database) -> None:
+    async with database.write() as session:
+        campaign, sender = await a_launched_campaign(session), await an_identity(session)
+        delivery = await a_delivery(session, campaign=campaign, identity=sender, provider="gmail")
+        news = (
+            (EventKind.REFUSED, BLOCK),
+            (EventKind.COMPLAINED, None),
+            (EventKind.BOUNCED, GONE),
+            (EventKind.COMPLAINED, None),
+        )
+        for place, (kind, verdict) in enumerate(news):
+            session.add(
+                event_about(
+                    delivery, kind, source="dsn", source_id=str(place), at=START, now=START, verdict=verdict
+                )
+            )
+            await session.flush()
+    async with database.read() as session:
+        counts = await bounces.came_back(session, campaign.id)
+    assert counts == {
+        CameBack(sender.id, "gmail", EventKind.COMPLAINED): 1,
+        read_as(
+            CameBack(sender.id, "gmail", EventKind.BOUNCED),
+            BounceClass.NO_SUCH_ADDRESS,
+            Fault.RECIPIENT,
+            Permanence.HARD,
+        ): 1,
+    }
