@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from audience.segments import parse_segment
 from models.campaign import AudienceRole, Campaign
 from models.canary import CanaryStage
@@ -137,7 +139,6 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
         able = [identity for identity in identities if can_send(identity, campaign.channel)]
         wants_seeds = campaign.with_seeds and campaign.channel is Channel.EMAIL
         found = await seeds.list_active_seeds(session) if wants_seeds else []
-        canary = await canaries.find(session, campaign_id)
         return Launch(
             campaign=campaign,
             selection=selection,
@@ -150,8 +151,19 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
             waiting=draw_grains(campaign_id, able, found),
             targeted=targeted,
             judged=sum(await audiences.count_frozen(session, campaign_id)),
-            first_share=canary.people / max(1, canary.people, targeted) if canary else None,
+            first_share=await _first_share(session, campaign_id, selection, at),
         )
+
+
+async def _first_share(
+    session: AsyncSession, campaign_id: int, selection: Selection, at: datetime
+) -> float | None:
+    """The canary's share of those who are written to, who may be few of the targeted. None: no canary."""
+    canary = await canaries.find(session, campaign_id)
+    if canary is None:
+        return None
+    written_to = (await audiences.count_by_reason(session, selection, at)).get(None, 0)
+    return canary.people / max(1, canary.people, written_to)
 
 
 async def _frozen_up_to(database: Database, campaign_id: int) -> int:

@@ -14,7 +14,7 @@ from models.delivery import Delivery
 from models.errors import BadInputError, ConflictError
 from models.event import event_about
 from models.incident import IncidentDeed, IncidentKind, IncidentLevel
-from models.states import CampaignState, Channel, DeliveryState, EventKind
+from models.states import CampaignState, Channel, ConsentStatus, DeliveryState, EventKind
 from models.values import Refused, Reply
 from scheduler.campaigns import cancel, parts_of, pause, release, resume, update_campaign
 from scheduler.canary import Sign, watch_canaries, weigh
@@ -100,6 +100,15 @@ async def test_a_first_slice_and_every_seed_go_ahead_and_the_rest_is_held(databa
     assert set(SEEDS) <= set(transport.recipients)
     # Drawn by chance: about twelve of sixty, and surely not all.
     assert 1 <= len(people_in(transport)) <= 40
+
+
+async def test_the_slice_is_drawn_among_those_who_are_written_to(database: Database) -> None:
+    """Nine of ten without consent would leave a slice too small to show anything."""
+    async with database.write() as session:
+        for number in range(9 * PEOPLE):
+            await a_contact(session, email=f"no{number}@gmail.com", email_consent=ConsentStatus.WITHDRAWN)
+    _, transport, _ = await waiting_for_seeds(database, replace(PLAN, people=PEOPLE // 2))
+    assert len(people_in(transport)) > PEOPLE // 5
 
 
 async def test_once_all_seeds_are_in_the_inbox_the_rest_follows_and_nobody_twice(database: Database) -> None:
