@@ -11,6 +11,22 @@ from scheduler.preflight.checks_of_form import FINE, Tripped
 from scheduler.preflight.examined import Examined
 from templates.lint import SHORTENERS
 
+FILES = (
+    ".pdf",
+    ".doc",
+    ".docx",
+    ".odt",
+    ".ods",
+    ".odp",
+    ".xls",
+    ".xlsx",
+    ".pptx",
+    ".jpg",
+    ".png",
+    ".mp3",
+    ".mp4",
+)
+"""How names of files end that people show as links."""
 _HOST_IN_TEXT = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[/?#]\S*)?", re.IGNORECASE)
 
 
@@ -35,16 +51,21 @@ def link_of_two_scripts(seen: Examined) -> Tripped:
 
 
 def link_shows_another(seen: Examined) -> Tripped:
-    """A link that shows an address leads to it."""
+    """A link that shows an address leads to it, or to another host of the same people."""
     if seen.mail is None:
         return None
     found: dict[tuple[str, str], None] = {}
     for link in seen.mail.links:
         shown = _HOST_IN_TEXT.fullmatch(link.shown.strip())
-        host = urlsplit(link.target).hostname or ""
-        if shown and host and bare(shown.group(1)) != bare(host):
+        host = host_of(link.target)
+        if shown and host and not _is_kin(shown.group(1).lower(), host):
             found[shown.group(1).lower(), host] = None
     return [{"shown": shown, "host": host} for shown, host in found]
+
+
+def _is_kin(shown: str, host: str) -> bool:
+    """Whether a shown name is the host's, or no host at all: a file's."""
+    return bare(shown) == bare(host) or shown.endswith(FILES) or same_organisation(shown, host)
 
 
 def counter_foreign(seen: Examined) -> Tripped:
@@ -83,6 +104,12 @@ def _split(target: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+def host_of(target: str) -> str:
+    """The host a link leads to; "" where it leads to none."""
+    parts = _split(target)
+    return parts.hostname or "" if parts is not None else ""
 
 
 def bare(host: str) -> str:

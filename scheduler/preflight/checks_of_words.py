@@ -12,15 +12,16 @@ LEAST_NAME = 3
 """Shorter names are found in too many words."""
 MANY_SIGNS = 3
 _UNRESOLVED = re.compile(
-    r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|\*\|\w{1,60}\|\*|%%\w{1,60}%%|\$\{\w{1,60}\}|\[\[\w{1,60}\]\]|\{[A-Z_]{3,40}\}"
+    r"\{\{[^{}\n]{0,80}\}\}|\{%[^%\n]{0,80}%\}|<%[^%\n]{0,80}%>|\*\|\w{1,60}\|\*|%%\w{1,60}%%|\$\{\w{1,60}\}|\[\[\w{1,60}\]\]|\{[A-Z_]{3,40}\}"
 )
-"""Merge tags as Tocsin and the usual other tools write them."""
+"""Merge tags as Tocsin and the usual other tools write them; bounded, so that no text is read for minutes."""
 _REPLY = re.compile(r"\s*(?:re|fw|fwd|tr|rép|ref)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)
 _COUNTER = re.compile(r"\(\d+\)|\[\d+\]")
 _ORIGIN = re.compile(
-    r"vous (?:recevez|avez reçu|êtes destinataire)|parce que vous|car vous|vos (?:données|coordonnées)"
-    r"|votre (?:adresse|numéro)|origine de|you (?:are receiving|receive|received|get|got)|because you"
-    r"|your (?:data|address|details)|we have your|was sent to you",
+    r"vous (?:recevez|avez reçu|êtes (?:destinataire|inscrit|abonn)|figurez|nous avez|avez (?:donné|laissé))"
+    r"|parce que vous|car vous|vos (?:données|coordonnées)|listes? électorales?"
+    r"|votre (?:adresse|numéro|inscription)|origine de|you (?:are receiving|receive|received|get|got)"
+    r"|because you|your (?:data|address|details)|we have your|was sent to you",
     re.IGNORECASE,
 )
 """How people say where the address comes from; whoever says it otherwise is told, and may go past."""

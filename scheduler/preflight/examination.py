@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from deliverability.exchangers import AsksTheDns
 from deliverability.filters import FilterError, SpamFilter
@@ -28,7 +27,7 @@ from scheduler.content import Content, wording_of
 from scheduler.forecast import ForecastOptions
 from scheduler.letters import Addresses
 from scheduler.post import open_desk
-from scheduler.preflight.checks_of_links import is_address
+from scheduler.preflight.checks_of_links import host_of, is_address
 from scheduler.preflight.examined import Examined, Mail, Opinion, Sender
 from scheduler.preflight.findings import LintFinding, gather
 from scheduler.preflight.reading import Draft, read_campaign, read_crowd, read_template
@@ -191,7 +190,7 @@ async def _listings(
 
 
 def _subjects(identity: Identity, one: Examined, means: Means) -> list[str]:
-    hosts = [urlsplit(link.target).hostname or "" for link in one.mail.links] if one.mail else []
+    hosts = [host_of(link.target) for link in one.mail.links] if one.mail else []
     linked = sorted({registered_domain(host) for host in hosts if "." in host and not is_address(host)})
     return list(dict.fromkeys((*subjects_of(identity, means.setup), *linked[:MOST_HOSTS])))
 

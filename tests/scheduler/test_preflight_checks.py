@@ -1,5 +1,6 @@
 """Each check before sending: what trips it, and that a message in order does not."""
 
+import time
 from dataclasses import replace
 from datetime import date
 
@@ -10,7 +11,7 @@ from deliverability.health import FindingLevel, HealthCode, HealthFinding
 from models.preflight import LintLevel
 from models.states import LegalBasis, Purpose
 from scheduler.forecast import ColdLane
-from scheduler.preflight.checks_of_links import same_organisation
+from scheduler.preflight.checks_of_links import host_of, same_organisation
 from scheduler.preflight.examined import Crowd, Examined, Opinion
 from scheduler.preflight.findings import LintFinding, blockers, from_rows, gather, to_rows
 from scheduler.preflight.table import CHECKS, look_at
@@ -253,3 +254,46 @@ def test_findings_are_kept_as_they_are() -> None:
 )
 def test_whether_two_hosts_are_one_organisation_s(host: str, other: str, same: bool) -> None:
     assert same_organisation(host, other) is same
+
+
+@pytest.mark.parametrize(
+    ("href", "shown"),
+    [
+        ("https://parti.fr/programme-2027.pdf", "programme.pdf"),
+        ("https://dons.parti.fr/", "parti.fr/dons"),
+        ("https://www.mairie-lyon.fr/", "mairie-lyon.fr"),
+    ],
+)
+def test_a_file_s_name_and_a_host_of_the_same_people_mislead_nobody(href: str, shown: str) -> None:
+    assert "link.other" not in {
+        one.code for one in look_at(links(href, shown)) if one.level is LintLevel.WARN
+    }
+
+
+@pytest.mark.parametrize("target", ["http://[x", "https://exa\u2100mple.fr/", "//["])
+def test_a_link_that_leads_nowhere_breaks_no_look(target: str) -> None:
+    assert list(look_at(links(target, "www.parti.fr")))
+    assert host_of(target) == ""
+
+
+@pytest.mark.parametrize("sign", ["{{", "{%", "<%", "*|a", "${a", "[[a"])
+def test_signs_that_never_end_are_read_at_once(sign: str) -> None:
+    begun = time.monotonic()
+    list(look_at(mail(text=f"{sign * 20_000} {WORDS}")))
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Vous êtes inscrite à notre lettre depuis la réunion de mai.",
+        "Nous vous écrivons car votre nom figure sur les listes électorales de Lyon.",
+        "Vous nous avez laissé votre adresse sur un marché.",
+        "Because you signed our petition.",
+    ],
+)
+def test_the_usual_ways_to_say_where_an_address_comes_from_are_understood(said: str) -> None:
+    one = seen(
+        basis=LegalBasis.LEGITIMATE_INTEREST, mail=a_mail(html=f"<p>Le Parti. {said}</p>", text="Le Parti")
+    )
+    assert "origin.missing" not in {found.code for found in look_at(one) if found.level is LintLevel.BLOCK}
