@@ -355,7 +355,7 @@ def _evidence(weighed: Weighed, decision: Decision, sight: Sight, plan: Plan, ac
         "version": sight.table.version,
         "amber": breaker.amber,
         "red": breaker.red,
-        "last": breaker.last,
+        "last": breaker.last if decision.volume == weighed.window else 0,
         "few": decision.volume.whole < breaker.volume,
         "base": dict(base),
         "mark": write_counts(weighed.counts),

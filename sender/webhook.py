@@ -26,6 +26,10 @@ READ = 1000
 """Octets of an answer that are kept as evidence; nobody reads more."""
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how such secrets begin, no secret
 _TRANSLATED = ip_network("64:ff9b::/96")
+_UNICAST = ip_network("2000::/3")
+"""All of IPv6 that leads anywhere; what is outside may carry an address of one's own network."""
+_SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""Of protocols, of relays that are gone, of examples: the library's list has them as global."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,8 @@ async def _exchange(
     address = await resolve(host, port, private=options.private)
     literal = f"[{address}]" if address.version == 6 else str(address)
     there = urlunsplit((parts.scheme, f"{literal}:{port}", parts.path or "/", parts.query, ""))
-    shown = host if parts.port is None else f"{host}:{parts.port}"
+    named = f"[{host}]" if ":" in host else host
+    shown = named if parts.port is None else f"{named}:{parts.port}"
     async with (
         # No proxy of the environment: it would resolve the name anew.
         httpx.AsyncClient(
@@ -117,12 +122,12 @@ async def _exchange(
             "POST",
             there,
             content=body,
-            headers={**headers, "Host": shown},
+            headers={**headers, "Host": shown, "Accept-Encoding": "identity"},
             extensions={"sni_hostname": host},
         ) as answer,
     ):
         text = b""
-        async for piece in answer.aiter_bytes():
+        async for piece in answer.aiter_raw():  # never unpacked: it may be a bomb
             text += piece
             if len(text) >= READ:
                 break
@@ -150,7 +155,9 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
             return False
         if within is not None:
             return is_public(within)
-    return address.is_global and not address.is_multicast
+        if address not in _UNICAST:
+            return False
+    return address.is_global and not address.is_multicast and not any(address in one for one in _SPECIAL)
 
 
 @cache

@@ -6,13 +6,15 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationInfo, model_validator
 
 MINIMUM_SECRET = 16
+LONGEST = 500
+"""Characters of an address, as a row of who is told holds it."""
 
 
 def addresses(value: str) -> str:
     """E-mail addresses, separated by commas."""
     for part in filter(None, (one.strip() for one in value.split(","))):
         local, at, domain = part.rpartition("@")
-        if not at or not local or "." not in domain or any(sign.isspace() for sign in part):
+        if not at or not local or "." not in domain or len(part) > LONGEST or any(map(str.isspace, part)):
             raise ValueError("is no list of addresses; write ana@example.org, bo@example.org")
     return value
 
@@ -24,6 +26,8 @@ def webhooks(value: SecretStr, info: ValidationInfo) -> SecretStr:
         parts = urlsplit(url)
         if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username is not None:
             raise ValueError(f"has an address {place} that is none; write https://hooks.example.org/tocsin")
+        if len(url) > LONGEST:
+            raise ValueError(f"has an address {place} that is longer than {LONGEST} characters")
         if parts.scheme == "http" and not private:
             raise ValueError(f"has an address {place} without https; write https://…")
     return value

@@ -14,13 +14,16 @@ from scheduler.lookout import look_after_identities
 from sender import Transport
 from service.identity_watch import lookout_of
 from service.settings import Settings
-from store import Database
+from store import Database, incidents
 
 WEIGH_EVERY = timedelta(seconds=10)
 """Soon after a batch of bad news; while none comes, it costs one row."""
 PAUSE, LONGEST_PAUSE_S = 20, 60.0
 """Where very much is in view, weighing takes a twentieth of the time at most, and happens once a minute."""
 TELL_EVERY = timedelta(seconds=5)
+FORGET_EVERY = timedelta(hours=6)
+INCIDENTS_KEPT = timedelta(days=400)
+"""After their end: a little over a year, so that this spring's can be laid beside last spring's."""
 LOOK_EVERY = timedelta(minutes=5)
 """How often it is asked whose look is due; that is once a day, or once an hour."""
 
@@ -45,7 +48,11 @@ def watch_chores(
             await scales.weigh(clock.now())
             ready_at = time.monotonic() + min(LONGEST_PAUSE_S, PAUSE * (time.monotonic() - began))
 
-    chores = [Chore("weigh", WEIGH_EVERY, weigh)]
+    async def forget() -> None:
+        async with database.write() as session:
+            await incidents.forget(session, clock.now() - INCIDENTS_KEPT)
+
+    chores = [Chore("weigh", WEIGH_EVERY, weigh), Chore("old incidents", FORGET_EVERY, forget)]
     lookout = lookout_of(settings)
     if lookout.resolver is not None:
 

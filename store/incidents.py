@@ -111,6 +111,12 @@ async def concerning(session: AsyncSession, campaign_id: int) -> list[Incident]:
     return list((await session.exec(wanted.order_by(col(Incident.began_at).desc()))).all())
 
 
+async def forget(session: AsyncSession, before: datetime) -> int:
+    """Delete those that ended before a moment, with who was told of them; how many. Reads the table."""
+    gone = await session.exec(sa.delete(Incident).where(col(Incident.ended_at) < before))
+    return int(gone.rowcount or 0)
+
+
 async def count_open(session: AsyncSession) -> int:
     """How many are open. Served by uq_incident_open."""
     wanted = select(sa.func.count()).select_from(Incident).where(col(Incident.ended_at).is_(None))

@@ -96,6 +96,7 @@ async def test_what_a_relay_took_and_sent_back_pauses_the_campaign(scene: Scene)
         await scene.count("other", said, accepted=5000, bounced=bounced)
         await scene.weigh()
         assert await scene.state() is state
+    assert {one.evidence["last"] for one in await scene.of_campaign()} == {0}
 
 
 async def test_complaints_slow_then_rest(scene: Scene) -> None:

@@ -35,7 +35,7 @@ async def test_what_a_person_resumed_is_not_paused_over_the_messages_before(scen
     async with scene.database.write() as session:
         await let_go_on(session, incident.id, by="Ana", now=START + 2 * MINUTE)
     for minute in range(3, 10):
-        await scene.bounce(30, 3520 + 100 * minute)
+        await scene.bounce(30, 3520 + 5 * minute)
         await scene.weigh(minute)
     assert await scene.state() is CampaignState.SENDING
 

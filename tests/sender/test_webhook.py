@@ -1,6 +1,7 @@
 """Webhooks are signed, patient, and never led to where they must not go."""
 
 import base64
+import gzip
 import hashlib
 import hmac
 from datetime import timedelta
@@ -99,6 +100,15 @@ async def test_what_is_not_https_is_refused(url: str) -> None:
         ("fd00::1", False),
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
+        ("64:ff9b::808:808", True),
+        ("64:ff9b:1::7f00:1", False),
+        ("::127.0.0.1", False),
+        ("::ffff:0:10.0.0.1", False),
+        ("fec0::1", False),
+        ("5f00::1", False),
+        ("3fff::1", False),
+        ("192.0.0.8", False),
+        ("240.0.0.1", False),
         ("2002:7f00:1::", False),
         ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),
     ],
@@ -117,3 +127,13 @@ async def test_the_certificate_must_be_that_of_the_name_though_an_address_is_cal
         url = f"https://localhost:{peer.port}/x"
         outcome = await post(url, b"{}", message_id="m", now=START, options=options)
         assert isinstance(outcome, kind), outcome
+
+
+async def test_what_an_answer_packs_is_not_unpacked(hook_taker: HookTaker) -> None:
+    packed = gzip.compress(b"x" * 1_000_000)
+    head = b"HTTP/1.1 500 No\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n"
+    hook_taker.answers = [head + packed]
+    outcome = await post(hook_taker.url, b"{}", message_id="m", now=START, options=HERE)
+    assert isinstance(outcome, Deferred)
+    assert "xxx" not in outcome.reply.text
+    assert hook_taker.calls[0][0]["accept-encoding"] == "identity"

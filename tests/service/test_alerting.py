@@ -183,6 +183,7 @@ async def test_the_own_network_is_out_of_bounds_unless_it_is_allowed(
         ({"alert_webhooks": "https://x.example"}, "needs TOCSIN_ALERT_WEBHOOK_SECRET"),
         ({"alert_webhooks": "http://x.example", "alert_webhook_secret": SECRET}, "without https"),
         ({"alert_webhooks": "x.example", "alert_webhook_secret": SECRET}, "is none"),
+        ({"alert_webhooks": "https://x.example/" + 500 * "a", "alert_webhook_secret": SECRET}, "longer than"),
         ({"alert_webhook_secret": "short"}, "too short"),
         ({"alert_level": "green"}, "amber"),
     ],

@@ -1,15 +1,18 @@
 """What runs beside sending: too much comes back, the lane rests, and the webhook hears of it."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from models.identity import Identity
+from models.incident import AlertWay
 from models.pace import BreakerState, Throttle
+from scheduler.incidents import close_incident
 from service.chores import watch_chores
 from service.settings import GivenSettings
-from store import Database
+from store import Database, alerts
 from tests.clocks import START, ManualClock
 from tests.deliverability.rows import a_launched_campaign, an_identity
 from tests.factories import KEYRING
@@ -60,6 +63,30 @@ async def test_from_the_counters_to_the_webhook(
         brake = await session.get(Throttle, f"lane:{identity.id}:orange")
         assert brake is not None
         assert brake.state is BreakerState.OPEN
+
+
+async def test_incidents_are_forgotten_400_days_after_their_end(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    scene, _ = await a_scene(database)
+    await scene.bounce(40, 400)
+    await scene.weigh()
+    (incident,) = await scene.incidents()
+    settings = GivenSettings(data_dir=tmp_path)
+    chores = watch_chores(settings, database, clock, transports={}, keyring=KEYRING)
+    (forget,) = [one.work for one in chores if one.name == "old incidents"]
+    clock.advance(timedelta(days=500))
+    await forget()
+    assert len(await scene.incidents()) == 1
+    async with database.write() as session:
+        await close_incident(session, incident.id, by="Ana", now=clock.now())
+        await alerts.note(session, incident.id, "began", way=AlertWay.MAIL, target="a@b.fr", due_at=START)
+    clock.advance(timedelta(days=399))
+    await forget()
+    assert len(await scene.incidents()) == 1
+    clock.advance(timedelta(days=2))
+    await forget()
+    assert await scene.incidents() == []
 
 
 @pytest.mark.parametrize("given", [{}, {"alert_emails": "ana@parti.example"}])
