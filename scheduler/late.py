@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from models.campaign import Campaign
+from models.canary import CanaryStage
 from models.states import CampaignState, LatePolicy
-from store import Database, campaigns
+from store import Database, campaigns, canaries
 
 
 def lateness(campaign: Campaign, now: datetime) -> timedelta:
@@ -72,9 +75,21 @@ async def stop_interrupted(database: Database, silent_since: datetime, now: date
         if campaign.state is CampaignState.SENDING:
             async with database.read() as session:
                 # What waited for its hours, or for a second attempt, has missed nothing.
-                if not await campaigns.has_been_due(session, campaign.id, now - allowed):
+                if not (
+                    await campaigns.has_been_due(session, campaign.id, now - allowed)
+                    or await _rest_has_missed(session, campaign.id, now - allowed)
+                ):
                     continue
         await _stop(database, campaign, following, problem, now)
+
+
+async def _rest_has_missed(session: AsyncSession, campaign_id: int, since: datetime) -> bool:
+    """Whether what waits for a canary would have left by `since`, had anybody been there to decide."""
+    gate = await canaries.find(session, campaign_id)
+    if gate is None or gate.sent_at is None or gate.stage is CanaryStage.HELD:
+        return False
+    decided_by = gate.decided_at or gate.sent_at + timedelta(seconds=gate.wait_seconds)
+    return decided_by <= since and await canaries.holds_any(session, campaign_id)
 
 
 def _story(campaign: Campaign, late: timedelta) -> str:

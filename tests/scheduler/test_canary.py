@@ -14,12 +14,13 @@ from models.delivery import Delivery
 from models.errors import BadInputError, ConflictError
 from models.event import event_about
 from models.incident import IncidentDeed, IncidentKind, IncidentLevel
-from models.states import CampaignState, Channel, ConsentStatus, DeliveryState, EventKind
+from models.states import CampaignState, Channel, ConsentStatus, DeliveryState, EventKind, LatePolicy
 from models.values import Refused, Reply
 from scheduler.campaigns import cancel, parts_of, pause, release, resume, update_campaign
 from scheduler.canary import Sign, watch_canaries, weigh
 from scheduler.canary import release as let_go
 from scheduler.incidents import open_incident
+from scheduler.late import stop_interrupted
 from scheduler.undoing import let_go_on
 from store import Database, campaigns, canaries, events, incidents, queues
 from tests.clocks import START, ManualClock
@@ -330,6 +331,23 @@ async def test_a_pause_while_the_gate_is_shut_is_a_pause_of_the_gate(database: D
         await resume(session, campaign_id, clock.now())
     assert await watch_canaries(database, clock)
     assert await stage_of(database, campaign_id) is CanaryStage.PASSED
+
+
+@pytest.mark.parametrize(("silence", "skipped"), [(45, False), (120, True)])
+async def test_a_rest_that_nobody_was_there_to_let_go_is_late_as_the_campaign_says(
+    database: Database, silence: int, skipped: bool
+) -> None:
+    """The service was down when it was to be decided: tomorrow the reminder of tonight is worth nothing."""
+    campaign_id, _, clock = await waiting_for_seeds(database)
+    async with database.write() as session:
+        campaign = await campaigns.get_campaign(session, campaign_id)
+        campaign.late_policy, campaign.late_minutes = LatePolicy.SKIP, 30
+        session.add(campaign)
+    silent_since = clock.now()
+    clock.advance(timedelta(minutes=silence))
+    await stop_interrupted(database, silent_since, clock.now())
+    wanted = CampaignState.CANCELLED if skipped else CampaignState.SENDING
+    assert await state_of(database, campaign_id) is wanted
 
 
 async def test_cancelling_ends_the_rest_as_well(database: Database) -> None:
