@@ -15,13 +15,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from deliverability.feedback import Applied, apply_all
 from deliverability.feeds.filing import Filed, file_reports
-from deliverability.feeds.reading import Sighting, read_mail
 from deliverability.feeds.values import UnreadableReportError
 from deliverability.one_thread import OneThread
 from deliverability.signals.mail import read_inbound
@@ -34,6 +34,9 @@ from models.tokens import Tokens
 from models.values import Cover, Signal
 from store import Database, incoming
 from store.together import Together
+
+if TYPE_CHECKING:
+    from deliverability.feeds.reading import Sighting
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +104,10 @@ def is_about_us(signals: Sequence[Signal]) -> bool:
     return any(signal.delivery_id is not None or signal.kind not in TALK for signal in signals)
 
 
-def _read(raw: bytes, cover: Cover, tokens: Tokens, now: datetime) -> tuple[Cover, list[Signal], Sighting]:
+def _read(raw: bytes, cover: Cover, tokens: Tokens, now: datetime) -> tuple[Cover, list[Signal], "Sighting"]:
+    # XML and archives: for who receives mail, not for who sends it.
+    from deliverability.feeds.reading import read_mail  # noqa: PLC0415
+
     sighting = read_mail(raw, now)
     if sighting.reports:
         # A receiver's report is never news of a message, whatever address it came for.
@@ -234,7 +240,7 @@ async def record_mail(
     return Arrival(tuple(signals), tuple(outcomes))
 
 
-async def _file(database: Database, sighting: Sighting, now: datetime) -> Arrival:
+async def _file(database: Database, sighting: "Sighting", now: datetime) -> Arrival:
     async with database.write() as session:
         filed = await file_reports(session, sighting.reports, now)
     log.info("reports recorded", extra={"new": filed.new, "known": filed.known, "mended": filed.mended})

@@ -9,8 +9,6 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
-import httpx
-
 Fetch = Callable[[str], Awaitable[bytes]]
 Usable = Callable[[bytes], bool]
 TIMEOUT_S = 10.0
@@ -27,6 +25,9 @@ async def fetch(url: str, *, seconds: float = TIMEOUT_S, trusted: ssl.SSLContext
 
     `trusted`: None for whom this machine trusts.
     """
+    # With what it brings along, three megabytes of every process that sends and never asks.
+    import httpx  # noqa: PLC0415
+
     content = b""
     try:
         async with (

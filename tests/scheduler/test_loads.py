@@ -17,6 +17,14 @@ NOT_FOR_SCRIBES = frozenset(
 )
 
 
+NOT_FOR_WORKERS = frozenset(
+    {
+        *("reportlab", "vl_convert", "checkdmarc", "defusedxml", "babel", "fastapi", "starlette", "uvicorn"),
+        *("httpx", "pygments", "alembic", "web", "benchmarks.report"),
+    }
+)
+
+
 def loaded_by(module: str) -> set[str]:
     """What is loaded in a new process once it has imported this one."""
     asked = f"import json, sys, {module}; print(json.dumps(list(sys.modules)))"
@@ -32,6 +40,10 @@ def loaded_by(module: str) -> set[str]:
 
 def test_a_scribe_loads_neither_tables_nor_transports() -> None:
     assert loaded_by("scheduler.scribe") & NOT_FOR_SCRIBES == set()
+
+
+def test_a_sending_process_loads_no_pages_no_charts_and_no_readers_of_reports() -> None:
+    assert loaded_by("service.cli, service.assembly, scheduler.jobs") & NOT_FOR_WORKERS == set()
 
 
 @pytest.mark.parametrize("room", ["models", "scheduler", "sender"])
