@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-import dns.asyncresolver
-import dns.exception
-import dns.rdatatype
-import dns.resolver
+from dns import _features
 
-from models.errors import TocsinError
+# Nobody is asked over HTTPS: two HTTP clients less in memory, five megabytes of every process.
+_features.force("doh", enabled=False)
+
+import dns.asyncresolver  # noqa: E402
+import dns.exception  # noqa: E402
+import dns.rdatatype  # noqa: E402
+import dns.resolver  # noqa: E402
+
+from models.errors import TocsinError  # noqa: E402
 
 TIMEOUT_SECONDS = 5.0
 

@@ -20,7 +20,7 @@ NOT_FOR_SCRIBES = frozenset(
 NOT_FOR_WORKERS = frozenset(
     {
         *("reportlab", "vl_convert", "checkdmarc", "defusedxml", "babel", "fastapi", "starlette", "uvicorn"),
-        *("httpx", "pygments", "alembic", "web", "benchmarks.report"),
+        *("httpx", "httpx2", "h2", "pygments", "alembic", "web", "benchmarks.report"),
     }
 )
 
