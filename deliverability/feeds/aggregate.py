@@ -18,7 +18,8 @@ WANTED = frozenset({"version", "report_metadata", "policy_published", "record"})
 ROOT = "feedback"
 MAX_ROWS = 200_000
 MAX_PROBLEMS = 20
-MOST_MESSAGES = 10**12
+MOST_MESSAGES = 10**9
+"""Of one row: enough for anybody, and too few for all reports to add up to more than a database can."""
 MILLISECONDS = 10**11
 """A moment beyond this many seconds, the year 5138, was written in milliseconds."""
 _DAYS = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")

@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import Message
 
 from deliverability.feeds.aggregate import read_aggregate
@@ -20,7 +20,7 @@ from deliverability.feeds.containers import (
 )
 from deliverability.feeds.failure import read_failure
 from deliverability.feeds.tls import read_tls
-from deliverability.feeds.values import Report, UnreadableReportError
+from deliverability.feeds.values import AggregateReport, Report, TlsReport, UnreadableReportError
 from deliverability.signals.mime import (
     STATUS_PARTS,
     content_type,
@@ -30,6 +30,8 @@ from deliverability.signals.mime import (
 
 NO_REPORT = "This is no report: neither DMARC (XML), nor SMTP TLS (JSON), nor a mail that carries one."
 NO_DOMAIN = "The failure report does not say which domain it is about."
+AHEAD = timedelta(days=366)
+"""How wrong the clock of a receiver may be; what is further ahead would stay the newest for ever."""
 MAX_REPORTS = 200
 """Reports of one file or mail: more than anybody sends."""
 _FIELD = re.compile(rb"(?:From [^\r\n]+|>?[A-Za-z][A-Za-z0-9-]{1,60}:[^\r\n]*)\r?\n")
@@ -62,7 +64,7 @@ def read_reports(raw: bytes, now: datetime) -> Sighting:
                 found.extend(sighting.reports)
                 problems.extend(sighting.problems or ([NO_REPORT] if not sighting.reports else []))
             else:
-                found.append(_read(content))
+                found.append(_read(content, now))
         except UnreadableReportError as error:
             problems.append(error.problem)
     if not found:
@@ -90,7 +92,7 @@ def read_mail(raw: bytes, now: datetime, *, most: int | None = None) -> Sighting
     for part in parts_of(mail):
         for octets in _carried(part):
             try:
-                found.extend(_read(content) for content in unpack(octets, allowance))
+                found.extend(_read(content, now) for content in unpack(octets, allowance))
             except UnreadableReportError as error:
                 problems.append(error.problem)
     if not found and not _is_announced(mail):
@@ -138,7 +140,14 @@ def _carried(part: Message) -> Iterator[bytes]:
         yield octets
 
 
-def _read(content: Content) -> Report:
+def _read(content: Content, now: datetime) -> Report:
+    report = _read_content(content)
+    if max(report.begins_at, report.ends_at) > now + AHEAD:
+        raise UnreadableReportError("The report is about days that are yet to come.")
+    return report
+
+
+def _read_content(content: Content) -> AggregateReport | TlsReport:
     beginning = content.octets[:4].lstrip()
     if not content.octets.strip():
         raise UnreadableReportError(content.problem or "The file is empty.")

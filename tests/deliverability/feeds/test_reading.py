@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +33,9 @@ from tests.deliverability.reports import (
 
 CORPUS = os.environ.get("DMARC_SAMPLES", "")
 """A folder of samples with `expected.jsonl`, as the README of the samples describes it."""
+
+
+A_LIFE = 86_400 * 365 * 50
 
 
 def only(raw: bytes) -> Report:
@@ -157,8 +161,16 @@ def test_rows_about_several_days_count_once_for_each_day_that_has_mails(
     messages: list[int], hours: int, rows: int
 ) -> None:
     records = [a_record(count=one) for one in messages]
-    report = aggregate(an_aggregate(*records, begin=BEGIN, end=BEGIN + 3600 * hours))
+    report = aggregate(an_aggregate(*records, begin=BEGIN - A_LIFE, end=BEGIN - A_LIFE + 3600 * hours))
     assert (len(report.rows), report.rows_by_day, report.messages) == (len(messages), rows, sum(messages))
+
+
+@pytest.mark.parametrize("field", ["begin", "end"])
+def test_a_report_about_days_to_come_is_refused(field: str) -> None:
+    far = "99999999999"
+    raw = re.sub(rf"<{field}>\d+".encode(), f"<{field}>{far}".encode(), TWO)
+    with pytest.raises(UnreadableReportError, match="yet to come"):
+        read_reports(raw, START)
 
 
 def test_of_two_reports_in_one_text_the_first_is_read() -> None:
