@@ -155,7 +155,7 @@ def study(
         [
             (
                 *(names.get(row.identity_id or 0, ""), row.mailings, f"{row.messages:,}"),
-                *(f"{row.a_week:.1f}", row.most_a_week, _met_spam(row)),
+                *(f"{row.a_week:.1f}", row.most_a_week, met_spam(row)),
             )
             for row in table.rows
         ],
@@ -163,12 +163,15 @@ def study(
     )
 
 
-def _met_spam(row: "StudyRow") -> str:
+def met_spam(row: "StudyRow") -> str:
+    """The mailings of a sender that met spam, of those with seeds, with the interval of enough of them."""
     spam = row.in_spam
     if not spam.whole:
         return "not tested"
     told = f"{spam.part} of {spam.whole}"
-    return told if spam.assessable else f"{told}, not assessable"
+    if not spam.assessable or spam.low is None or spam.high is None:
+        return f"{told}, not assessable"
+    return f"{told} ({spam.low * 100:.0f}–{spam.high * 100:.0f} %)"
 
 
 async def _study(desk: Desk, days: int) -> tuple["StudyTable", dict[int, str]]:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from deliverability.assessment.limits import limits
 from deliverability.report import Counts, Share, campaign_report, wilson_interval
-from deliverability.report_values import Refusal
+from deliverability.report_values import FEEDLESS, Refusal
 from models.states import EventKind
 from store import Database
 from tests.clocks import START
@@ -77,3 +78,7 @@ def test_an_answer_is_shown_with_its_code_once(
 ) -> None:
     refusal = Refusal("orange", "Orange", EventKind.REFUSED, None, code, enhanced, example, 1)
     assert refusal.said == said
+
+
+def test_who_tells_nobody_of_complaints_is_the_same_in_reports_and_verdicts() -> None:
+    assert limits().feeds.none == FEEDLESS

@@ -5,10 +5,13 @@ import csv
 import io
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import col, select
 
+from deliverability.assessment.study import Mailing, study_table
 from models.canary import CanaryPlan
 from models.clock import SystemClock
 from models.delivery import Delivery
@@ -17,6 +20,7 @@ from models.states import EventKind
 from scheduler.campaigns import parts_of, schedule, update_campaign
 from scheduler.canary import watch_canaries
 from scheduler.expansion import launch
+from service.commands.deliverability import met_spam
 from store import Database, events
 from store.tally_fold import advance
 from tests.clocks import ManualClock
@@ -88,6 +92,13 @@ def test_one_sender_as_files(typed_here: Typed) -> None:
 
 def test_an_unknown_sender_is_told_in_a_line(typed_here: Typed) -> None:
     assert "rhone" in typed_here("deliverability", "rhone").told
+
+
+def test_enough_mailings_are_told_with_their_interval() -> None:
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    mailings = [Mailing(n, 1, start + timedelta(days=n), 100, tested=3, in_spam=n % 2) for n in range(10)]
+    table = study_table(mailings, start, start + timedelta(days=10), ZoneInfo("UTC"))
+    assert met_spam(table.rows[0]) == "5 of 10 (24–76 %)"
 
 
 def test_the_study_is_told_and_taken_away(typed_here: Typed) -> None:
