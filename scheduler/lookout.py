@@ -7,7 +7,7 @@ for there is one every hour. A question without an answer changes nothing.
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -66,6 +66,7 @@ class Lookout:
     `required`: the proofs without which a new one does not send; `suspends`: whether one whose mail is
     refused is suspended by itself. Without a `resolver` nobody can be asked. `fetch` gets texts over HTTPS;
     without it what needs one is left alone. `blocklists`: zones of the block lists to ask, none for none.
+    `past_memory`: what asks a zone's own servers, found by the resolver.
     """
 
     resolver: AsksTheDns | None = None
@@ -74,6 +75,7 @@ class Lookout:
     suspends: bool = True
     fetch: FetchText | None = None
     blocklists: tuple[str, ...] = ()
+    past_memory: Callable[[AsksTheDns], AsksTheDns] = AuthoritativeResolver
 
 
 class _Seen(NamedTuple):
@@ -119,13 +121,22 @@ async def look_at(
         identity = await identities.get_identity(session, identity_id)
         proofs = await ensure_proofs(session, identity, now)
         keys = await identities.all_keys_of(session, identity_id)
-    resolver = AuthoritativeResolver(lookout.resolver) if fresh else lookout.resolver
+    resolver = lookout.past_memory(lookout.resolver) if fresh else lookout.resolver
     seen = await _ask(lookout, resolver, identity, keys, proofs.get(ProofKind.DNS))
+    if not fresh and _speaks_against(seen, now):
+        # A resolver may remember for hours that there is no record (RFC 2308): the zone itself is asked.
+        own = lookout.past_memory(lookout.resolver)
+        seen = await _ask(lookout, own, identity, keys, proofs.get(ProofKind.DNS))
     if identity.from_email is not None:
         desk = BlocklistDesk(database, lookout.resolver, lookout.blocklists)
         seen.findings.extend(await desk.look(subjects_of(identity, lookout.setup), now))
     async with database.write() as session:
         return await _write_down(session, lookout, identity_id, seen, clock.now())
+
+
+def _speaks_against(seen: _Seen, now: datetime) -> bool:
+    """Whether it would count against the identity."""
+    return seen.proof is Seen.GONE or bool(_sight(seen.findings, now).refused)
 
 
 async def _ask(
@@ -255,7 +266,10 @@ def findings_of(look: HealthCheck) -> list[HealthFinding]:
 
 def sight_of(look: HealthCheck) -> Sight:
     """What a look says of whether providers take the identity's mail."""
-    findings = findings_of(look)
+    return _sight(findings_of(look), look.checked_at)
+
+
+def _sight(findings: Sequence[HealthFinding], at: datetime) -> Sight:
     refused = [each.code for each in findings if each.level is FindingLevel.PROBLEM and each.code in REFUSED]
     signatures = [each for each in findings if each.part is Part.DKIM]
     unknown = {each.part for each in findings if each.level is FindingLevel.UNKNOWN}
@@ -264,7 +278,7 @@ def sight_of(look: HealthCheck) -> Sight:
     if faulty and Part.DKIM not in unknown and all(each.level is FindingLevel.PROBLEM for each in signatures):
         refused += faulty
     certain = bool(findings) and not unknown & DECISIVE
-    return Sight(look.checked_at, tuple(dict.fromkeys(code.value for code in refused)), certain)
+    return Sight(at, tuple(dict.fromkeys(code.value for code in refused)), certain)
 
 
 async def forget_old_looks(database: Database, now: datetime) -> int:

@@ -77,7 +77,10 @@ def note_record(proof: IdentityProof, seen: Seen, now: datetime) -> None:
 
 def has_expired(proof: IdentityProof, now: datetime) -> bool:
     """Whether the link of a mailbox proof is too old to be followed."""
-    return proof.proven_at is None and now - (proof.mailed_at or proof.asked_at) > LINK_LIFE
+    # The number is drawn before its letter leaves, and the letter before may have left long ago.
+    return (
+        proof.proven_at is None and now - max(proof.mailed_at or proof.asked_at, proof.asked_at) > LINK_LIFE
+    )
 
 
 async def draw_link(

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from deliverability.exchangers import AsksTheDns
-from deliverability.resolver import Answer
+from deliverability.resolver import Answer, DnsResolver
 from models.health import HealthLevel, ProofKind
 from models.incident import IncidentKind
 from models.states import IdentityState
@@ -17,7 +17,7 @@ from store import Database, health, identities, incidents
 from tests.clocks import ManualClock
 from tests.factories import an_identity
 from tests.scheduler.sender_houses import DOMAIN, PROOF_NAME, RSA_NAME, House, sender_house
-from tests.servers.dns import Fault
+from tests.servers.dns import Fault, dns_server
 
 S = IdentityState
 ED_NAME = f"t-ed25519._domainkey.{DOMAIN}"
@@ -72,6 +72,27 @@ async def test_missing_keys_suspend_after_two_looks_and_their_return_lifts_it(
             assert not await incidents.list_incidents(session, identity_id=identity.id, open_only=True)
             steps = [(step.origin, step.state) for step in await identities.changes_of(session, identity.id)]
         assert steps == [("suspended", "active"), ("active", "suspended")]
+
+
+async def test_a_resolver_that_remembers_the_absence_of_a_record_suspends_nobody(
+    database: Database, clock: ManualClock
+) -> None:
+    async with sender_house(database, clock) as house, dns_server() as memory:
+        memory.publish_zone(DOMAIN)
+        itself = house.lookout.resolver
+        assert itself is not None
+        remembering = replace(
+            house.lookout,
+            resolver=DnsResolver(["127.0.0.1"], memory.port, timeout_seconds=0.5),
+            past_memory=lambda _: itself,
+        )
+        await house.publish()
+        await house.show_record()
+        for _ in range(4):
+            await look_at(database, clock, remembering, house.identity_id)
+            clock.advance(HOUR)
+        assert (await house.identity()).state is S.ACTIVE
+        assert (await house.proofs())[ProofKind.DNS].proven_at is not None
 
 
 async def test_one_good_key_of_two_is_enough(database: Database, clock: ManualClock) -> None:

@@ -17,10 +17,12 @@ from models.values import Accepted, EmailEnvelope, Refused, Reply
 from scheduler.lifecycle import is_shown
 from scheduler.ownership import (
     LETTERS_APART,
+    LINK_LIFE,
     MISSES,
     MISSING_FOR,
     draw_link,
     ensure_proofs,
+    has_expired,
     note_record,
     proof_of_link,
     require_own_domain,
@@ -104,6 +106,18 @@ async def test_a_link_serves_nothing_but_this_and_cannot_be_made_up(database: Da
         assert await proof_of_link(session, TOKENS, TOKENS.make(TokenPurpose.MAILBOX, number ^ 1)) is None
         assert await health.prove_once(session, proof, START)
         assert not await health.prove_once(session, proof, START), "once"
+
+
+async def test_a_link_drawn_long_after_the_letter_before_is_fresh(database: Database) -> None:
+    later = START + 2 * LINK_LIFE
+    async with database.write() as session:
+        identity = await an_identity(session)
+        proof, _ = await draw_link(session, identity, TOKENS, START)
+        proof.mailed_at = START
+        session.add(proof)
+        assert has_expired(proof, later)
+        proof, _ = await draw_link(session, identity, TOKENS, later)
+        assert not has_expired(proof, later)
 
 
 def a_room(database: Database, clock: ManualClock, postman: ScriptedTransport | None) -> PostRoom:
