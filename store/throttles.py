@@ -36,7 +36,10 @@ async def hold(session: AsyncSession, keys: Collection[str], now: datetime) -> d
     rows = [{"key": key, "changed_at": now, **_FREE} for key in sorted(keys)]
     if not rows:
         return {}
-    await session.exec(insert_for(session, Throttle).values(rows).on_conflict_do_nothing())
+    put = insert_for(session, Throttle).values(rows)
+    # Locks what is there: a row that is taken away meanwhile is made anew, and not missed below.
+    put = put.on_conflict_do_update(index_elements=["key"], set_={"changed_at": Throttle.changed_at})
+    await session.exec(put.execution_options(**NO_SYNC))
     wanted = select(Throttle).where(col(Throttle.key).in_(sorted(keys))).order_by(col(Throttle.key))
     found = await session.exec(wanted.with_for_update().execution_options(populate_existing=True))
     return {row.key: row for row in found}

@@ -2,21 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from deliverability.rulebook import Deed, Reaction
 from models.errors import ConflictError
-from models.states import (
-    CampaignState,
-    EventKind,
-)
+from models.pace import BreakerState
+from models.states import BounceClass, CampaignState, Channel, EventKind
+from scheduler.brake_incidents import tell_of_hold, tell_of_rests
 from scheduler.breakers import Scales
 from scheduler.campaigns import resume
 from scheduler.incidents import close_incident
+from scheduler.pacing import scopes_of
+from scheduler.reactions import Demand
+from scheduler.throttle import Brake, Cause
 from scheduler.undoing import let_go_on
-from store import Database, throttles
+from store import Database, incidents, throttles
 from tests.clocks import START
 from tests.scheduler.scales import MINUTE, Scene, a_scene, place
 
@@ -112,3 +117,46 @@ async def test_who_comes_late_does_not_do_again_what_a_person_took_back(scene: S
     assert await scene.state() is CampaignState.SENDING
     assert await scene.brake() is None
     assert len(await scene.incidents()) == len(await scene.of_campaign()) == 1
+
+
+async def test_workers_and_people_at_once_never_wait_for_each_other_for_ever(scene: Scene) -> None:
+    scopes = scopes_of(Channel.EMAIL, scene.identity.id, "orange", "parti.example", "")
+    keys = [scopes.lane, scopes.provider]
+
+    def a_demand(key: str) -> Demand:
+        reaction, cause = Reaction(Deed.SUSPEND, span=timedelta(days=1)), Cause("r", "550 no")
+        return Demand(reaction, cause, key, scene.campaign.id, 1, BounceClass.BLOCK)
+
+    async def weigh(worker: int) -> None:
+        scales = Scales(scene.database)
+        for turn in range(1, 6):
+            await scene.bounce(80 * turn + worker, 600 * turn)
+            await scales.weigh(START + turn * MINUTE)
+
+    async def answer() -> None:
+        for _ in range(8):
+            async with scene.database.write() as session:
+                await throttles.hold(session, keys, START)
+                await throttles.hold_campaign(session, scene.campaign.id, "no", START)
+                await tell_of_hold(session, a_demand(scopes.lane), scopes, START)
+                rest = replace(Brake(START), state=BreakerState.OPEN, opens_at=START + timedelta(days=1))
+                calm, shut = dict.fromkeys(keys, Brake(START)), dict.fromkeys(keys, rest)
+                called = [a_demand(key) for key in keys]
+                await tell_of_rests(session, called, calm, shut, scopes=scopes, now=START)
+
+    async def let_go() -> None:
+        for turn in range(8):
+            async with scene.database.read() as session:
+                found = await incidents.list_incidents(session, open_only=True)
+            for one in found:
+                with suppress(ConflictError):
+                    async with scene.database.write() as session:
+                        await let_go_on(session, one.id, by="Ana", now=START + turn * MINUTE)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(weigh(0), weigh(1), weigh(2), answer(), answer(), answer(), let_go(), let_go())
+    async with scene.database.read() as session:
+        left = await incidents.list_incidents(session, open_only=True, limit=500)
+        ever = await incidents.list_incidents(session, limit=500)
+    assert len({one.scope for one in left}) == len(left)
+    assert len(ever) > 3
