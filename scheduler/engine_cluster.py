@@ -19,6 +19,7 @@ from typing import Any
 import procrastinate
 import psycopg
 from procrastinate import exceptions, jobs
+from procrastinate.periodic import PeriodicRegistry
 from psycopg.conninfo import make_conninfo
 
 from models.clock import Clock
@@ -36,6 +37,8 @@ POLL_S = 0.5
 """How late a job asked for at a moment may start: PostgreSQL notifies of new jobs, not of due ones."""
 QUEUES = {"send": 32, "io": 8}
 """How many jobs of each queue a process works on at once: full lanes must not keep the sweep waiting."""
+REGULAR = "io"
+"""The queue whose worker asks for what is done regularly."""
 SENDS = frozenset({"drain"})
 LAST_WORDS = timedelta(seconds=5)
 """How long a job that was cut short may take to leave things tidy."""
@@ -97,8 +100,12 @@ class ClusterEngine:
         self._open = False
         self._running: set[asyncio.Task[None]] = set()
         rescue = self._app.task(name=RESCUE, queue="io", queueing_lock=RESCUE)(self._rescue)
+        # Every worker loop asks for all regular jobs by itself: in each process one of them is to.
+        self._beside = self._app.with_connector(connector)
+        self._beside.periodic_registry = PeriodicRegistry()  # type: ignore[no-untyped-call]
         # Also what notices a dead connection: without a periodic job a lost LISTEN is lost in silence.
-        self._app.periodic(cron=_cron(timedelta(seconds=10)), periodic_id=RESCUE)(rescue)
+        for app in (self._app, self._beside):
+            app.periodic(cron=_cron(timedelta(seconds=10)), periodic_id=RESCUE)(rescue)
 
     def job(self, name: str, function: JobFunction) -> None:
         """Make `function` known under `name`."""
@@ -183,9 +190,10 @@ class ClusterEngine:
 
     async def _keep_working(self, queue: str, concurrency: int) -> None:
         """A worker whose connection breaks stops by itself, without an error: it is started again."""
+        app = self._app if queue == REGULAR else self._beside
         while True:
             try:
-                await self._app.run_worker_async(
+                await app.run_worker_async(
                     queues=[queue],
                     name=queue,
                     concurrency=concurrency,

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from procrastinate.manager import JobManager
 
 from models.errors import StoreError
 from scheduler.engine_cluster import ClusterEngine, _cron
@@ -36,33 +38,35 @@ def url(server: PostgresqlServer) -> str:
     return address
 
 
-async def asked_until_it_runs(engine: ClusterEngine, diary: Diary, word: str) -> None:
+async def asked_until_it_runs(engine: ClusterEngine, diary: Diary, word: str, job: str = "write") -> None:
     """Ask, through the outage if there is one, until the job has run."""
     async with asyncio.timeout(45):
         while word not in diary.entries:
             with contextlib.suppress(StoreError):
-                await engine.defer("write", key="again", args={"word": word})
+                await engine.defer(job, key="again", args={"word": word})
             await asyncio.sleep(0.2)
 
 
-@pytest.mark.parametrize("away", [0, 5, 12])
+@pytest.mark.parametrize(
+    ("job", "away"), [("write", 0), ("write", 5), ("write", 12), ("drain", 0), ("drain", 5)]
+)
 async def test_after_postgresql_was_away_wishes_are_heard_at_once_again(
-    server: PostgresqlServer, url: str, away: float
+    server: PostgresqlServer, url: str, job: str, away: float
 ) -> None:
     engine, diary = ClusterEngine(url, CLOCK), Diary()
-    engine.job("write", diary.write)
+    engine.job(job, diary.write)
     async with running(engine):
-        await engine.defer("write", key="a", args={"word": "before"})
+        await engine.defer(job, key="a", args={"word": "before"})
         await diary.wait_for(1)
         await asyncio.to_thread(server.stop)
         # 12 s: longer than a connection is waited for.
         await asyncio.sleep(away)
         await asyncio.to_thread(server.start)
-        await asked_until_it_runs(engine, diary, "after")
+        await asked_until_it_runs(engine, diary, "after", job)
         await asyncio.sleep(3)  # every part of it has come back
         for number in range(5):
             count = len(diary.started)
-            await engine.defer("write", key=f"later:{number}", args={"word": f"later {number}"})
+            await engine.defer(job, key=f"later:{number}", args={"word": f"later {number}"})
             async with asyncio.timeout(AT_ONCE_S):
                 await diary.wait_for(count + 1)
 
@@ -154,6 +158,26 @@ async def test_a_repeated_job_runs_once_a_tick_however_many_engines_there_are(ur
     # Three intervals of two seconds lie between four ticks; the first may have come late, by a poll or
     # a busy machine. Fired by each engine, four ticks would take one interval and a bit.
     assert ticks[3] - ticks[0] >= 4
+
+
+async def test_a_process_asks_once_a_tick_for_what_is_done_regularly(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, int]] = []
+    ask = JobManager.defer_periodic_job
+
+    async def noted(self: JobManager, job: Any, *, periodic_id: str, defer_timestamp: int) -> int | None:
+        asked.append((periodic_id, defer_timestamp))
+        return await ask(self, job, periodic_id=periodic_id, defer_timestamp=defer_timestamp)
+
+    monkeypatch.setattr(JobManager, "defer_periodic_job", noted)
+    engine, diary = ClusterEngine(url, CLOCK), Diary()
+    engine.job("write", diary.write)
+    engine.every(timedelta(seconds=1), "write")
+    async with running(engine):
+        await diary.wait_for(3)
+    ticks = [moment for name, moment in asked if name == "write"]
+    assert len(ticks) == len(set(ticks))
 
 
 async def test_a_job_of_a_worker_that_died_is_asked_for_anew(url: str) -> None:
