@@ -10,6 +10,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
+from tests.dialects import keep_what_is_learnt
 from tests.servers import MEMORY, in_memory
 
 pytest_plugins = [
@@ -33,6 +34,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 if "TMPDIR" not in os.environ and in_memory(runs_programs=True):
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+keep_what_is_learnt()
 
 
 def pytest_collection_finish() -> None:
