@@ -112,7 +112,7 @@ def print_document(document: Document) -> bytes:
     def foot(canvas: Any, page: Any) -> None:
         canvas.setFont(FONT, 8)
         canvas.setFillColor(SOFT)
-        canvas.drawString(MARGIN, MARGIN / 2, cut(_settable(document.foot), width - 2 * MARGIN))
+        canvas.drawString(MARGIN, MARGIN / 2, cut(settable(document.foot), width - 2 * MARGIN))
         canvas.drawRightString(A4[0] - MARGIN, MARGIN / 2, str(page.page))
 
     made.build(flow, onFirstPage=foot, onLaterPages=foot)
@@ -167,12 +167,13 @@ def _style(
 def _text(text: str, size: float, **style: Any) -> Any:
     from reportlab.platypus import Paragraph  # noqa: PLC0415
 
-    return Paragraph(escape(_settable(text)), _style(size, **style))
+    return Paragraph(escape(settable(text)), _style(size, **style))
 
 
-def _settable(text: str) -> str:
-    """Without what no line can hold: control characters, and marks the font has no form for."""
-    return "".join(letter if letter.isprintable() else " " for letter in text.replace("\u202f", "\u00a0"))
+def settable(text: str) -> str:
+    """Without what no line can hold: control characters. A figure stays with its sign: so does the space."""
+    kept = text.replace("\u202f", "\u00a0")
+    return "".join(letter if letter.isprintable() or letter == "\u00a0" else " " for letter in kept)
 
 
 def _laid_out(block: Block, width: float) -> list[Any]:

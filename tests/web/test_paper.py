@@ -19,7 +19,7 @@ from tests.deliverability.test_merging import lane
 from tests.web.browsers import Site
 from tests.web.test_deliverability_pages import a_sent_campaign
 from web.i18n import Tongue
-from web.paper import Document, Figures, Grid, Heading, Picture, Title, Words, cut, print_document
+from web.paper import Document, Figures, Grid, Heading, Picture, Title, Words, cut, print_document, settable
 from web.report_paper import MOST_LANES, lanes_of
 from web.verdict_view import verdicts_of
 
@@ -62,6 +62,10 @@ def test_a_table_goes_on_over_pages_and_drawings_are_made_to_fit() -> None:
     made = print_document(Document("d", "en", "", (grid, Picture(a_drawing(), "A chart"))))
     assert whole(made)
     assert made.count(b"/Type /Page\n") + made.count(b"/Type /Page ") > 3
+
+
+def test_a_figure_is_not_parted_from_its_sign_at_the_end_of_a_line() -> None:
+    assert settable("7–60\u202f%\x07") == "7–60\u00a0% "
 
 
 def test_a_drawing_of_many_providers_is_no_taller_than_a_page() -> None:
