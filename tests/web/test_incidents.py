@@ -3,13 +3,16 @@
 import re
 
 import pytest
+import sqlalchemy as sa
 
 from models.access import Role
-from models.campaign import CampaignLane
+from models.campaign import UNTIL_TOLD, Campaign, CampaignLane
 from models.incident import AlertWay, Incident, IncidentDeed, IncidentKind, IncidentLevel
 from models.pace import BreakerState, Throttle
+from models.states import CampaignState
 from scheduler.incidents import close_incident, open_incident
-from store import alerts, incidents
+from store import alerts, incidents, throttles
+from store.deliveries import Lane
 from tests.clocks import START
 from tests.factories import a_campaign, an_identity
 from tests.web.browsers import Site, parse_strictly
@@ -164,3 +167,37 @@ async def test_what_a_look_found_is_told_in_the_readers_language(site: Site) -> 
     assert "The record that shows whose domain it is" in await browser.read("/incidents")
     await browser.send_form("/language", {"language": "fr"}, page="/account")
     assert "The record that shows" not in await browser.read("/incidents")
+
+
+async def test_a_halt_that_outlasts_its_incident_can_still_be_lifted_there(site: Site) -> None:
+    opened, campaign_id = await an_incident(site)
+    assert opened.identity_id is not None
+    lane = Lane(opened.identity_id, "orange")
+    undo = {"do": "halt", "campaign": campaign_id, "identity": lane.identity_id, "provider": "orange"}
+    async with site.database.write() as session:
+        halted = await open_incident(
+            session,
+            IncidentKind.SPAM_PLACEMENT,
+            IncidentLevel.RED,
+            identity_id=lane.identity_id,
+            provider="orange",
+            campaign_id=campaign_id,
+            deed=IncidentDeed.STOPPED,
+            evidence={"undo": [undo]},
+            now=START,
+        )
+        assert halted is not None
+        await session.exec(sa.update(Campaign).values(state=CampaignState.SENDING))
+        await throttles.halt_lane(session, campaign_id, lane, UNTIL_TOLD)
+        await close_incident(session, halted.id, by="Ana", now=START)
+    browser = await site.signed_in(Role.EDITOR)
+    page = await browser.read(f"/incidents/{halted.id}")
+    parse_strictly(page)
+    assert "Let it go on" in page
+    assert "Close, and leave" not in page
+    address = f"/incidents/{halted.id}"
+    answer = await browser.send_form(f"{address}/go-on", {"note": ""}, page=address)
+    assert answer.status_code == 303
+    assert "Let it go on" not in await browser.read(address)
+    async with site.database.read() as session:
+        assert not await throttles.halted_lanes(session, [campaign_id], START)
