@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from models.clock import Clock
+from models.errors import StoreError
 from models.incident import Alert, AlertWay, Incident, IncidentLevel
-from models.values import Accepted, Deferred, Outcome, Refused, Uncertain
+from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain
 from store import Database, alerts, incidents
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ async def _tell(database: Database, clock: Clock, desk: AlertDesk, alert: Alert,
                 return False
         if not await alerts.claim(session, alert, until=now + HELD):
             return False
-    outcome = await desk.carry(alert, about)
+    outcome = await _carry(desk, alert, about)
     tries = alert.tries + 1
     now = clock.now()
     async with database.write() as session:
@@ -145,6 +146,17 @@ async def _tell(database: Database, clock: Clock, desk: AlertDesk, alert: Alert,
             case _:
                 assert_never(outcome)
     return isinstance(outcome, Accepted | Uncertain)
+
+
+async def _carry(desk: AlertDesk, alert: Alert, about: Incident) -> Outcome:
+    """Tell, once; a fault of our own is a try that failed: it neither lasts nor keeps others waiting."""
+    try:
+        return await desk.carry(alert, about)
+    except StoreError:
+        raise
+    except Exception as error:
+        log.exception("alert not told", extra={"alert": alert.id})
+        return Deferred(Reply(None, None, f"It failed here: {type(error).__name__}."))
 
 
 def _problem(outcome: Outcome) -> str:

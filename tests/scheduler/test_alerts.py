@@ -140,6 +140,25 @@ async def test_what_is_final_is_not_tried_again(
     assert len(post.told) == 1
 
 
+async def test_a_fault_in_one_telling_neither_lasts_nor_keeps_others_from_being_told(
+    database: Database, clock: ManualClock
+) -> None:
+    post = Post()
+
+    async def carry(alert: Alert, about: Incident) -> Outcome:
+        if alert.way is AlertWay.MAIL:
+            raise KeyError("identity")
+        return await post.carry(alert, about)
+
+    await begin(database)
+    for _ in range(MOST_TRIES + 3):
+        await tell_alerts(database, clock, replace(post.desk(), carry=carry))
+        clock.advance(timedelta(hours=1))
+    assert len(post.told) == 1
+    (mail,) = [one for one in await alerts_of(database) if one.way is AlertWay.MAIL]
+    assert (mail.tries, mail.due_at, mail.problem) == (MOST_TRIES, None, "It failed here: KeyError.")
+
+
 async def test_getting_worse_and_ending_are_told_too(database: Database, clock: ManualClock) -> None:
     opened = await begin(database, level=IncidentLevel.AMBER)
     assert opened is not None
