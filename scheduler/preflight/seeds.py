@@ -22,7 +22,7 @@ from models.providers import provider_name
 from models.seed import SeedMailbox
 from models.states import Channel
 from models.tokens import ID_BYTES, TokenPurpose, Tokens
-from models.values import Accepted, EmailEnvelope
+from models.values import Accepted, EmailEnvelope, Refused
 from scheduler.content import wording_of
 from scheduler.dispatch import NO_TRANSPORT
 from scheduler.letters import Addresses, Letter, Work
@@ -117,7 +117,9 @@ async def _send(
             sent.append(_Sent(seed, tokens.make(TokenPurpose.MESSAGE, number)))
         else:
             answer = f"{outcome.reply.code or ''} {outcome.reply.text}".strip()
-            found.append(_finding(LintLevel.BLOCK, "seeds.refused", seed, answer=answer[:200]))
+            # "Later", as who greylists says to every stranger, stands in nobody's way.
+            level = LintLevel.BLOCK if isinstance(outcome, Refused) else LintLevel.WARN
+            found.append(_finding(level, "seeds.refused", seed, answer=answer[:200]))
     return sent, found
 
 
