@@ -304,5 +304,13 @@ def test_late_bounces_are_not_held_against_the_last_messages() -> None:
     lane.news[EventKind.BOUNCED] = lane.hard[EventKind.BOUNCED] = 300
     tallies = Tallies([lane], [said(EventKind.BOUNCED, BounceClass.NO_SUCH_ADDRESS, 300)])
     assert volume_of(the(Measured.HARD), tallies) == Volume(300, 5000)
-    found = measured(the(Measured.HARD, Over.CAMPAIGN), tallies, campaigns={1}, shut_out={}, seeds=())
-    assert found[Place(None, "", 1)][1] == Volume(0, 5000)
+    for at_once, part in ((True, 0), (False, 300)):
+        found = measured(
+            the(Measured.HARD, Over.CAMPAIGN),
+            tallies,
+            campaigns={1},
+            shut_out={},
+            seeds=(),
+            at_once=at_once,
+        )
+        assert found[Place(None, "", 1)][1] == Volume(part, 5000)
