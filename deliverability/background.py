@@ -14,7 +14,7 @@ from deliverability.report_values import Counts
 from models.declared import DeclaredFigure, DeclaredSource
 from models.health import HealthLevel
 from models.identity import Identity
-from models.incident import Incident
+from models.incident import Incident, IncidentKind
 from store import declared, identities
 from store.sources import own_rate
 
@@ -46,11 +46,16 @@ class Background:
         )
 
     def incidents_at(self, identity_id: int, provider: str) -> tuple[OpenIncident, ...]:
-        """Those of this identity or of all, at this provider or everywhere."""
+        """Those of this identity or of all, at this provider or everywhere.
+
+        Not a canary's: it is held for what some providers did, and those say so by their own figures.
+        """
         return tuple(
             OpenIncident(one.id, one.kind, one.level, one.deed, one.part, one.whole)
             for one in self.incidents
-            if one.identity_id in {None, identity_id} and one.provider in {"", provider}
+            if one.kind is not IncidentKind.CANARY
+            and one.identity_id in {None, identity_id}
+            and one.provider in {"", provider}
         )
 
 

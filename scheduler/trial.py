@@ -32,6 +32,7 @@ from scheduler.content import Content, compile_version, people, values_for
 from scheduler.destinations import providers_for
 from scheduler.dispatch import NO_TRANSPORT
 from scheduler.letters import NOBODY
+from scheduler.lifecycle import may_send, tell_state
 from scheduler.post import Desk, open_desk
 from scheduler.preview import selection_of
 from scheduler.senders import can_send
@@ -119,10 +120,14 @@ async def _require_welcome(session: AsyncSession, channel: Channel, address: str
 
 async def _gather(session: AsyncSession, campaign: Campaign, clock: Clock) -> _Parts:
     senders = await campaigns.identities_of(session, campaign.id)
-    if not senders or not can_send(senders[0], campaign.channel):
+    if not senders:
+        raise ConflictError("A campaign needs a sender identity.", "Choose at least one.")
+    if not may_send(senders[0], campaign.channel):
+        raise ConflictError(tell_state(senders[0]), "Put that right, or choose another identity.")
+    if not can_send(senders[0], campaign.channel):
         raise ConflictError(
-            "The campaign's first identity cannot send at present.",
-            "It lacks an address for this channel, or is suspended or retired.",
+            "The campaign's first identity lacks an address for this channel.",
+            "Complete it, or choose another.",
         )
     return _Parts(
         campaign=campaign,

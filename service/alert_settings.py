@@ -25,11 +25,16 @@ def webhooks(value: SecretStr, info: ValidationInfo) -> SecretStr:
     for place, url in enumerate(value.get_secret_value().split(), start=1):
         parts = urlsplit(url)
         if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username is not None:
-            raise ValueError(f"has an address {place} that is none; write https://hooks.example.org/tocsin")
+            raise ValueError(
+                f"is no list of web addresses (look at number {place}); write https://hooks.example.org/tocsin"
+            )
         if len(url) > LONGEST:
-            raise ValueError(f"has an address {place} that is longer than {LONGEST} characters")
+            raise ValueError(f"is too long (address number {place}); write {LONGEST} characters at most")
         if parts.scheme == "http" and not private:
-            raise ValueError(f"has an address {place} without https; write https://…")
+            raise ValueError(
+                f"is without https (address number {place}); write https://…, or, for one of your own"
+                " network, set TOCSIN_ALERT_PRIVATE=true"
+            )
     return value
 
 

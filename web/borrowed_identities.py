@@ -8,6 +8,8 @@ IDENTITY_TEXTS: tuple[str, ...] = (
     N_("The identity %(key)s is suspended: its page says why."),
     N_("The identity %(key)s cannot send %(channel)s: it is retired or lacks an address."),
     N_("Put that right, or choose another identity; then schedule the campaign."),
+    N_("Put that right, or choose another identity."),
+    N_("The campaign's first identity lacks an address for this channel."),
     N_("Let it send first: until then nobody gets to know it."),
     N_("The identity %(key)s is not suspended."),
     N_("The identity %(key)s is %(state)s: it cannot become %(following)s."),

@@ -36,7 +36,7 @@ LINT_WORDS: Mapping[str, LintWords] = MappingProxyType(
         ),
         "identity.unable": LintWords(
             N_("The identity may send"),
-            N_("This identity cannot send now: it is %(state)s, or lacks an address for this channel."),
+            N_("This identity cannot send this campaign now: its page says what is missing."),
             N_("Complete it, or choose another."),
         ),
         "merge.blank": LintWords(

@@ -139,7 +139,7 @@ def verdicts_of(found: CampaignAssessment | IdentityAssessment, tongue: Tongue) 
             for merged in together
         ),
         lanes=tuple(lane_view(lane, tongue) for lane in found.lanes),
-        estimate=estimate_of(found.estimate, tongue),
+        estimate=estimate_of(found.estimate, tongue, awaited=_awaited(found.lanes)),
         advice=tuple(dict.fromkeys(_advice(one, names.get(one.provider, ""), tongue) for one in steps)),
         gaps=tuple(dict.fromkeys(_note(one, names, tongue) for one in gaps)),
         senders=tuple(_senders(found.lanes, tongue)),
@@ -219,8 +219,10 @@ def lane_view(lane: LaneAssessment, tongue: Tongue) -> LaneView:
     )
 
 
-def estimate_of(estimate: ListEstimate, tongue: Tongue) -> tuple[str, ...]:
+def estimate_of(estimate: ListEstimate, tongue: Tongue, *, awaited: bool = False) -> tuple[str, ...]:
     """The share of the list in the inbox: what was measured, what nobody knows, both together."""
+    if estimate.measured is None and awaited:
+        return (tongue.say("No seed was found yet: where this list’s mail lands is known when they are."),)
     if estimate.measured is None:
         return (tongue.say("No seed was read: where this list’s mail lands is unknown. Add seed mailboxes."),)
     measured = tongue.say(
@@ -257,13 +259,25 @@ def _headline(lanes: Sequence[LaneAssessment], tongue: Tongue) -> str:
             tongue.say("%(provider)s: %(verdict)s", provider=name, verdict=word)
             for name, word in list(named.items())[:4]
         )
-        rest = len(lanes) - len(grave)
-        return tongue.say("%(places)s; nothing to see elsewhere.", places=places) if rest else f"{places}."
+        return _and_elsewhere(places, lanes, tongue) if len(lanes) > len(grave) else f"{places}."
     if any(lane.assessment.status is Status.GREEN for lane in lanes):
         return tongue.say("Nothing to worry about where it was looked at.")
     if any(lane.facts.seeds.tested for lane in lanes):
         return tongue.say("Too few seeds were found: neither good nor bad can be said.")
+    if _awaited(lanes):
+        return tongue.say("The seeds are not found yet: neither good nor bad can be said.")
     return tongue.say("Nobody looked where it lands: neither good nor bad can be said.")
+
+
+def _and_elsewhere(places: str, lanes: Sequence[LaneAssessment], tongue: Tongue) -> str:
+    """Silence about the others is good news only where somebody looked."""
+    if any(lane.assessment.status is Status.GREEN for lane in lanes):
+        return tongue.say("%(places)s; nothing to see elsewhere.", places=places)
+    return tongue.say("%(places)s; elsewhere it is not known.", places=places)
+
+
+def _awaited(lanes: Sequence[LaneAssessment]) -> bool:
+    return any(lane.facts.seeds.awaited for lane in lanes)
 
 
 def _reason(reason: Reason, lane: LaneAssessment, tongue: Tongue) -> Told:

@@ -8,8 +8,9 @@ from deliverability.assessment.merging import by_provider
 from deliverability.assessment.values import Word
 from deliverability.assessment.verdicts import assess_provider
 from deliverability.assessment.whole import LaneAssessment
+from deliverability.background import Background
 from deliverability.report_values import Counts
-from models.incident import IncidentDeed, IncidentKind, IncidentLevel
+from models.incident import Incident, IncidentDeed, IncidentKind, IncidentLevel
 from models.states import BounceClass, EventKind
 
 
@@ -65,6 +66,19 @@ def test_one_sender_s_incident_does_not_put_all_of_a_provider_s_mail_in_spam() -
     assert merged.assessment.word is Word.MIXED
     assert [reason.code for reason in merged.assessment.reasons[:2]] == ["seeds_some_spam", "open_incident"]
     assert assess_provider(bad.facts).word is Word.SPAM
+
+
+def test_a_canary_that_is_held_speaks_of_no_provider_by_itself() -> None:
+    """It was held for what some seeds showed; providers where all is well are not accused with them."""
+    kinds = (IncidentKind.CANARY, IncidentKind.HEALTH)
+    rows = [
+        Incident(
+            id=number, scope=kind, kind=kind, level=IncidentLevel.RED, campaign_id=1, deed=IncidentDeed.TOLD
+        )
+        for number, kind in enumerate(kinds, start=1)
+    ]
+    found = Background(incidents=rows).incidents_at(1, "gmail")
+    assert [one.kind for one in found] == [IncidentKind.HEALTH]
 
 
 def test_reports_on_a_domain_that_senders_share_are_counted_once() -> None:

@@ -142,7 +142,7 @@ async def test_what_could_not_be_sent_to_people_is_not_sent_as_a_test_either(dat
         campaign = await a_campaign(session, senders=[sender])
         sender.state = IdentityState.SUSPENDED
         session.add(sender)
-    with pytest.raises(ConflictError, match="first identity"):
+    with pytest.raises(ConflictError, match="is suspended: its page says why"):
         await tried(database, ScriptedTransport(), campaign.id)
     with pytest.raises(ConflictError, match="sends no e-mail"):
         await send_trial(

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from models.access import Role
-from models.preflight import LintLevel
+from models.preflight import LintLevel, PreflightOverride
 from models.states import CampaignState, Channel
 from scheduler.preflight.findings import HEALTH, LintFinding
 from scheduler.preflight.table import CHECKS
@@ -150,6 +150,19 @@ async def test_an_administrator_goes_past_with_a_reason_that_stays_with_the_camp
     text = await browser.read("/campaigns/1/checks")
     assert re.search(r"On 10 Mar 2026, 10:00 admin@parti.example went past: Nobody would see a blank", text)
     assert "Ils sont trois, je les appelle &lt;tous&gt;" in text
+
+
+async def test_what_was_gone_past_in_the_dns_is_told_by_its_parts_once(site: Site) -> None:
+    """The names that were found are not kept: a sentence about them would have holes."""
+    browser = await prepare(site, Role.ADMIN)
+    codes = [HEALTH + code for code in ("dkim_missing", "dkim_no_key", "dmarc_missing")]
+    async with site.database.write() as session:
+        override = PreflightOverride(
+            campaign_id=1, at=site.clock.now(), by="admin@parti.example", reason="Demain", codes=codes
+        )
+        await preflights.add_override(session, override)
+    text = await browser.read("/campaigns/1/checks")
+    assert "went past: Signature (DKIM), What receivers do with forgeries (DMARC). The reason" in text
 
 
 async def test_an_editor_s_reason_goes_past_nothing(site: Site) -> None:

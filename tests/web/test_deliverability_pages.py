@@ -78,6 +78,23 @@ async def test_without_seeds_the_report_says_that_nobody_knows(site: Site) -> No
     assert "where this list’s mail lands is unknown" in page
 
 
+async def test_seeds_that_are_awaited_are_not_told_as_none(site: Site) -> None:
+    await a_sent_campaign(site)
+    browser = await site.signed_in(Role.READER)
+    page = await browser.read("/campaigns/1/report")
+    assert "No seed was found yet" in page
+    assert "Add seed mailboxes" not in page
+    assert "The seeds are not found yet" in await browser.read("/deliverability")
+
+
+async def test_where_nobody_looked_is_not_told_as_nothing_to_see(site: Site) -> None:
+    async with site.database.write() as session:
+        await a_contact(session, email="p@gmail.com")
+    await a_sent_campaign(site, *[EventKind.PLACED_SPAM] * 5, EventKind.PLACED_INBOX)
+    page = await (await site.signed_in(Role.READER)).read("/campaigns/1/report")
+    assert "Orange: spam; elsewhere it is not known." in page
+
+
 async def test_the_study_counts_mailings_and_those_that_met_spam(site: Site) -> None:
     await a_sent_campaign(site, EventKind.PLACED_SPAM, *[EventKind.PLACED_INBOX] * 5)
     site.clock.advance(timedelta(hours=1))

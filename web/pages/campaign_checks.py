@@ -7,18 +7,20 @@ from fastapi import APIRouter
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
+from deliverability.health import HealthCode
 from models.access import Role
 from models.campaign import Campaign
 from models.preflight import LintLevel, Preflight, PreflightOverride
 from models.states import CampaignState, Channel
 from scheduler.preflight import GoPast, LintFinding
 from scheduler.preflight.examination import fingerprint
-from scheduler.preflight.findings import from_rows
+from scheduler.preflight.findings import HEALTH, from_rows
 from scheduler.preflight.gate import look
 from scheduler.preflight.reading import read_campaign
 from scheduler.preflight.seeds import try_seeds
 from store import campaigns, preflights, seeds
 from web.access import Editor, Reader, Visit
+from web.health_words import PARTS
 from web.lint_words import say_advice, say_fine, say_what
 from web.view import go, page
 
@@ -137,10 +139,12 @@ def _line(visit: Visit, finding: LintFinding, *, several: bool) -> Line:
 
 def _override(visit: Visit, override: PreflightOverride) -> tuple[str, str, str, list[str]]:
     """When, who, why, and past what."""
-    past = [say_what_short(visit, code) for code in override.codes]
+    past = list(dict.fromkeys(say_what_short(visit, code) for code in override.codes))
     return visit.tongue.moment(override.at), override.by, override.reason, past
 
 
 def say_what_short(visit: Visit, code: str) -> str:
-    """What a check asks for, as a heading."""
+    """What a check asks for, as a heading; of the DNS the part: names that were found are not kept."""
+    if code.startswith(HEALTH):
+        return visit.tongue.say(PARTS[HealthCode(code.removeprefix(HEALTH)).part])
     return say_fine(visit.tongue, LintFinding(LintLevel.BLOCK, code))
