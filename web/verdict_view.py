@@ -36,6 +36,8 @@ from web.verdict_figures import (
     told_by,
 )
 
+MOST_NAMED = 4
+"""Providers named in a headline; the others are counted."""
 LINKS: Mapping[EvidenceKind, str] = {
     EvidenceKind.SEEDS: "#placement",
     EvidenceKind.CLICKS: "#verdicts",
@@ -257,8 +259,10 @@ def _headline(lanes: Sequence[LaneAssessment], tongue: Tongue) -> str:
             )
         places = ", ".join(
             tongue.say("%(provider)s: %(verdict)s", provider=name, verdict=word)
-            for name, word in list(named.items())[:4]
+            for name, word in list(named.items())[:MOST_NAMED]
         )
+        if len(named) > MOST_NAMED:
+            places += f" (+{tongue.number(len(named) - MOST_NAMED)})"
         return _and_elsewhere(places, lanes, tongue) if len(lanes) > len(grave) else f"{places}."
     if any(lane.assessment.status is Status.GREEN for lane in lanes):
         return tongue.say("Nothing to worry about where it was looked at.")

@@ -64,6 +64,13 @@ def test_a_table_goes_on_over_pages_and_drawings_are_made_to_fit() -> None:
     assert made.count(b"/Type /Page\n") + made.count(b"/Type /Page ") > 3
 
 
+def test_a_headline_counts_the_providers_it_does_not_name() -> None:
+    places = ("gmail", "orange", "free", "sfr", "yahoo", "outlook")
+    seen = tuple(lane(1, place, SeedCounts(spam=5)) for place in places)
+    found = CampaignAssessment(1, START, Status.RED, seen, list_estimate([]), ())
+    assert verdicts_of(found, Tongue("en", ZoneInfo("Europe/Paris"))).headline.endswith("spam (+2).")
+
+
 def test_a_figure_is_not_parted_from_its_sign_at_the_end_of_a_line() -> None:
     assert settable("7–60\u202f%\x07") == "7–60\u00a0% "
 
