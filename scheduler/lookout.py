@@ -172,7 +172,7 @@ async def _write_down(
     if dns is not None and dns.token == seen.token:
         note_record(dns, seen.proof, now)
         session.add(dns)
-    look = await _keep(session, identity_id, seen.findings, now)
+    look = await _keep(session, identity, seen.findings, now)
     await _note_signing(session, identity, seen.findings, now)
     await advance(session, identity, seen.keys, now)
     step = await _settle(session, lookout, identity, now)
@@ -199,7 +199,11 @@ async def _note_signing(
 
 
 async def _settle(session: AsyncSession, lookout: Lookout, identity: Identity, now: datetime) -> bool:
-    looks = await health.looks_at(session, identity.id, since=now - LOOKED_BACK)
+    since = now - LOOKED_BACK
+    if identity.state_by and identity.state in SENDING and identity.state_since is not None:
+        # Somebody let it send knowing what was seen before: that alone does not overrule them at once.
+        since = max(since, identity.state_since)
+    looks = await health.looks_at(session, identity.id, since=since)
     situation = await situation_of(
         session,
         identity,
@@ -216,17 +220,20 @@ async def settle_now(session: AsyncSession, lookout: Lookout, identity: Identity
 
 
 async def _keep(
-    session: AsyncSession, identity_id: int, findings: Sequence[HealthFinding], now: datetime
+    session: AsyncSession, identity: Identity, findings: Sequence[HealthFinding], now: datetime
 ) -> HealthCheck:
-    """Write a look down. Of looks that found the same, hour after hour, one in twenty hours stays."""
+    """Write a look down. Of looks that found the same, hour after hour, one in twenty hours stays.
+
+    The first look since the identity is in its state stays too: what is decided may count from there.
+    """
     look = HealthCheck(
-        identity_id=identity_id,
+        identity_id=identity.id,
         checked_at=now,
         level=level_of(findings),
         reason=" ".join(dict.fromkeys(each.code.value for each in _to_mend(findings)))[:REASON_LENGTH],
         findings=[finding_to_json(each) for each in findings],
     )
-    before = await health.looks_at(session, identity_id, limit=2)
+    before = await health.looks_at(session, identity.id, since=identity.state_since, limit=2)
     if len(before) == 2:
         last, one_before = before
         same = last.findings == one_before.findings == look.findings

@@ -166,6 +166,27 @@ async def test_a_suspension_made_by_a_person_is_ended_by_a_person(
     assert (found.state, found.state_by, found.state_reason) == (S.ACTIVE, "a@b.fr", "réélue")
 
 
+async def test_who_resumes_a_sender_is_overruled_by_two_new_looks_only(
+    database: Database, clock: ManualClock
+) -> None:
+    async with sender_house(database, clock) as house:
+        await house.publish()
+        await hide_keys(house)
+        for _ in range(2):
+            await house.look()
+            clock.advance(HOUR)
+        async with database.write() as session:
+            identity = await identities.get_identity(session, house.identity_id)
+            assert identity.state is S.SUSPENDED
+            await lifecycle.resume(session, identity, by="a@b.fr", reason="le relais signe", now=clock.now())
+        clock.advance(HOUR)
+        await house.look()
+        assert (await house.identity()).state is S.ACTIVE
+        clock.advance(HOUR)
+        await house.look()
+        assert (await house.identity()).state is S.SUSPENDED
+
+
 async def test_a_person_takes_over_what_was_suspended_by_itself(
     database: Database, clock: ManualClock
 ) -> None:
