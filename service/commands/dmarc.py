@@ -17,7 +17,7 @@ from service.terminal import print_table, progress_bar, put, say, warn
 if TYPE_CHECKING:
     from deliverability.feeds.filing import Filed
     from deliverability.feeds.reading import Sighting
-    from deliverability.feeds.values import Report
+    from deliverability.feeds.values import AggregateReport, Report
     from models.authentication import DmarcFailure
     from store.authentication import ReportSum, SourceRate, TlsResult
 
@@ -148,26 +148,7 @@ def summary(report: "Report") -> dict[str, object]:
 
     match report:
         case AggregateReport():
-            rows = report.rows
-            return {
-                "type": "aggregate",
-                "schema": report.form,
-                "org": report.org,
-                "report_id": report.report_id,
-                "begin": f"{report.begins_at:%Y-%m-%d %H:%M:%S}",
-                "end": f"{report.ends_at:%Y-%m-%d %H:%M:%S}",
-                "domain": report.domain,
-                "p": report.policy,
-                "errors": list(report.problems),
-                "records": report.rows_by_day,
-                "messages": report.messages,
-                "dmarc_pass": report.passed,
-                "spf_aligned": sum(row.messages for row in rows if row.spf),
-                "dkim_aligned": sum(row.messages for row in rows if row.dkim),
-                "raw_records": len(rows),
-                "raw_messages": report.messages,
-                "notes": list(report.remarks),
-            }
+            return _aggregate(report)
         case FailureReport():
             return {
                 "type": "failure",
@@ -193,6 +174,29 @@ def summary(report: "Report") -> dict[str, object]:
             }
         case _:
             assert_never(report)
+
+
+def _aggregate(report: "AggregateReport") -> dict[str, object]:
+    rows = report.rows
+    return {
+        "type": "aggregate",
+        "schema": report.form,
+        "org": report.org,
+        "report_id": report.report_id,
+        "begin": f"{report.begins_at:%Y-%m-%d %H:%M:%S}",
+        "end": f"{report.ends_at:%Y-%m-%d %H:%M:%S}",
+        "domain": report.domain,
+        "p": report.policy,
+        "errors": list(report.problems),
+        "records": report.rows_by_day,
+        "messages": report.messages,
+        "dmarc_pass": report.passed,
+        "spf_aligned": sum(row.messages for row in rows if row.spf),
+        "dkim_aligned": sum(row.messages for row in rows if row.dkim),
+        "raw_records": len(rows),
+        "raw_messages": report.messages,
+        "notes": list(report.remarks),
+    }
 
 
 @group.command(

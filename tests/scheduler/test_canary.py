@@ -4,21 +4,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from deliverability.report import Counts, ReportRow
 from models.canary import CanaryDeed, CanaryPlan, CanaryStage
 from models.delivery import Delivery
 from models.errors import BadInputError, ConflictError
 from models.event import event_about
 from models.incident import IncidentDeed, IncidentKind, IncidentLevel
-from models.states import CampaignState, Channel, ConsentStatus, DeliveryState, EventKind, LatePolicy
+from models.states import CampaignState, ConsentStatus, DeliveryState, EventKind, LatePolicy
 from models.values import Refused, Reply
 from scheduler.campaigns import cancel, parts_of, pause, release, resume, update_campaign
-from scheduler.canary import Sign, watch_canaries, weigh
 from scheduler.canary import release as let_go
+from scheduler.canary import watch_canaries
 from scheduler.incidents import open_incident
 from scheduler.late import stop_interrupted
 from scheduler.undoing import let_go_on
@@ -394,38 +391,3 @@ async def test_the_gate_is_part_of_what_a_campaign_was_asked_for(database: Datab
 async def test_a_gate_nobody_could_mean_is_refused(database: Database, plan: CanaryPlan) -> None:
     with pytest.raises(BadInputError, match="first messages"):
         await a_gated_campaign(database, plan)
-
-
-def row(counts: Counts, provider: str | None = "gmail") -> ReportRow:
-    return ReportRow(None, "", provider, "Gmail", counts)
-
-
-@given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20))
-def test_one_more_seed_in_spam_never_betters_the_sign(inbox: int, spam: int, missing: int) -> None:
-    order = {Sign.GOOD: 0, Sign.UNKNOWN: 1, Sign.BAD: 2}
-
-    def sign(more: int) -> Sign:
-        counts = Counts(seeds_inbox=inbox, seeds_spam=spam + more, seeds_missing=missing)
-        return weigh(row(counts, None), [row(counts)]).sign
-
-    if sign(0) is not Sign.UNKNOWN:  # a seed that says something is better than none
-        assert order[sign(1)] >= order[sign(0)]
-
-
-def test_few_refusals_are_no_sign() -> None:
-    counts = Counts(accepted=18, refused=2, refused_hard=2, seeds_inbox=3)
-    assert weigh(row(counts, None), [row(counts)]).sign is Sign.GOOD
-    many = Counts(accepted=180, refused=20, refused_hard=20, seeds_inbox=3)
-    assert weigh(row(many, None), [row(many)]).code == "hard"
-
-
-def test_one_bad_provider_is_enough() -> None:
-    fine, bad = Counts(seeds_inbox=10), Counts(seeds_spam=2, seeds_inbox=1)
-    found = weigh(row(fine + bad, None), [row(fine), row(bad, "orange")])
-    assert (found.sign, found.code) == (Sign.BAD, "placement")
-    assert found.reason == "Orange: 2 of 3 seeds in spam."
-
-
-def test_channels_without_seeds_are_judged_by_their_refusals_alone() -> None:
-    counts = Counts(accepted=100)
-    assert weigh(row(counts, None), [row(counts, Channel.SMS.value)]).code == "unseen"
