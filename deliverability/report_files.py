@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from deliverability.assessment.merging import by_provider
 from deliverability.assessment.whole import CampaignAssessment, LaneAssessment
 from deliverability.assessment_files import VERDICT_COLUMNS, assessment_document, verdict_cells
 from deliverability.report_values import COLUMNS, RATES, CampaignReport, Counts, ReportRow, Share, safe_cell
@@ -49,7 +51,7 @@ def report_csv(report: CampaignReport, assessment: CampaignAssessment | None = N
     """One line for the total, each identity, each provider and each pair; UTF-8, comma, CRLF (RFC 4180).
 
     Shares are fractions between 0 and 1, empty when there is nothing to take a share of. The verdicts of
-    the `assessment` stand in the lines of pairs.
+    the `assessment` stand in the lines of pairs and of providers, its status in the line of the whole.
     """
     out = io.StringIO()
     writer = csv.writer(out)
@@ -61,6 +63,7 @@ def report_csv(report: CampaignReport, assessment: CampaignAssessment | None = N
             *("sent", *COLUMNS, *RATES, *VERDICT_COLUMNS),
         ]
     )
+    together = {lane.provider: lane for lane in by_provider(assessment.lanes)} if assessment else {}
     rows = (report.total, *report.by_identity, *report.by_provider, *report.by_identity_and_provider)
     for row in rows:
         whole = row.identity_id is None and row.provider is None
@@ -75,16 +78,27 @@ def report_csv(report: CampaignReport, assessment: CampaignAssessment | None = N
                 row.counts.sent,
                 *(getattr(row.counts, name) for name in COLUMNS),
                 *(_fraction(getattr(row.counts, name)) for name in RATES),
-                *verdict_cells(_lane_of(row, assessment)),
+                *_verdict(row, assessment, together),
             ]
         )
     return out.getvalue()
 
 
-def _lane_of(row: ReportRow, assessment: CampaignAssessment | None) -> LaneAssessment | None:
-    if assessment is None or row.identity_id is None or row.provider is None:
-        return None
-    return assessment.lane(row.identity_id, row.provider)
+def _verdict(
+    row: ReportRow, assessment: CampaignAssessment | None, together: Mapping[str, LaneAssessment]
+) -> list[object]:
+    """The cells of the verdict: of a lane, of a provider, of the whole its status alone."""
+    if assessment is None:
+        return verdict_cells(None)
+    match row.identity_id, row.provider:
+        case None, None:
+            return [assessment.status.value, *verdict_cells(None)[1:]]
+        case None, provider:
+            return verdict_cells(together.get(provider or ""))
+        case identity_id, None:
+            return verdict_cells(None)
+        case identity_id, provider:
+            return verdict_cells(assessment.lane(identity_id, provider))
 
 
 def _row(row: ReportRow) -> dict[str, Any]:

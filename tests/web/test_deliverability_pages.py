@@ -18,7 +18,7 @@ from models.delivery import Delivery
 from models.event import event_about
 from models.incident import IncidentDeed, IncidentKind, IncidentLevel
 from models.states import EventKind
-from scheduler.incidents import open_incident
+from scheduler.incidents import close_incident, open_incident
 from store import events
 from store.tally_fold import advance
 from tests.factories import a_campaign, a_contact, a_seed, an_identity
@@ -121,6 +121,10 @@ async def test_an_identity_can_be_taken_away_as_files(site: Site) -> None:
     assert [(row["provider"], row["verdict"], row["seeds_spam"]) for row in rows] == [("Orange", "spam", "5")]
     answer = await browser.get(f"{base}.pdf")
     assert answer.content.startswith(b"%PDF-")
+    whole = csv.DictReader(io.StringIO((await browser.get("/campaigns/1/report.csv")).text.lstrip("\ufeff")))
+    told = {(row["identity"] != "", row["provider"]): (row["status"], row["verdict"]) for row in whole}
+    assert told[False, ""] == ("red", "")
+    assert told[False, "Orange"] == told[True, "Orange"] == ("red", "spam")
     report = json.loads((await browser.get("/campaigns/1/report.json")).text)
     assert report["assessment"]["lanes"][0]["verdict"] == "spam"
 
@@ -181,3 +185,26 @@ def test_every_code_has_its_words() -> None:
         (ClickReason, words.CLICK_GAPS),
     ):
         assert set(kind) == set(named), kind
+
+
+async def test_what_was_done_at_the_terminal_is_told_in_the_reader_s_language(site: Site) -> None:
+    async with site.database.write() as session:
+        campaign = await a_campaign(session, senders=[await an_identity(session)])
+        now, red = site.clock.now(), IncidentLevel.RED
+        await open_incident(
+            session,
+            IncidentKind.BLOCKED,
+            red,
+            now=now,
+            identity_id=1,
+            provider="orange",
+            campaign_id=campaign.id,
+        )
+        await close_incident(session, 1, by="the command line", now=now)
+    browser = await site.signed_in(Role.READER)
+    assert "the command line" in await browser.read("/incidents/1")
+    answer = await browser.send_form("/language", {"language": "fr"}, page="/incidents/1")
+    assert answer.status_code == 303
+    page = await browser.read("/incidents/1")
+    assert "la ligne de commande" in page
+    assert "command line" not in page
