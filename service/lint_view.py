@@ -8,7 +8,7 @@ from rich.text import Text
 
 from models.preflight import LintLevel
 from models.text import plural
-from scheduler.preflight.findings import LintFinding, blockers, to_rows
+from scheduler.preflight.findings import HEALTH, LintFinding, blockers, to_rows
 from service.terminal import put, say, screen, set_in
 from web.i18n import SOURCE_LANGUAGE, Tongue
 from web.lint_words import say_advice, say_fine, say_what
@@ -32,6 +32,8 @@ def print_lint(findings: Sequence[LintFinding], *, everything: bool = True) -> N
         advice = "" if fine else say_advice(ENGLISH, finding)
         if advice:
             set_in(advice, 2)
+    if any(one.code.startswith(HEALTH) and one.level is LintLevel.BLOCK for one in findings):
+        say("`tocsin identity check`, with the sender's short name, prints the records to publish.")
 
 
 def print_sum(findings: Sequence[LintFinding]) -> None:

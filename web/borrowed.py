@@ -31,6 +31,9 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("This is the last administrator."),
     N_("Make somebody else an administrator first."),
     # scheduler
+    N_("the command line"),
+    N_("command line"),
+    N_("%(who)s (command line)"),
     N_("A campaign needs a name."),
     N_("Give it one that the report can be found by."),
     N_("A campaign needs a segment to write to."),

@@ -135,7 +135,7 @@ def letter_of(incident: Incident, told: Told, tongue: Tongue, *, over: bool) -> 
     """The subject and the lines of a mail about an incident that began, or is `over`."""
     title = title_of(told)
     if over:
-        by = incident.ended_by
+        by = say_borrowed(tongue, incident.ended_by)
         end = tongue.say("Over, by %(by)s.", by=by) if by else tongue.say("Over: it ended by itself.")
         return tongue.say("Over: %(title)s", title=title), [title, end, told.what]
     examples = incident.evidence.get("examples", ())[:3]
@@ -214,7 +214,8 @@ def said_in(example: Mapping[str, Any]) -> str:
 
 def _step(step: Mapping[str, Any], tongue: Tongue) -> tuple[datetime, str, str]:
     sentence = STEPS.get(str(step.get("what")), str(step.get("what")))
-    told = tongue.say(sentence, by=step.get("by", "")) if "%(" in sentence else tongue.say(sentence)
+    by = say_borrowed(tongue, str(step.get("by", "")))
+    told = tongue.say(sentence, by=by) if "%(" in sentence else tongue.say(sentence)
     deed = step.get("deed")
     if deed in set(IncidentDeed) and deed != IncidentDeed.TOLD.value:
         told = f"{told} {tongue.say(DEEDS[IncidentDeed(deed)])}."

@@ -32,5 +32,5 @@ def trouble_of(incident: Incident, tongue: Tongue) -> Trouble:
         deed=tongue.say(DEEDS[incident.deed]),
         began_at=incident.began_at,
         ended_at=incident.ended_at,
-        by=incident.ended_by,
+        by=say_borrowed(tongue, incident.ended_by),
     )

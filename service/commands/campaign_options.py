@@ -56,7 +56,11 @@ First = Annotated[
 ]
 FirstWait = Annotated[
     int | None,
-    typer.Option("--first-wait", help="How long the rest waits for the seeds; 30.", metavar="MINUTES"),
+    typer.Option(
+        "--first-wait",
+        help="How long the rest waits for the seeds, 5 minutes to a day; 30.",
+        metavar="MINUTES",
+    ),
 ]
 IfBad = Annotated[
     CanaryDeed | None,

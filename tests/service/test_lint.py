@@ -5,6 +5,9 @@ import sqlite3
 
 import pytest
 
+from models.preflight import LintLevel
+from scheduler.preflight import LintFinding
+from service.lint_view import print_lint
 from tests.service.conftest import Tocsin, Typed
 
 PEOPLE = "Prénom;Courriel\nCamille;camille@gmail.com\n;anonyme@orange.fr\n"
@@ -40,6 +43,13 @@ def test_a_campaign_is_looked_at_blockers_first_and_the_exit_status_says_so(draf
     marks = [line[0] for line in lines if line[:1] in set("✗!✓")]
     assert marks == sorted(marks, key="✗!✓".index)
     assert lines[-1].startswith("1 thing to mend before it is scheduled; ")
+
+
+def test_who_lacks_records_is_told_what_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
+    print_lint([LintFinding(LintLevel.BLOCK, "health.dkim_missing", {"name": "a._domainkey.parti.example"})])
+    assert "`tocsin identity check`" in capsys.readouterr().out
+    print_lint([LintFinding(LintLevel.BLOCK, "merge.blank", {"count": "1", "fields": "first_name"})])
+    assert "identity check" not in capsys.readouterr().out
 
 
 def test_for_programs_codes_values_and_sentences(drafted: Typed) -> None:
