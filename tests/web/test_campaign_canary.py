@@ -15,9 +15,19 @@ from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
 from tests.web.browsers import Browser, Site
 
 FORM = {
-    **{"name": "Réunion", "version": "1", "include": "1", "identity": "1", "basis": "consent", "rule": "one"},
-    **{"with_seeds": "1", "moment": "now"},
-    **{"canary": "1", "first": "5", "first_wait": "20", "if_bad": "hold", "if_unknown": "hold"},
+    "name": "Réunion",
+    "version": "1",
+    "include": "1",
+    "identity": "1",
+    "basis": "consent",
+    "rule": "one",
+    "with_seeds": "1",
+    "moment": "now",
+    "canary": "1",
+    "first": "5",
+    "first_wait": "20",
+    "if_bad": "hold",
+    "if_unknown": "hold",
 }
 
 
