@@ -50,9 +50,7 @@ def _by_provider(tally: WorldTally, report: CampaignReport) -> Iterator[Check]:
         name = provider_name(provider)
         yield Check(f"{name}: messages taken", seen.taken, counts.accepted + seeds)
         yield Check(f"{name}: messages refused", seen.refused.total(), counts.refused + counts.seeds_refused)
-        yield Check(
-            f"{name}: seeds in inbox and spam", _folders(seen), (inbox, counts.seeds_spam)
-        )
+        yield Check(f"{name}: seeds in inbox and spam", _folders(seen), (inbox, counts.seeds_spam))
 
 
 def _folders(seen: MailTally) -> tuple[int, int]:
