@@ -36,7 +36,10 @@ class Preflight(SQLModel, table=True):
 
 
 class PreflightOverride(SQLModel, table=True):
-    """Somebody had a campaign scheduled although the findings `codes` stood in its way."""
+    """Somebody had a campaign scheduled although the findings `codes` stood in its way.
+
+    It holds for the campaign as it was looked at (`fingerprint`): changed, it is asked again.
+    """
 
     __tablename__ = "preflight_override"
     __table_args__ = (sa.Index("ix_preflight_override_campaign_id", "campaign_id"),)
@@ -47,3 +50,4 @@ class PreflightOverride(SQLModel, table=True):
     by: str = Field(max_length=254)
     reason: str = Field(max_length=500)
     codes: list[str] = document([])
+    fingerprint: str = Field(default="", max_length=64)

@@ -83,7 +83,8 @@ async def require_clear(
     """Look at a campaign that somebody wants to schedule; all that was found.
 
     StandsInTheWayError while something blocks, unless `past`, now or earlier, named a reason to go past
-    these very checks. BadInputError for a reason that says nothing.
+    these very checks of this very campaign: one that was changed since is asked again. BadInputError for a
+    reason that says nothing.
     """
     if past is not None and not past.reason.strip():
         raise BadInputError("Going past the checks needs a reason.", "Say why in a line.")
@@ -96,6 +97,7 @@ async def require_clear(
     codes = sorted({finding.code for finding in found})
     if not codes:
         return findings
+    now_it_is = kept.fingerprint if kept is not None else ""
     async with database.write() as session:
         if past is not None:
             await preflights.add_override(
@@ -106,10 +108,11 @@ async def require_clear(
                     by=past.by[:254],
                     reason=past.reason.strip()[:MOST_REASON],
                     codes=codes,
+                    fingerprint=now_it_is,
                 ),
             )
             return findings
         gone_past = await preflights.overrides_of(session, campaign_id)
-    if any(set(codes) <= set(one.codes) for one in gone_past):
+    if any(set(codes) <= set(one.codes) and one.fingerprint == now_it_is for one in gone_past):
         return findings
     raise StandsInTheWayError(found)

@@ -288,6 +288,13 @@ async def test_a_reason_goes_past_these_blockers_and_is_kept_with_who_gave_it(
     )
     # Said once, it holds for the same blockers …
     await require_clear(database, number, means(clock))
+    # … not for the same ones in a campaign that was changed since …
+    async with database.write() as session:
+        campaign = await campaigns.get_campaign(session, number)
+        campaign.name = "Une autre lettre"
+        session.add(campaign)
+    with pytest.raises(StandsInTheWayError):
+        await require_clear(database, number, means(clock))
     # … and not for new ones.
     async with database.write() as session:
         campaign = await campaigns.get_campaign(session, number)

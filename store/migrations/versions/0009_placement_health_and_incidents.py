@@ -315,6 +315,7 @@ def upgrade() -> None:
         sa.Column("by", sa.String(length=254), nullable=False),
         sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("codes", columns.JsonColumn, nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(
             ["campaign_id"],
             ["campaign.id"],
