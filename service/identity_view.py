@@ -113,9 +113,8 @@ def _print_proofs(found: Dossier, zone: str) -> None:
                 old = has_expired(proof, found.now)
                 state = f"{'link too old, ' if old else ''}letter sent {moment(proof.mailed_at, zone)}"
         say(f"{PROOFS[kind]} — {state}")
-    record = found.proof_record
-    if record is not None and not found.is_shown(ProofKind.DNS):
-        put(f"    {zone_line(record)}")
+        if kind is ProofKind.DNS and found.proof_record is not None and not found.is_shown(kind):
+            put(f"    {zone_line(found.proof_record)}")
     put("")
 
 

@@ -150,7 +150,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "mend_authentication": N_(
             "Mend the sender’s DNS: its page shows each record to publish, ready for your host."
         ),
-        "look_at_incident": N_("Look at the incident: it says what was done, and how to undo it."),
+        "look_at_incident": N_("Look at the incident “%(kind)s”: it says what was done, and how to undo it."),
         "wait_for_seeds": N_("Wait: seeds are read for a day after they were sent."),
         "add_seeds": N_(
             "Add seed mailboxes at %(provider)s: %(list_share)s of this list is there, and there are too few "

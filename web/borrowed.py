@@ -33,7 +33,6 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     # scheduler
     N_("the command line"),
     N_("command line"),
-    N_("%(who)s (command line)"),
     N_("A campaign needs a name."),
     N_("Give it one that the report can be found by."),
     N_("A campaign needs a segment to write to."),

@@ -62,23 +62,26 @@ def import_reports(
     if not files:
         raise BadInputError("There is no file in there.", "Name files with reports, or a folder of them.")
 
-    async def take(desk: Desk) -> tuple["Filed", list[str]]:
-        filed = Filed()
+    async def take(desk: Desk) -> tuple["Filed", list[str], int]:
+        filed, unreadable = Filed(), 0
         bad: list[str] = []
         with progress_bar() as bar:
             task = bar.add_task("Reading", total=len(files))
             for file in files:
                 sighting = _read(file, desk, bad)
-                if sighting is not None:
+                if sighting is None:
+                    unreadable += 1
+                else:
                     async with desk.database.write() as session:
                         filed += await file_reports(session, sighting.reports, desk.clock.now())
                 bar.advance(task)
-        return filed, bad
+        return filed, bad, unreadable
 
-    filed, bad = work(take)
+    filed, bad, unreadable = work(take)
     for line in bad:
         warn(line)
-    say(f"{plural(len(files), 'file')} read. {told_of(filed)}")
+    unread = f" {plural(unreadable, 'file')} could not be." if unreadable else ""
+    say(f"{plural(len(files) - unreadable, 'file')} read. {told_of(filed)}{unread}")
     if bad:
         raise typer.Exit(1)
 

@@ -179,6 +179,8 @@ async def _save(desk: Desk, identity: Identity) -> bool:
 @group.command("list", epilog=examples("tocsin identity list"))
 def list_() -> None:
     """Show every sender identity."""
+    from web.health_words import LEVELS
+    from web.words import word_for
 
     async def read(desk: Desk) -> list[Identity]:
         from store.identities import list_identities
@@ -195,8 +197,8 @@ def list_() -> None:
                 each.from_email,
                 each.sms_sender,
                 _speaks_for(each),
-                each.state.value,
-                each.health.value if each.from_email else "",
+                word_for(each.state),
+                LEVELS[each.health][0] if each.from_email else "",
             )
             for each in work(read)
         ],

@@ -53,7 +53,7 @@ def test_a_folder_is_taken_in_with_one_line_for_each_bad_file_and_once(
 ) -> None:
     ran = typed("dmarc", "import", str(folder))
     assert ran.code == 1
-    assert "6 files read. 4 new reports, 0 known already." in ran.out
+    assert "4 files read. 4 new reports, 0 known already. 2 files could not be." in ran.out
     told = ran.err.splitlines()
     assert len(told) == 3
     assert any("notes.txt: This is no report" in line for line in told)

@@ -57,7 +57,12 @@ async def made(terminal: Terminal) -> str:
 async def test_an_identity_is_made_checked_published_and_verified(terminal: Terminal) -> None:
     records = await made(terminal)
     assert "tocsin identity verify nat" in records
-    assert "dns_pending" in await terminal.must("list")
+    listed = await terminal.must("list")
+    assert "DNS to publish" in listed
+    assert "Not known" in listed
+    lines = (await terminal.must("show", "nat")).splitlines()
+    (proof,) = (number for number, line in enumerate(lines) if line.startswith("The domain"))
+    assert "tocsin-verify=" in lines[proof + 1]
     before = await terminal("check", "nat")
     assert before.code == 1
     assert "tocsin-rsa._domainkey" in before.out
@@ -115,7 +120,7 @@ async def test_nothing_is_asked_where_no_proof_is_wanted(terminal: Terminal) -> 
         "add", "nat", "--name", "N", "--email", f"c@{DOMAIN}", TOCSIN_IDENTITY_PROOFS="off"
     )
     assert "_send-verify" not in out
-    assert "active" in await terminal.must("list")
+    assert "Active" in await terminal.must("list")
 
 
 async def test_the_doctor_tells_of_a_sender_that_does_not_send_and_nothing_of_a_retired_one(

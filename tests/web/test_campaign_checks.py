@@ -158,11 +158,14 @@ async def test_what_was_gone_past_in_the_dns_is_told_by_its_parts_once(site: Sit
     codes = [HEALTH + code for code in ("dkim_missing", "dkim_no_key", "dmarc_missing")]
     async with site.database.write() as session:
         override = PreflightOverride(
-            campaign_id=1, at=site.clock.now(), by="admin@parti.example", reason="Demain", codes=codes
+            campaign_id=1, at=site.clock.now(), by="eva (command line)", reason="Demain", codes=codes
         )
         await preflights.add_override(session, override)
     text = await browser.read("/campaigns/1/checks")
-    assert "went past: Signature (DKIM), What receivers do with forgeries (DMARC). The reason" in text
+    assert (
+        "eva (command line) went past: Signature (DKIM), What receivers do with forgeries (DMARC). The reason"
+        in text
+    )
 
 
 async def test_an_editor_s_reason_goes_past_nothing(site: Site) -> None:

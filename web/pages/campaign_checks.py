@@ -140,7 +140,9 @@ def _line(visit: Visit, finding: LintFinding, *, several: bool) -> Line:
 def _override(visit: Visit, override: PreflightOverride) -> tuple[str, str, str, list[str]]:
     """When, who, why, and past what."""
     past = list(dict.fromkeys(say_what_short(visit, code) for code in override.codes))
-    return visit.tongue.moment(override.at), override.by, override.reason, past
+    who, there, _ = override.by.partition(" (command line)")
+    by = visit.tongue.say("%(who)s (command line)", who=who) if there else who
+    return visit.tongue.moment(override.at), by, override.reason, past
 
 
 def say_what_short(visit: Visit, code: str) -> str:
