@@ -35,13 +35,15 @@ class Cell:
 
     @property
     def placement(self) -> Word:
-        """Where the seeds were found: inbox, mixed, spam, or not tested."""
-        tested = self.seeds.tested
+        """Where the seeds were found: inbox, mixed or spam; too few to say, or not tested."""
+        rules, tested = limits().seeds, self.seeds.tested
         if not tested:
             return Word.NOT_TESTED
-        if 2 * self.seeds.spam > tested:
+        if self.seeds.spam >= rules.amber_spam and 2 * self.seeds.spam > tested:
             return Word.SPAM
-        return Word.INBOX if self.seeds.arrived >= limits().seeds.inbox_from * tested else Word.MIXED
+        if self.seeds.spam < rules.amber_spam and self.seeds.arrived < rules.fewest:
+            return Word.NOT_ASSESSABLE
+        return Word.INBOX if self.seeds.arrived >= rules.inbox_from * tested else Word.MIXED
 
     @property
     def complaint_rate(self) -> float | None:

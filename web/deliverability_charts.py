@@ -18,6 +18,7 @@ PLACES: Mapping[Word, str] = {
     Word.INBOX: SERIES[0],
     Word.MIXED: SERIES[1],
     Word.SPAM: SERIES[2],
+    Word.NOT_ASSESSABLE: SERIES[3],
     Word.NOT_TESTED: SERIES[4],
 }
 """Where seeds were found, and the colour of it."""
@@ -53,9 +54,12 @@ def charts_of(
     """Titles, and how to draw each in a width; only those there is something to draw for."""
     drawn: list[tuple[str, Draw]] = []
     if past and providers:
+        clicks = any(cell.usual is not None for one in past for cell in one.cells.values())
         drawn.append(
             (
-                tongue.say("Where seeds were found, and clicks against the usual, campaign by campaign"),
+                tongue.say("Where seeds were found, and clicks against the usual, campaign by campaign")
+                if clicks
+                else tongue.say("Where seeds were found, campaign by campaign"),
                 lambda width: heat_map(past, providers, tongue, width),
             )
         )

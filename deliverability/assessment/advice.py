@@ -85,9 +85,21 @@ def _by_reason(lanes: Iterable[LaneAssessment]) -> Iterable[_Step]:
     for lane in lanes:
         for reason in lane.assessment.reasons:
             for place, code in enumerate(_steps_of(reason)):
-                if code == "add_seeds" and lane.list_share < WORTH_A_SEED:
+                if _is_moot(lane, code):
                     continue
                 yield _step(lane, reason, code, place)
+
+
+def _is_moot(lane: LaneAssessment, code: str) -> bool:
+    """Whether a step would change nothing: too little of the list is there, or all of it has left."""
+    counts = lane.facts.counts
+    match code:
+        case "add_seeds":
+            return lane.list_share < WORTH_A_SEED
+        case "hold_rest":
+            return not counts.waiting and not counts.held
+        case _:
+            return False
 
 
 def _steps_of(reason: Reason) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def study(
         f" {table.total.a_week:.1f} a week, at most {table.total.most_a_week}."
     )
     print_table(
-        ["Sender", "#Mailings", "#Messages", "#A week", "#Fullest week", "#Met spam"],
+        ["Sender", "#Mailings", "#Accepted", "#A week", "#Fullest week", "#Met spam"],
         [
             (
                 *(names.get(row.identity_id or 0, ""), row.mailings, f"{row.messages:,}"),

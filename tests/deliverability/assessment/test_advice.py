@@ -24,7 +24,7 @@ from deliverability.report_values import Counts
 from models.declared import DeclaredSource
 from tests.deliverability.assessment.strategies import facts as any_facts
 
-SENT = Counts(accepted=6000, attempted=6000, deliveries=6000, accepted_with_feed=6000)
+SENT = Counts(accepted=6000, attempted=6000, deliveries=6000, accepted_with_feed=6000, waiting=10)
 FALLEN = ClickChange(
     ClickReason.ASSESSED, Clicks(50, 6000), 0.3, 1.0, -1.2, 0.0001, collapsed=True, campaigns=6
 )
@@ -52,6 +52,13 @@ def test_spam_at_one_provider_is_treated_there() -> None:
     ]
     assert advice[0].values["spam"] == 5
     assert [piece.kind for piece in advice[0].evidence] == [EvidenceKind.SEEDS]
+
+
+def test_nothing_is_held_where_all_of_it_has_left() -> None:
+    over = replace(in_spam("orange"), counts=replace(SENT, waiting=0))
+    codes = [each.code for each in advise([lane("orange", 0.2, over)], {})]
+    assert "hold_rest" not in codes
+    assert "write_to_engaged_first" in codes
 
 
 def test_spam_at_several_providers_is_first_of_all_the_sender_s_own_doing() -> None:
