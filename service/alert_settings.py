@@ -99,3 +99,4 @@ class AlertSettings(BaseModel):
 
 ALERT_SECRETS = frozenset({"alert_webhook_secret", "alert_webhooks"})
 """Never shown as they are: an address may hold a key."""
+ALERT_FIELDS = frozenset(AlertSettings.model_fields)

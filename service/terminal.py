@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.text import plural
+from service.alert_settings import ALERT_FIELDS
 from service.declared_settings import DECLARED_FIELDS
 from service.findings import Finding, Level
 from service.hook_settings import HOOK_FIELDS
@@ -113,9 +114,15 @@ def explained_settings() -> list[str]:
     hooks = [name for name in Settings.model_fields if name in HOOK_FIELDS]
     news = ["keep_originals_days", *hooks, *DECLARED_FIELDS]
     senders = [name for name in Settings.model_fields if name in IDENTITY_FIELDS | LINT_FIELDS]
-    others = [name for name in Settings.model_fields if name not in {*news, *senders}]
-    place, before = others.index("twilio_account_sid"), others.index("inbound_host")
-    return [*others[:before], *senders, *others[before:place], *news, *others[place:]]
+    told = [name for name in Settings.model_fields if name in ALERT_FIELDS]
+    others = [name for name in Settings.model_fields if name not in {*news, *senders, *told}]
+    before, place, last = map(others.index, ("inbound_host", "twilio_account_sid", "frequency"))
+    return [
+        *(*others[:before], *senders),
+        *(*others[before:place], *news),
+        *(*others[place:last], *told),
+        *others[last:],
+    ]
 
 
 def shown_setting(settings: Settings, name: str) -> str:

@@ -87,7 +87,8 @@ def as_user(user: str | None) -> list[str]:
     if user is None:
         return []
     if shutil.which("setpriv"):
-        return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+        group = "nogroup" if user == "nobody" else user
+        return ["setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups"]
     return ["runuser", "-u", user, "--"]
 
 

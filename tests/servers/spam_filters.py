@@ -99,7 +99,7 @@ def _run(command: list[str], folder: Path, port: int, user: str | None) -> Itera
     if user is not None:
         for path in (folder, *folder.rglob("*")):
             shutil.chown(path, user, "nogroup" if user == "nobody" else user)
-    words = as_user(user) if user != "nobody" else ["runuser", "-u", user, "--"]
+    words = as_user(user)
     process = start_server([*words, *command], output=folder / "output")
     try:
         _wait(port, process, folder / "output")

@@ -42,7 +42,9 @@ class Tocsin:
     folder: Path
 
     def environment(self, **variables: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "COLUMNS"))
+        }
         fixed = {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
         return {**kept, **fixed, **FIXED, **variables}
 
@@ -82,7 +84,8 @@ class Typed:
         from service.cli import run
 
         with self.patch.context() as patch:
-            for name in [name for name in os.environ if name.startswith("TOCSIN_")]:
+            # COLUMNS: what a pipe gets does not depend on the window the tests were started in.
+            for name in [name for name in os.environ if name.startswith("TOCSIN_") or name == "COLUMNS"]:
                 patch.delenv(name)
             for name, value in {**FIXED, **variables}.items():
                 patch.setenv(name, value)

@@ -86,6 +86,8 @@ def test_no_secret_is_shown_anywhere(typed: Typed, monkeypatch: pytest.MonkeyPat
         "TOCSIN_POSTMASTER_REFRESH_TOKEN": "hunter2",
         "TOCSIN_POSTMASTER_CLIENT_SECRET": "hunter2",
         "TOCSIN_SNDS_URL": "https://snds.example/data?key=hunter2",
+        "TOCSIN_ALERT_WEBHOOKS": "https://hooks.example/t?key=hunter2",
+        "TOCSIN_ALERT_WEBHOOK_SECRET": "hunter2" * 3,
         **{variable(name): f"name:hunter2{TOPIC if name == SES else ''}" for name in HOOK_FIELDS},
     }
     assert set(secrets) == {variable(name) for name in SECRET_FIELDS}

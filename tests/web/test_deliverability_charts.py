@@ -82,6 +82,8 @@ def test_two_campaigns_of_a_day_have_two_labels() -> None:
         (SeedCounts(inbox=4, tab=4, spam=1), Word.INBOX),
         (SeedCounts(inbox=3, spam=2), Word.MIXED),
         (SeedCounts(inbox=2, spam=3), Word.SPAM),
+        (SeedCounts(inbox=2), Word.NOT_ASSESSABLE),
+        (SeedCounts(spam=1), Word.NOT_ASSESSABLE),
     ],
 )
 def test_a_cell_says_where_its_seeds_were(seeds: SeedCounts, word: Word) -> None:

@@ -342,19 +342,20 @@ def test_a_broken_report_is_told() -> None:
     assert read_mail(broken, START).problems
 
 
-@pytest.mark.skipif(not CORPUS, reason="DMARC_SAMPLES names no folder of samples")
-def test_the_samples_give_the_counts_they_should() -> None:
-    lines = (Path(CORPUS) / "expected.jsonl").read_text("utf-8").splitlines()
-    wrong = []
-    for line in lines:
-        expected = json.loads(line)
-        found = _summary((Path(CORPUS) / expected["file"]).read_bytes())
-        wrong += [
-            (expected["file"], name, expected[name], value)
-            for name, value in found.items()
-            if name in expected and expected[name] != value
-        ]
-    assert wrong == []
+if CORPUS:
+
+    def test_the_samples_give_the_counts_they_should() -> None:
+        lines = (Path(CORPUS) / "expected.jsonl").read_text("utf-8").splitlines()
+        wrong = []
+        for line in lines:
+            expected = json.loads(line)
+            found = _summary((Path(CORPUS) / expected["file"]).read_bytes())
+            wrong += [
+                (expected["file"], name, expected[name], value)
+                for name, value in found.items()
+                if name in expected and expected[name] != value
+            ]
+        assert wrong == []
 
 
 def _summary(raw: bytes) -> dict[str, object]:
