@@ -221,14 +221,14 @@ class Dispatcher:
         try:
             await self._keep_draining(drain, desk, helping=helping)
             await drain.settle_down(0)
+            self._is_shut(drain)  # what shut the way while the last was under way is told, too
         except asyncio.CancelledError:
             for task in drain.under_way:
                 task.cancel()
             await asyncio.gather(*drain.under_way, return_exceptions=True)
             raise
         except StoreError:
-            # What is under way holds its outcomes until the database is back.
-            await drain.settle_down(0)
+            await drain.settle_down(0)  # it holds its outcomes until the database is back
             raise
         if drain.failure is not None:
             raise drain.failure
