@@ -119,9 +119,10 @@ async def identity_page(visit: Reader, identity_id: int) -> Response:
         past=past,
         providers=(providers := providers_of(found, visit.tongue)),
         places=WORDS,
+        back=(back := came_back(found, visit.tongue)),
         charts=[
             await draw_both(title, spec, visit.tongue.language)
-            for title, spec in charts_of(past, providers, came_back(found, visit.tongue), visit.tongue)
+            for title, spec in charts_of(past, providers, back, visit.tongue)
         ],
         periods=PERIODS,
         days=days,
