@@ -104,7 +104,7 @@ def test_an_identity_warms_up_by_plans_that_people_can_change(drafted: Typed) ->
     assert "Nobody warms up" in drafted.must("warmup", "list")
     begun = drafted.must("warmup", "start", "nat")
     assert "nat warms up at 2 providers." in begun
-    assert "warming" in drafted.must("identity", "list")
+    assert "Warming up" in drafted.must("identity", "list")
     told = drafted.must("campaign", "forecast", "1")
     assert "nat will not be warm at Orange by then: 20 of 30 may leave on the first day" in told
     assert "nat at Orange: 25 today, on the way to 30." in drafted.must(
@@ -117,7 +117,7 @@ def test_an_identity_warms_up_by_plans_that_people_can_change(drafted: Typed) ->
     assert "nat: 1 plan ended." in drafted.must("warmup", "stop", "nat", "--provider", "orange")
     assert "stopped" in drafted.must("warmup", "list", "nat")
     assert "nat: 1 plan ended." in drafted.must("warmup", "stop", "nat")
-    assert "warming" not in drafted.must("identity", "list")
+    assert "Warming up" not in drafted.must("identity", "list")
 
 
 def test_workers_are_told_in_the_zone_of_the_settings(drafted: Typed, ready: Tocsin) -> None:
