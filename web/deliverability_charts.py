@@ -53,7 +53,7 @@ def charts_of(
 ) -> list[tuple[str, Draw]]:
     """Titles, and how to draw each in a width; only those there is something to draw for."""
     drawn: list[tuple[str, Draw]] = []
-    if past and providers:
+    if len(past) > 1 and providers:
         clicks = any(cell.usual is not None for one in past for cell in one.cells.values())
         drawn.append(
             (
