@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deliverability.rulebook import RulesError, read_span
+from deliverability.rulebook import RulesError, read_span, stamp_of
 
 OWN_BREAKERS = "breakers.toml"
 """The installation's own file, in its data directory."""
@@ -133,20 +133,12 @@ def use_breakers(file: Path | None) -> None:
 def refresh_breakers() -> bool:
     """Read the own file again if it changed; whether it did. RulesError once for each wrong change."""
     file = _InForce.file
-    stamp = _stamp(file) if file is not None else None
+    stamp = stamp_of(file) if file is not None else None
     if stamp == _InForce.stamp:
         return False
     _InForce.stamp = stamp
     _InForce.table = read_breakers(file) if file is not None and stamp is not None else None
     return True
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
 
 
 @cache

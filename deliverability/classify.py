@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deliverability.reasons import Reason, Said, reason_of, verdict_of
-from deliverability.rulebook import Rule, RuleBook, read_rules, shipped
+from deliverability.rulebook import Rule, RuleBook, read_rules, shipped, stamp_of
 from models.providers import PROVIDER_BY_KEY, PROVIDERS
 from models.states import BounceClass, Channel, Fault, Permanence
 from models.values import Reply, Verdict
@@ -56,7 +56,7 @@ def use_rules(file: Path | None) -> None:
 def refresh_rules() -> bool:
     """Read the own file again if it changed; whether it did. RulesError once for each wrong change."""
     file = _InForce.file
-    stamp = _stamp(file) if file is not None else None
+    stamp = stamp_of(file) if file is not None else None
     if stamp == _InForce.stamp:
         if file is None:
             _InForce.book = None
@@ -64,14 +64,6 @@ def refresh_rules() -> bool:
     _InForce.stamp = stamp
     _InForce.book = read_rules(file) if file is not None and stamp is not None else None
     return True
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
 
 
 def classify_reply(

@@ -168,6 +168,15 @@ def shipped() -> RuleBook:
     return RuleBook(tuple(_rule(row) for row in rows), by_class, str(reactions["version"]))
 
 
+def stamp_of(file: Path) -> tuple[int, int] | None:
+    """What tells an own file that was changed from one that was not; None when it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
 def read_rules(file: Path) -> RuleBook:
     """The shipped table with an installation's own rules over it. RulesError says which one is wrong."""
     try:

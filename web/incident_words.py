@@ -49,7 +49,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         ),
         "deferrals": N_("%(part)s of %(whole)s messages were put off by the provider (%(share)s)."),
         "blocks": N_("%(part)s of %(whole)s messages met with an answer that shuts the sender out."),
-        "seeds": N_("%(part)s of %(whole)s test mailboxes found the message in the spam folder."),
+        "seeds": N_("%(part)s of %(whole)s seed mailboxes found the message in the spam folder."),
         "answers": N_("The provider answered in such a way that sending to it rests."),
         "held": N_("The provider takes the messages of the campaign ill."),
     }
@@ -78,7 +78,7 @@ ADVICE: Mapping[IncidentKind, str] = MappingProxyType(
             "See what the provider says, and send less to it until the figures are better."
         ),
         IncidentKind.CANARY: N_(
-            "See the campaign’s page: it shows where the test mailboxes found the message."
+            "See the campaign’s page: it shows where the seed mailboxes found the message."
         ),
     }
 )
