@@ -15,6 +15,7 @@ from models.states import (
     LatePolicy,
     LeftOutReason,
     LegalBasis,
+    Nature,
     Purpose,
 )
 
@@ -30,6 +31,9 @@ class Campaign(SQLModel, table=True):
     goes before others in every lane. A start that comes later than `late_minutes` (the service was down)
     is what `late_policy` decides. `windows`: when messages may arrive, in each recipient's own zone, as
     `scheduler.calendar` writes them; empty: the installation's.
+    `nature`: which rules of elections and of political advertising bind it (Regulation (EU) 2024/900);
+    `sponsor` pays for it ("": the identity's organisation), `vote` is the election or referendum it is
+    about, `spent` what it cost and where the money came from, in words.
     """
 
     __tablename__ = "campaign"
@@ -59,6 +63,10 @@ class Campaign(SQLModel, table=True):
     late_policy: LatePolicy = choice(LatePolicy, default=LatePolicy.SEND, server_default=True)
     late_minutes: int = Field(default=60, sa_column_kwargs={"server_default": "60"})
     windows: list[dict[str, str]] = document([], server_default=True)
+    nature: Nature = choice(Nature, default=Nature.UNSAID, server_default=True)
+    sponsor: str = Field(default="", max_length=300, sa_column_kwargs={"server_default": ""})
+    vote: str = Field(default="", max_length=200, sa_column_kwargs={"server_default": ""})
+    spent: str = Field(default="", max_length=300, sa_column_kwargs={"server_default": ""})
     reconciled_at: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
     updated_at: datetime = moment()

@@ -17,7 +17,8 @@ class Contact(SQLModel, table=True):
     that nobody is written to twice. `*_hash` is `models.suppression.address_hash` of the address,
     `email_domain` what follows its @;
     `*_key` is `models.text.fold` of the column beside it (of each value, for `attributes`).
-    `departement` and `region` are INSEE codes.
+    `departement` and `region` are INSEE codes. `targeting_consent`: whether political messages may be chosen
+    for them by what is known of them (`TargetingStatement`).
     """
 
     __tablename__ = "contact"
@@ -65,6 +66,9 @@ class Contact(SQLModel, table=True):
     attributes_key: dict[str, str] = document()
     email_consent: ConsentStatus = choice(ConsentStatus, default=ConsentStatus.UNKNOWN)
     sms_consent: ConsentStatus = choice(ConsentStatus, default=ConsentStatus.UNKNOWN)
+    targeting_consent: ConsentStatus = choice(
+        ConsentStatus, default=ConsentStatus.UNKNOWN, server_default=True
+    )
     created_at: datetime = moment()
     updated_at: datetime = moment()
 
@@ -107,6 +111,27 @@ class ConsentRecord(SQLModel, table=True):
     id: int = primary_key()
     contact_id: int = Field(sa_type=BigId)
     channel: Channel = choice(Channel)
+    status: ConsentStatus = choice(ConsentStatus)
+    source: str = Field(default="", max_length=300)
+    given_at: datetime = moment()
+    recorded_at: datetime = moment()
+
+
+class TargetingStatement(SQLModel, table=True):
+    """What a person said of political messages being chosen for them by their data: append-only evidence.
+
+    Regulation (EU) 2024/900, article 18(1)(b), asks for this consent apart from any other.
+    `contact_id` is a contact's number, unchecked: see `store.cascade`.
+    """
+
+    __tablename__ = "targeting_statement"
+    __table_args__ = (
+        # The same statement imported again is the same row.
+        sa.UniqueConstraint("contact_id", "status", "source", "given_at"),
+    )
+
+    id: int = primary_key()
+    contact_id: int = Field(sa_type=BigId)
     status: ConsentStatus = choice(ConsentStatus)
     source: str = Field(default="", max_length=300)
     given_at: datetime = moment()

@@ -181,6 +181,18 @@ class Purpose(StrEnum):
     TRANSACTIONAL = "transactional"
 
 
+class Nature(StrEnum):
+    """Whether a campaign is political: propaganda to the electoral code, advertising to (EU) 2024/900.
+
+    CIVIC: it is neither (a town hall's news, the inner life of an association). UNSAID: nobody said;
+    election silence binds it as it binds a POLITICAL one.
+    """
+
+    POLITICAL = "political"
+    CIVIC = "civic"
+    UNSAID = "unsaid"
+
+
 class LatePolicy(StrEnum):
     """What becomes of a campaign whose moment passed while nothing ran.
 
@@ -202,6 +214,11 @@ class LeftOutReason(StrEnum):
     SUPPRESSED = "suppressed"
     CAPPED = "capped"
     NO_IDENTITY = "no_identity"
+    # Their turn would come while propaganda must stop before a vote.
+    ELECTION = "election"
+    # Political messages chosen by personal data: without the consent to that, or under 17.
+    NO_TARGETING_CONSENT = "no_targeting_consent"
+    TOO_YOUNG = "too_young"
 
 
 class SuppressionReason(StrEnum):

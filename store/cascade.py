@@ -60,10 +60,8 @@ def is_installed(connection: sa.Connection) -> bool:
 
 
 def _is_recent(connection: sa.Connection) -> bool:
-    tables = sa.inspect(connection)
-    return tables.has_table("incoming") and any(
-        column["name"] == "sender" for column in tables.get_columns("incoming")
-    )
+    # The last that came of all the tables the trigger names.
+    return sa.inspect(connection).has_table("targeting_statement")
 
 
 def _is_fired(connection: sa.Connection) -> bool:

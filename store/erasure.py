@@ -21,7 +21,7 @@ from models.states import DeliveryState, EventKind
 from models.tally import Account
 from store.session import Database
 
-GOES_WITH: Final = ("contact_tag", "consent_record")
+GOES_WITH: Final = ("contact_tag", "consent_record", "targeting_statement")
 AT_ONCE: Final = 1000
 _S = DeliveryState
 UNENDED: Final = (_S.QUEUED, _S.CLAIMED, _S.SENDING, _S.DEFERRED, _S.HELD, _S.UNCERTAIN)
