@@ -22,6 +22,8 @@ class ElectionDay(SQLModel, table=True):
     départements, circonscriptions abroad) votes the day before; `territory_value` as an identity writes it.
     `departement` tells where a commune or a canton lies, for people of whom no more than that is known.
     The last polling stations close at `closes_at` (24 h, `20:00`) in `zone` (IANA) on `day`.
+    Nothing of it is ever changed or deleted, since it decides what may leave: whoever corrects a day takes it
+    away (`removed_at`, why) and enters another. One that is taken away binds nobody.
     """
 
     __tablename__ = "election_day"
@@ -39,6 +41,9 @@ class ElectionDay(SQLModel, table=True):
     zone: str = Field(default="Europe/Paris", max_length=60)
     created_by: str = Field(default="", max_length=254)
     created_at: datetime = moment()
+    removed_by: str = Field(default="", max_length=254)
+    removed_at: datetime | None = moment(nullable=True)
+    removed_reason: str = Field(default="", max_length=500)
 
 
 class SilenceWaiver(SQLModel, table=True):
