@@ -288,11 +288,17 @@ async def resume(session: AsyncSession, campaign_id: int, now: datetime, *, by: 
     it go: somebody, `by`, has just said so.
     """
     campaign = await campaigns.get_campaign(session, campaign_id)
+    if campaign.state is C.BLOCKED:
+        # Only scheduling asks the checks that stand before a launch.
+        raise ConflictError(
+            f"The campaign {campaign.name!r} is blocked: there is nothing to go on with.",
+            "Mend what blocked it, then schedule it again.",
+        )
+    following = C.SENDING if campaign.expanded else C.LAUNCHING
     if campaign.launched_at is None:
         following = C.SCHEDULED
+    if following is not C.SENDING:
         campaign.problem = ""
-    else:
-        following = C.SENDING if campaign.expanded else C.LAUNCHING
     await canaries.move(
         *(session, campaign_id),
         origin=CanaryStage.HELD,

@@ -315,9 +315,11 @@ async def _block(
     async with database.write() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
         campaign.problem, campaign.problem_contacts = problem, people
-        campaign.launched_at = None
+        # Whoever is written down already was chosen by the campaign as it is: it waits, and is not edited.
+        begun = await audiences.frozen_up_to(session, campaign_id) > 0
+        if not begun:
+            campaign.launched_at = None
         session.add(campaign)
         await session.flush()
-        await campaigns.move(
-            session, campaign_id, origin=CampaignState.LAUNCHING, to=CampaignState.BLOCKED, now=now
-        )
+        following = CampaignState.PAUSED if begun else CampaignState.BLOCKED
+        await campaigns.move(session, campaign_id, origin=CampaignState.LAUNCHING, to=following, now=now)
