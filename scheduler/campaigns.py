@@ -20,6 +20,7 @@ from models.states import (
     IdentityRule,
     LatePolicy,
     LegalBasis,
+    Nature,
     Purpose,
     campaign_may_become,
 )
@@ -32,6 +33,7 @@ C = CampaignState
 EDITABLE = frozenset({C.DRAFT, C.BLOCKED})
 MOST_LATE_MINUTES = 30 * 24 * 60
 MOST_FIRST = 100_000
+LONGEST = {"sponsor": 300, "vote": 200, "spent": 300}
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=24)
 
 
@@ -42,7 +44,7 @@ class NewCampaign:
     `not_after`: from then on nothing of it leaves. `urgent`: before other campaigns in every lane.
     `late_policy`: what happens when it cannot start within `late_minutes` of its moment. `windows`: when
     messages may arrive, on the recipients' clocks; without openings, the installation's. `canary`: whether
-    a first slice goes ahead of the rest.
+    a first slice goes ahead of the rest. `nature`, `sponsor`, `vote`, `spent`: as `Campaign` has them.
     """
 
     name: str
@@ -61,6 +63,10 @@ class NewCampaign:
     late_minutes: int = 60
     windows: SendingWindows = AS_INSTALLED
     canary: CanaryPlan | None = None
+    nature: Nature = Nature.UNSAID
+    sponsor: str = ""
+    vote: str = ""
+    spent: str = ""
 
 
 async def create_campaign(
@@ -133,6 +139,10 @@ async def parts_of(session: AsyncSession, campaign: Campaign) -> NewCampaign:
         late_minutes=campaign.late_minutes,
         windows=windows_from_rows(campaign.windows),
         canary=gate.plan if gate else None,
+        nature=campaign.nature,
+        sponsor=campaign.sponsor,
+        vote=campaign.vote,
+        spent=campaign.spent,
     )
 
 
@@ -151,6 +161,10 @@ def _columns(wanted: NewCampaign, channel: Channel) -> dict[str, Any]:
         "late_policy": wanted.late_policy,
         "late_minutes": wanted.late_minutes,
         "windows": windows_to_rows(wanted.windows),
+        "nature": wanted.nature,
+        "sponsor": wanted.sponsor.strip(),
+        "vote": wanted.vote.strip(),
+        "spent": wanted.spent.strip(),
     }
 
 
@@ -176,6 +190,10 @@ async def _channel_of(
 def _require_whole(wanted: NewCampaign, now: datetime, *, may_exempt: bool) -> None:
     if not wanted.name.strip():
         raise BadInputError("A campaign needs a name.", "Give it one that the report can be found by.")
+    if any(len(getattr(wanted, part).strip()) > most for part, most in LONGEST.items()):
+        raise BadInputError(
+            "Who pays, the vote or what was spent is told at too great a length.", "Shorten it."
+        )
     if not wanted.include:
         raise BadInputError("A campaign needs a segment to write to.", "Choose at least one.")
     if not wanted.identity_ids:

@@ -31,6 +31,7 @@ from service.hook_settings import HOOK_FIELDS, HookSettings
 from service.hosts import name_to_open
 from service.identity_settings import IdentitySettings
 from service.imap_url import check_mark, parse_imap_url
+from service.law_settings import LawSettings
 from service.lint_settings import LintSettings
 from service.settings_problems import PREFIX, describe_problems, describe_unknown, variable
 from service.smtp_url import RelayAddress, parse_smtp_url
@@ -56,7 +57,9 @@ def _default_hello_name(known: dict[str, Any]) -> str:
     return urlsplit(known["public_url"]).hostname or "localhost"
 
 
-class Settings(BaseSettings, HookSettings, IdentitySettings, LintSettings, AlertSettings, DeclaredSettings):
+class Settings(
+    BaseSettings, HookSettings, IdentitySettings, LintSettings, LawSettings, AlertSettings, DeclaredSettings
+):
     """How this installation runs. A setting `smtp_url` is read from the variable `TOCSIN_SMTP_URL`."""
 
     model_config = SettingsConfigDict(

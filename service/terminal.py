@@ -32,6 +32,7 @@ from service.declared_settings import DECLARED_FIELDS
 from service.findings import Finding, Level
 from service.hook_settings import HOOK_FIELDS
 from service.identity_settings import IDENTITY_FIELDS
+from service.law_settings import LAW_FIELDS
 from service.lint_settings import LINT_FIELDS
 from service.settings import SECRET_FIELDS, Settings
 from service.settings_problems import variable
@@ -115,13 +116,15 @@ def explained_settings() -> list[str]:
     news = ["keep_originals_days", *hooks, *DECLARED_FIELDS]
     senders = [name for name in Settings.model_fields if name in IDENTITY_FIELDS | LINT_FIELDS]
     told = [name for name in Settings.model_fields if name in ALERT_FIELDS]
-    others = [name for name in Settings.model_fields if name not in {*news, *senders, *told}]
-    before, place, last = map(others.index, ("inbound_host", "twilio_account_sid", "frequency"))
+    law = [name for name in Settings.model_fields if name in LAW_FIELDS]
+    others = [name for name in Settings.model_fields if name not in {*news, *senders, *told, *law}]
+    before, place, last, rest = map(others.index, ("inbound_host", "twilio_account_sid", "frequency", "zone"))
     return [
         *(*others[:before], *senders),
         *(*others[before:place], *news),
         *(*others[place:last], *told),
-        *others[last:],
+        *(*others[last:rest], *law),
+        *others[rest:],
     ]
 
 

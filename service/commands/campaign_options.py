@@ -8,7 +8,7 @@ import typer
 
 from models.campaign import Campaign
 from models.canary import CanaryDeed, CanaryPlan
-from models.states import LatePolicy, Purpose
+from models.states import LatePolicy, Nature, Purpose
 from service.terminal import moment
 from service.wishes import moment_of
 
@@ -78,6 +78,26 @@ For = Annotated[
         " written to.",
     ),
 ]
+AsNature = Annotated[
+    Nature | None,
+    typer.Option(
+        "--nature",
+        help="political: election silence and the rules of political advertising bind it; civic: neither"
+        " does. TOCSIN_NATURE unless told.",
+    ),
+]
+Sponsor = Annotated[
+    str | None,
+    typer.Option("--sponsor", help="Who pays for it, if not the sender's organisation.", metavar="TEXT"),
+]
+Vote = Annotated[
+    str | None,
+    typer.Option("--vote", help="The election or referendum it is about.", metavar="TEXT"),
+]
+Spent = Annotated[
+    str | None,
+    typer.Option("--spent", help="What it cost, and where the money comes from, in words.", metavar="TEXT"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +114,10 @@ class Manners:
     first_wait: int | None = None
     if_bad: CanaryDeed | None = None
     if_unknown: CanaryDeed | None = None
+    nature: Nature | None = None
+    sponsor: str | None = None
+    vote: str | None = None
+    spent: str | None = None
 
     def apply(self, wanted: "NewCampaign", zone: str, now: datetime) -> "NewCampaign":
         """The campaign with what was typed; times are of `zone`. BadInputError."""
@@ -113,7 +137,14 @@ class Manners:
             wanted = replace(wanted, windows=read_sending_windows(self.hours))
         if self.purpose is not None:
             wanted = replace(wanted, purpose=self.purpose)
-        return replace(wanted, canary=self._canary(wanted.canary))
+        return replace(
+            wanted,
+            canary=self._canary(wanted.canary),
+            nature=self.nature or wanted.nature,
+            sponsor=wanted.sponsor if self.sponsor is None else self.sponsor,
+            vote=wanted.vote if self.vote is None else self.vote,
+            spent=wanted.spent if self.spent is None else self.spent,
+        )
 
     def _canary(self, plan: CanaryPlan | None) -> CanaryPlan | None:
         """The canary as it was, with what was typed about it; typing anything but 0 makes one."""
@@ -132,10 +163,15 @@ class Manners:
 
 
 def manners_of(campaign: Campaign) -> list[tuple[str, str]]:
-    """What of a campaign's manners is not as usual, in words."""
+    """Its nature and what else of a campaign's manners is not as usual, in words."""
     from scheduler.calendar import windows_from_rows, write_sending_windows
 
-    told = []
+    told = [("Nature", campaign.nature.value)]
+    told += [
+        (name, said)
+        for name, said in (("Paid by", campaign.sponsor), ("Vote", campaign.vote), ("Spent", campaign.spent))
+        if said
+    ]
     if campaign.not_after is not None:
         told.append(("Deadline", moment(campaign.not_after, campaign.zone)))
     if campaign.windows:

@@ -11,6 +11,7 @@ from models.errors import BadInputError
 from models.states import IdentityRule, LegalBasis
 from service.commands import examples
 from service.commands.campaign_options import (
+    AsNature,
     First,
     FirstWait,
     For,
@@ -20,8 +21,11 @@ from service.commands.campaign_options import (
     Late,
     LateAfter,
     Manners,
+    Spent,
+    Sponsor,
     Until,
     Urgent,
+    Vote,
 )
 from service.desk import Desk, work
 from service.forecast_view import foretell, tell_forecast
@@ -88,13 +92,18 @@ def edit(
     first_wait: FirstWait = None,
     if_bad: IfBad = None,
     if_unknown: IfUnknown = None,
+    nature: AsNature = None,
+    sponsor: Sponsor = None,
+    vote: Vote = None,
+    spent: Spent = None,
 ) -> None:
     """Change a draft, or a campaign that was blocked; what is not named stays.
 
     One that is scheduled, or under way, is refused.
     """
     manners = Manners(
-        *(urgent, until, late, late_after, hours, purpose, first, first_wait, if_bad, if_unknown)
+        *(urgent, until, late, late_after, hours, purpose, first, first_wait, if_bad, if_unknown),
+        *(nature, sponsor, vote, spent),
     )
     named = (name, template, segment, sender, exclude, rule, basis, seeds)
     if manners == Manners() and all(part is None for part in named):

@@ -1,6 +1,7 @@
 """`tocsin campaign`: a template, an audience, a sender and a moment; started, paused, resumed, stopped."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from models.states import DeliveryState, IdentityRule, LeftOutReason, LegalBasis
 from models.text import plural
 from service.commands import campaign_canary, campaign_doubts, campaign_plans, examples, noun
 from service.commands.campaign_options import (
+    AsNature,
     First,
     FirstWait,
     For,
@@ -21,8 +23,11 @@ from service.commands.campaign_options import (
     Late,
     LateAfter,
     Manners,
+    Spent,
+    Sponsor,
     Until,
     Urgent,
+    Vote,
     manners_of,
 )
 from service.commands.lint import Despite, require_clear_here
@@ -100,6 +105,10 @@ def create(
     first_wait: FirstWait = None,
     if_bad: IfBad = None,
     if_unknown: IfUnknown = None,
+    nature: AsNature = None,
+    sponsor: Sponsor = None,
+    vote: Vote = None,
+    spent: Spent = None,
 ) -> None:
     """Make a campaign as a draft, and show how many it would reach and who is left out.
 
@@ -107,7 +116,8 @@ def create(
     """
     wish = Wish(name, template, tuple(segment), tuple(exclude or ()), tuple(sender), rule, basis, seeds)
     manners = Manners(
-        *(urgent, until, late, late_after, hours, purpose, first, first_wait, if_bad, if_unknown)
+        *(urgent, until, late, late_after, hours, purpose, first, first_wait, if_bad, if_unknown),
+        *(nature, sponsor, vote, spent),
     )
 
     async def make(desk: Desk) -> tuple[Campaign, str]:
@@ -116,7 +126,8 @@ def create(
 
         now, zone = desk.clock.now(), desk.settings.zone
         async with desk.database.write() as session:
-            wanted = manners.apply(await resolve(session, wish, zone), zone, now)
+            wanted = replace(await resolve(session, wish, zone), nature=desk.settings.nature)
+            wanted = manners.apply(wanted, zone, now)
             campaign = await campaigns.create_campaign(session, wanted, now, may_exempt=True)
             return campaign, await tell_reach(session, wanted, rhythm_of(desk.settings), now)
 
