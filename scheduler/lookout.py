@@ -31,7 +31,7 @@ from deliverability.health.listings import BlocklistDesk, subjects_of
 from deliverability.health.proofs import Seen, look_for_proof
 from deliverability.health.setup import FetchText
 from models.clock import Clock
-from models.errors import ConflictError, StoreError
+from models.errors import ConflictError, StoreError, TocsinError
 from models.health import HealthCheck, HealthLevel, IdentityProof, ProofKind
 from models.identity import DkimKey, Identity
 from models.states import SENDING, IdentityState
@@ -96,8 +96,11 @@ async def look_after_identities(database: Database, clock: Clock, lookout: Looko
             await look_at(database, clock, lookout, identity_id)
         except StoreError:
             raise
-        except Exception:
-            log.exception("identity not looked at", extra={"identity_id": identity_id})
+        except Exception as error:
+            # What has a sentence of its own needs no traceback.
+            trace = not isinstance(error, TocsinError)
+            why = {"identity_id": identity_id, "problem": str(error)}
+            log.error("identity not looked at", extra=why, exc_info=trace)  # noqa: TRY400 - see above
             async with database.write() as session:
                 identity = await identities.get_identity(session, identity_id)
                 identity.look_at = clock.now() + HOUR
@@ -111,6 +114,7 @@ async def look_at(
     """Look at one identity now, write down what was seen, and take the step that follows.
 
     `fresh`: past everybody's memory, for somebody who may just have published what was missing.
+    ConflictError when nobody can be asked, or when whoever is asked denies every name.
     """
     now = clock.now()
     if lookout.resolver is None:
@@ -127,6 +131,7 @@ async def look_at(
         # A resolver may remember for hours that there is no record (RFC 2308): the zone itself is asked.
         own = lookout.past_memory(lookout.resolver)
         seen = await _ask(lookout, own, identity, keys, proofs.get(ProofKind.DNS))
+        await _require_belief(lookout.resolver, seen)
     if identity.from_email is not None:
         desk = BlocklistDesk(database, lookout.resolver, lookout.blocklists)
         seen.findings.extend(await desk.look(subjects_of(identity, lookout.setup), now))
@@ -137,6 +142,23 @@ async def look_at(
 def _speaks_against(seen: _Seen, now: datetime) -> bool:
     """Whether it would count against the identity."""
     return seen.proof is Seen.GONE or bool(_sight(seen.findings, now).refused)
+
+
+async def _require_belief(resolver: AsksTheDns, seen: _Seen) -> None:
+    """ConflictError when a domain is denied by servers that deny what it stands under as well.
+
+    A portal that wants a sign-in, or a server cut off from the root, says so of every name: believed, it
+    would suspend every sender at once.
+    """
+    for finding in seen.findings:
+        if finding.code is HealthCode.FROM_DOMAIN_NOWHERE:
+            name = finding.values["name"]
+            top = name.rpartition(".")[2]
+            if not (await resolver.ask(name, "MX")).exists and not (await resolver.ask(top, "NS")).exists:
+                raise ConflictError(
+                    f"The name servers say that there is no .{top}: nothing else they say is believed.",
+                    "Let them reach the root servers, or name others in TOCSIN_DNS_SERVERS.",
+                )
 
 
 async def _ask(

@@ -3,9 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from deliverability.health import HealthCode, SendingSetup
+from models.errors import ConflictError
 from models.health import HealthLevel
-from scheduler.lookout import findings_of, look_at
+from scheduler.lookout import findings_of, look_after_identities, look_at
 from store import Database
 from tests.clocks import ManualClock
 from tests.scheduler.sender_houses import DOMAIN, House, sender_house
@@ -47,3 +50,35 @@ async def test_a_look_of_a_persons_takes_the_usual_way_where_no_server_of_the_zo
         await house.publish()
         assert HealthCode.DKIM_FINE in (await look(house, fresh=True))[1]
         assert house.server.count(DOMAIN, "NS") == 1
+
+
+async def test_name_servers_that_deny_everything_are_not_believed(
+    database: Database, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with sender_house(database, clock) as house:
+        await house.publish()
+        await look(house)
+        house.server.publish(DOMAIN.rpartition(".")[2], "NS", "ns.nic.example.")
+        before = await house.identity()
+        house.server.forget_everything()
+        with pytest.raises(ConflictError, match=r"there is no \.fr"):
+            await look(house)
+        async with database.write() as session:
+            identity = await house.identity()
+            identity.look_at = None
+            session.add(identity)
+        assert await look_after_identities(database, clock, house.lookout) == 1
+        assert "there is no .fr" in str(vars(caplog.records[-1])["problem"])
+        after = await house.identity()
+        assert (after.state, after.health) == (before.state, before.health)
+        assert after.look_at == clock.now() + timedelta(hours=1)
+
+
+async def test_a_domain_that_is_gone_from_a_zone_that_answers_counts(
+    database: Database, clock: ManualClock
+) -> None:
+    async with sender_house(database, clock) as house:
+        await house.publish()
+        house.server.forget_everything()
+        house.server.publish(DOMAIN.rpartition(".")[2], "NS", "ns.nic.example.")
+        assert HealthCode.FROM_DOMAIN_NOWHERE in (await look(house))[1]

@@ -101,6 +101,10 @@ class DnsServer:
         """Take records away; the name goes with its last ones."""
         self.records.pop((_key(name), kind), None)
 
+    def forget_everything(self) -> None:
+        """Deny every name, as a portal does before somebody has signed in."""
+        self.records.clear()
+
     def fail(self, name: str, fault: Fault, kind: str = "") -> None:
         """Let questions about a name go wrong: of one kind, or all of them."""
         self.faults[_key(name), kind] = fault
