@@ -19,6 +19,7 @@ __all__ = [
     "REGIONS",
     "Placed",
     "departement_of",
+    "living_in",
     "read_circonscription",
     "read_departement",
     "read_region",
@@ -110,6 +111,7 @@ _ZONE_BY_PREFIX: Final = MappingProxyType(
     }
 )
 """Telephone prefixes of the overseas territories (ITU-T E.164, national plan of France)."""
+_DEPARTEMENT_BY_ZONE: Final = MappingProxyType({zone: code for code, zone in _ZONES.items()})
 
 _DEPARTEMENT_BY_NAME: Final = {fold(name): code for code, name in DEPARTEMENTS.items()} | {
     "reunion": "974",
@@ -285,3 +287,12 @@ def _zone_of_polynesia(postcode: str | None) -> str:
     if postcode in _MARQUESAS:
         return "Pacific/Marquesas"
     return "Pacific/Gambier" if postcode == _GAMBIER else "Pacific/Tahiti"
+
+
+def living_in(departement: str | None, postcode: str | None, phone: str | None) -> str | None:
+    """The département a person lives in: as it is known, else by postcode, else by an overseas telephone.
+
+    The prefix of Guadeloupe is Saint-Barthélemy's and Saint-Martin's, too. None when nothing tells.
+    """
+    known = departement or departement_of(postcode or "")
+    return known or _DEPARTEMENT_BY_ZONE.get(zone_of(None, None, phone, default=""))

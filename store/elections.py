@@ -1,0 +1,170 @@
+"""Days of voting, and who lets a campaign leave all the same; each table is a few dozen rows."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+from typing import cast
+
+import sqlalchemy as sa
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.campaign import Campaign
+from models.delivery import Delivery
+from models.election import ElectionDay, SilenceWaiver
+from models.errors import NotFoundError
+from models.states import CampaignState, DeliveryState, Nature, Purpose
+
+__all__ = [
+    "add_day",
+    "add_waiver",
+    "agreed_waivers",
+    "bound_among",
+    "days_between",
+    "get_day",
+    "get_waiver",
+    "list_days",
+    "loosen",
+    "remove_day",
+    "stopped_in_silence",
+    "waivers_of",
+]
+
+NO_SYNC = {"synchronize_session": False}
+IN_SILENCE = "election silence"
+"""How the reason begins of a delivery that a vote has stopped."""
+_FURTHEST = timedelta(days=2)
+"""Between a moment in UTC and the same on any clock, and for those who vote the day before."""
+
+
+async def add_day(session: AsyncSession, day: ElectionDay) -> ElectionDay:
+    """Enter a day of voting; it holds at once, also for what is queued already."""
+    session.add(day)
+    await session.flush()
+    return day
+
+
+async def get_day(session: AsyncSession, day_id: int) -> ElectionDay:
+    """One day, taken away or not; NotFoundError. Served by the primary key."""
+    found = await session.get(ElectionDay, day_id)
+    if found is None:
+        raise NotFoundError(f"There is no day of voting {day_id}.", "See `tocsin elections list`.")
+    return found
+
+
+async def list_days(session: AsyncSession, *, removed: bool = False) -> list[ElectionDay]:
+    """Every day entered, the earliest first; with `removed` also those taken away. Reads the table."""
+    wanted = select(ElectionDay).order_by(col(ElectionDay.day), col(ElectionDay.id))
+    if not removed:
+        wanted = wanted.where(col(ElectionDay.removed_at).is_(None))
+    return list((await session.exec(wanted)).all())
+
+
+async def remove_day(session: AsyncSession, day_id: int, *, by: str, reason: str, now: datetime) -> bool:
+    """Take a day away: it binds nobody any more. False when somebody did already.
+
+    What it kept from leaving late is let go: the gate asks the days that are left. Served by the primary key.
+    """
+    await get_day(session, day_id)
+    taken = sa.update(ElectionDay).where(col(ElectionDay.id) == day_id, col(ElectionDay.removed_at).is_(None))
+    what = {"removed_by": by, "removed_at": now, "removed_reason": reason}
+    if (await session.exec(taken.values(**what).execution_options(**NO_SYNC))).rowcount == 0:
+        return False
+    under_way = (CampaignState.LAUNCHING, CampaignState.SENDING, CampaignState.PAUSED)
+    wanted = select(Campaign.id).where(col(Campaign.state).in_(under_way))
+    for campaign_id in (await session.exec(wanted)).all():
+        await loosen(session, campaign_id)
+    return True
+
+
+async def days_between(session: AsyncSession, first: datetime, last: datetime) -> list[ElectionDay]:
+    """Days whose silence may fall between two moments, wherever people live; those taken away are not.
+
+    Served by ix_election_day_day.
+    """
+    on_from: date = (first - _FURTHEST).date()
+    on_until: date = (last + 2 * _FURTHEST).date()
+    wanted = (
+        select(ElectionDay)
+        .where(col(ElectionDay.day) >= on_from, col(ElectionDay.day) <= on_until)
+        .where(col(ElectionDay.removed_at).is_(None))
+        .order_by(col(ElectionDay.day), col(ElectionDay.id))
+    )
+    return list((await session.exec(wanted)).all())
+
+
+async def bound_among(session: AsyncSession, campaign_ids: Collection[int]) -> set[int]:
+    """Those of the campaigns that silence binds, waivers aside. Served by the primary key."""
+    number = cast("sa.ColumnElement[int]", Campaign.id)
+    wanted = sa.select(number).where(
+        number.in_(sorted(campaign_ids)),
+        col(Campaign.nature) != Nature.CIVIC,
+        col(Campaign.purpose) != Purpose.TRANSACTIONAL,
+    )
+    return set((await (await session.connection()).scalars(wanted)).all())
+
+
+async def add_waiver(session: AsyncSession, waiver: SilenceWaiver) -> SilenceWaiver:
+    """Write down that somebody asks."""
+    session.add(waiver)
+    await session.flush()
+    return waiver
+
+
+async def get_waiver(session: AsyncSession, waiver_id: int) -> SilenceWaiver:
+    """One waiver; NotFoundError. Served by the primary key."""
+    found = await session.get(SilenceWaiver, waiver_id)
+    if found is None:
+        raise NotFoundError(f"There is no waiver {waiver_id}.", "See `tocsin campaign show`.")
+    return found
+
+
+async def waivers_of(session: AsyncSession, campaign_id: int) -> list[SilenceWaiver]:
+    """What was asked for a campaign, the latest first. Served by ix_silence_waiver_campaign_id."""
+    wanted = select(SilenceWaiver).where(col(SilenceWaiver.campaign_id) == campaign_id)
+    return list((await session.exec(wanted.order_by(col(SilenceWaiver.id).desc()))).all())
+
+
+async def agreed_waivers(session: AsyncSession, campaign_ids: Collection[int]) -> Sequence[SilenceWaiver]:
+    """Those agreed to and not taken back. Served by ix_silence_waiver_campaign_id."""
+    wanted = select(SilenceWaiver).where(
+        col(SilenceWaiver.campaign_id).in_(sorted(campaign_ids)),
+        col(SilenceWaiver.agreed_at).is_not(None),
+        col(SilenceWaiver.refused_at).is_(None),
+    )
+    return (await session.exec(wanted)).all()
+
+
+async def loosen(session: AsyncSession, campaign_id: int) -> int:
+    """Give what waits of a campaign the campaign's own deadline back: how many had a nearer one.
+
+    Never lets anything leave in silence: the gate asks the days of voting themselves. Served by
+    ix_delivery_campaign_state.
+    """
+    waiting = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.HELD, DeliveryState.CLAIMED)
+    own = sa.select(col(Campaign.not_after)).where(col(Campaign.id) == campaign_id).scalar_subquery()
+    change = (
+        sa.update(Delivery)
+        .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state).in_(waiting))
+        .where(col(Delivery.not_after).is_distinct_from(own))
+        .values(not_after=own)
+        .execution_options(**NO_SYNC)
+    )
+    return (await session.exec(change)).rowcount
+
+
+async def stopped_in_silence(session: AsyncSession, campaign_id: int) -> int:
+    """How many of a campaign were queued and have not left because of a vote.
+
+    The gate gives that as the reason; what expired later than the silence did so by a deadline that is not
+    the campaign's. Served by ix_delivery_campaign_state.
+    """
+    own = sa.select(col(Campaign.not_after)).where(col(Campaign.id) == campaign_id).scalar_subquery()
+    wanted = sa.select(sa.func.count()).where(
+        col(Delivery.campaign_id) == campaign_id,
+        col(Delivery.state) == DeliveryState.EXPIRED,
+        sa.or_(
+            col(Delivery.reason).startswith(IN_SILENCE),
+            sa.and_(col(Delivery.not_after).is_not(None), col(Delivery.not_after).is_distinct_from(own)),
+        ),
+    )
+    return (await (await session.connection()).execute(wanted)).scalar_one()
