@@ -25,6 +25,7 @@ __all__ = [
     "list_days",
     "loosen",
     "remove_day",
+    "settle_waiver",
     "stopped_in_silence",
     "waivers_of",
 ]
@@ -122,6 +123,24 @@ async def waivers_of(session: AsyncSession, campaign_id: int) -> list[SilenceWai
     """What was asked for a campaign, the latest first. Served by ix_silence_waiver_campaign_id."""
     wanted = select(SilenceWaiver).where(col(SilenceWaiver.campaign_id) == campaign_id)
     return list((await session.exec(wanted.order_by(col(SilenceWaiver.id).desc()))).all())
+
+
+async def settle_waiver(
+    session: AsyncSession, waiver_id: int, *, at: datetime, agreed_by: str = "", refused_by: str = ""
+) -> bool:
+    """Agree to a waiver nobody has answered, or refuse one, agreed to or not; False when it was too late.
+
+    Served by the primary key.
+    """
+    answered = sa.update(SilenceWaiver).where(
+        col(SilenceWaiver.id) == waiver_id, col(SilenceWaiver.refused_at).is_(None)
+    )
+    if agreed_by:
+        answered = answered.where(col(SilenceWaiver.agreed_at).is_(None))
+        answered = answered.values(agreed_by=agreed_by, agreed_at=at)
+    else:
+        answered = answered.values(refused_by=refused_by, refused_at=at)
+    return (await session.exec(answered.execution_options(**NO_SYNC))).rowcount > 0
 
 
 async def agreed_waivers(session: AsyncSession, campaign_ids: Collection[int]) -> Sequence[SilenceWaiver]:

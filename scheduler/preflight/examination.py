@@ -5,7 +5,6 @@ and holds nobody up.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -26,6 +25,7 @@ from models.tokens import Tokens
 from scheduler.content import Content, wording_of
 from scheduler.forecast import ForecastOptions
 from scheduler.letters import Addresses
+from scheduler.likeness import fingerprint_of
 from scheduler.post import open_desk
 from scheduler.preflight.checks_of_links import host_of, is_address
 from scheduler.preflight.examined import Examined, Mail, Opinion, Sender
@@ -83,12 +83,7 @@ async def examine_template(
 
 def fingerprint(draft: Draft) -> str:
     """Another one says that something of what was looked at has changed."""
-    parts = [draft.parts, [identity.model_dump(exclude=_MOVING) for identity, _ in draft.senders]]
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-_MOVING = {"state", "state_reason", "state_since", "health", "health_at"}
-"""What changes of an identity by itself."""
+    return fingerprint_of(draft.parts, [identity for identity, _ in draft.senders])
 
 
 async def _examine(database: Database, draft: Draft, means: Means) -> list[LintFinding]:
