@@ -49,11 +49,16 @@ Lane = tuple[int, str]
 
 
 async def assess_campaign(
-    session: AsyncSession, campaign_id: int, now: datetime, *, report: CampaignReport | None = None
+    session: AsyncSession,
+    campaign_id: int,
+    now: datetime,
+    *,
+    report: CampaignReport | None = None,
+    background: Background | None = None,
 ) -> CampaignAssessment:
     """The verdicts on a campaign as things stand; NotFoundError when there is no such campaign.
 
-    `report`: the campaign's, where it was made already.
+    `report`: the campaign's, where it was made already; `background`: another than today's.
     """
     campaign = await get_campaign(session, campaign_id)
     report = report or await campaign_report(session, campaign_id, now)
@@ -63,7 +68,9 @@ async def assess_campaign(
         if row.identity_id is not None and row.provider
     }
     names = {row.identity_id: row.identity_name for row in report.by_identity if row.identity_id is not None}
-    background = await background_of(session, names, await incidents.concerning(session, campaign_id), now)
+    background = background or await background_of(
+        session, names, await incidents.concerning(session, campaign_id), now
+    )
     past = Past(session)
     compared = {
         number: await compare_clicks(past, campaign, number, _clicks(counts, number), now)
@@ -108,14 +115,20 @@ async def assess_identity(
 
 
 async def assess_identities(
-    session: AsyncSession, senders: Sequence[Identity], since: datetime, now: datetime
+    session: AsyncSession,
+    senders: Sequence[Identity],
+    since: datetime,
+    now: datetime,
+    *,
+    background: Background | None = None,
 ) -> list[IdentityAssessment]:
-    """The same for each of them, with one look at what they share."""
+    """The same for each of them, with one look at what they share; `background`: another than today's."""
     ids = [one.id for one in senders]
     sent = await comparisons.sent_by_each(session, ids, since, now)
     ledger = await _ledger(session, sent, since)
-    known = await incidents.list_incidents(session, open_only=True, limit=MOST_INCIDENTS)
-    background = await background_of(session, ids, [one for one in known if one.identity_id], now)
+    if background is None:
+        known = await incidents.list_incidents(session, open_only=True, limit=MOST_INCIDENTS)
+        background = await background_of(session, ids, [one for one in known if one.identity_id], now)
     past = Past(session)
     found = []
     for identity in senders:

@@ -20,8 +20,8 @@ VERDICT_COLUMNS = (
 """Of an identity at a provider; empty in lines about more than that."""
 
 
-def identity_json(found: IdentityAssessment) -> str:
-    """An identity's assessment as one JSON document."""
+def identity_json(found: IdentityAssessment, changes: Mapping[str, Any] | None = None) -> str:
+    """An identity's assessment as one JSON document; `changes`: as `changes_document` writes them."""
     document = {
         "version": 1,
         "identity": {"id": found.identity_id, "name": found.identity_name},
@@ -29,6 +29,7 @@ def identity_json(found: IdentityAssessment) -> str:
         "until": found.until.isoformat(),
         "campaigns": found.campaigns,
         "assessment": assessment_document(found),
+        "changes": changes,
     }
     return json.dumps(document, ensure_ascii=False, indent=2)
 

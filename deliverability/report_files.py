@@ -15,10 +15,14 @@ from deliverability.report_values import COLUMNS, RATES, CampaignReport, Counts,
 from models.states import LeftOutReason
 
 
-def report_json(report: CampaignReport, assessment: CampaignAssessment | None = None) -> str:
+def report_json(
+    report: CampaignReport,
+    assessment: CampaignAssessment | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> str:
     """The whole report as one JSON document; moments in ISO 8601, shares with part, whole and value.
 
-    `assessment`: the verdicts on it, as codes and values.
+    `assessment`: the verdicts on it, as codes and values; `changes`: as `changes_document` writes them.
     """
     document = {
         "version": 1,
@@ -40,6 +44,7 @@ def report_json(report: CampaignReport, assessment: CampaignAssessment | None = 
         "by_provider": [_row(row) for row in report.by_provider],
         "by_identity_and_provider": [_row(row) for row in report.by_identity_and_provider],
         "assessment": None if assessment is None else assessment_document(assessment),
+        "changes": changes,
         "refusals": [asdict(refusal) for refusal in report.refusals],
         "bucket_seconds": report.bucket_seconds,
         "over_time": [{**asdict(moment), "start": _moment(moment.start)} for moment in report.over_time],

@@ -28,6 +28,15 @@ async def looks_at(
     return list((await session.exec(wanted.order_by(*order).limit(limit))).all())
 
 
+async def look_before(session: AsyncSession, identity_id: int, moment: datetime) -> HealthCheck | None:
+    """The last look up to a moment; None before the first. By ix_health_check_identity_id_checked_at."""
+    wanted = select(HealthCheck).where(
+        HealthCheck.identity_id == identity_id, col(HealthCheck.checked_at) <= moment
+    )
+    order = (col(HealthCheck.checked_at).desc(), col(HealthCheck.id).desc())
+    return (await session.exec(wanted.order_by(*order).limit(1))).first()
+
+
 async def forget_looks_before(session: AsyncSession, moment: datetime) -> int:
     """Drop what looks found before `moment`, but for the last one at each identity; how many."""
     latest = sa.select(sa.func.max(HealthCheck.id)).group_by(col(HealthCheck.identity_id))

@@ -131,6 +131,15 @@ async def lately(session: AsyncSession, moment: datetime) -> list[Incident]:
     return list((await session.exec(wanted.order_by(col(Incident.id)))).all())
 
 
+async def open_at(session: AsyncSession, moment: datetime) -> list[Incident]:
+    """Those that were open at a moment, oldest first. Served by ix_incident_began_at."""
+    wanted = select(Incident).where(
+        col(Incident.began_at) <= moment,
+        sa.or_(col(Incident.ended_at).is_(None), col(Incident.ended_at) > moment),
+    )
+    return list((await session.exec(wanted.order_by(col(Incident.id)))).all())
+
+
 async def with_ids(session: AsyncSession, incident_ids: Collection[int]) -> dict[int, Incident]:
     """These incidents by number. Served by the primary key."""
     if not incident_ids:

@@ -10,17 +10,18 @@ NORMAL_95 = 1.959964
 """The two-sided 95 % quantile of the normal distribution."""
 
 
-def wilson_interval(part: float, whole: float) -> tuple[float, float] | None:
+def wilson_interval(part: float, whole: float, quantile: float = NORMAL_95) -> tuple[float, float] | None:
     """The 95 % interval of a proportion by Wilson's score; None when `whole` is 0.
 
-    `whole` may be a number of effective observations, with a fraction.
+    `whole` may be a number of effective observations, with a fraction. `quantile`: another, two-sided, of
+    the normal distribution, for another certainty.
     """
     if whole <= 0:
         return None
     share = part / whole
-    square = NORMAL_95**2
+    square = quantile**2
     middle = share + square / (2 * whole)
-    spread = NORMAL_95 * sqrt(share * (1 - share) / whole + square / (4 * whole**2))
+    spread = quantile * sqrt(share * (1 - share) / whole + square / (4 * whole**2))
     scale = 1 + square / whole
     # Exactly so at the ends: rounding must not shut out what nothing speaks against.
     low = 0.0 if share <= 0 else max(0.0, min(share, (middle - spread) / scale))
@@ -73,3 +74,21 @@ def corrected_clustered_interval(part: int, whole: int, correlation: float) -> t
         return None
     number = effective_number(whole, correlation)
     return corrected_interval(part / whole * number, number)
+
+
+def difference_interval(
+    before: tuple[float, float], now: tuple[float, float], quantile: float = NORMAL_95
+) -> tuple[float, float] | None:
+    """By how much a share rose between two samples, each (part, whole): Newcombe's hybrid score interval.
+
+    Made of both Wilson intervals, so that it holds for few observations and near 0 and 1, where the textbook
+    one finds a difference in nothing. Negative: it fell. None where either sample is empty.
+    """
+    first, second = wilson_interval(*before, quantile), wilson_interval(*now, quantile)
+    if first is None or second is None:
+        return None
+    share, later = before[0] / before[1], now[0] / now[1]
+    rise = later - share
+    below = sqrt((later - second[0]) ** 2 + (first[1] - share) ** 2)
+    above = sqrt((second[1] - later) ** 2 + (share - first[0]) ** 2)
+    return rise - below, rise + above
