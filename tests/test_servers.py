@@ -1,9 +1,17 @@
 """The servers the tests rely on are what they say they are."""
 
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
 from email.message import EmailMessage
+from pathlib import Path
+from threading import Timer
 
 import aiosmtplib
 import dkim
+import psycopg
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -12,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.servers.perl_dkim import PerlDkim
 from tests.servers.postfix import StartPostfix
-from tests.servers.postgresql import PostgresqlServer
+from tests.servers.postgresql import PostgresqlServer, start_postgresql
 from tests.servers.sink import Sink
 
 
@@ -50,6 +58,77 @@ async def test_postgresql_comes_back_on_its_port_after_a_power_cut(
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT 1")) == 1
     await engine.dispose()
+
+
+@pytest.fixture
+def own_postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL that may come to harm: nobody else uses it."""
+    server = start_postgresql()
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="who descends from whom, Linux tells")
+@pytest.mark.parametrize("who", ["a connection", "the server", "a client"])
+def test_postgresql_can_be_stopped_whoever_stands_still_and_started_again(
+    own_postgresql: PostgresqlServer, who: str
+) -> None:
+    address = own_postgresql.url("postgres").replace("+psycopg", "")
+    with psycopg.connect(address) as connection, socket.socket() as client:
+        backend = connection.info.backend_pid
+        os.kill(parent_of(backend) if who == "the server" else backend, signal.SIGSTOP)
+        if who == "a client":
+
+            def come_in_between() -> None:
+                # Connected while the server waits for its last connection, and says nothing.
+                client.connect(("127.0.0.1", own_postgresql.port))
+                time.sleep(0.2)
+                os.kill(backend, signal.SIGKILL)
+
+            Timer(0.2, come_in_between).start()
+        own_postgresql.stop(patience_s=1)
+    assert not is_there(backend)
+    own_postgresql.start()
+    with psycopg.connect(address) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="who descends from whom, Linux tells")
+def test_postgresql_comes_back_once_what_is_left_of_it_has_gone(own_postgresql: PostgresqlServer) -> None:
+    address = own_postgresql.url("postgres").replace("+psycopg", "")
+    with psycopg.connect(address) as connection:
+        backend = connection.info.backend_pid
+        os.kill(backend, signal.SIGSTOP)
+        os.kill(parent_of(backend), signal.SIGKILL)
+        own_postgresql.stop()
+        Timer(0.5, os.kill, (backend, signal.SIGKILL)).start()
+        own_postgresql.start()
+    assert "still in use" in own_postgresql.log
+    with psycopg.connect(address) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_postgresql_told_to_end_in_order_writes_down_what_it_has(own_postgresql: PostgresqlServer) -> None:
+    address = own_postgresql.url("postgres").replace("+psycopg", "")
+    with psycopg.connect(address) as connection:
+        connection.execute("CREATE TABLE noun AS SELECT 1 AS id")  # and in no hurry to write it down
+    own_postgresql.stop(signal.SIGINT)
+    own_postgresql.start()
+    assert "abnormal" not in own_postgresql.log
+    assert "not properly shut down" not in own_postgresql.log
+
+
+def parent_of(number: int) -> int:
+    return int(Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def is_there(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 async def test_postfix_hands_known_recipients_on_and_refuses_others(

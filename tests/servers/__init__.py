@@ -10,6 +10,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,8 +35,9 @@ ROOM_BYTES = 1 << 30
 STOP_SECONDS = 30
 
 # The watcher waits for the end of standard input, then ends the process group. A parent-death signal
-# would be simpler, but the kernel forgets it when a server changes its user.
-WATCHED = 'exec 3<&0; (read -r _ <&3; kill 0) & exec "$0" "$@" 3<&- </dev/null'
+# would be simpler, but the kernel forgets it when a server changes its user. Twice in brackets: it is no
+# child of the server's, which would take the end of an unknown child for a crash of its own.
+WATCHED = 'exec 3<&0; ( (read -r _ <&3; kill 0) & ); exec "$0" "$@" 3<&- </dev/null'
 
 
 def missing(server: str, install: str) -> NoReturn:
@@ -109,9 +112,53 @@ def start_server(command: list[str], *, output: Path) -> subprocess.Popen[bytes]
         )
 
 
-def stop_server(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
-    """End what `start_server` started, and wait until it has ended."""
+def stop_server(
+    process: subprocess.Popen[bytes],
+    how: signal.Signals = signal.SIGTERM,
+    *,
+    patience_s: float = STOP_SECONDS,
+) -> None:
+    """End what `start_server` started, and wait until it has ended: after `patience_s` by force.
+
+    A server may be kept by one client: PostgreSQL 15 waits a minute for whoever has connected while it
+    was ending and then says nothing.
+    """
     process.send_signal(how)
     if process.stdin is not None:
         process.stdin.close()
+    try:
+        process.wait(timeout=patience_s)
+    except subprocess.TimeoutExpired:
+        _end_by_force(process)
+
+
+def _end_by_force(process: subprocess.Popen[bytes]) -> None:
+    """End a server and all it has started, in whatever state they are, at once.
+
+    Children may lead process groups of their own. Those of a server that stands still stay its children,
+    and do not become more.
+    """
+    process.send_signal(signal.SIGSTOP)
+    deadline = time.monotonic() + STOP_SECONDS
+    while (family := _descendants(process.pid)) and time.monotonic() < deadline:
+        for number in family:
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        time.sleep(0.01)
+    process.kill()
     process.wait(timeout=STOP_SECONDS)
+
+
+def _descendants(number: int) -> set[int]:
+    """The living processes that descend from this one; none where the system does not tell, as on macOS."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            # pid (name, which may hold anything) state parent …
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state not in "ZX":
+                parents[int(folder.name)] = int(parent)
+    found = {number}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {number}

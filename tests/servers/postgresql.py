@@ -26,7 +26,10 @@ from tests.servers import (
 
 __all__ = ["PostgresqlServer", "start_postgresql"]
 
-START_SECONDS = 30
+START_SECONDS = 60
+
+STOP_AT_ONCE_SECONDS = 10
+"""Twice as long as it gives its own processes before it ends them itself."""
 
 # Speed over safety: this data need not survive a power cut.
 SPEED = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"]
@@ -45,6 +48,11 @@ class PostgresqlServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._version = 0
         self.port = 0
+
+    @property
+    def log(self) -> str:
+        """PostgreSQL's own account of what happened."""
+        return (self._folder / "log").read_text(errors="replace")
 
     def url(self, database: str) -> str:
         """The address of a database, as SQLAlchemy reads it."""
@@ -81,26 +89,32 @@ class PostgresqlServer:
         subprocess.run(command, check=True, capture_output=True, cwd=self._folder, timeout=START_SECONDS)
 
     def start(self) -> None:
-        """Start, on the port used before if there was one; returns when connections are accepted."""
-        port = self.port or free_port()
-        command = [
-            *as_user(self._user),
-            str(self._programs / "postgres"),
-            *["-D", str(self._folder / "data"), "-p", str(port), "-h", "127.0.0.1"],
-            *["-c", "unix_socket_directories="],
-            *[word for setting in SPEED for word in ("-c", setting)],
-        ]
-        self._process = start_server(command, output=self._folder / "log")
-        self.port = port
-        self._await_connections(self._process)
+        """Start, on the port used before if there was one; returns when connections are accepted.
 
-    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        What comes back tries again for a while: what it was before may not be gone altogether, nor its port
+        be free again.
+        """
+        returns, deadline = self.port != 0, time.monotonic() + START_SECONDS
+        self.port = self.port or free_port()
+        while True:
+            self._process = start_server(self._command(), output=self._folder / "log")
+            while self._process.poll() is None and time.monotonic() < deadline:
+                if self._answers():
+                    return
+                time.sleep(0.02)
+            self.stop()
+            if not returns or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{self.log}")
+            time.sleep(0.1)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT, *, patience_s: float = STOP_AT_ONCE_SECONDS) -> None:
         """Stop at once, connections or not, as a machine that loses its power would.
 
-        With SIGINT it writes down first what it has promised to keep.
+        With SIGINT it writes down first what it has promised to keep. What has not ended after `patience_s`
+        is ended by force.
         """
         if self._process is not None:
-            stop_server(self._process, how)
+            stop_server(self._process, how, patience_s=patience_s)
             self._process = None
 
     def remove(self) -> None:
@@ -108,23 +122,30 @@ class PostgresqlServer:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _await_connections(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self._ask(sql.SQL("SELECT 1"))
-            except psycopg.OperationalError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    log = (self._folder / "log").read_text(errors="replace")
-                    raise RuntimeError(f"PostgreSQL did not start:\n{log}") from None
-                time.sleep(0.02)
-            else:
-                return
+    def _command(self) -> list[str]:
+        return [
+            *as_user(self._user),
+            str(self._programs / "postgres"),
+            *["-D", str(self._folder / "data"), "-p", str(self.port), "-h", "127.0.0.1"],
+            *["-c", "unix_socket_directories="],
+            *[word for setting in SPEED for word in ("-c", setting)],
+        ]
+
+    def _answers(self) -> bool:
+        """Whether connections are accepted, and by this server: another may have taken the port."""
+        try:
+            with psycopg.connect(self._address()) as connection:
+                row = connection.execute("SHOW data_directory").fetchone()
+                self._version = connection.info.server_version
+        except psycopg.OperationalError:
+            return False
+        return row is not None and (self._folder / "data").samefile(row[0])
+
+    def _address(self) -> str:
+        return f"host=127.0.0.1 port={self.port} user=tocsin dbname=postgres connect_timeout=5"
 
     def _ask(self, statement: sql.SQL | sql.Composed) -> None:
-        address = f"host=127.0.0.1 port={self.port} user=tocsin dbname=postgres connect_timeout=5"
-        with psycopg.connect(address, autocommit=True) as connection:
-            self._version = connection.info.server_version
+        with psycopg.connect(self._address(), autocommit=True) as connection:
             connection.execute(statement)
 
 
