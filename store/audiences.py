@@ -7,6 +7,7 @@ announced before the launch is what happens.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlmodel import col, func, select
@@ -15,20 +16,29 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import LeftOut
 from models.contact import Contact
 from models.delivery import Delivery
-from models.segment_tree import Node
+from models.segment_tree import Node, day_years_before
 from models.states import Channel, ConsentStatus, LeftOutReason, LegalBasis
 from store import suppressions
 from store.segment_sql import matching
 
+OLD_ENOUGH: Final = 17
+"""Years: nobody younger is chosen for political messages. One year under the age to vote in France, as
+Regulation (EU) 2024/900 has it in article 18(2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A campaign's audience as conditions over contacts: who is targeted, who is kept out, on which basis."""
+    """A campaign's audience as conditions over contacts: who is targeted, who is kept out, on which basis.
+
+    `by_data`: its political messages are chosen for people by what is known of them, which they must have
+    agreed to.
+    """
 
     targeted: sa.ColumnElement[bool]
     excluded: sa.ColumnElement[bool]
     channel: Channel
     basis: LegalBasis
+    by_data: bool = False
 
 
 def select_people(
@@ -38,6 +48,7 @@ def select_people(
     channel: Channel,
     basis: LegalBasis,
     now: datetime,
+    by_data: bool = False,
 ) -> Selection:
     """The people in any of `include`; those also in any of `exclude` are targeted but left out.
 
@@ -48,6 +59,7 @@ def select_people(
         excluded=sa.or_(sa.false(), *(matching(tree, now=now) for tree in exclude)),
         channel=channel,
         basis=basis,
+        by_data=by_data,
     )
 
 
@@ -65,7 +77,20 @@ def _reasons(selection: Selection, now: datetime) -> list[tuple[sa.ColumnElement
     ]
     if selection.basis is LegalBasis.CONSENT:
         reasons.append((consent != ConsentStatus.GRANTED, LeftOutReason.NO_CONSENT))
+    if selection.by_data:
+        reasons += _not_to_be_chosen(now)
     return reasons
+
+
+def _not_to_be_chosen(now: datetime) -> list[tuple[sa.ColumnElement[bool], LeftOutReason]]:
+    """Whom no political message may be chosen for: known to be too young, or without consent to that."""
+    born, agreed = col(Contact.birth_date), col(Contact.targeting_consent)
+    # Two-valued, as the sums below ask: of whom no birth date is known is not too young.
+    too_young = sa.and_(born.is_not(None), born > day_years_before(now, OLD_ENOUGH))
+    return [
+        (too_young, LeftOutReason.TOO_YOUNG),
+        (agreed != ConsentStatus.GRANTED, LeftOutReason.NO_TARGETING_CONSENT),
+    ]
 
 
 def reason_left_out(selection: Selection, now: datetime) -> sa.ColumnElement[str | None]:

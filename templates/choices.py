@@ -1,0 +1,107 @@
+"""What of a person decides what a message says: the conditions and loops of a template.
+
+A merge field alone chooses nothing, nor does a condition that fills a blank (`{% if commune %} in {{ commune
+}}{% endif %}`) or lets a word agree with the civility: all people read the same message, addressed to them.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from jinja2 import nodes
+
+from models.errors import TemplateError
+from templates.language import parse
+from templates.personalise import line_sandbox
+
+__all__ = ["deciding_fields"]
+
+ADDRESS: Final = frozenset({"first_name", "last_name", "civility", "email", "phone"})
+PLACE: Final = frozenset(
+    {"commune", "postcode", "departement", "region", "canton", "circonscription", "polling_station"}
+)
+MOST_AROUND: Final = 200
+"""Characters around a value that is shown where it is known: more is a message of its own."""
+MOST_AGREEING: Final = 40
+"""Characters that agree with a civility."""
+_NOT_FIELDS: Final = frozenset({"loop", "range"})
+_ABOUT_PRESENCE: Final = frozenset({"defined", "undefined", "none"})
+
+
+def deciding_fields(*sources: str) -> frozenset[str]:
+    """The merge fields by which some read something else than others; none of a source that is broken."""
+    return frozenset(field for source in sources for field in _fields_of(source))
+
+
+def _fields_of(source: str) -> frozenset[str]:
+    if "{" not in source:
+        return frozenset()
+    try:
+        tree = parse(line_sandbox(), source)
+    except TemplateError:
+        return frozenset()
+    loops = {name.name for loop in tree.find_all(nodes.For) for name in _names(loop.target)}
+    return frozenset(_deciding(tree)) - loops - _NOT_FIELDS
+
+
+def _deciding(tree: nodes.Template) -> Iterator[str]:
+    for condition in tree.find_all(nodes.If):
+        # An `elif` is a condition of its own, found by itself.
+        if not _is_address(condition.test, [*condition.body, *condition.else_]):
+            yield from _read(condition.test)
+    for chosen in tree.find_all(nodes.CondExpr):
+        sides = [side for side in (chosen.expr1, chosen.expr2) if side is not None]
+        if not _is_address(chosen.test, sides):
+            yield from _read(chosen.test)
+    for loop in tree.find_all(nodes.For):
+        yield from _read(loop.iter)
+        if loop.test is not None:
+            yield from _read(loop.test)
+    for shown in tree.find_all(nodes.Output):
+        for node in shown.find_all((nodes.And, nodes.Or, nodes.Compare, nodes.Test)):
+            yield from _read(node)
+        for node in shown.find_all(nodes.Getitem):
+            yield from _read(node.arg)
+
+
+def _is_address(test: nodes.Node, branches: Iterable[nodes.Node]) -> bool:
+    """Whether a condition fills a blank, or lets words agree with the civility, and does no more."""
+    asked = set(_read(test))
+    shown, length = set(), 0
+    for branch in branches:
+        shown |= set(_read(branch))
+        length += sum(map(len, _literals(branch)))
+    if _asks_presence(test) and asked <= ADDRESS | PLACE:
+        return length <= MOST_AROUND and bool(asked & shown)
+    return asked == {"civility"} and length <= MOST_AGREEING
+
+
+def _asks_presence(test: nodes.Node) -> bool:
+    match test:
+        case nodes.Name():
+            return True
+        case nodes.Not():
+            return _asks_presence(test.node)
+        case nodes.And() | nodes.Or():
+            return _asks_presence(test.left) and _asks_presence(test.right)
+        case nodes.Test():
+            return test.name in _ABOUT_PRESENCE and isinstance(test.node, nodes.Name)
+        case _:
+            return False
+
+
+def _read(node: nodes.Node) -> Iterator[str]:
+    return (name.name for name in _names(node))
+
+
+def _names(node: nodes.Node) -> Iterator[nodes.Name]:
+    if isinstance(node, nodes.Name):
+        yield node
+    yield from node.find_all(nodes.Name)
+
+
+def _literals(node: nodes.Node) -> Iterator[str]:
+    for found in (node, *node.find_all((nodes.TemplateData, nodes.Const))):
+        if isinstance(found, nodes.TemplateData):
+            yield found.data
+        elif isinstance(found, nodes.Const):
+            yield str(found.value)
