@@ -8,10 +8,10 @@ from itertools import chain
 
 from deliverability.assessment.intervals import clustered_interval
 from deliverability.assessment.limits import limits
+from models import providers
 from models.states import BounceClass, CampaignState, Channel, EventKind, LeftOutReason
 
-FEEDLESS = frozenset({"gmail", "icloud", "free"})
-"""Providers that tell nobody who complained: that there is none from them means nothing."""
+FEEDLESS = providers.FEEDLESS
 _REPORTED_BY = re.compile(r"(?i)^(?:smtp|x-[a-z0-9-]+)\s*;\s*")
 """The type of a diagnostic code (RFC 3464, 2.3.6), which some providers pass on with the reply."""
 

@@ -18,6 +18,8 @@ NOWHERE = "nowhere"
 """Domains that do not exist, or that say they take no mail (RFC 7505)."""
 OWN_EXCHANGERS = "mx:"
 LONGEST_KEY = 60
+FEEDLESS = frozenset({"gmail", "icloud", "free"})
+"""Providers that tell nobody who complained: that there is none from them means nothing."""
 _SECOND_LEVEL = frozenset(
     {"ac", "asso", "co", "com", "edu", "gouv", "gov", "ne", "net", "nom", "or", "org", "tm"}
 )

@@ -48,6 +48,31 @@ class Tally(SQLModel, table=True):
     text: str = Field(default="", max_length=2000)
 
 
+class PlaceTally(SQLModel, table=True):
+    """What a campaign's events say of the people of one département ("": not known), seeds not included.
+
+    Each column counts deliveries, and those are people: a campaign writes to nobody twice. Where somebody
+    lives is looked up once, when the news is counted: whoever moves or is erased later stays counted there.
+    `heard`: accepted by providers that tell who complained. `store.territory_fold` keeps them.
+    """
+
+    __tablename__ = "place_tally"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    campaign_id: int = Field(primary_key=True, sa_type=BigId)
+    departement: str = Field(primary_key=True, max_length=10)
+    accepted: int = Field(default=0, sa_type=BigId)
+    heard: int = Field(default=0, sa_type=BigId)
+    bounced: int = Field(default=0, sa_type=BigId)
+    clicked: int = Field(default=0, sa_type=BigId)
+    unsubscribed: int = Field(default=0, sa_type=BigId)
+    complained: int = Field(default=0, sa_type=BigId)
+
+
+PLACES = 2
+"""The shard of the mark up to which events are in the `PlaceTally`."""
+
+
 class TallyMark(SQLModel, table=True):
     """Events with a number up to `event_id` are in the counters of `shard`, later ones are not."""
 

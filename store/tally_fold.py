@@ -40,7 +40,7 @@ async def advance(database: Database, *, shard: int = 0, most: int = EVENTS_A_RO
 
     May run in any number of processes: what one has counted, another does not count again.
     """
-    high = await _settled(database)
+    high = await settled(database)
     passed = 0
     while high is not None:
         async with database.read() as session, planned_afresh(session):
@@ -81,7 +81,7 @@ async def rebuild(database: Database) -> None:
         await session.exec(_delete(TallyMark).where(_MARK.c.shard == 1))
 
 
-async def _settled(database: Database) -> int | None:
+async def settled(database: Database) -> int | None:
     """The highest number up to which every event is committed or never will be; None: not known soon."""
     async with database.read() as session:
         last = await last_number(session, _EVENT)

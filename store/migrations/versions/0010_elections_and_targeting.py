@@ -40,6 +40,19 @@ def upgrade() -> None:
         batch_op.create_index("ix_election_day_day", ["day"], unique=False)
 
     op.create_table(
+        "place_tally",
+        sa.Column("campaign_id", columns.BigId, nullable=False),
+        sa.Column("departement", sa.String(length=10), nullable=False),
+        sa.Column("accepted", columns.BigId, nullable=False),
+        sa.Column("heard", columns.BigId, nullable=False),
+        sa.Column("bounced", columns.BigId, nullable=False),
+        sa.Column("clicked", columns.BigId, nullable=False),
+        sa.Column("unsubscribed", columns.BigId, nullable=False),
+        sa.Column("complained", columns.BigId, nullable=False),
+        sa.PrimaryKeyConstraint("campaign_id", "departement", name=op.f("pk_place_tally")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "targeting_statement",
         sa.Column("id", columns.BigId, nullable=False),
         sa.Column("contact_id", columns.BigId, nullable=False),
@@ -112,6 +125,7 @@ def downgrade() -> None:
 
     op.drop_table("silence_waiver")
     op.drop_table("targeting_statement")
+    op.drop_table("place_tally")
     with op.batch_alter_table("election_day", schema=None) as batch_op:
         batch_op.drop_index("ix_election_day_day")
 
