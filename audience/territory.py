@@ -8,7 +8,7 @@ commune to them, since large towns are divided.
 
 import re
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, assert_never
 
 from models.errors import BadInputError
 from models.identity import TerritoryKind
@@ -23,6 +23,7 @@ __all__ = [
     "read_circonscription",
     "read_departement",
     "read_region",
+    "read_territory",
     "speaks_for",
     "zone_of",
 ]
@@ -215,6 +216,25 @@ def read_circonscription(text: str, departement: str | None = None) -> str:
 def read_polling_station(text: str) -> str:
     """The number or name of a polling station in capitals, one blank between words."""
     return " ".join(text.upper().split())
+
+
+def read_territory(kind: TerritoryKind, value: str) -> str:
+    """The form in which contacts have it: a code, or folded words; BadInputError for an unknown code."""
+    match kind:
+        case TerritoryKind.NATIONAL:
+            return ""
+        case TerritoryKind.COMMUNE | TerritoryKind.CANTON:
+            return fold(value)
+        case TerritoryKind.DEPARTEMENT:
+            return read_departement(value)
+        case TerritoryKind.REGION:
+            return read_region(value)
+        case TerritoryKind.CIRCONSCRIPTION:
+            return read_circonscription(value)
+        case TerritoryKind.POLLING_STATION:
+            return read_polling_station(value)
+        case _:
+            assert_never(kind)
 
 
 class Placed(Protocol):

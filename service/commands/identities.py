@@ -1,14 +1,13 @@
 """`tocsin identity`: who we send as, and the DNS records that make receivers believe it."""
 
 import re
-from typing import Annotated, assert_never
+from typing import Annotated
 
 import typer
 
 from models.errors import BadInputError
 from models.identity import Identity, TerritoryKind
 from models.states import IdentityState
-from models.text import fold
 from service.commands import examples, identity_care, noun, read_mailbox
 from service.desk import Desk, work
 from service.terminal import print_table, say
@@ -99,6 +98,8 @@ def _key(text: str) -> str:
 
 def _territory(text: str) -> tuple[TerritoryKind, str]:
     """The territory and its value in the form contacts are compared by."""
+    from audience.territory import read_territory
+
     word, _, value = text.partition("=")
     kinds = [kind.value for kind in TerritoryKind]
     if word not in kinds:
@@ -108,28 +109,7 @@ def _territory(text: str) -> tuple[TerritoryKind, str]:
         raise BadInputError(
             f"{text!r} is no territory.", "Write national, or KIND=VALUE as in departement=69."
         )
-    return kind, _comparable(kind, value)
-
-
-def _comparable(kind: TerritoryKind, value: str) -> str:
-    """The form in which contacts have it: a code, or folded words; BadInputError for an unknown code."""
-    from audience import territory
-
-    match kind:
-        case TerritoryKind.NATIONAL:
-            return ""
-        case TerritoryKind.COMMUNE | TerritoryKind.CANTON:
-            return fold(value)
-        case TerritoryKind.DEPARTEMENT:
-            return territory.read_departement(value)
-        case TerritoryKind.REGION:
-            return territory.read_region(value)
-        case TerritoryKind.CIRCONSCRIPTION:
-            return territory.read_circonscription(value)
-        case TerritoryKind.POLLING_STATION:
-            return territory.read_polling_station(value)
-        case _:
-            assert_never(kind)
+    return kind, read_territory(kind, value)
 
 
 def _sms_sender(text: str) -> str:
