@@ -53,6 +53,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "pressure",
+        sa.Column("identity_id", columns.BigId, nullable=False),
+        sa.Column("received", sa.Integer(), nullable=False),
+        sa.Column("people", columns.BigId, nullable=False),
+        sa.Column("counted_at", columns.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("identity_id", "received", name=op.f("pk_pressure")),
+    )
+    op.create_table(
         "targeting_statement",
         sa.Column("id", columns.BigId, nullable=False),
         sa.Column("contact_id", columns.BigId, nullable=False),
@@ -68,6 +76,21 @@ def upgrade() -> None:
             "given_at",
             name=op.f("uq_targeting_statement_contact_id_status_source_given_at"),
         ),
+    )
+    op.create_table(
+        "fatigue",
+        sa.Column("campaign_id", columns.BigId, nullable=False),
+        sa.Column("identity_id", columns.BigId, nullable=False),
+        sa.Column("before", sa.Integer(), nullable=False),
+        sa.Column("messages", columns.BigId, nullable=False),
+        sa.Column("clicked", columns.BigId, nullable=False),
+        sa.Column("unsubscribed", columns.BigId, nullable=False),
+        sa.Column("complained", columns.BigId, nullable=False),
+        sa.Column("counted_at", columns.UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"], ["campaign.id"], name=op.f("fk_fatigue_campaign_id_campaign"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("campaign_id", "identity_id", "before", name=op.f("pk_fatigue")),
     )
     op.create_table(
         "silence_waiver",
@@ -124,7 +147,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_silence_waiver_campaign_id"))
 
     op.drop_table("silence_waiver")
+    op.drop_table("fatigue")
     op.drop_table("targeting_statement")
+    op.drop_table("pressure")
     op.drop_table("place_tally")
     with op.batch_alter_table("election_day", schema=None) as batch_op:
         batch_op.drop_index("ix_election_day_day")
