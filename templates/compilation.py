@@ -12,6 +12,7 @@ from html import escape
 
 from models.errors import TemplateError
 from models.values import EmailMessage
+from templates.label import Label, label_section, require_label
 from templates.language import fields_of, parse
 from templates.links import CLICK_FIELD, UNSUBSCRIBE_FIELD, number_links, target_fields
 from templates.mjml import to_html
@@ -28,6 +29,7 @@ TEMPLATE_LENGTH = 400_000
 LINE_LENGTH = 1000
 _GIVEN = frozenset({UNSUBSCRIBE_FIELD})
 _BODY_TAG = re.compile(r"<body\b[^>]*>")
+_BODY_END = re.compile(r"</mj-body\s*>")
 _BLANKS = re.compile(" +")
 # Keeps the beginning of the mail out of the preview line of the inbox.
 _PREHEADER_PADDING = "&#8199;&#847; " * 60
@@ -91,17 +93,25 @@ class CompiledEmail:
 
 
 def compile_email(
-    *, subject: str, preheader: str, mjml: str, fallbacks: Mapping[str, str], language: str = "fr"
+    *,
+    subject: str,
+    preheader: str,
+    mjml: str,
+    fallbacks: Mapping[str, str],
+    language: str = "fr",
+    label: Label | None = None,
 ) -> CompiledEmail:
     """Compile a template once for a campaign.
 
     A template that does not use `unsubscribe_url` gets a footer in `language` ("fr" or "en") with the
-    organisation, its postal address and the link to unsubscribe. Raises TemplateError, for mistakes in the
-    MJML with line and column.
+    organisation, its postal address and the link to unsubscribe; what is political advertising ends with its
+    `label`. Raises TemplateError, for mistakes in the MJML with line and column.
     """
     subject = _one_line(subject, "subject")
     preheader = _one_line(preheader, "preheader")
     source = _with_footer(normalise(mjml, "template", TEMPLATE_LENGTH), language)
+    if label is not None:
+        source = _at_the_end(source, label_section(label, language))
     html = protect(source)
     html.text = to_html(source, html).replace('lang="und"', f'lang="{language}"')
     html.text = _with_preheader(html, preheader)
@@ -111,6 +121,9 @@ def compile_email(
         raise TemplateError(f"{CLICK_FIELD} is a reserved name.", "Write the address of the link itself.")
     numbered, links = number_links(html)
     _check_targets(links, slots.fields | _GIVEN)
+    text = to_text(numbered, _COLONS.get(language, ": "))
+    if label is not None:
+        require_label(text, language)
     known = slots.fields | _GIVEN | {CLICK_FIELD}
     fields = Fields(known, known - {name for name, given in slots.fallbacks.items() if not given.clean})
     marked = protect(subject)
@@ -122,7 +135,7 @@ def compile_email(
             line_sandbox(), cut(marked, marked.text, fields.never_empty), Column.CLEAN, fields.all
         ),
         _html=compile_html(html, encode_html(numbered), fields),
-        _text=compile_text(html, encode_text(to_text(numbered, _COLONS.get(language, ": "))), fields),
+        _text=compile_text(html, encode_text(text), fields),
     )
 
 
@@ -146,11 +159,14 @@ def _with_footer(source: str, language: str) -> str:
         return source
     # Before anything is added, so that mistakes are told with the lines the person wrote.
     to_html(source, protect(source))
-    end = source.rfind("</mj-body>")
-    if end < 0:
-        return source
     sent_to, leave = _FOOTER_WORDS.get(language, _FOOTER_WORDS["en"])
-    return source[:end] + _FOOTER.format(sent_to=sent_to, leave=leave) + source[end:]
+    return _at_the_end(source, _FOOTER.format(sent_to=sent_to, leave=leave))
+
+
+def _at_the_end(source: str, section: str) -> str:
+    """The MJML with one more section, where its body ends; as it is, if there is no end to be found."""
+    ends = list(_BODY_END.finditer(source))
+    return source[: ends[-1].start()] + section + source[ends[-1].start() :] if ends else source
 
 
 def _with_preheader(html: Protected, preheader: str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from jinja2 import Undefined
 
 from models.errors import TemplateError
+from templates.label import NOTICE_FIELD
 from templates.language import Absent, Part, Sandbox, compile_part, fields_of, parse
 from templates.personalise import clean
 from templates.source import MARK, PRINT, Protected
@@ -25,7 +26,8 @@ _ANCHOR = re.compile(r"""(<(?:a|area)\b(?:[^>"']|"[^"]*"|'[^']*')*?\shref=")([^"
 _SOURCE = re.compile(r"""(<img\b(?:[^>"']|"[^"]*"|'[^']*')*?\ssrc=")([^"]*)(")""", re.IGNORECASE)
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _LEFT_ALONE = re.compile(r"(?:mailto|tel|sms):|#|$", re.IGNORECASE)
-_UNSUBSCRIBE = re.compile(rf"^\{{\{{\s*{UNSUBSCRIBE_FIELD}\b[^}}]*\}}\}}$")
+_OURS = re.compile(rf"^\{{\{{\s*(?:{UNSUBSCRIBE_FIELD}|{NOTICE_FIELD})\b[^}}]*\}}\}}$")
+"""Links to pages of our own, which nobody's visit is counted on."""
 # Each value is put between these two while a target is checked; quote() lets neither through.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _STATIC_HOST = re.compile(
@@ -39,7 +41,7 @@ _URL_SIGNS = "!#$%&'()*+,/:;=?@[]~-._" + _OPEN + _CLOSE
 def number_links(html: Protected) -> tuple[str, tuple[str, ...]]:
     """The protected HTML with each web link as a slot for `{click_base}/{index}`, and the targets in order.
 
-    The same target has the same number throughout. mailto:, tel:, sms:, anchors and the unsubscribe link
+    The same target has the same number throughout. mailto:, tel:, sms:, anchors and links to our own pages
     stay as they are, their values URL-escaped. Raises TemplateError for a link that leads elsewhere.
     """
     targets: dict[str, int] = {}
@@ -47,7 +49,7 @@ def number_links(html: Protected) -> tuple[str, tuple[str, ...]]:
 
     def replace(anchor: re.Match[str]) -> str:
         target = html.restore(unescape(anchor.group(2)).strip())
-        if _UNSUBSCRIBE.match(target):
+        if _OURS.match(target):
             return anchor.group()
         if _LEFT_ALONE.match(target):
             return anchor.group(1) + _escape_values(html, anchor.group(2)) + anchor.group(3)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from models.errors import TemplateError
 from templates.compilation import CompiledEmail, compile_email
+from templates.label import NOTICE_FIELD
 from templates.links import render_target
 from templates.page import Page, read_page
 from templates.sms import CompiledSms, compile_sms, measure, offending, to_gsm
@@ -21,10 +22,12 @@ from templates.sms import CompiledSms, compile_sms, measure, offending, to_gsm
 STANDARD_FIELDS = frozenset(
     {"first_name", "last_name", "civility", "email", "phone", "commune", "postcode", "departement", "region"}
     | {"canton", "circonscription", "polling_station", "level"}
-    | {"sender_name", "organisation", "postal_address", "campaign_name", "unsubscribe_url"}
+    | {"sender_name", "organisation", "postal_address", "campaign_name", "unsubscribe_url", NOTICE_FIELD}
 )
 """Fields that every contact may have, and those that come with the sender."""
-_FROM_SENDER = frozenset({"sender_name", "organisation", "postal_address", "campaign_name", "email", "phone"})
+_FROM_SENDER = frozenset(
+    {"sender_name", "organisation", "postal_address", "campaign_name", NOTICE_FIELD, "email", "phone"}
+)
 CLIPPED_OCTETS = 102 * 1024
 """Gmail shows no more, and so hides the link to unsubscribe."""
 HEAVY_OCTETS = 90 * 1024

@@ -11,6 +11,7 @@ import html5lib
 
 from models.values import EmailMessage
 from templates import CompiledEmail, compile_email
+from templates.label import Label
 
 CLICK_BASE = "https://t.example.org/c/abcdefghijklmnopqrstuvwx"
 LEAVE = "https://t.example.org/u/abcdefghijklmnopqrstuvwx"
@@ -30,6 +31,7 @@ def a_letter(
     fallbacks: Mapping[str, str] | None = None,
     language: str = "fr",
     mjml: str | None = None,
+    label: Label | None = None,
 ) -> CompiledEmail:
     """A compiled e-mail; only what matters is given."""
     return compile_email(
@@ -38,6 +40,7 @@ def a_letter(
         mjml=a_body(content) if mjml is None else mjml,
         fallbacks=fallbacks or {},
         language=language,
+        label=label,
     )
 
 
