@@ -31,7 +31,9 @@ from scheduler.destinations import providers_for
 from scheduler.judging import SLICE_SPAN, Batch, Judge, hold_back, warming
 from scheduler.rhythm import Rhythm
 from scheduler.senders import Chooser, can_send
+from scheduler.silence import NEAR
 from scheduler.sowing import WIDEST_SPAN, Grain, draw_grains, put_grain, sow
+from scheduler.waivers import votes_for
 from store import Database, audiences, campaigns, canaries, erasure, freezing, seeds, templates, touches
 from store.audiences import Selection
 from store.freezing import Frozen, FrozenRows
@@ -139,6 +141,9 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
         able = [identity for identity in identities if can_send(identity, campaign.channel)]
         wants_seeds = campaign.with_seeds and campaign.channel is Channel.EMAIL
         found = await seeds.list_active_seeds(session) if wants_seeds else []
+        votes = await votes_for(
+            session, campaign, at, at + NEAR, zone=rhythm.zone, margin=rhythm.silence_margin
+        )
         return Launch(
             campaign=campaign,
             selection=selection,
@@ -146,7 +151,7 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
             content=content,
             seeds=found,
             at=at,
-            judge=Judge(campaign, chooser, rhythm, content.windows, {}, at),
+            judge=Judge(campaign, chooser, rhythm, content.windows, {}, at, votes),
             lookout=fields_to_look_at(content, version, able),
             waiting=draw_grains(campaign_id, able, found),
             targeted=targeted,

@@ -14,6 +14,7 @@ from scheduler.calendar import SendingWindows, opens
 from scheduler.frequency import Touch, next_eligible
 from scheduler.rhythm import Rhythm
 from scheduler.senders import PLACE, PLACES_REMEMBERED, Chooser
+from scheduler.silence import NOBODY_VOTES, Home, Votes
 from scheduler.warmup import engagement_band
 from store.freezing import Frozen, Target
 from store.queues import Place
@@ -25,8 +26,8 @@ SLICE_SPAN: Final = timedelta(minutes=15)
 """How much later than the first somebody of a canary's first slice may be due."""
 _DETAILS: Final = 4
 """Where what tells of a person's place begins in a `Target`."""
-_Answer = tuple[Sequence[Identity], datetime]
-"""Who may write to the people of a place, and when they may first be written to."""
+_Answer = tuple[Sequence[Identity], datetime, datetime | None]
+"""Who may write to the people of a place, from when on, and until when: before a vote there, else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,10 @@ class Batch:
 
 @dataclass(slots=True)
 class Judge:
-    """Judges the people of one campaign as of the moment of its launch."""
+    """Judges the people of one campaign as of the moment of its launch.
+
+    `votes`: those that are near and bind it.
+    """
 
     campaign: Campaign
     chooser: Chooser
@@ -48,12 +52,15 @@ class Judge:
     windows: SendingWindows
     providers: Mapping[str, str]
     at: datetime
+    votes: Votes = NOBODY_VOTES
     _opens_at: dict[Place, datetime] = field(default_factory=dict)
     _answers: dict[tuple[str | None, ...], _Answer] = field(default_factory=dict)
 
     @property
     def details(self) -> frozenset[str]:
         """What must be known of a person besides the address."""
+        if self.votes:
+            return frozenset(Target._fields[_DETAILS:])
         place = PLACE if self.chooser.rule is IdentityRule.TERRITORY else ()
         home = () if self._always else ("departement", "postcode", "phone_prefix")
         return frozenset((*place, *home))
@@ -65,7 +72,7 @@ class Judge:
     def judge(self, batch: Batch) -> Frozen:
         """The batch as it is written down."""
         frozen = Frozen()
-        touches, answers = batch.touches, self._answers
+        touches, answers, votes = batch.touches, self._answers, bool(self.votes)
         for person in batch.targets:
             number, address, domain, word = person[:_DETAILS]
             if word is not None:
@@ -75,7 +82,10 @@ class Judge:
             if again is not None:
                 frozen.left_out.append((number, LeftOutReason.CAPPED, again))
                 continue
-            candidates, due_at = answers.get(person[_DETAILS:]) or self._answer(person)
+            candidates, due_at, cut_off = answers.get(person[_DETAILS:]) or self._answer(person)
+            if cut_off is not None and cut_off <= due_at:
+                frozen.left_out.append((number, LeftOutReason.ELECTION, None))
+                continue
             identity = self.chooser.choose_among(candidates, number)
             if identity is None:
                 frozen.left_out.append((number, LeftOutReason.NO_IDENTITY, None))
@@ -87,6 +97,8 @@ class Judge:
             frozen.providers.append(self.provider_of(domain))
             frozen.addresses.append(address or "")
             frozen.due_at.append(due_at)
+            if votes:
+                frozen.not_after.append(cut_off)
         frozen.seed_ids = [None] * len(frozen.contact_ids)
         return frozen
 
@@ -101,7 +113,9 @@ class Judge:
 
     def _answer(self, person: Target) -> _Answer:
         """What is the same for everybody who lives where this person lives."""
-        answer = self.chooser.candidates(person), self.at if self._always else self._open(person)
+        due_at = self.at if self._always else self._open(person)
+        cut_off = self.votes.cut_off(home_of(person), due_at) if self.votes else None
+        answer = self.chooser.candidates(person), due_at, cut_off
         if len(self._answers) >= PLACES_REMEMBERED:
             self._answers.clear()
         self._answers[person[_DETAILS:]] = answer
@@ -114,6 +128,20 @@ class Judge:
             found = opens(self.windows, self.rhythm.zone_of(place), self.at)
             self._opens_at[place] = found
         return found
+
+
+def home_of(person: Target) -> Home:
+    """Where a targeted person lives."""
+    return Home(
+        departement=person.departement,
+        region=person.region,
+        postcode=person.postcode,
+        phone=person.phone_prefix,
+        commune_key=person.commune_key,
+        canton_key=person.canton_key,
+        circonscription=person.circonscription,
+        polling_station=person.polling_station,
+    )
 
 
 def hold_back(frozen: Frozen, share: float, first: datetime | None, draw: random.Random) -> None:

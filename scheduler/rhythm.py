@@ -2,23 +2,28 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from audience.territory import zone_of
 from models.states import Channel, Purpose
 from scheduler.calendar import SendingWindows, UsualWindows, opens
 from scheduler.frequency import FrequencyPolicy
+from scheduler.silence import USUAL_MARGIN
 from store.queues import Crowd, Place
 from store.touches import Cap
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """What holds for campaigns that say nothing of their own; `zone`: of whom nothing is known."""
+    """What holds for campaigns that say nothing of their own; `zone`: of whom nothing is known.
+
+    `silence_margin`: how long before election silence nothing new leaves.
+    """
 
     frequency: FrequencyPolicy = field(default_factory=FrequencyPolicy)
     windows: UsualWindows = field(default_factory=UsualWindows)
     zone: str = "UTC"
+    silence_margin: timedelta = USUAL_MARGIN
 
     def caps(self, channel: Channel, purpose: Purpose, at: datetime) -> list[Cap]:
         """What would be too many messages for one person at that moment, in the form the store counts."""

@@ -213,7 +213,7 @@ def home_within(day: VotingDay) -> Home:
             return Home(departement=day.departement, polling_station=day.territory_value)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Votes:
     """Days of voting and what they mean for people; false when there are none: then nothing else is asked."""
 

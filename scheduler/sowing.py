@@ -86,6 +86,8 @@ def put_grain(frozen: Frozen, place: int, grain: Grain, due: datetime) -> None:
     frozen.providers.insert(place, grain.provider)
     frozen.addresses.insert(place, grain.address)
     frozen.due_at.insert(place, due)
+    if frozen.not_after:
+        frozen.not_after.insert(place, None)
 
 
 def _last_moment(frozen: Frozen, span: timedelta) -> datetime | None:

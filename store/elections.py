@@ -1,4 +1,7 @@
-"""Days of voting, and who lets a campaign leave all the same; each table is a few dozen rows."""
+"""What binds campaigns before a vote, and who lets one leave all the same; each table is a few dozen rows.
+
+How people keep the days of voting is in `store.election_calendar`.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
@@ -15,16 +18,13 @@ from models.errors import NotFoundError
 from models.states import CampaignState, DeliveryState, Nature, Purpose
 
 __all__ = [
-    "add_day",
     "add_waiver",
     "agreed_waivers",
     "bound_among",
     "days_between",
-    "get_day",
     "get_waiver",
-    "list_days",
     "loosen",
-    "remove_day",
+    "loosen_under_way",
     "settle_waiver",
     "stopped_in_silence",
     "waivers_of",
@@ -35,46 +35,6 @@ IN_SILENCE = "election silence"
 """How the reason begins of a delivery that a vote has stopped."""
 _FURTHEST = timedelta(days=2)
 """Between a moment in UTC and the same on any clock, and for those who vote the day before."""
-
-
-async def add_day(session: AsyncSession, day: ElectionDay) -> ElectionDay:
-    """Enter a day of voting; it holds at once, also for what is queued already."""
-    session.add(day)
-    await session.flush()
-    return day
-
-
-async def get_day(session: AsyncSession, day_id: int) -> ElectionDay:
-    """One day, taken away or not; NotFoundError. Served by the primary key."""
-    found = await session.get(ElectionDay, day_id)
-    if found is None:
-        raise NotFoundError(f"There is no day of voting {day_id}.", "See `tocsin elections list`.")
-    return found
-
-
-async def list_days(session: AsyncSession, *, removed: bool = False) -> list[ElectionDay]:
-    """Every day entered, the earliest first; with `removed` also those taken away. Reads the table."""
-    wanted = select(ElectionDay).order_by(col(ElectionDay.day), col(ElectionDay.id))
-    if not removed:
-        wanted = wanted.where(col(ElectionDay.removed_at).is_(None))
-    return list((await session.exec(wanted)).all())
-
-
-async def remove_day(session: AsyncSession, day_id: int, *, by: str, reason: str, now: datetime) -> bool:
-    """Take a day away: it binds nobody any more. False when somebody did already.
-
-    What it kept from leaving late is let go: the gate asks the days that are left. Served by the primary key.
-    """
-    await get_day(session, day_id)
-    taken = sa.update(ElectionDay).where(col(ElectionDay.id) == day_id, col(ElectionDay.removed_at).is_(None))
-    what = {"removed_by": by, "removed_at": now, "removed_reason": reason}
-    if (await session.exec(taken.values(**what).execution_options(**NO_SYNC))).rowcount == 0:
-        return False
-    under_way = (CampaignState.LAUNCHING, CampaignState.SENDING, CampaignState.PAUSED)
-    wanted = select(Campaign.id).where(col(Campaign.state).in_(under_way))
-    for campaign_id in (await session.exec(wanted)).all():
-        await loosen(session, campaign_id)
-    return True
 
 
 async def days_between(session: AsyncSession, first: datetime, last: datetime) -> list[ElectionDay]:
@@ -169,6 +129,14 @@ async def loosen(session: AsyncSession, campaign_id: int) -> int:
         .execution_options(**NO_SYNC)
     )
     return (await session.exec(change)).rowcount
+
+
+async def loosen_under_way(session: AsyncSession) -> None:
+    """The same for every campaign under way: a day of voting was taken away."""
+    under_way = (CampaignState.LAUNCHING, CampaignState.SENDING, CampaignState.PAUSED)
+    wanted = select(Campaign.id).where(col(Campaign.state).in_(under_way)).order_by(col(Campaign.id))
+    for campaign_id in (await session.exec(wanted)).all():
+        await loosen(session, campaign_id)
 
 
 async def stopped_in_silence(session: AsyncSession, campaign_id: int) -> int:

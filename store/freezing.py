@@ -63,7 +63,8 @@ class Target(NamedTuple):
 class Frozen:
     """One batch as columns: deliveries to people and seeds, and who is left out, why, until when.
 
-    `held`: which deliveries wait for the canary; empty: none does.
+    `held`: which deliveries wait for the canary; empty: none does. `not_after`: the own deadline of each,
+    None where the campaign's holds; empty: that holds for all.
     """
 
     contact_ids: list[int | None] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Frozen:
     addresses: list[str] = field(default_factory=list)
     due_at: list[datetime] = field(default_factory=list)
     held: list[bool] = field(default_factory=list)
+    not_after: list[datetime | None] = field(default_factory=list)
     left_out: list[tuple[int, LeftOutReason, datetime | None]] = field(default_factory=list)
 
 
@@ -206,6 +208,11 @@ def on_its_way(campaign: Campaign, frozen: Frozen, *, embedded: bool) -> FrozenR
             "reason": [HELD_FOR_CANARY if held else "" for held in frozen.held],
         }
         alike = {}
+    own = _deadlines(campaign, frozen)
+    if own:
+        deliveries["not_after"] = own
+    else:
+        alike = {**alike, "not_after": as_text(campaign.not_after)}
     left_out: dict[str, Texts] = {
         "reason": [reason.value for reason in reasons],
         "next_at": [written[moment] for moment in moments],
@@ -217,7 +224,6 @@ def on_its_way(campaign: Campaign, frozen: Frozen, *, embedded: bool) -> FrozenR
             "campaign_id": campaign.id,
             "channel": campaign.channel.value,
             **alike,
-            "not_after": as_text(campaign.not_after),
             "exempt": campaign.purpose is Purpose.TRANSACTIONAL,
             "attempts": 0,
         },
@@ -225,6 +231,19 @@ def on_its_way(campaign: Campaign, frozen: Frozen, *, embedded: bool) -> FrozenR
     }
     lanes = sorted(set(zip(frozen.identity_ids, frozen.providers, strict=True)))
     return FrozenRows(arrange(tables, embedded=embedded), constants, lanes)
+
+
+def _deadlines(campaign: Campaign, frozen: Frozen) -> Texts:
+    """The own deadline of each or the campaign's, whichever comes first; empty where all have that one."""
+    if not any(frozen.not_after):
+        return []
+    latest = campaign.not_after
+    sooner = {
+        own: own if latest is None or (own is not None and own < latest) else latest
+        for own in set(frozen.not_after)
+    }
+    written = {own: as_text(deadline) for own, deadline in sooner.items()}
+    return [written[own] for own in frozen.not_after]
 
 
 async def freeze(session: AsyncSession, campaign: Campaign, frozen: FrozenRows) -> bool:
