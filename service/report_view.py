@@ -17,10 +17,12 @@ from rich.table import Table
 from rich.text import Text
 
 from deliverability.assessment.whole import CampaignAssessment
+from deliverability.changes import Changes
 from deliverability.report import CampaignReport, ReportRow
 from deliverability.report_values import FEEDLESS
 from models.states import Channel
 from models.text import plural
+from service.change_print import print_changes
 from service.report_notes import Grade, percent, verdict
 from service.terminal import screen, words
 from service.verdict_print import print_verdicts, verdicts_in_english
@@ -129,10 +131,12 @@ def print_report(
     console: Console | None = None,
     *,
     assessment: CampaignAssessment | None = None,
+    changes: Changes | None = None,
 ) -> None:
     """The whole report; moments in `zone`. `console` instead of the terminal.
 
     `assessment`: of an e-mail campaign; without it only what is wrong with the whole is told of one.
+    `changes`: since the campaign before it.
     """
     console = console or screen()
     _print_head(console, report, zone)
@@ -148,6 +152,7 @@ def print_report(
         _print_verdict(console, report)
     else:
         print_verdicts(console, report, verdicts_in_english(assessment, zone))
+    print_changes(console, changes, zone)
     _print_refusals(console, report)
     _print_proof(console, report)
 

@@ -14,6 +14,7 @@ from deliverability.report import CampaignReport
 from models.states import Channel
 from models.text import fold
 from web.borrowed import say_borrowed
+from web.change_view import ChangeList
 from web.charts import Spec, draw_picture
 from web.i18n import N_, Tongue
 from web.paper import Block, Document, Figures, Grid, Heading, Picture, Title, Words, print_document
@@ -38,6 +39,7 @@ class Sheet:
     proof: Sequence[str]
     troubles: Sequence[Trouble]
     charts: Sequence[tuple[str, Spec]]
+    changes: ChangeList | None = None
 
 
 async def report_pdf(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> bytes:
@@ -60,13 +62,15 @@ async def identity_pdf(
     troubles: Sequence[Trouble],
     charts: Sequence[tuple[str, Spec]],
     tongue: Tongue,
+    *,
+    changes: ChangeList | None = None,
 ) -> bytes:
     """What is said of one identity over a period, as a PDF in the reader's language."""
     pictures = [Picture(await draw_picture(spec, language=tongue.language), title) for title, spec in charts]
     span = f"{tongue.day(found.since)} – {tongue.day(found.until)}"
     campaigns = tongue.say_plural("%(count)s campaign", "%(count)s campaigns", found.campaigns)
     blocks: list[Block] = [Title(found.identity_name, f"{span} · {campaigns}"), *_verdict(verdicts, tongue)]
-    blocks += [*pictures, *lanes_of(verdicts, tongue)]
+    blocks += [*changes_on_paper(changes, tongue), *pictures, *lanes_of(verdicts, tongue)]
     if troubles:
         blocks += [Heading(tongue.say("Incidents")), _trouble_grid(troubles, tongue)]
     blocks.append(Words(tongue.say(DISCLAIMER), small=True))
@@ -105,6 +109,20 @@ def _first_page(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> Iterato
         yield Words(sentence)
     if sheet.verdicts is not None:
         yield from _verdict(sheet.verdicts, tongue)
+    yield from changes_on_paper(sheet.changes, tongue)
+
+
+def changes_on_paper(changes: ChangeList | None, tongue: Tongue) -> Iterator[Block]:
+    """What changed since the last time; nothing where there is no list."""
+    if changes is None:
+        return
+    yield Heading(tongue.say("What changed since the last time"))
+    yield Words(changes.head, small=True)
+    for one in changes.lines:
+        detail = f" ({one.detail})" if one.detail else ""
+        yield Words(f"{one.text}{detail}", one.tone)
+    for note in changes.notes:
+        yield Words(note, small=True)
 
 
 def _verdict(verdicts: Verdicts, tongue: Tongue) -> Iterator[Block]:

@@ -11,12 +11,13 @@ from models.errors import BadInputError
 from models.text import plural
 from service.commands import examples
 from service.desk import Desk, work
-from service.terminal import print_table, put, say
+from service.terminal import print_table, put, say, screen
 from service.wishes import wanted_identity
 
 if TYPE_CHECKING:
     from deliverability.assessment.study import StudyRow, StudyTable
     from deliverability.assessment.whole import IdentityAssessment
+    from deliverability.changes import Changes
 
 Days = Annotated[int, typer.Option("--days", help="The period up to now.", min=1, max=3650)]
 
@@ -41,8 +42,12 @@ def deliverability(
     found = work(lambda desk: _assess(desk, identity, days))
     if json or csv:
         from deliverability.assessment_files import identity_csv, identity_json
+        from deliverability.changes import changes_document
 
-        put(identity_json(found.judged[0]) if json else identity_csv(found.judged[0]).rstrip("\r\n"))
+        document = changes_document(found.changes)
+        put(
+            identity_json(found.judged[0], document) if json else identity_csv(found.judged[0]).rstrip("\r\n")
+        )
     elif identity is None:
         _print_all(found, days)
     else:
@@ -54,10 +59,12 @@ class _Found:
     keys: list[str]
     judged: "list[IdentityAssessment]"
     zone: str
+    changes: "Changes | None" = None
 
 
 async def _assess(desk: Desk, key: str | None, days: int) -> _Found:
     from deliverability.assessing import assess_identities
+    from deliverability.changes import identity_changes
     from store.identities import list_identities
 
     now = desk.clock.now()
@@ -67,10 +74,11 @@ async def _assess(desk: Desk, key: str | None, days: int) -> _Found:
         else:
             wanted = [one for one in await list_identities(session) if one.from_email]
         judged = await assess_identities(session, wanted, now - timedelta(days=days), now)
+        changes = await identity_changes(session, judged[0]) if key is not None else None
     pairs = sorted(
         zip([one.key for one in wanted], judged, strict=True), key=lambda pair: -pair[1].status.gravity
     )
-    return _Found([key for key, _ in pairs], [one for _, one in pairs], desk.settings.zone)
+    return _Found([key for key, _ in pairs], [one for _, one in pairs], desk.settings.zone, changes)
 
 
 def _print_all(found: _Found, days: int) -> None:
@@ -91,6 +99,7 @@ def _print_all(found: _Found, days: int) -> None:
 
 
 def _print_one(found: _Found, days: int) -> None:
+    from service.change_print import print_changes
     from web.i18n import Tongue
     from web.verdict_view import verdicts_of
 
@@ -98,6 +107,7 @@ def _print_one(found: _Found, days: int) -> None:
     told = verdicts_of(judged, Tongue("en", ZoneInfo(found.zone)))
     say(f"{judged.identity_name}: {plural(judged.campaigns, 'campaign')} in {plural(days, 'day')}.")
     if not judged.campaigns:
+        print_changes(screen(), found.changes, found.zone)
         return
     say(f"{told.status}. {told.headline}")
     print_table(
@@ -129,6 +139,7 @@ def _print_one(found: _Found, days: int) -> None:
         say(sentence)
     for step in told.advice:
         say(f"→ {step.text}")
+    print_changes(screen(), found.changes, found.zone)
 
 
 def study(

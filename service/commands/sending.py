@@ -32,6 +32,7 @@ from service.wishes import Wish, moment_of, resolve, tell_reach, wanted_campaign
 
 if TYPE_CHECKING:
     from deliverability.assessment.whole import CampaignAssessment
+    from deliverability.changes import Changes
     from deliverability.report import CampaignReport
 
 
@@ -137,22 +138,26 @@ def report(
         raise BadInputError("A report is printed in one form.", "Choose --json or --csv.")
 
     from deliverability.assessing import assess_report
+    from deliverability.changes import campaign_changes, changes_document
     from deliverability.report import campaign_report, report_csv, report_json
     from service.report_view import print_report
 
-    async def read(desk: Desk) -> tuple["CampaignReport", "CampaignAssessment | None", str]:
+    async def read(
+        desk: Desk,
+    ) -> tuple["CampaignReport", "CampaignAssessment | None", "Changes | None", str]:
         async with desk.database.read() as session:
             found = await wanted_campaign(session, campaign)
             made = await campaign_report(session, found.id, desk.clock.now())
-            return made, await assess_report(session, made), found.zone
+            judged = await assess_report(session, made)
+            return made, judged, await campaign_changes(session, made, judged), found.zone
 
-    found, assessment, zone = work(read)
+    found, assessment, changes, zone = work(read)
     if json:
-        put(report_json(found, assessment))
+        put(report_json(found, assessment, changes_document(changes)))
     elif csv:
         sys.stdout.write(report_csv(found, assessment))
     else:
-        print_report(found, zone, assessment=assessment)
+        print_report(found, zone, assessment=assessment, changes=changes)
 
 
 def register(app: typer.Typer) -> None:

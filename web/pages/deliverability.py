@@ -14,6 +14,7 @@ from deliverability.assessment.study import StudyRow, StudyTable
 from deliverability.assessment.values import Figure
 from deliverability.assessment.whole import IdentityAssessment
 from deliverability.assessment_files import identity_csv, identity_json, study_csv
+from deliverability.changes import changes_document, identity_changes
 from deliverability.history import history_of
 from models.identity import Identity
 from models.incident import Incident
@@ -21,6 +22,7 @@ from models.states import IdentityState
 from store import identities, incidents
 from web.access import Reader, Visit
 from web.assessment_words import WORDS
+from web.change_view import changes_of
 from web.charts import WIDE, draw_both
 from web.deliverability_charts import came_back, charts_of, providers_of
 from web.i18n import N_
@@ -107,6 +109,7 @@ async def identity_page(visit: Reader, identity_id: int) -> Response:
         since = now - timedelta(days=days)
         found = await assess_identity(session, identity_id, since, now)
         past = await history_of(session, identity_id, since, now)
+        changes = await identity_changes(session, found)
         known = await incidents.list_incidents(session, identity_id=identity_id, limit=20)
     troubles: list[Trouble] = [trouble_of(one, visit.tongue) for one in known]
     return page(
@@ -116,6 +119,7 @@ async def identity_page(visit: Reader, identity_id: int) -> Response:
         campaigns=found.campaigns,
         verdicts=verdicts_of(found, visit.tongue),
         troubles=troubles,
+        changes=changes_of(changes, visit.tongue),
         past=past,
         providers=(providers := providers_of(found, visit.tongue)),
         places=WORDS,
@@ -133,8 +137,10 @@ async def identity_page(visit: Reader, identity_id: int) -> Response:
 async def identity_as_json(visit: Reader, identity_id: int) -> Response:
     """The assessment for programs."""
     found, _ = await _assessed(visit, identity_id)
+    async with visit.context.database.read() as session:
+        changes = changes_document(await identity_changes(session, found))
     headers = attachment(found.identity_name, identity_id, "json")
-    return Response(identity_json(found), media_type="application/json", headers=headers)
+    return Response(identity_json(found, changes), media_type="application/json", headers=headers)
 
 
 @router.get("/deliverability/identities/{identity_id}/report.csv")
@@ -151,6 +157,7 @@ async def identity_on_paper(visit: Reader, identity_id: int) -> Response:
     found, known = await _assessed(visit, identity_id)
     async with visit.context.database.read() as session:
         past = await history_of(session, identity_id, found.since, found.until)
+        changes = await identity_changes(session, found)
     tongue, providers = visit.tongue, providers_of(found, visit.tongue)
     drawn = charts_of(past, providers, came_back(found, tongue), tongue)
     made = await identity_pdf(
@@ -159,6 +166,7 @@ async def identity_on_paper(visit: Reader, identity_id: int) -> Response:
         [trouble_of(one, tongue) for one in known],
         [(title, draw_in(WIDE)) for title, draw_in in drawn],
         tongue,
+        changes=changes_of(changes, tongue),
     )
     headers = attachment(found.identity_name, identity_id, "pdf")
     return Response(made, media_type="application/pdf", headers=headers)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from deliverability.assessing import assess_report
 from deliverability.assessment.whole import CampaignAssessment
+from deliverability.changes import campaign_changes, changes_document
 from deliverability.report import (
     CampaignReport,
     Counts,
@@ -27,6 +28,7 @@ from store import incidents
 from web.access import Reader, Visit
 from web.borrowed import say_borrowed
 from web.bounce_overview import bounce_overview
+from web.change_view import changes_of
 from web.charts import SERIES, WIDE, Drawings, Spec, bars_over_time, draw_both, shares_by_name
 from web.i18n import N_, Tongue
 from web.report_paper import Sheet, attachment, report_pdf
@@ -99,6 +101,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
     async with visit.context.database.read() as session:
         bounces = await bounce_overview(session, report, visit.tongue)
         assessment = await assess_report(session, report)
+        changes = await campaign_changes(session, report, assessment)
         troubles = await incidents.list_incidents(session, campaign_id=campaign_id)
     total = report.total.counts
     return page(
@@ -114,6 +117,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         proof=prove(report, visit.tongue),
         bounces=bounces,
         verdicts=verdicts_of(assessment, visit.tongue) if assessment else None,
+        changes=changes_of(changes, visit.tongue),
         troubles=[trouble_of(one, visit.tongue) for one in troubles],
         seeds=[row for row in report.by_provider if has_seeds(row.counts)],
         shown=lambda share, digits: show_share(share, visit.tongue, digits),
@@ -127,9 +131,10 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
 async def report_as_json(visit: Reader, campaign_id: int) -> Response:
     """The report for programs."""
     report, assessment = await _judged(visit, campaign_id)
-    return Response(
-        report_json(report, assessment), media_type="application/json", headers=download(report, "json")
-    )
+    async with visit.context.database.read() as session:
+        changes = changes_document(await campaign_changes(session, report, assessment))
+    text = report_json(report, assessment, changes)
+    return Response(text, media_type="application/json", headers=download(report, "json"))
 
 
 @router.get("/campaigns/{campaign_id}/report.csv")
@@ -152,11 +157,13 @@ async def report_on_paper(visit: Reader, campaign_id: int) -> Response:
     report, assessment = await _judged(visit, campaign_id)
     async with visit.context.database.read() as session:
         known = await incidents.list_incidents(session, campaign_id=campaign_id)
+        changes = await campaign_changes(session, report, assessment)
     proof = prove(report, tongue)
     sheet = Sheet(
         verdicts=verdicts_of(assessment, tongue) if assessment else None,
         proof=(proof.targeted, proof.deliveries, *(say_borrowed(tongue, one) for one in proof.problems)),
         troubles=[trouble_of(one, tongue) for one in known],
+        changes=changes_of(changes, tongue),
         charts=[
             (drawn[0], drawn[1](WIDE))
             for drawn in (over_time_chart(report, visit), by_provider_chart(report, tongue))
