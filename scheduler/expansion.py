@@ -15,16 +15,15 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from audience.segments import parse_segment
-from models.campaign import AudienceRole, Campaign
+from models.campaign import Campaign
 from models.canary import CanaryStage
 from models.clock import Clock, SystemClock
 from models.errors import StoreError, TocsinError
 from models.identity import Identity
 from models.providers import PROVIDERS
 from models.seed import SeedMailbox
-from models.segment_tree import Node
 from models.states import CampaignState, Channel
+from scheduler.choosing import choose_for
 from scheduler.completeness import Lacking, fields_to_look_at, who_lacks
 from scheduler.content import ANY_TIME, Content, content_of
 from scheduler.destinations import providers_for
@@ -123,16 +122,8 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
         at = campaign.launched_at or campaign.updated_at
-        trees: dict[AudienceRole, list[Node]] = {role: [] for role in AudienceRole}
-        for segment, tie in await campaigns.audience_of(session, campaign_id):
-            trees[tie.role].append(parse_segment(tie.frozen_text or segment.text))
-        selection = audiences.select_people(
-            include=trees[AudienceRole.INCLUDE],
-            exclude=trees[AudienceRole.EXCLUDE],
-            channel=campaign.channel,
-            basis=campaign.basis,
-            now=at,
-        )
+        chosen = await choose_for(session, campaign, at, place_is_free=rhythm.place_is_free)
+        selection = chosen.selection
         targeted = await audiences.count_targeted(session, selection)
         identities = await campaigns.identities_of(session, campaign_id)
         chooser = Chooser(campaign.identity_rule, identities, campaign.channel)

@@ -13,17 +13,17 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import AudienceRole, Campaign
+from models.campaign import Campaign
 from models.contact import Contact
 from models.identity import Identity
 from models.providers import SMS
 from models.states import CampaignState, Channel, IdentityRule
 from scheduler.calendar import SendingWindows
+from scheduler.choosing import choose_for
 from scheduler.destinations import providers_as_known
 from scheduler.flow import Course, LaneKey, Queue, simulate
 from scheduler.lanes_ahead import Ahead, look_ahead
 from scheduler.pacing import Pace
-from scheduler.preview import selection_of
 from scheduler.rhythm import Rhythm
 from scheduler.senders import can_send, choose_identity
 from scheduler.warming import day_of
@@ -247,21 +247,11 @@ async def _expected(
     now: datetime,
 ) -> list[Queue]:
     """What a campaign would hold if its audience were frozen now."""
-    roles: dict[AudienceRole, list[int]] = {role: [] for role in AudienceRole}
-    for segment, role in await campaigns.segments_of(session, campaign.id):
-        roles[role].append(segment.id)
-    selection = await selection_of(
-        session,
-        include=roles[AudienceRole.INCLUDE],
-        exclude=roles[AudienceRole.EXCLUDE],
-        channel=campaign.channel,
-        basis=campaign.basis,
-        now=now,
-    )
+    chosen = await choose_for(session, campaign, now, place_is_free=options.rhythm.place_is_free)
     by_place = not _windows(campaign, options).always
     caps = options.rhythm.caps(campaign.channel, campaign.purpose, starts_at)
     found = await queues.crowds(
-        session, selection, now, by_place=by_place, caps=caps, campaign_id=campaign.id
+        session, chosen.selection, now, by_place=by_place, caps=caps, campaign_id=campaign.id
     )
     providers = await _providers(session, {crowd.domain for crowd in found}, campaign.channel)
     merged: Counter[tuple[LaneKey, str]] = Counter()

@@ -8,16 +8,16 @@ from typing import assert_never
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from audience.segments import parse_segment
 from models.identity import Identity
-from models.segment_tree import Node
 from models.states import Channel, LeftOutReason, LegalBasis, Purpose
 from models.values import EmailMessage
+from scheduler.advertising import UNBOUND, Advertising
 from scheduler.calendar import AS_INSTALLED, SendingWindows
+from scheduler.choosing import NO_ADVERT, Advert, choose
 from scheduler.content import Content, compile_version, people, values_for
 from scheduler.letters import NOBODY
 from scheduler.rhythm import Rhythm
-from store import audiences, identities, queues, segments, templates
+from store import audiences, identities, queues, templates
 from store.audiences import Selection
 from store.people import Person
 from templates import CompiledEmail, CompiledSms
@@ -34,12 +34,14 @@ class AudiencePreview:
     """How many a choice of segments targets, how many are left out and why, how many get a message.
 
     Of these, `outside_hours` have their window shut at the start and get theirs at the next opening.
+    `advertising`: what the rules of political advertising say of it.
     """
 
     targeted: int
     left_out: Mapping[LeftOutReason, int]
     deliveries: int
     outside_hours: int = 0
+    advertising: Advertising = UNBOUND
 
     @property
     def capped(self) -> int:
@@ -72,15 +74,13 @@ async def selection_of(
     channel: Channel,
     basis: LegalBasis,
     now: datetime,
+    advert: Advert = NO_ADVERT,
 ) -> Selection:
     """The audience of a choice of segment numbers, as conditions."""
-
-    async def trees(numbers: Sequence[int]) -> list[Node]:
-        return [parse_segment((await segments.get_segment(session, number)).text) for number in numbers]
-
-    return audiences.select_people(
-        include=await trees(include), exclude=await trees(exclude), channel=channel, basis=basis, now=now
+    chosen = await choose(
+        session, include=include, exclude=exclude, channel=channel, basis=basis, now=now, advert=advert
     )
+    return chosen.selection
 
 
 async def preview_audience(
@@ -95,15 +95,17 @@ async def preview_audience(
     purpose: Purpose = Purpose.CAMPAIGN,
     windows: SendingWindows = AS_INSTALLED,
     campaign_id: int = 0,
+    advert: Advert = NO_ADVERT,
 ) -> AudiencePreview:
     """What a launch at `now` would do, but for the choice of identities.
 
     `rhythm`: of the installation, None where nothing limits how often and when. `windows`: of the campaign.
     `campaign_id`: whose own deliveries count in nobody's limit.
     """
-    selection = await selection_of(
-        session, include=include, exclude=exclude, channel=channel, basis=basis, now=now
+    chosen = await choose(
+        session, include=include, exclude=exclude, channel=channel, basis=basis, now=now, advert=advert
     )
+    selection = chosen.selection
     counts = await audiences.count_by_reason(session, selection, now)
     left_out = {reason: count for reason, count in counts.items() if reason is not None}
     receiving, outside = counts.get(None, 0), 0
@@ -122,7 +124,7 @@ async def preview_audience(
             capped = await queues.count_capped(session, selection, now, caps=caps, campaign_id=campaign_id)
         receiving -= capped
         left_out |= {LeftOutReason.CAPPED: capped} if capped else {}
-    return AudiencePreview(sum(counts.values()), left_out, receiving, outside)
+    return AudiencePreview(sum(counts.values()), left_out, receiving, outside, chosen.advertising)
 
 
 async def preview_message(

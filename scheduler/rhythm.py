@@ -17,13 +17,15 @@ from store.touches import Cap
 class Rhythm:
     """What holds for campaigns that say nothing of their own; `zone`: of whom nothing is known.
 
-    `silence_margin`: how long before election silence nothing new leaves.
+    `silence_margin`: how long before election silence nothing new leaves. `place_is_free`: political
+    messages may be chosen by where people live without their consent to targeting.
     """
 
     frequency: FrequencyPolicy = field(default_factory=FrequencyPolicy)
     windows: UsualWindows = field(default_factory=UsualWindows)
     zone: str = "UTC"
     silence_margin: timedelta = USUAL_MARGIN
+    place_is_free: bool = False
 
     def caps(self, channel: Channel, purpose: Purpose, at: datetime) -> list[Cap]:
         """What would be too many messages for one person at that moment, in the form the store counts."""

@@ -18,7 +18,7 @@ from html import escape
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from audience.addresses import read_email, read_phone
-from models.campaign import AudienceRole, Campaign
+from models.campaign import Campaign
 from models.clock import Clock
 from models.errors import ConflictError
 from models.identity import DkimKey, Identity
@@ -28,13 +28,13 @@ from models.states import Channel
 from models.suppression import address_hash
 from models.template import TemplateVersion
 from models.values import EmailMessage, Envelope, Outcome, SmsEnvelope
+from scheduler.choosing import choose_for
 from scheduler.content import Content, compile_version, people, values_for
 from scheduler.destinations import providers_for
 from scheduler.dispatch import NO_TRANSPORT
 from scheduler.letters import NOBODY
 from scheduler.lifecycle import may_send, tell_state
 from scheduler.post import Desk, open_desk
-from scheduler.preview import selection_of
 from scheduler.senders import can_send
 from sender import Transport
 from store import Database, audiences, campaigns, identities, suppressions, users
@@ -142,17 +142,8 @@ async def _somebody(
     session: AsyncSession, campaign: Campaign, clock: Clock
 ) -> tuple[Person | None, list[str]]:
     """The first of the audience who would get the message; nobody when there is none."""
-    parts = await campaigns.segments_of(session, campaign.id)
-    numbers = {role: [segment.id for segment, its_role in parts if its_role is role] for role in AudienceRole}
     now = clock.now()
-    selection = await selection_of(
-        session,
-        include=numbers[AudienceRole.INCLUDE],
-        exclude=numbers[AudienceRole.EXCLUDE],
-        channel=campaign.channel,
-        basis=campaign.basis,
-        now=now,
-    )
+    selection = (await choose_for(session, campaign, now)).selection
     found = await audiences.audience_batch(session, selection, now, after_id=0, limit=LOOKED_THROUGH)
     chosen = next((contact for contact, left_out in found if left_out is None), None)
     if chosen is None:

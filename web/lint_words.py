@@ -6,29 +6,22 @@ its own (`web.health_words`).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from deliverability.health import HealthFinding, finding_from_json
 from scheduler.preflight.findings import HEALTH, LintFinding
 from web.health_words import advised, said
 from web.i18n import N_, Tongue
+from web.lint_entry import LintWords
+from web.lint_law_words import LAW_WORDS
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 UNSPOKEN = N_("A check of another version of this program: %(code)s.")
 
 
-@dataclass(frozen=True, slots=True)
-class LintWords:
-    """`fine`: what is in order when it does not trip; `what` and `advice` when it does."""
-
-    fine: str
-    what: str
-    advice: str = ""
-
-
 LINT_WORDS: Mapping[str, LintWords] = MappingProxyType(
     {
+        **LAW_WORDS,
         "message.broken": LintWords(
             N_("The message can be made"),
             N_("The message cannot be made: %(problem)s"),

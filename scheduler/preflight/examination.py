@@ -70,7 +70,9 @@ class Means:
 
 async def examine(database: Database, campaign_id: int, means: Means) -> list[LintFinding]:
     """Everything there is to say of a campaign before it is sent, blockers first; nothing is sent."""
-    draft = await read_campaign(database, campaign_id, means.clock.now())
+    draft = await read_campaign(
+        database, campaign_id, means.clock.now(), place_is_free=means.outlook.rhythm.place_is_free
+    )
     return await _examine(database, draft, means)
 
 
@@ -112,6 +114,7 @@ async def _examine(database: Database, draft: Draft, means: Means) -> list[LintF
             carried=draft.channel in means.channels,
             health=found,
             crowd=None if crowd is None else crowd.of(identity.id),
+            advertising=draft.advertising,
         )
         for (identity, _), found in zip(senders, looks, strict=True)
     ]

@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from deliverability.filters import SpamScore
 from deliverability.health import HealthFinding
 from models.states import Channel, LegalBasis, Purpose
+from scheduler.advertising import UNBOUND, Advertising
 from scheduler.forecast import ColdLane
 from templates.sms import Length
 
@@ -83,6 +84,7 @@ class Text:
 class Crowd:
     """Who would get it. `blanks`: how many would see a blank, in which `fields`.
 
+    `not_agreed` and `too_young`, besides, are left out of political advertising chosen by their data.
     `first`: the identity has written to nobody before, and is not on a warm-up plan. `cold`: lanes whose
     warm-up plan takes less than is wanted.
     """
@@ -92,6 +94,8 @@ class Crowd:
     fields: Sequence[str] = ()
     first: bool = False
     cold: Sequence[ColdLane] = ()
+    not_agreed: int = 0
+    too_young: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +128,4 @@ class Examined:
     health: Sequence[HealthFinding] | None = None
     crowd: Crowd | None = None
     opinion: Opinion = field(default_factory=Opinion)
+    advertising: Advertising = UNBOUND

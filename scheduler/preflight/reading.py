@@ -5,18 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from models.campaign import AudienceRole
 from models.clock import Clock
 from models.identity import DkimKey, Identity
-from models.states import CampaignState, Channel, IdentityRule, IdentityState, LegalBasis, Purpose
+from models.states import (
+    CampaignState,
+    Channel,
+    IdentityRule,
+    IdentityState,
+    LeftOutReason,
+    LegalBasis,
+    Purpose,
+)
 from models.template import TemplateVersion
+from scheduler.advertising import UNBOUND, Advertising
 from scheduler.campaigns import NewCampaign, parts_of
+from scheduler.choosing import choose_for
 from scheduler.completeness import fields_to_look_at, who_lacks
 from scheduler.content import Content
 from scheduler.forecast import ColdLane, ForecastOptions, forecast
 from scheduler.preflight.examined import Crowd
 from scheduler.preflight.writing import Reader
-from scheduler.preview import selection_of
 from scheduler.senders import Chooser, can_send
 from store import Database, audiences, campaigns, contacts, identities, preflights, templates
 from store.audiences import Selection
@@ -38,6 +46,7 @@ class Draft:
     purpose: Purpose = Purpose.CAMPAIGN
     rule: IdentityRule = IdentityRule.ONE
     selection: Selection | None = None
+    advertising: Advertising = UNBOUND
     campaign_id: int = 0
     parts: NewCampaign | None = None
     ahead: bool = False
@@ -52,21 +61,30 @@ class Audience:
     fields: frozenset[str]
     first: frozenset[int]
     cold: Sequence[ColdLane]
+    not_agreed: int = 0
+    too_young: int = 0
     readers: dict[int, list[Reader]] = field(default_factory=dict)
 
     def of(self, identity_id: int) -> Crowd:
         """As one identity's check sees it."""
-        return Crowd(self.people, self.blanks, sorted(self.fields), identity_id in self.first, self.cold)
+        return Crowd(
+            *(self.people, self.blanks, sorted(self.fields), identity_id in self.first, self.cold),
+            not_agreed=self.not_agreed,
+            too_young=self.too_young,
+        )
 
 
-async def read_campaign(database: Database, campaign_id: int, now: datetime) -> Draft:
-    """A campaign's parts; NotFoundError when there is no such campaign."""
+async def read_campaign(
+    database: Database, campaign_id: int, now: datetime, *, place_is_free: bool = False
+) -> Draft:
+    """A campaign's parts; NotFoundError when there is no such campaign.
+
+    `place_is_free`: where people live is no choice to the rules of political advertising.
+    """
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
         parts = await parts_of(session, campaign)
-        numbers: dict[AudienceRole, list[int]] = defaultdict(list)
-        for segment, role in await campaigns.segments_of(session, campaign_id):
-            numbers[role].append(segment.id)
+        chosen = await choose_for(session, campaign, now, place_is_free=place_is_free)
         senders = await campaigns.identities_of(session, campaign_id)
         return Draft(
             name=campaign.name,
@@ -76,14 +94,8 @@ async def read_campaign(database: Database, campaign_id: int, now: datetime) -> 
             basis=campaign.basis,
             purpose=campaign.purpose,
             rule=campaign.identity_rule,
-            selection=await selection_of(
-                session,
-                include=numbers[AudienceRole.INCLUDE],
-                exclude=numbers[AudienceRole.EXCLUDE],
-                channel=campaign.channel,
-                basis=campaign.basis,
-                now=now,
-            ),
+            selection=chosen.selection,
+            advertising=chosen.advertising,
             campaign_id=campaign_id,
             parts=parts,
             ahead=campaign.state in BEFORE_LAUNCH,
@@ -139,5 +151,7 @@ async def read_crowd(
         fields=frozenset(lacking.fields),
         first=frozenset(first),
         cold=cold,
+        not_agreed=counts.get(LeftOutReason.NO_TARGETING_CONSENT, 0),
+        too_young=counts.get(LeftOutReason.TOO_YOUNG, 0),
         readers=dict(readers),
     )

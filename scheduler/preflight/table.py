@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.preflight import LintLevel
+from scheduler.preflight import checks_of_advertising as advertising
 from scheduler.preflight import checks_of_form as form
 from scheduler.preflight import checks_of_links as links
 from scheduler.preflight import checks_of_sending as sending
@@ -45,6 +46,10 @@ CHECKS: Final = (
     Check("sms.stop", B, sending.stop_missing, "CPCE L34-5"),
     Check("sms.empty", B, sending.text_empty, "docs/templates.md"),
     Check("sms.sender", B, sending.sms_sender_wrong, "3GPP TS 23.040 section 9.1.2.5"),
+    Check("ad.sensitive", B, advertising.chosen_by_sensitive_data, "(EU) 2024/900 article 18(1)(c)"),
+    Check("ad.nobody", B, advertising.nobody_agreed, "(EU) 2024/900 article 18(1)(b)"),
+    Check("ad.consent", W, advertising.some_did_not_agree, "(EU) 2024/900 article 18(1)(b)"),
+    Check("ad.exempt", W, advertising.exempt, "(EU) 2024/900 article 18(3)"),
     Check("sending.no_way", W, sending.not_carried, "docs/settings.md"),
     Check("dns.unasked", W, sending.dns_not_asked, "docs/commands.md"),
     Check("form.unsigned", W, form.not_signed, "Gmail, Yahoo, Outlook"),
