@@ -79,9 +79,8 @@ class DispatchOptions:
     `batch_span` is how far ahead a lane claims; a lane that opens later than `patience` is left alone.
     `zone`: of the times that people are told, and of people of whom nothing else is known. `journals`: the
     folder of what is on the wire, shared by the workers of one machine; None keeps none, and a crash then
-    leaves everything uncertain that was marked. `threads` write and sign messages, or `scribes`,
-    which are processes, if there are any. `chunk`: how many
-    deliveries are claimed at a time at most.
+    leaves everything uncertain that was marked. `threads` write and sign messages, or `scribes`, which are
+    processes. `chunk`: most deliveries claimed at a time. `place_is_free`: as in `Rhythm`.
     """
 
     pace: Pace = field(default_factory=Pace)
@@ -97,6 +96,7 @@ class DispatchOptions:
     threads: int = 2
     scribes: int = 0
     chunk: int = CHUNK
+    place_is_free: bool = False
 
 
 async def _nothing() -> None:

@@ -258,7 +258,9 @@ class Conductor:
                 campaign_id,
                 now,
                 language=options.language,
-                rhythm=Rhythm(options.frequency, options.windows, options.zone),
+                rhythm=Rhythm(
+                    *(options.frequency, options.windows, options.zone), place_is_free=options.place_is_free
+                ),
                 clock=self._clock,
             )
         await self._engine.defer("sweep", key="sweep:now")

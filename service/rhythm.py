@@ -39,7 +39,10 @@ def pace_of(settings: Settings) -> Pace:
 
 def rhythm_of(settings: Settings) -> Rhythm:
     """Both, and the zone of people of whom nothing is known."""
-    return Rhythm(frequency_policy(settings), usual_windows(settings), settings.zone)
+    return Rhythm(
+        *(frequency_policy(settings), usual_windows(settings), settings.zone),
+        place_is_free=settings.place_is_free,
+    )
 
 
 def forecast_options(settings: Settings) -> "ForecastOptions":
