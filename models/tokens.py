@@ -27,6 +27,7 @@ class TokenPurpose(StrEnum):
     """What a token may do: BOUNCE in return paths, VISIT in links and pixels, LEAVE to unsubscribe.
 
     MAILBOX shows that a letter to a sender's own address was read; its number is drawn, no delivery's.
+    NOTICE leads to what is told of a political advertisement; its number is the campaign's.
     """
 
     BOUNCE = "bounce"
@@ -34,6 +35,7 @@ class TokenPurpose(StrEnum):
     LEAVE = "leave"
     MESSAGE = "message"
     MAILBOX = "mailbox"
+    NOTICE = "notice"
 
 
 class DeliveryTokens(NamedTuple):

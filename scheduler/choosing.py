@@ -16,7 +16,7 @@ from models.segment_tree import Node
 from models.states import Channel, IdentityRule, LegalBasis, Nature, Purpose
 from models.template import TemplateVersion
 from scheduler.advertising import UNBOUND, Advertising, advertising_of
-from scheduler.completeness import GIVEN
+from scheduler.letters import GIVEN
 from store import audiences, campaigns, identities, segments, templates
 from store.audiences import Selection
 from templates.choices import deciding_fields

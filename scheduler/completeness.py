@@ -14,7 +14,7 @@ from models.contact import Contact
 from models.identity import Identity
 from models.template import TemplateVersion
 from scheduler.content import Content, values_for
-from scheduler.letters import sender_values
+from scheduler.letters import GIVEN, sender_values
 from scheduler.senders import Chooser
 from store import Database, contacts, freezing
 from store.audiences import Selection
@@ -24,10 +24,6 @@ NAMED_AT_MOST: Final = 5
 LISTED_AT_MOST: Final = 200
 _MARKS = re.compile(r"\{\{.*?\}\}|\{%", re.DOTALL)
 _PLAIN = re.compile(r"\{\{-?\s*\w+\s*(?:\|\s*default\(\s*(?:\"[^\"{}]*\"|'[^'{}]*')\s*\)\s*)?-?\}\}")
-GIVEN: Final = frozenset(
-    {"campaign_name", "unsubscribe_url", "sender_name", "organisation", "postal_address"}
-)
-"""Merge fields that do not come from the person."""
 
 
 @dataclass(slots=True)
@@ -76,7 +72,7 @@ def fields_to_look_at(
 
 
 def _given(identity: Identity) -> dict[str, str]:
-    return {**sender_values(identity), "campaign_name": "x", "unsubscribe_url": "x"}
+    return {**dict.fromkeys(GIVEN, "x"), **sender_values(identity)}
 
 
 async def who_lacks(

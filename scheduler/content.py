@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from audience.fields import contact_values
+from models.campaign import Campaign
 from models.contact import Contact
 from models.identity import Identity
-from models.states import Channel, Purpose
+from models.states import Channel, Nature, Purpose
 from models.template import TemplateVersion
+from scheduler.advertising import Advertising
 from scheduler.calendar import AT_ANY_TIME, SendingWindows, UsualWindows
+from scheduler.choosing import choose_for
 from scheduler.letters import NOBODY, Wording, sender_values
 from store import campaigns, contacts
 from store import templates as template_rows
 from store.people import Person, read_people
 from templates import CompiledEmail, CompiledSms
+from templates.label import NOTICE_FIELD, Label
 
 ANY_TIME = UsualWindows(email=AT_ANY_TIME, sms=AT_ANY_TIME)
 
@@ -25,13 +29,15 @@ ANY_TIME = UsualWindows(email=AT_ANY_TIME, sms=AT_ANY_TIME)
 class Content:
     """What a campaign says, ready to be personalised, and at which hours it may arrive.
 
-    `wording`: what it was compiled from, for who has to compile it elsewhere.
+    `wording`: what it was compiled from, for who has to compile it elsewhere. `notice_url`: the address of
+    its transparency notice, where somebody looks at it before it is sent.
     """
 
     campaign_name: str
     compiled: CompiledEmail | CompiledSms
     windows: SendingWindows = AT_ANY_TIME
     wording: Wording | None = None
+    notice_url: str = NOBODY
 
     @property
     def tagged(self) -> bool:
@@ -44,8 +50,15 @@ class Content:
         return self.compiled.links if isinstance(self.compiled, CompiledEmail) else ()
 
 
-def wording_of(version: TemplateVersion, channel: Channel, *, language: str, name: str = "") -> Wording:
-    """What a template version says, in the campaign called `name`."""
+def wording_of(
+    version: TemplateVersion,
+    channel: Channel,
+    *,
+    language: str,
+    name: str = "",
+    label: Label | None = None,
+) -> Wording:
+    """What a template version says, in the campaign called `name`; `label`: of political advertising."""
     return Wording(
         campaign_name=name,
         channel=channel,
@@ -54,14 +67,31 @@ def wording_of(version: TemplateVersion, channel: Channel, *, language: str, nam
         body=version.body,
         fallbacks=dict(version.fallbacks),
         language=language,
+        label=label,
     )
 
 
 def compile_version(
-    version: TemplateVersion, channel: Channel, *, language: str
+    version: TemplateVersion, channel: Channel, *, language: str, label: Label | None = None
 ) -> CompiledEmail | CompiledSms:
     """The template version in its compiled form; TemplateError when it cannot be."""
-    return wording_of(version, channel, language=language).compile()
+    return wording_of(version, channel, language=language, label=label).compile()
+
+
+def label_with(advertising: Advertising, *, sponsor: str, vote: str) -> Label | None:
+    """The label of what is `advertising`; None of what the rules do not bind."""
+    return Label(sponsor, vote, advertising.targeted) if advertising.bound else None
+
+
+async def label_of(session: AsyncSession, campaign: Campaign) -> Label | None:
+    """The label of a campaign; None unless it is political advertising.
+
+    One that chooses by place says so, too, where that needs nobody's consent: it is a choice all the same.
+    """
+    if campaign.nature is not Nature.POLITICAL:
+        return None
+    chosen = await choose_for(session, campaign, campaign.updated_at)
+    return label_with(chosen.advertising, sponsor=campaign.sponsor, vote=campaign.vote)
 
 
 async def content_of(
@@ -73,7 +103,8 @@ async def content_of(
     """
     campaign = await campaigns.get_campaign(session, campaign_id)
     version = await template_rows.get_version(session, campaign.template_version_id)
-    wording = wording_of(version, campaign.channel, language=language, name=campaign.name)
+    label = await label_of(session, campaign)
+    wording = wording_of(version, campaign.channel, language=language, name=campaign.name, label=label)
     # Tens of milliseconds of pure arithmetic: not on the loop that others send from.
     compiled = await asyncio.to_thread(wording.compile)
     usual = windows or ANY_TIME
@@ -92,6 +123,7 @@ def values_for(
     """
     person = {} if contact is None else contact_values(contact, tags)
     values = {**person, **sender_values(identity), "campaign_name": content.campaign_name}
+    values[NOTICE_FIELD] = content.notice_url
     if contact is None:
         values.update(dict.fromkeys(content.compiled.missing(values), NOBODY))
     return values

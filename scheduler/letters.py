@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from models.errors import BadInputError, TocsinError
 from models.signing import EmailSender
@@ -18,6 +18,7 @@ from models.values import Envelope, SmsEnvelope
 from sender import EmailBuilder
 from sender.relays import ProviderRelay
 from templates import CompiledEmail, CompiledSms, compile_email, compile_sms
+from templates.label import NOTICE_FIELD, Label
 
 if TYPE_CHECKING:
     from models.identity import Identity
@@ -28,11 +29,15 @@ LONGEST_VALIDITY = timedelta(seconds=36_000)  # Twilio's ValidityPeriod
 SENDER_ID = "tocsin"  # Feedback-ID wants 5 to 15 characters that never change
 NOBODY = "—"
 """Stands in a seed's message where a person's first name would be."""
+GIVEN: Final = frozenset(
+    {"campaign_name", "unsubscribe_url", NOTICE_FIELD, "sender_name", "organisation", "postal_address"}
+)
+"""Merge fields that do not come from the person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What a campaign says, before it is compiled."""
+    """What a campaign says, before it is compiled; `label`: of what is political advertising."""
 
     campaign_name: str
     channel: Channel
@@ -41,6 +46,7 @@ class Wording:
     body: str
     fallbacks: Mapping[str, str]
     language: str
+    label: Label | None = None
 
     def compile(self) -> CompiledEmail | CompiledSms:
         """Ready to be rendered; TemplateError when it cannot be."""
@@ -52,6 +58,7 @@ class Wording:
                     mjml=self.body,
                     fallbacks=self.fallbacks,
                     language=self.language,
+                    label=self.label,
                 )
             case Channel.SMS:
                 return compile_sms(body=self.body, fallbacks=self.fallbacks)
@@ -148,9 +155,18 @@ class Addresses:
         """Where the provider reports what became of a text message."""
         return f"{self.public_url}/hooks/twilio/status?d={self.message_token(delivery_id)}"
 
+    def notice(self, campaign_id: int) -> str:
+        """Where it stands who paid for a campaign, and whom it was meant for."""
+        return notice_address(self.tokens, self.public_url, campaign_id)
+
     def message_token(self, delivery_id: int) -> str:
         """What names the delivery in Message-ID and in our own headers."""
         return self.tokens.make(TokenPurpose.MESSAGE, delivery_id)
+
+
+def notice_address(tokens: Tokens, public_url: str, campaign_id: int) -> str:
+    """The address of a campaign's transparency notice: the same for ever, and for everybody."""
+    return f"{public_url}/notice/{tokens.make(TokenPurpose.NOTICE, campaign_id)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +207,11 @@ class Work:
             name, compiled = self.contents[letter.campaign_id]
             own = given.get(letter.campaign_id)
             if own is None:
-                own = given[letter.campaign_id] = {**self.pen.letterhead.values, "campaign_name": name}
+                own = given[letter.campaign_id] = {
+                    **self.pen.letterhead.values,
+                    "campaign_name": name,
+                    NOTICE_FIELD: self.addresses.notice(letter.campaign_id),
+                }
             try:
                 written.envelopes[letter.id] = self._write(letter, compiled, own)
             except TocsinError as error:

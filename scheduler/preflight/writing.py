@@ -17,10 +17,11 @@ from models.identity import Identity
 from models.states import Channel
 from models.values import EmailEnvelope
 from scheduler.content import Content, values_for
-from scheduler.letters import NOBODY, Addresses, Letter, Work
+from scheduler.letters import GIVEN, NOBODY, Addresses, Letter, Work
 from scheduler.post import Desk
 from scheduler.preflight.examined import Link, Mail, Text
 from templates import CompiledEmail, CompiledSms, render_target
+from templates.label import NOTICE_FIELD
 from templates.page import read_page
 from templates.sms import measure, offending, to_gsm
 
@@ -28,7 +29,6 @@ NO_DELIVERY = 0
 EXAMPLE_ADDRESS = "someone@example.org"
 EXAMPLE = "Maximilienne"
 """What stands for a value while there is no audience: as long as names get."""
-GIVEN = frozenset({"sender_name", "organisation", "postal_address", "campaign_name", "unsubscribe_url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,7 @@ def _whole(page: Page, compiled: CompiledEmail | CompiledSms, values: Mapping[st
     whole = {**values_for(None, (), page.identity, page.content), **values}
     given = values_for(None, (), page.identity, Content(page.content.campaign_name, compiled))
     whole |= {name: given[name] for name in GIVEN if name in given}
+    whole[NOTICE_FIELD] = page.addresses.notice(page.campaign_id)
     whole |= dict.fromkeys(compiled.missing(whole), NOBODY)
     return whole
 
