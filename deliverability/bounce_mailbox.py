@@ -6,23 +6,25 @@ long as UIDVALIDITY stays, and never opened (BODY.PEEK). A mail is marked only a
 if Tocsin ends between the two, the mail is read again and is known already. Nothing is ever deleted, and
 what is no business of ours is not even marked. A mail that cannot be read is set aside, and the next one is.
 
-imapclient blocks, so every step is taken in a thread.
+imapclient blocks, so every step is taken in a thread. Each has its time and its size: a server that drips or
+pours ends the look, and what was recorded before stays recorded.
 """
 
-import asyncio
 import logging
+import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol, TypeVar
 
-from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from deliverability.arrival import KEPT_BYTES, SetAside, take_mail
 from deliverability.feedback import Applied
 from deliverability.placement import explain
+from deliverability.placement.bounded import BoundedClient, cut, in_thread, leave
 from models.bounce_box import KEYWORD_MARK, MOVE_PREFIX, BounceMailbox, MailboxTls
 from models.clock import Clock
 from models.errors import StoreError
@@ -36,6 +38,11 @@ log = logging.getLogger(__name__)
 KEYWORD = "TocsinRecorded"
 AT_ONCE = 20
 TIMEOUT_SECONDS = 20.0
+STEP_SECONDS = 120.0
+"""For twenty mails, or the sign-in, however slowly the server answers."""
+SPAN, MOST_SPANS = 50_000, 40
+"""How many UIDs are asked about at once, since a line of the answer has a length, and how often in a look."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,15 @@ class BounceRun:
     left_alone: int = 0
     set_aside: int = 0
     problem: str = ""
+
+    def __add__(self, other: "BounceRun") -> "BounceRun":
+        """Both; of the problems the later one."""
+        return BounceRun(
+            self.recorded + other.recorded,
+            self.left_alone + other.left_alone,
+            self.set_aside + other.set_aside,
+            other.problem or self.problem,
+        )
 
 
 class _Client(Protocol):
@@ -65,6 +81,8 @@ class _Client(Protocol):
     def create_folder(self, folder: str) -> object: ...
     def move(self, messages: Sequence[int], folder: str) -> object: ...
     def logout(self) -> object: ...
+    def shutdown(self) -> None: ...
+    def begin_step(self) -> None: ...
 
 
 async def poll_bounces(
@@ -74,19 +92,23 @@ async def poll_bounces(
     mailbox: BounceMailbox,
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
+    step_seconds: float = STEP_SECONDS,
     ssl_context: ssl.SSLContext | None = None,
 ) -> BounceRun:
     """Look once into the mailbox and record what is new there; what stands in the way is told once.
 
-    `timeout_seconds` is for each answer of the server. StoreError when the database is away: nothing is
-    marked then, and the next look begins where this one did.
+    `timeout_seconds` is for each answer of the server, `step_seconds` for all answers of a step. StoreError
+    when the database is away: nothing is marked then, and the next look begins where this one did.
     """
+    line = _Line(mailbox, timeout_seconds, step_seconds, ssl_context)
     try:
-        line = await asyncio.to_thread(_Line, mailbox, timeout_seconds, ssl_context)
         try:
+            await line.step(line.open)
             run = await _read_on(database, tokens, clock, mailbox, line)
         finally:
-            await asyncio.to_thread(line.close)
+            # A server that says no good-bye has said everything that counts.
+            with suppress(OSError):
+                await line.step(line.close)
     except StoreError:
         raise
     except (OSError, IMAPClientError, ValueError) as error:
@@ -107,22 +129,28 @@ async def _read_on(
         known = await mailboxes.mailbox_at(session, mailbox.place)
     # Other numbers than before: every mail is unknown again (RFC 3501 section 2.3.1.1).
     after = known.last_uid if known.uid_validity == line.uid_validity else 0
-    recorded = left_alone = set_aside = 0
-    problem = ""
-    waiting = await asyncio.to_thread(line.unread, after)
-    for start in range(0, len(waiting), AT_ONCE):
-        numbers = waiting[start : start + AT_ONCE]
-        mails = await asyncio.to_thread(line.fetch, numbers)
-        done, news, aside = await _record(database, tokens, clock, mails)
-        # A folder that is missing keeps no news from being read; a lost line does, and ends this look.
-        problem = await asyncio.to_thread(line.mark, done) or problem
-        step = Progress(line.uid_validity, numbers[-1], recorded=news, left_alone=len(mails) - len(done))
+    run = BounceRun()
+    for first, last in line.spans(after):
+        numbers = await line.step(partial(line.unread, first, last))
+        for start in range(0, len(numbers), AT_ONCE):
+            run += await _take(database, tokens, clock, line, numbers[start : start + AT_ONCE])
         async with database.write() as session:
-            await mailboxes.advance(session, mailbox.place, step, clock.now())
-        recorded += step.recorded
-        left_alone += step.left_alone
-        set_aside += aside
-    return BounceRun(recorded, left_alone, set_aside, problem)
+            await mailboxes.advance(session, mailbox.place, Progress(line.uid_validity, last), clock.now())
+    return run
+
+
+async def _take(
+    database: Database, tokens: Tokens, clock: Clock, line: "_Line", numbers: Sequence[int]
+) -> BounceRun:
+    """Record some mails, mark those that are in the ledger, and remember how far that was."""
+    mails = await line.step(partial(line.fetch, numbers))
+    done, news, aside = await _record(database, tokens, clock, mails)
+    # A folder that is missing keeps no news from being read; a lost line does, and ends this look.
+    problem = await line.step(partial(line.mark, done))
+    step = Progress(line.uid_validity, numbers[-1], recorded=news, left_alone=len(mails) - len(done))
+    async with database.write() as session:
+        await mailboxes.advance(session, line.mailbox.place, step, clock.now())
+    return BounceRun(step.recorded, step.left_alone, aside, problem)
 
 
 async def _record(
@@ -144,37 +172,62 @@ async def _record(
     return done, news, aside
 
 
+@dataclass(eq=False)
 class _Line:
-    """A connection to the mailbox, signed in, with its folder open. Blocks; see the threads above."""
+    """A connection to the mailbox, signed in, with its folder open. Blocks: `step` takes it into a thread."""
 
-    def __init__(
-        self, mailbox: BounceMailbox, timeout_seconds: float, ssl_context: ssl.SSLContext | None
-    ) -> None:
-        self._mailbox = mailbox
-        tls = mailbox.tls is MailboxTls.IMPLICIT
-        self._client: _Client = IMAPClient(
-            mailbox.host, mailbox.port, ssl=tls, ssl_context=ssl_context, timeout=timeout_seconds
+    mailbox: BounceMailbox
+    timeout_seconds: float
+    step_seconds: float
+    ssl_context: ssl.SSLContext | None
+    uid_validity: int = 0
+    _next: int = 0
+    _takes_keyword: bool = False
+    _client: _Client = field(init=False)
+    _socket: socket.socket | None = None
+    _is_cut: bool = False
+
+    async def step(self, work: Callable[[], T]) -> T:
+        """One step, within its time; TimeoutError, and then the line is cut."""
+        return await in_thread(work, seconds=self.step_seconds, end=self._cut)
+
+    def open(self) -> None:
+        """Connect, sign in, open the folder. OSError, IMAPClientError."""
+        box = self.mailbox
+        self._client = BoundedClient(
+            *(box.host, box.port),
+            tls=box.tls is MailboxTls.IMPLICIT,
+            trusted=self.ssl_context,
+            timeout_seconds=self.timeout_seconds,
+            on_open=self._connected,
         )
-        try:
-            opened = _open(self._client, mailbox, ssl_context)
-        except BaseException:
-            self.close()
-            raise
-        self.uid_validity = int(str(opened.get(b"UIDVALIDITY", 0)))
+        opened = _open(self._client, box, self.ssl_context)
+        self.uid_validity = _number(opened, b"UIDVALIDITY")
+        self._next = _number(opened, b"UIDNEXT") or self._after_the_last()
         flags = opened.get(b"PERMANENTFLAGS", ())
         names = {flag.lower() for flag in flags} if isinstance(flags, tuple) else set()
         self._takes_keyword = bool(names & {b"\\*", KEYWORD.lower().encode()})
 
-    def unread(self, after: int) -> list[int]:
-        """The UIDs above `after`, lowest first, of mails that are not marked."""
-        criteria = ["UID", f"{after + 1}:*"]
-        if self._takes_keyword and self._mailbox.mark == KEYWORD_MARK:
+    def _after_the_last(self) -> int:
+        # Servers must tell (RFC 3501 section 6.3.1): one that does not is asked for its last mail.
+        found: Sequence[int] = self._client.search(["UID", "*"])
+        return max(found, default=0) + 1
+
+    def spans(self, after: int) -> Iterator[tuple[int, int]]:
+        """The UIDs above `after`, first and last of each span, as many as are looked at in one look."""
+        for first in range(after + 1, self._next, SPAN)[:MOST_SPANS]:
+            yield first, min(first + SPAN, self._next) - 1
+
+    def unread(self, first: int, last: int) -> list[int]:
+        """The UIDs from `first` to `last`, lowest first, of mails that are not marked."""
+        criteria = ["UID", f"{first}:{last}"]
+        if self._takes_keyword and self.mailbox.mark == KEYWORD_MARK:
             criteria += ["UNKEYWORD", KEYWORD]
-        # `5:*` is 3 where 3 is the last one there is (RFC 3501 section 9).
-        return sorted(number for number in self._client.search(criteria) if number > after)
+        return sorted(number for number in self._client.search(criteria) if first <= number <= last)
 
     def fetch(self, numbers: Sequence[int]) -> dict[int, bytes]:
         """The beginning of each mail that is still there."""
+        self._client.begin_step()
         fetched = self._client.fetch(numbers, [f"BODY.PEEK[]<0.{KEPT_BYTES}>"])
         return {
             number: bytes(fetched[number][b"BODY[]<0>"])
@@ -187,9 +240,9 @@ class _Line:
         if not numbers:
             return ""
         try:
-            if self._mailbox.mark.startswith(MOVE_PREFIX):
-                self._move(numbers, self._mailbox.mark.removeprefix(MOVE_PREFIX))
-            elif self._mailbox.mark == KEYWORD_MARK and self._takes_keyword:
+            if self.mailbox.mark.startswith(MOVE_PREFIX):
+                self._move(numbers, self.mailbox.mark.removeprefix(MOVE_PREFIX))
+            elif self.mailbox.mark == KEYWORD_MARK and self._takes_keyword:
                 self._client.add_flags(numbers, [KEYWORD], silent=True)
         except IMAPClientAbortError:
             raise
@@ -207,8 +260,24 @@ class _Line:
 
     def close(self) -> None:
         """Sign out, whatever the server says."""
-        with suppress(OSError, IMAPClientError):
-            self._client.logout()
+        if hasattr(self, "_client"):
+            leave(self._client)
+
+    def _connected(self, opened: socket.socket) -> None:
+        self._socket = opened
+        if self._is_cut:
+            opened.close()
+            raise TimeoutError  # cut while the line was being opened
+
+    def _cut(self) -> None:
+        self._is_cut = True
+        if self._socket is not None:
+            cut(self._socket)
+
+
+def _number(opened: Mapping[bytes, object], name: bytes) -> int:
+    """What the server said of the folder; 0 where it said nothing."""
+    return int(str(opened.get(name, 0)))
 
 
 def _open(

@@ -9,14 +9,13 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from imapclient.exceptions import IMAPClientError, LoginError
 
-from deliverability.placement.bounded import BoundedClient, cut
+from deliverability.placement.bounded import BoundedClient, cut, leave
 from deliverability.placement.folders import CATEGORIES, Folder, Place, folders_to_look_in, tab_of_labels
 from deliverability.signals.origin import DELIVERY_HEADER
 from models.seed import SeedAuth, SeedMailbox
@@ -81,7 +80,7 @@ class Line:
                 found.extend(_sightings(client, folder, names, since))
             return found
         finally:
-            _leave(client)
+            leave(client)
 
     def name_folders(self, secret: str) -> list[Folder]:
         """Sign in and say which folders would be looked into. Blocks."""
@@ -89,7 +88,7 @@ class Line:
         try:
             return self._folders(client)
         finally:
-            _leave(client)
+            leave(client)
 
     def cut(self) -> None:
         """End it from another thread, without waiting: whoever waits for an answer there gets an error."""
@@ -113,7 +112,7 @@ class Line:
             else:
                 client.login(seed.username, secret)
         except BaseException:
-            _leave(client)
+            leave(client)
             raise
         return client
 
@@ -136,15 +135,6 @@ def is_of_imap(error: Exception) -> bool:
 def is_refused_sign_in(error: Exception) -> bool:
     """Whether the server did not accept who we say we are."""
     return isinstance(error, LoginError)
-
-
-def _leave(client: _Client) -> None:
-    """Sign out; where the server does not listen any more, hang up."""
-    try:
-        client.logout()
-    except (OSError, IMAPClientError):
-        with suppress(OSError, IMAPClientError):
-            client.shutdown()
 
 
 def _sightings(

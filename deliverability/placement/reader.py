@@ -3,12 +3,13 @@
 Rounds and tests before sending read alike: a token the server refuses is renewed, and a line is cut in time.
 """
 
-import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
+from deliverability.placement.bounded import in_thread
 from deliverability.placement.line import Line, is_of_imap, is_refused_sign_in
 from deliverability.placement.oauth import AccessTokens
 from deliverability.placement.problems import SeedError
@@ -45,14 +46,7 @@ class Reader:
 
     async def _in_thread(self, seed: SeedMailbox, secret: str, work: Callable[[Line, str], T]) -> T:
         line = Line(seed, self.timeout_seconds, self.ssl_context)
-        task = asyncio.create_task(asyncio.to_thread(work, line, secret))
-        try:
-            async with asyncio.timeout(self.whole_seconds):
-                return await asyncio.shield(task)
-        finally:
-            if not task.done():
-                line.cut()
-                task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return await in_thread(partial(work, line, secret), seconds=self.whole_seconds, end=line.cut)
 
 
 def is_theirs(error: Exception) -> bool:
