@@ -94,11 +94,9 @@ async def uncounted(session: AsyncSession) -> int:
 
 async def _places(session: AsyncSession, condition: sa.ColumnElement[bool]) -> Places:
     cells = _ranked(condition).subquery()
-    few = cells.c.arrived < FEWEST
-    hidden = sa.and_(
-        cells.c.least < FEWEST,
-        sa.or_(few, sa.func.coalesce(cells.c.before, 0) < FEWEST, cells.c.rank <= sa.literal_column("2")),
-    )
+    # In the order of their size: the smallest is one of few, so that there are two at least.
+    before = sa.func.coalesce(cells.c.before, 0)
+    hidden = sa.and_(cells.c.least < FEWEST, sa.or_(cells.c.arrived < FEWEST, before < FEWEST))
     is_hidden = sa.case((hidden, 1), else_=0).label("hidden")
     statement = sa.select(
         cells.c.departement,
@@ -120,7 +118,6 @@ def _ranked(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
         _PLACE.departement,
         *(_PLACE[name] for name in FIGURES),
         arrived.label("arrived"),
-        sa.func.row_number().over(partition_by=_PLACE.campaign_id, order_by=order).label("rank"),
         sa.func.sum(arrived)
         .over(partition_by=_PLACE.campaign_id, order_by=order, rows=(None, -1))
         .label("before"),

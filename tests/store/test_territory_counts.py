@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -169,6 +169,8 @@ async def test_whoever_moves_stays_counted_where_the_news_found_them(database: D
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(campaigns=st.lists(sizes, min_size=1, max_size=3))
+@example(campaigns=[{"01": 5, "13": 30}, {"48": 3}])
+@example(campaigns=[{"01": 9, "13": 9, "48": 9, "75": 40}])
 def test_nothing_is_told_of_fewer_than_ten_not_even_by_taking_away(
     migrated_sqlite_file: Path, tmp_path: Path, campaigns: list[dict[str, int]]
 ) -> None:
