@@ -23,6 +23,8 @@ from scheduler.calendar import AT_ANY_TIME
 from scheduler.content import Content
 from scheduler.frequency import FrequencyPolicy
 from scheduler.gates import PutOff, Stop
+from scheduler.silence import Silence
+from scheduler.vigil import Vigil
 from store import Database, claims, outcomes, people, suppressions
 from store import touches as touch_rows
 from store.claims import ClaimedDelivery
@@ -33,13 +35,17 @@ from store.touches import Touches
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What the guards are asked with, as of `now`; `repeated`: somebody is written to twice."""
+    """What the guards are asked with, as of `now`; `repeated`: somebody is written to twice.
+
+    `silences`: those that votes impose on some, by delivery number.
+    """
 
     now: datetime
     standing: Mapping[int, Standing]
     suppressed: Collection[str]
     touches: Touches
     repeated: bool
+    silences: Mapping[int, Silence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class Clearance:
     lease: timedelta
     frequency: FrequencyPolicy
     zone: str
+    vigil: Vigil
 
     async def clear(
         self,
@@ -60,14 +67,18 @@ class Clearance:
         contents: Mapping[int, Content | Stop],
         unwritten: Mapping[int, Stop],
     ) -> list[ClaimedDelivery]:
-        """Those that may leave now, marked; the others are settled, put off or given back."""
+        """Those that may leave now, marked, with the deadlines that votes set them.
+
+        The others are settled, put off or given back.
+        """
         now = self.clock.now()
         stopped: list[Stopped] = []
         put_off: defaultdict[datetime, list[int]] = defaultdict(list)
         may_go: list[ClaimedDelivery] = []
         async with self.database.write(at_once=True) as session:
             sending = await claims.sending_among(session, {row.campaign_id for row in rows})
-            known = await self._learn(session, rows, now)
+            rows, silences = await self.vigil.narrow(session, rows, now)
+            known = await self._learn(session, rows, now, silences)
             for row in rows:
                 match self._judge(row, known, contents.get(row.campaign_id), unwritten):
                     case Stop(state, kind, reason):
@@ -104,12 +115,19 @@ class Clearance:
         """
         now = self.clock.now()
         sending = await claims.sending_among(session, {row.campaign_id for row in rows})
-        known = await self._learn(session, rows, now, capped=False)
+        rows, silences = await self.vigil.narrow(session, rows, now)
+        known = await self._learn(session, rows, now, silences, capped=False)
         clear = [row for row in rows if row.campaign_id in sending]
         return {row.id for row in clear if self._judge(row, known, contents.get(row.campaign_id), {}) is None}
 
     async def _learn(
-        self, session: AsyncSession, rows: Sequence[ClaimedDelivery], now: datetime, *, capped: bool = True
+        self,
+        session: AsyncSession,
+        rows: Sequence[ClaimedDelivery],
+        now: datetime,
+        silences: Mapping[int, Silence],
+        *,
+        capped: bool = True,
     ) -> Knowledge:
         persons = [row for row in rows if row.contact_id is not None]
         # First the people, then what is said of them: who is held still stays as found.
@@ -127,7 +145,8 @@ class Clearance:
                 except_ids={row.id for row in rows},
                 now=now,
             )
-        return Knowledge(now, standing, suppressed, touches, repeated=len(standing) < len(persons))
+        repeated = len(standing) < len(persons)
+        return Knowledge(now, standing, suppressed, touches, repeated, silences)
 
     def _judge(
         self,
@@ -137,7 +156,8 @@ class Clearance:
         unwritten: Mapping[int, Stop],
     ) -> Stop | PutOff | None:
         person = known.standing.get(row.contact_id) if row.contact_id is not None else None
-        stop = gates.stop_if_too_late(row, known.now)
+        stop = gates.stop_in_silence(known.silences.get(row.id), known.now) if known.silences else None
+        stop = stop or gates.stop_if_too_late(row, known.now)
         if stop is None and row.seed_id is None and known.suppressed:
             stop = gates.stop_if_suppressed(address_hash(row.channel, row.address), known.suppressed)
         stop = stop or gates.stop_if_gone(row, person) or gates.stop_if_withdrawn(person, row.channel)

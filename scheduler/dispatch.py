@@ -10,9 +10,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 from models.clock import Clock
 from models.errors import StoreError, TocsinError
@@ -20,22 +18,19 @@ from models.keyring import Keyring
 from models.providers import SMS
 from models.states import Channel
 from scheduler.adoption import adopt_journals
-from scheduler.calendar import UsualWindows
 from scheduler.clearance import Clearance
-from scheduler.content import ANY_TIME
 from scheduler.draining import Chunk, Drain
-from scheduler.frequency import FrequencyPolicy
 from scheduler.handover import Handover, Load
 from scheduler.letters import Addresses
 from scheduler.lifecycle import may_send, tell_state
+from scheduler.options import CHUNK, DispatchOptions
 from scheduler.outages import Outages
 from scheduler.pacer import Pacer, Permit
-from scheduler.pacing import Pace
 from scheduler.post import Desk, open_desk
 from scheduler.presence import draw_worker_id
 from scheduler.recording import Recorder
-from scheduler.retry import RetryPolicy
 from scheduler.room import Room, Share
+from scheduler.vigil import Vigil
 from scheduler.workshop import Workshop
 from sender import Transport
 from store import Database, claims, identities
@@ -44,10 +39,10 @@ from store.deliveries import Lane
 from store.installation import installation_key
 from store.journal import Journal, JournalError, has_others
 
+__all__ = ["CHUNK", "NO_TRANSPORT", "DispatchOptions", "Dispatcher"]
+
 log = logging.getLogger(__name__)
 
-CHUNK = 300
-"""Deliveries claimed at a time at most; a pause takes effect within one."""
 CHUNKS_UNDER_WAY = 3
 """Chunks of one lane at once: one is written, one on its way, one recorded."""
 SLOW_BELOW = 100
@@ -70,33 +65,6 @@ NO_TRANSPORT = {
     Channel.EMAIL: "This installation sends no e-mail. Set TOCSIN_SMTP_URL and start again.",
     Channel.SMS: "This installation sends no text messages. Set TOCSIN_TWILIO_ACCOUNT_SID and start again.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class DispatchOptions:
-    """How this installation sends.
-
-    `batch_span` is how far ahead a lane claims; a lane that opens later than `patience` is left alone.
-    `zone`: of the times that people are told, and of people of whom nothing else is known. `journals`: the
-    folder of what is on the wire, shared by the workers of one machine; None keeps none, and a crash then
-    leaves everything uncertain that was marked. `threads` write and sign messages, or `scribes`, which are
-    processes. `chunk`: most deliveries claimed at a time. `place_is_free`: as in `Rhythm`.
-    """
-
-    pace: Pace = field(default_factory=Pace)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    lease: timedelta = timedelta(minutes=1)
-    batch_span: timedelta = timedelta(seconds=2)
-    patience: timedelta = timedelta(seconds=10)
-    language: str = "fr"
-    zone: str = "UTC"
-    frequency: FrequencyPolicy = field(default_factory=FrequencyPolicy)
-    windows: UsualWindows = ANY_TIME
-    journals: Path | None = None
-    threads: int = 2
-    scribes: int = 0
-    chunk: int = CHUNK
-    place_is_free: bool = False
 
 
 async def _nothing() -> None:
@@ -136,7 +104,9 @@ class Dispatcher:
         )
         self._recorder = Recorder(options.retry, self._pacer)
         self._stopping, self._key = False, ""
-        self._clearance = Clearance(database, clock, options.lease, options.frequency, options.zone)
+        self._vigil = Vigil(options.zone, options.silence_margin)
+        policies = (options.lease, options.frequency, options.zone)
+        self._clearance = Clearance(database, clock, *policies, self._vigil)
         self._handover = Handover(
             database,
             clock,
@@ -368,7 +338,9 @@ class Dispatcher:
         """The messages of a chunk that may leave, with their moments; None when there are none."""
         drain, rows = chunk.drain, chunk.rows
         try:
-            contents, envelopes, unwritten = await self._workshop.write(chunk.desk, rows, self._clock.now())
+            now = self._clock.now()
+            letters = await self._vigil.foresee(self._database, rows, now)
+            contents, envelopes, unwritten = await self._workshop.write(chunk.desk, letters, now)
             chunk.share.weigh(max(self._workshop.octets(drain.channel), ROOM // MOST_MESSAGES))
             if chunk.before is not None:
                 await chunk.before.wait()

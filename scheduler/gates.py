@@ -13,7 +13,9 @@ from models.delivery import Delivery
 from models.states import Channel, ConsentStatus, DeliveryState, EventKind
 from scheduler.calendar import SendingWindows, opens
 from scheduler.frequency import FrequencyPolicy, next_eligible
+from scheduler.silence import Silence
 from store.claims import ClaimedDelivery
+from store.elections import IN_SILENCE
 from store.people import Standing
 
 
@@ -33,6 +35,7 @@ class PutOff:
     due_at: datetime
 
 
+MOST_REASON = 200
 TOO_LATE = Stop(DeliveryState.EXPIRED, EventKind.EXPIRED, "its time had passed")
 CLOSED_TO_THE_END = Stop(
     DeliveryState.EXPIRED, EventKind.EXPIRED, "its sending hours come again only after its time has passed"
@@ -47,6 +50,15 @@ GONE = Stop(DeliveryState.CANCELLED, EventKind.CANCELLED, "the contact or its ad
 def stop_if_too_late(delivery: ClaimedDelivery, now: datetime) -> Stop | None:
     """Past `not_after` nothing leaves, retries included."""
     return TOO_LATE if delivery.not_after is not None and delivery.not_after <= now else None
+
+
+def stop_in_silence(silence: Silence | None, now: datetime) -> Stop | None:
+    """Before a vote nothing that is propaganda reaches who votes, however long it has waited to leave."""
+    if silence is None:
+        return None
+    begun = "since" if silence.starts_at <= now else "from"
+    reason = f"{IN_SILENCE} {begun} {silence.since()} ({silence.name})"
+    return Stop(DeliveryState.EXPIRED, EventKind.EXPIRED, reason[:MOST_REASON])
 
 
 def stop_if_suppressed(fingerprint: str, suppressed: Collection[str]) -> Stop | None:

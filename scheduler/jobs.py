@@ -32,7 +32,6 @@ from scheduler.letters import Addresses
 from scheduler.lookout import forget_old_looks
 from scheduler.obstacles import Obstacles, merge
 from scheduler.presence import Presence, Told, draw_worker_id
-from scheduler.rhythm import Rhythm
 from scheduler.rota import Rota
 from scheduler.upkeep import finish_if_done, reconcile_ended, reopen_ended, take_back, tell_problems
 from scheduler.waiting import waits_for_sender
@@ -258,9 +257,7 @@ class Conductor:
                 campaign_id,
                 now,
                 language=options.language,
-                rhythm=Rhythm(
-                    *(options.frequency, options.windows, options.zone), place_is_free=options.place_is_free
-                ),
+                rhythm=options.rhythm,
                 clock=self._clock,
             )
         await self._engine.defer("sweep", key="sweep:now")

@@ -254,6 +254,13 @@ class Votes:
         silence = self.ahead(home, at)
         return silence if silence is not None and silence.starts_at - self.margin <= at else None
 
+    def stopping(self, home: Home, deadline: datetime | None, at: datetime) -> Silence | None:
+        """The silence that keeps a message here, or that has set it a deadline which has passed."""
+        held = self.holding(home, at)
+        if held is not None or deadline is None or deadline > at:
+            return held
+        return next((one for one in self.silences(home) if one.starts_at - self.margin == deadline), None)
+
 
 NOBODY_VOTES: Final = Votes()
 

@@ -15,10 +15,11 @@ from models.clock import Clock
 from models.event import event_about
 from models.states import FINAL, WAITING, CampaignState, Channel, DeliveryState, EventKind
 from scheduler.campaigns import close_cancelled
+from scheduler.gates import TOO_LATE
 from scheduler.recording import record_abandoned
 from scheduler.rests import tell_rests
 from scheduler.uncertain import reopen
-from store import Database, campaigns, claims, deliveries, erasure, events
+from store import Database, campaigns, claims, deliveries, elections, erasure, events
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ async def take_back(
         more_cancelled = await close_cancelled(session, now)
     async with database.write() as session:
         expired = await deliveries.close_waiting(
-            session, to=DeliveryState.EXPIRED, now=now, reason="its time had passed"
+            session, to=DeliveryState.EXPIRED, now=now, reason=elections.why_too_late(TOO_LATE.reason)
         )
         told = [
             event_about(

@@ -163,7 +163,7 @@ async def close_waiting(
     *,
     to: DeliveryState,
     now: datetime,
-    reason: str,
+    reason: str | sa.ColumnElement[str],
     campaign_id: int | None = None,
 ) -> Sequence[Delivery]:
     """End deliveries that have not left: all of a campaign, or those past their `not_after`.

@@ -28,11 +28,13 @@ __all__ = [
     "settle_waiver",
     "stopped_in_silence",
     "waivers_of",
+    "why_too_late",
 ]
 
 NO_SYNC = {"synchronize_session": False}
 IN_SILENCE = "election silence"
 """How the reason begins of a delivery that a vote has stopped."""
+CUT_OFF = f"{IN_SILENCE}: it had not left when it had to"
 _FURTHEST = timedelta(days=2)
 """Between a moment in UTC and the same on any clock, and for those who vote the day before."""
 
@@ -139,11 +141,17 @@ async def loosen_under_way(session: AsyncSession) -> None:
         await loosen(session, campaign_id)
 
 
+def why_too_late(otherwise: str) -> sa.ColumnElement[str]:
+    """Why a delivery past its deadline has not left: a vote, where that is not the campaign's deadline."""
+    own = sa.select(col(Campaign.not_after)).where(col(Campaign.id) == col(Delivery.campaign_id))
+    same = col(Delivery.not_after).is_not_distinct_from(own.correlate(Delivery).scalar_subquery())
+    return sa.case((same, otherwise), else_=CUT_OFF)
+
+
 async def stopped_in_silence(session: AsyncSession, campaign_id: int) -> int:
     """How many of a campaign were queued and have not left because of a vote.
 
-    The gate gives that as the reason; what expired later than the silence did so by a deadline that is not
-    the campaign's. Served by ix_delivery_campaign_state.
+    It is the reason given, or their deadline was not the campaign's. Served by ix_delivery_campaign_state.
     """
     own = sa.select(col(Campaign.not_after)).where(col(Campaign.id) == campaign_id).scalar_subquery()
     wanted = sa.select(sa.func.count()).where(
@@ -151,6 +159,7 @@ async def stopped_in_silence(session: AsyncSession, campaign_id: int) -> int:
         col(Delivery.state) == DeliveryState.EXPIRED,
         sa.or_(
             col(Delivery.reason).startswith(IN_SILENCE),
+            # A try so late that the next would have come too late.
             sa.and_(col(Delivery.not_after).is_not(None), col(Delivery.not_after).is_distinct_from(own)),
         ),
     )

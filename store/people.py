@@ -45,9 +45,25 @@ class Standing(NamedTuple):
     postcode: str | None
 
 
+PREFIX = 7
+"""Characters of a telephone number that tell the territory."""
+HOME = (
+    *("departement", "region", "postcode", "phone"),
+    *("commune_key", "canton_key", "circonscription", "polling_station"),
+)
+"""What tells where a person lives and votes."""
+
+
 def _chosen(spelling: Spelling, fields: tuple[str, ...]) -> sa.Select[Any]:
     wanted = sa.select(*(_C[name] for name in fields)).where(spelling.among(_C.id, "ids"))
     return wanted.order_by(_C.id)
+
+
+def _homes(spelling: Spelling) -> sa.Select[Any]:
+    # Of a telephone number its beginning tells the territory: so there are few places for many people.
+    told = {"phone": sa.func.substr(_C.phone, 1, PREFIX).label("phone")}
+    columns = [told.get(name, _C[name]) for name in ("id", *HOME)]
+    return sa.select(*columns).where(spelling.among(_C.id, "ids")).order_by(_C.id)
 
 
 def _standing(spelling: Spelling) -> sa.Select[Any]:
@@ -58,12 +74,21 @@ def _standing(spelling: Spelling) -> sa.Select[Any]:
 
 _PEOPLE = Question(lambda spelling: _chosen(spelling, Person._fields))
 _STANDING = Question(_standing)
+_HOMES = Question(_homes)
 
 
 async def read_people(session: AsyncSession, contact_ids: Collection[int]) -> dict[int, Person]:
     """Contacts by number; those that are gone are missing. Served by the primary key."""
     rows = await _PEOPLE.ask(session, ids=listed(session, contact_ids)) if contact_ids else ()
     return {row[0]: Person._make(row) for row in rows}
+
+
+async def read_homes(
+    session: AsyncSession, contact_ids: Collection[int]
+) -> dict[int, tuple[str | None, ...]]:
+    """Where people live, by number: the columns of `HOME`; who is gone is missing. By the primary key."""
+    rows = await _HOMES.ask(session, ids=listed(session, contact_ids)) if contact_ids else ()
+    return {row[0]: tuple(row[1:]) for row in rows}
 
 
 async def hold_still(session: AsyncSession, contact_ids: Collection[int]) -> dict[int, Standing]:
