@@ -9,6 +9,7 @@ against their will. PostgreSQL keeps the same promises by default.
 import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -242,6 +243,39 @@ def _compile_compared(element: OnlyCompared, compiler: Any, **options: Any) -> s
 @compiles(OnlyCompared, "sqlite")
 def _compile_compared_on_sqlite(element: OnlyCompared, compiler: Any, **options: Any) -> str:
     return f"+{compiler.process(element.column, **options)}"
+
+
+class Earlier(ColumnElement[Any]):
+    """A moment, some time before another; `seconds`: how long before."""
+
+    inherit_cache = True
+    _traverse_internals = [  # noqa: RUF012 - SQLAlchemy's own way
+        ("moment", InternalTraversal.dp_clauseelement),
+        ("seconds", InternalTraversal.dp_plain_obj),
+    ]
+
+    def __init__(self, moment: sa.ColumnElement[Any], seconds: int) -> None:
+        """`moment` is a column of moments."""
+        self.moment = moment
+        self.seconds = seconds
+        self.type = moment.type
+
+
+@compiles(Earlier)
+def _compile_earlier(element: Earlier, compiler: Any, **options: Any) -> str:
+    return f"({compiler.process(element.moment, **options)} - interval '{element.seconds} seconds')"
+
+
+@compiles(Earlier, "sqlite")
+def _compile_earlier_on_sqlite(element: Earlier, compiler: Any, **options: Any) -> str:
+    # As moments are written there, to the millisecond: text that compares as the moments do.
+    moment = compiler.process(element.moment, **options)
+    return f"strftime('%Y-%m-%d %H:%M:%f', {moment}, '-{element.seconds} seconds')"
+
+
+def earlier(moment: sa.ColumnElement[Any], by: timedelta) -> sa.ColumnElement[Any]:
+    """The moment in a column, less whole seconds."""
+    return Earlier(moment, int(by.total_seconds()))
 
 
 @asynccontextmanager
