@@ -12,7 +12,6 @@ TURNS: Mapping[Turn, str] = MappingProxyType(
 """Which way it went, in a word: what the colour says."""
 SHARES: Mapping[str, str] = MappingProxyType(
     {
-        "inbox": N_("Seeds in the inbox"),
         "delivery": N_("Messages that arrived"),
         "hard": N_("Addresses that do not exist"),
         "deferral": N_("Messages put off at least once"),

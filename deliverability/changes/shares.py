@@ -2,7 +2,8 @@
 
 A hundred thousand messages make a difference of a hair certain, a hundred make one of ten points chance: so
 both are asked. As many shares as are compared at once are as many chances of a false alarm, and the
-certainty of each is raised accordingly (Bonferroni).
+certainty of each is raised accordingly (Bonferroni). Seeds are no such share: a dozen that agree with one
+another prove nothing at that certainty, and the verdicts say what they show.
 """
 
 import tomllib
@@ -13,12 +14,11 @@ from importlib import resources
 from math import inf
 from statistics import NormalDist
 
-from deliverability.assessment.intervals import difference_interval, effective_number
+from deliverability.assessment.intervals import difference_interval
 from deliverability.changes.values import Change, ChangeCode, Turn
 from deliverability.report_values import Counts, Share
 
 RATES: Mapping[str, str] = {
-    "inbox": "placement",
     "delivery": "delivery_rate",
     "hard": "hard_rate",
     "deferral": "deferral_rate",
@@ -126,7 +126,7 @@ def moved_shares(before: ByProvider, now: ByProvider, keys: Collection[str]) -> 
 
 def _moved(key: str, place: str, before: Share, now: Share, quantile: float) -> Moved | None:
     rule = rules().shares[key]
-    interval = difference_interval(_observed(before), _observed(now), quantile)
+    interval = difference_interval((before.part, before.whole), (now.part, now.whole), quantile)
     if interval is None or interval[0] <= 0 <= interval[1]:
         return None
     first, second = before.part / before.whole, now.part / now.whole
@@ -134,12 +134,6 @@ def _moved(key: str, place: str, before: Share, now: Share, quantile: float) -> 
     if most - least < rule.points or (most / least if least else inf) < rule.ratio:
         return None
     return Moved(key, place, before, now, *interval)
-
-
-def _observed(share: Share) -> tuple[float, float]:
-    """Part and whole as so many independent observations: seeds agree with one another."""
-    number = effective_number(share.whole, share.correlation)
-    return (share.part / share.whole * number, number) if share.whole else (0.0, 0.0)
 
 
 def _change(one: Moved, alike: Sequence[Moved]) -> Change:
