@@ -13,7 +13,7 @@ from models.campaign import Campaign, CampaignIdentity
 from models.contact import Contact
 from models.event import Event
 from models.identity import Identity
-from models.pace import Warmup, WarmupState
+from models.pace import PaceWindow, Warmup, WarmupState
 from models.states import BounceClass, EventKind, Fault, IdentityState, Permanence
 from store.engine import insert_for
 
@@ -60,6 +60,17 @@ async def cap_of(session: AsyncSession, identity_id: int, provider: str) -> int 
     """How many messages a day of the installation's zone a lane may send; None: no plan holds it back."""
     plan = await session.get(Warmup, (identity_id, provider))
     return plan.cap if plan is not None and plan.state in CAPPING else None
+
+
+async def sent_today(session: AsyncSession, identity_id: int, today: date) -> dict[str, int]:
+    """How much of today's caps of an identity is used, by provider, as the pacer counts it: by the message.
+
+    `today`: in the installation's zone. Served by the primary key.
+    """
+    plans = await list_plans(session, identity_id=identity_id)
+    keys = {f"lane:{identity_id}:{plan.provider}:day:{today}": plan.provider for plan in plans}
+    wanted = select(PaceWindow.key, PaceWindow.used).where(col(PaceWindow.key).in_(sorted(keys)))
+    return {keys[key]: used for key, used in (await session.exec(wanted)).all()}
 
 
 async def overdue_plans(session: AsyncSession, today: date) -> list[Warmup]:
