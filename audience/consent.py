@@ -1,21 +1,30 @@
-"""What a cell says of consent, and which of two statements about the same channel stands.
+"""What a cell says of consent, and which of two statements about the same thing stands.
 
 The latest statement stands, and at the same moment the refusal does. A yes without a date never
 overturns a recorded refusal: nobody could say that it came after it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from audience.dates import read_moment
 from models.errors import BadInputError
 from models.states import Channel, ConsentStatus
 from models.text import fold
 
-__all__ = ["CONSENT_COLUMN", "Statement", "read_consent", "stands"]
+__all__ = ["CONSENT_COLUMN", "TARGETING", "Statement", "Topic", "read_consent", "stands"]
 
-CONSENT_COLUMN: Final = {Channel.EMAIL: "email_consent", Channel.SMS: "sms_consent"}
+TARGETING: Final = "targeting"
+Topic = Channel | Literal["targeting"]
+"""What a consent is about: being written to, by which channel, or being chosen for political messages by what
+is known of one, which the law asks apart from that (Regulation (EU) 2024/900, article 18(1)(b))."""
+CONSENT_COLUMN: Final[Mapping[Topic, str]] = {
+    Channel.EMAIL: "email_consent",
+    Channel.SMS: "sms_consent",
+    TARGETING: "targeting_consent",
+}
 
 _YES = "yes y oui o true vrai 1 x ok granted accorde donne accepte optin subscribed abonne inscrit agreed"
 _NO = "no n non false faux 0 withdrawn retire refuse optout unsubscribed desabonne desinscrit stop"
@@ -28,7 +37,7 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a person said of a channel. `given_at` None: nobody wrote down when."""
+    """What a person said. `given_at` None: nobody wrote down when."""
 
     status: ConsentStatus
     given_at: datetime | None = None

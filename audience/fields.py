@@ -96,10 +96,21 @@ FIELDS: Final[tuple[KnownField, ...]] = (
            "Quand la personne l’a dit.", "sms consent date,date consentement sms"),
     _field("sms_consent_source", "Source of SMS consent / Source du consentement SMS",
            "A form, a paper, an event.", "Formulaire, bulletin, réunion.", "sms consent source"),
-    _field("consent_at", "Date of consent / Date du consentement", "For both channels.",
-           "Pour les deux canaux.", "consent date,date consentement,date opt in,date optin"),
-    _field("consent_source", "Source of consent / Source du consentement", "For both channels.",
-           "Pour les deux canaux.", "source consentement,origine du consentement"),
+    _field("targeting_consent", "Consent to targeting / Consentement au ciblage",
+           "To political messages chosen by one’s data: yes, no, or the date of the agreement.",
+           "Aux messages politiques choisis d’après ses données : oui, non, ou la date de l’accord.",
+           "consentement ciblage,targeting consent,consent targeting,accepte le ciblage,accord ciblage,"
+           "opt in ciblage,optin ciblage,targeting opt in"),
+    _field("targeting_consent_at", "Date of consent to targeting / Date du consentement au ciblage",
+           "When the person said so.", "Quand la personne l’a dit.",
+           "targeting consent date,date consentement ciblage,date du consentement ciblage,date ciblage"),
+    _field("targeting_consent_source", "Source of consent to targeting / Source du consentement au ciblage",
+           "A form, a paper, an event.", "Formulaire, bulletin, réunion.",
+           "targeting consent source,source consentement ciblage,source du consentement ciblage"),
+    _field("consent_at", "Date of consent / Date du consentement", "For all of them.",
+           "Pour tous.", "consent date,date consentement,date opt in,date optin"),
+    _field("consent_source", "Source of consent / Source du consentement", "For all of them.",
+           "Pour tous.", "source consentement,origine du consentement"),
 )  # fmt: skip
 """Every field a file can bring, besides free attributes."""
 

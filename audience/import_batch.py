@@ -14,7 +14,17 @@ from typing import Any, Final
 from audience.addresses import plain_email, plain_mobile
 from audience.import_columns import IGNORE, Column
 from audience.import_file import Block
-from audience.import_memory import UNUSUAL, FileMemory, Said, Worn, said_in, texts_of, worn_by
+from audience.import_memory import (
+    UNUSUAL,
+    Agreed,
+    FileMemory,
+    Said,
+    Worn,
+    agreed_in,
+    said_in,
+    texts_of,
+    worn_by,
+)
 from audience.import_rows import Note, RowReader
 from models.states import Channel
 from models.suppression import address_hashes
@@ -34,7 +44,8 @@ class Batch:
     """What a block of lines says, row by row.
 
     `lines` are where the rows begin, `cells` what they hold, put away by `put_away`. `columns` is what a
-    new contact would be given, as `store.loading.as_text` writes it. `noted` holds the notes of rows that
+    new contact would be given, as `store.loading.as_text` writes it. `agreed`: empty where the file says
+    nothing of targeting. `noted` holds the notes of rows that
     have some, by row; `rejected` those of lines that are no row. The next batch begins at `next_line`.
     """
 
@@ -43,6 +54,7 @@ class Batch:
     columns: dict[str, list[Any]] = field(default_factory=dict)
     tags: list[Worn] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
+    agreed: list[Agreed] = field(default_factory=list)
     noted: dict[int, list[Note]] = field(default_factory=dict)
     rejected: list[Note] = field(default_factory=list)
     next_line: int = 0
@@ -95,6 +107,10 @@ class BatchReader:
         names = (*self._memory.consents.outputs, "said")
         _lay_out(names, self._memory.consents.read(cells, *reached), columns, unusual)
         batch.said = columns.pop("said")
+        if self._memory.targeting is not None:
+            names = (*self._memory.targeting.outputs, "agreed")
+            _lay_out(names, self._memory.targeting.read(cells), columns, unusual)
+            batch.agreed = columns.pop("agreed")
         batch.columns = columns
 
     def _read_keys(
@@ -144,12 +160,15 @@ class BatchReader:
             for name, column in batch.columns.items():
                 column[place] = found.get(name)
             batch.tags[place], batch.said[place] = worn_by(read), said_in(read, self._now)
+            if batch.agreed:
+                batch.agreed[place] = agreed_in(read, self._now)
             noted[place] = read.notes
         kept = [place for place in range(len(block.cells)) if place not in gone]
         if gone:
             batch.lines = [batch.lines[place] for place in kept]
             batch.columns = {name: [col[place] for place in kept] for name, col in batch.columns.items()}
             batch.tags, batch.said = [batch.tags[p] for p in kept], [batch.said[p] for p in kept]
+            batch.agreed = [batch.agreed[place] for place in kept] if batch.agreed else []
         batch.cells = put_away([block.cells[place] for place in kept])
         batch.noted = {row: noted[place] for row, place in enumerate(kept) if noted.get(place)}
 

@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from audience.consent import CONSENT_COLUMN
+from audience.consent import CONSENT_COLUMN, TARGETING
 from audience.import_columns import IGNORE, Column
-from audience.import_rows import CONSENT_PARTS, ImportedRow, RowReader
+from audience.import_rows import CONSENT_PARTS, OF_TARGETING, TARGETING_PARTS, ImportedRow, RowReader
 from models.segment_tree import ATTRIBUTE_PREFIX
 from models.states import Channel, ConsentStatus
 from models.text import fold
 from store.contacts import BLANK, KEYS, prepared
 from store.loading import as_text
-from store.newcomers import Proof
+from store.newcomers import Proof, TargetingProof
 
-__all__ = ["UNUSUAL", "FileMemory", "Group", "Said", "said_in", "texts_of", "worn_by"]
+__all__ = ["UNUSUAL", "FileMemory", "Group", "Said", "agreed_in", "said_in", "texts_of", "worn_by"]
 
 REMEMBERED: Final = 65_536
 UNUSUAL: Final = object()
@@ -28,7 +28,9 @@ UNUSUAL: Final = object()
 Worn = tuple[tuple[str, str], ...]
 """Tags as key and label, none twice."""
 Said = tuple[Proof, ...]
-"""Statements of consent as they are kept."""
+"""Statements of consent to channels as they are kept."""
+Agreed = tuple[TargetingProof, ...]
+"""Statements about targeting as they are kept: one, or none."""
 
 _PLACE: Final = frozenset({"postcode", "departement", "region", "country", "circonscription"})
 _OUTPUTS: Final = {name: (name, f"{name}_key") for name in ("level", "commune", "canton")}
@@ -39,9 +41,9 @@ def texts_of(row: ImportedRow) -> dict[str, str | None]:
     values: dict[str, Any] = {**BLANK, **row.values}
     if row.attributes:
         values["attributes"] = row.attributes
-    for channel, statement in row.statements.items():
+    for topic, statement in row.statements.items():
         if statement.status is not ConsentStatus.UNKNOWN:
-            values[CONSENT_COLUMN[channel]] = statement.status
+            values[CONSENT_COLUMN[topic]] = statement.status
     return {name: as_text(value) for name, value in prepared(values).items()}
 
 
@@ -54,12 +56,20 @@ def worn_by(row: ImportedRow) -> Worn:
 
 
 def said_in(row: ImportedRow, now: datetime) -> Said:
-    """What a row says of consent, for the proof."""
+    """What a row says of consent to being written to, for the proof."""
     return tuple(
-        (channel.value, statement.status.value, statement.source, as_text(statement.given_at or now) or "")
-        for channel, statement in row.statements.items()
-        if statement.status is not ConsentStatus.UNKNOWN
+        (topic.value, statement.status.value, statement.source, as_text(statement.given_at or now) or "")
+        for topic, statement in row.statements.items()
+        if isinstance(topic, Channel) and statement.status is not ConsentStatus.UNKNOWN
     )
+
+
+def agreed_in(row: ImportedRow, now: datetime) -> Agreed:
+    """What a row says of targeting, for the proof."""
+    said = row.statements.get(TARGETING)
+    if said is None or said.status is ConsentStatus.UNKNOWN:
+        return ()
+    return ((said.status.value, said.source, as_text(said.given_at or now) or ""),)
 
 
 class _Answers(dict[Any, Any]):
@@ -95,6 +105,7 @@ class FileMemory:
     """The groups of one file: `contact` fill columns of a contact, `tags` and `consents` more than that.
 
     The consent group is asked with two more columns: whether the row has an e-mail, and a telephone.
+    `targeting` is there when the file says something of it.
     """
 
     def __init__(self, rows: RowReader, columns: Sequence[Column], now: datetime) -> None:
@@ -106,6 +117,7 @@ class FileMemory:
         self.contact = self._contact_groups()
         self.tags = self._group(["tags"], (), worn_by) if "tags" in self._index else None
         self.consents = self._consent_group()
+        self.targeting = self._targeting_group()
 
     def _contact_groups(self) -> list[Group]:
         index = self._index
@@ -115,7 +127,7 @@ class FileMemory:
         groups = [
             self._texts([name], _OUTPUTS.get(name, (name,)))
             for name in index
-            if name not in apart and not CONSENT_PARTS.match(name)
+            if name not in apart and not CONSENT_PARTS.match(name) and not TARGETING_PARTS.match(name)
         ]
         if attributes:
             groups.append(self._texts(attributes, ("attributes", "attributes_key")))
@@ -157,6 +169,18 @@ class FileMemory:
             return email_said, sms_said, said_in(row, self._now)
 
         return Group(indexes, ("email_consent", "sms_consent"), find)
+
+    def _targeting_group(self) -> Group | None:
+        if not any(name.startswith(OF_TARGETING) for name in self._index):
+            return None
+
+        def take(row: ImportedRow) -> tuple[str, Agreed]:
+            said = row.statements.get(TARGETING)
+            status = ConsentStatus.UNKNOWN if said is None else said.status
+            return status.value, agreed_in(row, self._now)
+
+        names = [name for name in self._index if TARGETING_PARTS.match(name)]
+        return self._group(names, (CONSENT_COLUMN[TARGETING],), take)
 
     def _part(self, indexes: Sequence[int], cells: Sequence[str], known: Mapping[str, bool]) -> ImportedRow:
         line = [""] * self._width

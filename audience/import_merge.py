@@ -11,9 +11,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
-from audience.consent import CONSENT_COLUMN, Statement, stands
+from audience.consent import CONSENT_COLUMN, Statement, Topic, stands
 from audience.import_rows import ImportedRow, Note
-from models.states import Channel, ConsentStatus
+from models.states import ConsentStatus
 from models.text import fold
 from store.contacts import KEYS, StoredContact
 
@@ -49,8 +49,8 @@ class Person:
     changed: set[str] = field(default_factory=set)
     released: set[str] = field(default_factory=set)
     new_tags: set[str] = field(default_factory=set)
-    given_at: dict[Channel, datetime] = field(default_factory=dict)
-    statements: list[tuple[Channel, Statement]] = field(default_factory=list)
+    given_at: dict[Topic, datetime] = field(default_factory=dict)
+    statements: list[tuple[Topic, Statement]] = field(default_factory=list)
 
 
 # A file has few different tags.
@@ -65,7 +65,7 @@ class Merger:
     def __init__(
         self,
         stored: Sequence[StoredContact],
-        latest: Mapping[tuple[int, Channel, ConsentStatus], datetime],
+        latest: Mapping[tuple[int, Topic, ConsentStatus], datetime],
         *,
         policy: UpdatePolicy,
         now: datetime,
@@ -78,10 +78,10 @@ class Merger:
         self._by_key: dict[str, dict[str, Person]] = {name: {} for name in KEYS}
         for contact in stored:
             person = Person(contact.id, contact.values, contact.tags)
-            for channel, column in CONSENT_COLUMN.items():
-                given_at = latest.get((contact.id, channel, contact.values[column]))
+            for topic, column in CONSENT_COLUMN.items():
+                given_at = latest.get((contact.id, topic, contact.values[column]))
                 if given_at is not None:
-                    person.given_at[channel] = given_at
+                    person.given_at[topic] = given_at
             self.people.append(person)
             for name in KEYS:
                 if contact.values[name] is not None:
@@ -180,27 +180,27 @@ class Merger:
     def _hear(self, person: Person, row: ImportedRow, notes: list[Note]) -> bool:
         """Take what the row says of consent: a statement that stands changes the person, others are proof."""
         changed = False
-        for channel, statement in row.statements.items():
-            column = CONSENT_COLUMN[channel]
+        for topic, statement in row.statements.items():
+            column = CONSENT_COLUMN[topic]
             status = person.values.get(column) or ConsentStatus.UNKNOWN
-            if stands(statement, status, person.given_at.get(channel)):
+            if stands(statement, status, person.given_at.get(topic)):
                 person.values[column] = statement.status
                 person.changed.add(column)
-                person.given_at[channel] = statement.given_at or self._now
-                person.statements.append((channel, statement))
+                person.given_at[topic] = statement.given_at or self._now
+                person.statements.append((topic, statement))
                 changed = True
                 continue
-            _keep_as_proof(person, channel, statement, status)
+            _keep_as_proof(person, topic, statement, status)
             if (statement.status, status) == (ConsentStatus.GRANTED, ConsentStatus.WITHDRAWN):
                 notes.append(Note(row.line, column, "", _WITHDRAWN))
         return changed
 
 
-def _keep_as_proof(person: Person, channel: Channel, statement: Statement, status: ConsentStatus) -> None:
+def _keep_as_proof(person: Person, topic: Topic, statement: Statement, status: ConsentStatus) -> None:
     """A dated statement that changes nothing is still something the person said."""
-    given_at = person.given_at.get(channel)
+    given_at = person.given_at.get(topic)
     if statement.given_at is None or statement.given_at == given_at:
         return
-    person.statements.append((channel, statement))
+    person.statements.append((topic, statement))
     if statement.status is status and given_at is not None:
-        person.given_at[channel] = max(given_at, statement.given_at)
+        person.given_at[topic] = max(given_at, statement.given_at)

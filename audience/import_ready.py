@@ -103,11 +103,15 @@ def make_ready(
     worn, labels = _wearers(places, compress(batch.tags, alone))
     made = zip(places, compress(batch.said, alone), strict=True)
     said = [(place, statement) for place, statements in made for statement in statements]
+    chosen = zip(places, compress(batch.agreed, alone), strict=True) if batch.agreed else ()
+    agreed = [(place, statement) for place, statements in chosen for statement in statements]
     return ReadyBatch(
         batch.lines,
         batch.cells,
         places,
-        arrange_people(*(places, columns, worn, said), labels=labels, now=now, embedded=embedded),
+        arrange_people(
+            *(places, columns, worn, said), agreed=agreed, labels=labels, now=now, embedded=embedded
+        ),
         hashes,
         batch.noted,
         batch.rejected,

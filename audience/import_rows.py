@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from audience import addresses, territory
-from audience.consent import Statement, read_consent
+from audience.consent import CONSENT_COLUMN, TARGETING, Statement, Topic, read_consent
 from audience.dates import read_day, read_moment
 from audience.import_columns import IGNORE, Column
 from audience.import_file import Record
@@ -22,7 +22,7 @@ from models.segment_tree import ATTRIBUTE_PREFIX
 from models.states import Channel, ConsentStatus
 from models.text import fold
 
-__all__ = ["CONSENT_PARTS", "ImportedRow", "Note", "RowReader", "tidy"]
+__all__ = ["CONSENT_PARTS", "TARGETING_PARTS", "ImportedRow", "Note", "RowReader", "tidy"]
 
 ATTRIBUTE_LENGTH: Final = 1000
 TAG_LENGTH: Final = 100
@@ -33,9 +33,14 @@ _CIVILITIES: Final = {
     **dict.fromkeys(("mme", "madame", "mlle", "mademoiselle", "mrs", "ms", "miss"), "Mme"),
 }
 _FRANCE: Final = frozenset({"france", "fr", "fra"})
-_CONSENT_FIELDS: Final = {"email_consent": Channel.EMAIL, "sms_consent": Channel.SMS}
+_CONSENT_FIELDS: Final = {CONSENT_COLUMN[channel]: channel for channel in Channel}
+_TARGETING_FIELD: Final = CONSENT_COLUMN[TARGETING]
 CONSENT_PARTS: Final = re.compile(r"(?:email_|sms_)?consent(?:_at|_source)?\Z")
-"""Names of the fields that together say what a person agreed to."""
+"""Names of the fields that together say who agreed to be written to."""
+TARGETING_PARTS: Final = re.compile(r"(?:targeting_consent(?:_at|_source)?|consent_(?:at|source))\Z")
+"""Names of the fields that together say who agreed to be chosen by their data."""
+OF_TARGETING: Final = "targeting_"
+"""How those begin that say nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class ImportedRow:
     values: dict[str, Any]
     attributes: dict[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
-    statements: dict[Channel, Statement] = field(default_factory=dict)
+    statements: dict[Topic, Statement] = field(default_factory=dict)
     derived: frozenset[str] = frozenset()
     notes: list[Note] = field(default_factory=list)
 
@@ -166,6 +171,7 @@ class RowReader:
             if c.field not in readers and c.field != IGNORE and not c.field.startswith(ATTRIBUTE_PREFIX)
         }
         self._states_consent = bool(consents) or any(map(CONSENT_PARTS.match, self._special))
+        self._states_targeting = any(name.startswith(OF_TARGETING) for name in self._special)
 
     def read(self, record: Record) -> ImportedRow | Note:
         """What the record says, or the note that rejects it. Never raises."""
@@ -257,13 +263,13 @@ class RowReader:
         if self._states_consent:
             for name, channel in _CONSENT_FIELDS.items():
                 self._read_consent(row, special, name, channel)
+        if self._states_targeting:
+            self._read_consent(row, special, _TARGETING_FIELD, TARGETING)
 
-    def _read_consent(
-        self, row: ImportedRow, special: Mapping[str, str], name: str, channel: Channel
-    ) -> None:
+    def _read_consent(self, row: ImportedRow, special: Mapping[str, str], name: str, topic: Topic) -> None:
         """A word or date of its own, with date and source from the columns beside it; else the default."""
-        address = "email" if channel is Channel.EMAIL else "phone"
         cell = special.get(name, "")
+        usual = self._usual(row, topic)
         if cell:
             try:
                 statement = _remembered_consent(cell)
@@ -273,14 +279,14 @@ class RowReader:
         elif name not in self._special and special.get(f"{name}_at"):
             # A file with nothing but the date of an agreement has a line for each who agreed.
             statement = Statement(ConsentStatus.GRANTED)
-        elif channel in self._consents and address in row.values:
-            statement = Statement(self._consents[channel])
+        elif usual is not None:
+            statement = Statement(usual)
         else:
             return
         if statement.status is ConsentStatus.UNKNOWN:
             return
         given_at = statement.given_at or self._given_at(row, special, name)
-        if not cell and given_at is None and channel not in self._consents:
+        if not cell and given_at is None and topic not in self._consents:
             return
         if given_at and given_at > self._now + timedelta(days=1):
             self._note(
@@ -288,7 +294,14 @@ class RowReader:
             )
             return
         source = special.get(f"{name}_source") or special.get("consent_source") or self._source
-        row.statements[channel] = Statement(statement.status, given_at, source[:300])
+        row.statements[topic] = Statement(statement.status, given_at, source[:300])
+
+    def _usual(self, row: ImportedRow, topic: Topic) -> ConsentStatus | None:
+        """What holds for rows that say nothing themselves; nobody agrees to targeting for somebody else."""
+        if not isinstance(topic, Channel):
+            return None
+        address = "email" if topic is Channel.EMAIL else "phone"
+        return self._consents.get(topic) if address in row.values else None
 
     def _given_at(self, row: ImportedRow, special: Mapping[str, str], name: str) -> datetime | None:
         written = special.get(f"{name}_at") or special.get("consent_at")

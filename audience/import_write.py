@@ -2,17 +2,19 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from audience.consent import TARGETING, Topic
 from audience.import_merge import Change, Merger, Person, UpdatePolicy
 from audience.import_ready import ReadyBatch
 from audience.import_rows import ImportedRow, Note, RowReader
-from store import contacts
+from models.states import Channel, ConsentStatus
+from store import contacts, targeting
 from store.newcomers import insert_people
 from store.suppressions import suppressed_hashes
 
@@ -84,7 +86,11 @@ async def _merge(
     keys = {name: {row.values[name] for row in rows if name in row.values} for name in contacts.KEYS}
     stored = await contacts.find_stored(session, keys, with_tags=any(row.tags for row in rows))
     spoken = [contact.id for contact in stored] if any(row.statements for row in rows) else []
-    latest = await contacts.latest_statements(session, spoken)
+    latest: dict[tuple[int, Topic, ConsentStatus], datetime] = {}
+    latest.update((await contacts.latest_statements(session, spoken)).items())
+    if any(TARGETING in row.statements for row in rows):
+        for (number, status), given_at in (await targeting.latest_statements(session, spoken)).items():
+            latest[number, TARGETING, status] = given_at
     merger = Merger(stored, latest, policy=policy, now=now)
     counts: Counter[Change] = Counter()
     free: list[int] = []
@@ -120,19 +126,28 @@ async def _write_people(session: AsyncSession, merger: Merger, numbers: Sequence
         person.id = number
     worn = [(key, person.id) for person in merger.people for key in person.new_tags if person.id]
     await contacts.add_tags(session, merger.labels, worn)
-    await contacts.add_statements(session, _statements(merger.people, now))
+    await contacts.add_statements(session, list(_statements(merger.people, now)))
+    await targeting.add_statements(session, _about_targeting(merger.people, now), now)
 
 
-def _statements(people: Sequence[Person], now: datetime) -> list[dict[str, Any]]:
+def _statements(people: Sequence[Person], now: datetime) -> Iterator[dict[str, Any]]:
+    for person in people:
+        for topic, statement in person.statements:
+            if isinstance(topic, Channel):
+                yield {
+                    "contact_id": person.id,
+                    "channel": topic,
+                    "status": statement.status,
+                    "source": statement.source,
+                    "given_at": statement.given_at or now,
+                    "recorded_at": now,
+                }
+
+
+def _about_targeting(people: Sequence[Person], now: datetime) -> list[targeting.Said]:
     return [
-        {
-            "contact_id": person.id,
-            "channel": channel,
-            "status": statement.status,
-            "source": statement.source,
-            "given_at": statement.given_at or now,
-            "recorded_at": now,
-        }
+        targeting.Said(person.id, statement.status, statement.source, statement.given_at or now)
         for person in people
-        for channel, statement in person.statements
+        for topic, statement in person.statements
+        if topic == TARGETING and person.id is not None
     ]

@@ -63,7 +63,11 @@ _CONSENTS: Final = {
     **dict.fromkeys(("withdrawn", "no", "non", "retire", "refuse"), ConsentStatus.WITHDRAWN),
     **dict.fromkeys(("unknown", "inconnu"), ConsentStatus.UNKNOWN),
 }
-_CHANNELS: Final = {"email": "email", "e mail": "email", "courriel": "email", "sms": "sms", "mobile": "sms"}
+_AGREED_TO: Final = {
+    **dict.fromkeys(("email", "e mail", "courriel"), "email"),
+    **dict.fromkeys(("sms", "mobile"), "sms"),
+    **dict.fromkeys(("targeting", "ciblage"), "targeting"),
+}
 _SPAN = re.compile(r"(?P<count>[0-9]{1,4})\s?(?P<unit>[djwsDJWS])\Z")
 _DAYS_BY_UNIT: Final = {"d": 1, "j": 1, "w": 7, "s": 7}
 
@@ -77,8 +81,8 @@ def field_named(word: str) -> str:
     head, dot, rest = word.partition(".")
     if dot and fold(head) in {"attr", "attribut", "attribute"}:
         return f"{ATTRIBUTE_PREFIX}{attribute_key(rest)}"
-    if dot and _NAMES.get(fold(head)) == "consent" and fold(rest) in _CHANNELS:
-        return f"consent.{_CHANNELS[fold(rest)]}"
+    if dot and _NAMES.get(fold(head)) == "consent" and fold(rest) in _AGREED_TO:
+        return f"consent.{_AGREED_TO[fold(rest)]}"
     name = _NAMES.get(fold(word), "")
     if name in FIELDS or name == "consent":
         return name

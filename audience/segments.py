@@ -18,6 +18,7 @@ A value with blanks or signs goes in quotes: `commune:"Saint-Étienne"`. Several
 | `attr.profession:enseignant` `attr.children>=2` | by a free attribute, as words or as a number |
 | `has:phone` `has:tag` `has:attr.profession` | those of whom it is known |
 | `consent.email:granted` `consent:sms` | by consent: granted, withdrawn or unknown |
+| `consent.targeting:granted` | by consent to being chosen by their data (`consentement.ciblage`) |
 | `clicked` `clicked:"Name"` `clicked<30d` | who ever did, in that campaign, in the last 30 days |
 | `everyone` | all contacts (`tous`) |
 

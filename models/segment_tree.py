@@ -101,7 +101,7 @@ FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
         "age": _K.AGE,
         **dict.fromkeys(("created", "updated"), _K.MOMENT),
         "has": _K.PRESENCE,
-        **dict.fromkeys(("consent.email", "consent.sms"), _K.CONSENT),
+        **dict.fromkeys(("consent.email", "consent.sms", "consent.targeting"), _K.CONSENT),
         **dict.fromkeys(
             ("received", "opened", "clicked", "replied", "bounced", "complained", "unsubscribed"),
             _K.ENGAGEMENT,

@@ -48,7 +48,7 @@ DATA_COLUMNS: Final = (
     *KEYS,
     *("civility", "first_name", "last_name", "language", "birth_date", "level", "commune", "postcode"),
     *("departement", "region", "canton", "circonscription", "polling_station", "attributes"),
-    *("email_consent", "sms_consent"),
+    *("email_consent", "sms_consent", "targeting_consent"),
 )
 """The columns a caller gives; all others are derived from them."""
 BLANK: Final[Mapping[str, Any]] = {
@@ -56,6 +56,7 @@ BLANK: Final[Mapping[str, Any]] = {
     "attributes": {},
     "email_consent": ConsentStatus.UNKNOWN,
     "sms_consent": ConsentStatus.UNKNOWN,
+    "targeting_consent": ConsentStatus.UNKNOWN,
 }
 """What a new contact has of the columns that are never empty."""
 _FOLDED: Final = ("level", "commune", "canton")

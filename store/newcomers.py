@@ -12,11 +12,14 @@ from store.contacts import BLANK, add_tags, prepared
 from store.engine import is_embedded
 from store.loading import Texts, as_text
 
-__all__ = ["Newcomers", "Proof", "arrange_people", "insert_people"]
+__all__ = ["Newcomers", "Proof", "TargetingProof", "arrange_people", "insert_people"]
 
 Proof = tuple[str, str, str, str]
 """A statement of consent as it is kept: channel, status, source, moment."""
+TargetingProof = tuple[str, str, str]
+"""A statement about targeting as it is kept: status, source, moment."""
 _PROOF: Final = ("channel", "status", "source", "given_at")
+_WITH_MOMENT: Final = ("consent_record", "targeting_statement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ def arrange_people(
     worn: Sequence[tuple[str, int]],
     said: Sequence[tuple[int, Proof]],
     *,
+    agreed: Sequence[tuple[int, TargetingProof]] = (),
     labels: Mapping[str, str],
     now: datetime,
     embedded: bool,
@@ -46,19 +50,27 @@ def arrange_people(
     """People on their way to `insert_people`; no database is needed for this.
 
     `columns` are text, as `store.loading.as_text` writes it, of `prepared` values, row by row. `worn` are
-    tags (key and wearer), in the order of keys, and `said` statements (who and what); people by place.
+    tags (key and wearer), in the order of keys, `said` statements (who and what) about channels and `agreed`
+    about targeting; people by place.
     """
     at = as_text(now)
     alike = {name: as_text(value) for name, value in prepared(BLANK).items() if name not in columns}
     keys, wearers = zip(*worn, strict=True) if worn else ((), ())
-    parts = zip(*(proof for _, proof in said), strict=True)
     tables = {
         "contact": (places, columns),
         "contact_tag": (wearers, {"tag_key": keys}),
-        "consent_record": ([place for place, _ in said], dict(zip(_PROOF, parts, strict=False))),
+        "consent_record": _by_column(said, _PROOF),
+        "targeting_statement": _by_column(agreed, _PROOF[1:]),
     }
     constants: dict[str, str | int | None] = {**alike, "created_at": at, "updated_at": at}
     return Newcomers(arrange(tables, embedded=embedded), len(places), constants, dict(labels))
+
+
+def _by_column(
+    proofs: Sequence[tuple[int, tuple[str, ...]]], names: Sequence[str]
+) -> tuple[list[int], dict[str, Texts]]:
+    parts = zip(*(proof for _, proof in proofs), strict=True)
+    return [place for place, _ in proofs], dict(zip(names, parts, strict=False))
 
 
 async def insert_people(
@@ -87,8 +99,9 @@ async def insert_people(
         worn = f"SELECT DISTINCT tag_key FROM {arriving('contact_tag')} WHERE {there}"  # noqa: S608 - our own words
         keys = people.labels if made is None else (await connection.exec_driver_sql(worn)).scalars().all()
         await add_tags(session, {key: people.labels[key] for key in keys}, ())
-    for table, constants in (("contact_tag", {}), ("consent_record", {"recorded_at": as_text(now)})):
+    for table in ("contact_tag", *_WITH_MOMENT):
         if table in people.rows.columns:
+            constants = {"recorded_at": as_text(now)} if table in _WITH_MOMENT else {}
             whose = ("contact_id", number)
             statement = taking(
                 session, people.rows, table, number=whose, constants=constants, condition=there

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlmodel import col, select
 
 from audience.imports import ImportOptions, ImportResult, import_contacts
-from models.contact import ConsentRecord, Contact
+from models.contact import ConsentRecord, Contact, TargetingStatement
 from store import Database, contacts
 from tests.clocks import ManualClock
 
@@ -43,6 +43,11 @@ class Desk:
     async def records(self) -> list[ConsentRecord]:
         async with self.database.read() as session:
             return list((await session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id)))).all())
+
+    async def targeting(self) -> list[TargetingStatement]:
+        async with self.database.read() as session:
+            wanted = select(TargetingStatement).order_by(col(TargetingStatement.id))
+            return list((await session.exec(wanted)).all())
 
     def report(self, result: ImportResult) -> list[dict[str, str]]:
         if result.report_path is None:

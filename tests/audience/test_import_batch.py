@@ -13,7 +13,7 @@ from audience.addresses import plain_email, plain_mobile, read_email, read_phone
 from audience.import_batch import BatchReader, put_away, taken_out
 from audience.import_columns import map_columns
 from audience.import_file import Block, RecordReader, _parse, _pieces, inspect_file
-from audience.import_memory import said_in, texts_of, worn_by
+from audience.import_memory import agreed_in, said_in, texts_of, worn_by
 from audience.import_ready import ReadyBatch, make_ready
 from audience.import_rows import ImportedRow, Note, RowReader
 from audience.import_seen import KeysSeen
@@ -23,6 +23,7 @@ from tests.clocks import START
 HEADER = (
     *("id", "email", "phone", "first_name", "level", "commune", "postcode", "departement", "country"),
     *("circonscription", "tags", "birth_date", "email_consent", "email_consent_at", "sms_consent", "métier"),
+    *("targeting_consent", "targeting_consent_at"),
 )
 CELLS = (
     st.sampled_from(["", "A1", "A2", " B 3 ", "x\0y", "é"]),
@@ -45,9 +46,12 @@ CELLS = (
     st.sampled_from(["", "2025-03-04", "2050-01-01", "jamais"]),
     st.sampled_from(["", "oui", "non"]),
     st.sampled_from(["", "enseignant", "y" * 1001]),
+    st.sampled_from(["", "oui", "non", "2025-01-01", "peut-être", "inconnu"]),
+    st.sampled_from(["", "2025-03-04", "2050-01-01", "jamais"]),
 )
+TARGETING = "targeting_statement"
 LINES = st.lists(st.tuples(*CELLS).map(list), max_size=12)
-RAGGED = st.lists(st.text("abc;", max_size=3), max_size=18)
+RAGGED = st.lists(st.text("abc;", max_size=3), max_size=20)
 CONSENTS = st.sampled_from([{}, {Channel.EMAIL: ConsentStatus.GRANTED}])
 
 
@@ -89,6 +93,7 @@ def test_a_block_says_what_its_lines_say(
         assert batch.noted == {place: row.notes for place, row in enumerate(taken) if row.notes}
         assert batch.tags == [worn_by(row) for row in taken]
         assert batch.said == [said_in(row, START) for row in taken]
+        assert batch.agreed == [agreed_in(row, START) for row in taken]
         for place, row in enumerate(taken):
             found = texts_of(row)
             assert {name: column[place] for name, column in batch.columns.items()} == {
@@ -105,6 +110,8 @@ def test_a_block_says_what_its_lines_say(
                     assert worn == {key for key, _ in worn_by(row)} <= ready.people.labels.keys()
                     made = [proof for who, *proof in on_their_way(ready, "consent_record") if who == place]
                     assert list(map(tuple, made)) == list(said_in(row, START))
+                    made = [proof for who, *proof in on_their_way(ready, TARGETING) if who == place]
+                    assert list(map(tuple, made)) == list(agreed_in(row, START))
 
 
 @given(st.integers(0, 300), st.sets(st.integers(0, 299)))
@@ -117,7 +124,7 @@ def test_rows_put_away_are_found_again(count: int, wanted: set[int]) -> None:
 @given(st.integers(0, 20))
 def test_lines_before_the_one_to_go_on_from_are_left_out(start_line: int) -> None:
     _, batches = _reader({})
-    cells = [["", f"a{n}@b.fr", *[""] * 14] for n in range(10)]
+    cells = [["", f"a{n}@b.fr", *[""] * 16] for n in range(10)]
     batch = batches.read(Block(range(2, 12), range(2, 12), cells), start_line, 0)
     assert batch.lines == list(range(max(2, start_line), 12))
     assert batch.next_line == 12

@@ -1,6 +1,6 @@
 """What a file may and may not do to consent, on both databases."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from audience.imports import ImportOptions
 from models.states import Channel, ConsentStatus, SuppressionReason
@@ -85,3 +85,54 @@ async def test_suppressed_addresses_are_counted_and_stay_suppressed(desk: Desk) 
         )
     result = await desk.bring("email,email_consent\ngone@b.fr,oui\nGONE@b.fr,oui\nok@b.fr,oui\n")
     assert result.addresses_suppressed == 1
+
+
+async def test_consent_to_targeting_is_apart_from_consent_to_a_channel(desk: Desk) -> None:
+    result = await desk.bring(
+        "email;consentement e-mail;accepte le ciblage;date ciblage;source consentement ciblage\n"
+        "a@b.fr;oui;oui;2026-01-15;formulaire des adhérents\n"
+        "b@b.fr;oui;;;\n"
+        "c@b.fr;oui;non;;\n"
+        "d@b.fr;oui;peut-être;;\n"
+    )
+    people = [await desk.contact(email=f"{letter}@b.fr") for letter in "abcd"]
+    assert [person.targeting_consent for person in people] == [GRANTED, UNKNOWN, WITHDRAWN, UNKNOWN]
+    assert [person.email_consent for person in people] == [GRANTED] * 4
+    said = [(one.contact_id, one.status, one.source, one.given_at) for one in await desk.targeting()]
+    january = datetime(2026, 1, 15, tzinfo=UTC)
+    assert said == [
+        (people[0].id, GRANTED, "formulaire des adhérents", january),
+        (people[2].id, WITHDRAWN, "formulaire", START),
+    ]
+    assert len(await desk.records()) == 4
+    assert [line["field"] for line in desk.report(result)] == ["targeting_consent"]
+
+
+async def test_consent_to_targeting_follows_the_latest_word_and_keeps_every_proof(desk: Desk) -> None:
+    head = "email,targeting_consent,targeting_consent_at\n"
+    await desk.bring(f"{head}a@b.fr,oui,2026-01-10\n")
+    await desk.bring(f"{head}a@b.fr,oui,2026-01-10\n")
+    await desk.bring(f"{head}a@b.fr,non,2026-02-10\n")
+    assert (await desk.contact(email="a@b.fr")).targeting_consent is WITHDRAWN
+    result = await desk.bring(f"{head}a@b.fr,oui,\na@b.fr,oui,2026-01-20\n")
+    assert (await desk.contact(email="a@b.fr")).targeting_consent is WITHDRAWN
+    assert [line["field"] for line in desk.report(result)] == ["targeting_consent"] * 2
+    await desk.bring(f"{head}a@b.fr,oui,2026-03-01\n")
+    assert (await desk.contact(email="a@b.fr")).targeting_consent is GRANTED
+    days = [(one.status, one.given_at.date().isoformat()) for one in await desk.targeting()]
+    assert days == [
+        *((GRANTED, "2026-01-10"), (WITHDRAWN, "2026-02-10"), (GRANTED, "2026-01-20")),
+        (GRANTED, "2026-03-01"),
+    ]
+
+
+async def test_nobody_agrees_to_targeting_by_agreeing_to_mail(desk: Desk) -> None:
+    await desk.bring("email,consentement\na@b.fr,oui\n", ImportOptions(consents={Channel.EMAIL: GRANTED}))
+    assert (await desk.contact(email="a@b.fr")).targeting_consent is UNKNOWN
+    assert await desk.targeting() == []
+
+
+async def test_a_date_for_all_consents_dates_the_one_to_targeting(desk: Desk) -> None:
+    await desk.bring("email,targeting_consent,consent_at,consent_source\na@b.fr,oui,2026-01-15,stand\n")
+    [said] = await desk.targeting()
+    assert (said.source, said.given_at) == ("stand", datetime(2026, 1, 15, tzinfo=UTC))
