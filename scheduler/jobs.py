@@ -4,7 +4,8 @@
 mailboxes and `poll_bounces` into the one where bounces gather, `warm` steps the warm-up plans whose day is
 over, `sweep` finds by the rows whatever is due and was not asked for, `news` applies what providers told,
 `canaries` decides whether campaigns go on after their first slice,
-`count` keeps the campaigns' counters up to date, `housekeeping` clears away what nobody needs any more.
+`count` keeps the campaigns' counters up to date and `count_places` those behind the maps,
+`housekeeping` clears away what nobody needs any more.
 """
 
 import asyncio
@@ -41,6 +42,7 @@ from sender.relays import ProviderRelay
 from store import Database, campaigns, deliveries, erasure, gauges, incoming, turns, workers
 from store.deliveries import Lane
 from store.tally_fold import advance
+from store.territory_fold import count_places
 from store.workers import HEARTBEAT
 
 log = logging.getLogger(__name__)
@@ -84,6 +86,7 @@ class ConductorOptions:
     housekeeping_every: timedelta = timedelta(hours=1)
     keep_originals: timedelta = timedelta(days=90)
     count_every: timedelta = timedelta(seconds=5)
+    count_places_every: timedelta = timedelta(seconds=20)
     news_every: timedelta = timedelta(seconds=1)
     canaries_every: timedelta = timedelta(seconds=5)
     chores: Sequence[Chore] = ()
@@ -135,6 +138,8 @@ class Conductor:
         self._engine.every(options.warm_every, "warm")
         self._engine.job("count", self._count)
         self._engine.every(options.count_every, "count")
+        self._engine.job("count_places", self._count_places)
+        self._engine.every(options.count_places_every, "count_places")
         self._engine.job("news", self._apply_news)
         self._engine.every(options.news_every, "news")
         self._engine.job("canaries", self._watch_canaries)
@@ -287,6 +292,12 @@ class Conductor:
         async with self._rota.turn("count") as mine:
             if mine:
                 await advance(self._database)
+
+    async def _count_places(self) -> None:
+        """A turn of its own: the first time it counts all there ever was, which must not hold up reports."""
+        async with self._rota.turn("count_places") as mine:
+            if mine:
+                await count_places(self._database)
 
     async def _apply_news(self) -> None:
         async with self._rota.turn("news") as mine:

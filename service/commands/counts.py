@@ -65,16 +65,17 @@ def rebuild() -> None:
     """Count everything anew from the rows.
 
     Sending goes on meanwhile, apart from the moment in which states are counted; pages show the old
-    counters until the new ones are complete.
+    counters until the new ones are complete. The maps are counted by where people live today.
     """
     work(_rebuild)
 
 
 async def _rebuild(desk: Desk) -> None:
-    from store import tally_fold
+    from store import tally_fold, territory_fold
 
     await tally_fold.recount_states(desk.database)
     await tally_fold.rebuild(desk.database)
+    await territory_fold.count_places_anew(desk.database)
     say("Everything is counted anew.")
 
 
