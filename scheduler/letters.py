@@ -29,6 +29,7 @@ LONGEST_VALIDITY = timedelta(seconds=36_000)  # Twilio's ValidityPeriod
 SENDER_ID = "tocsin"  # Feedback-ID wants 5 to 15 characters that never change
 NOBODY = "—"
 """Stands in a seed's message where a person's first name would be."""
+NOTICE_PATH: Final = "/notice/"
 GIVEN: Final = frozenset(
     {"campaign_name", "unsubscribe_url", NOTICE_FIELD, "sender_name", "organisation", "postal_address"}
 )
@@ -166,7 +167,7 @@ class Addresses:
 
 def notice_address(tokens: Tokens, public_url: str, campaign_id: int) -> str:
     """The address of a campaign's transparency notice: the same for ever, and for everybody."""
-    return f"{public_url}/notice/{tokens.make(TokenPurpose.NOTICE, campaign_id)}"
+    return f"{public_url}{NOTICE_PATH}{tokens.make(TokenPurpose.NOTICE, campaign_id)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ from scheduler.advertising import UNBOUND, Advertising
 from scheduler.calendar import AS_INSTALLED, SendingWindows
 from scheduler.choosing import NO_ADVERT, Advert, choose
 from scheduler.content import Content, compile_version, people, values_for
-from scheduler.letters import NOBODY
+from scheduler.letters import NOBODY, NOTICE_PATH
 from scheduler.rhythm import Rhythm
+from scheduler.waivers import votes_near
 from store import audiences, identities, queues, templates
 from store.audiences import Selection
 from store.people import Person
 from templates import CompiledEmail, CompiledSms
+from templates.label import Label
 
 __all__ = ["AudiencePreview", "EmailPreview", "SmsPreview", "preview_audience", "preview_message"]
 
@@ -112,18 +114,25 @@ async def preview_audience(
     if rhythm is not None:
         caps = rhythm.caps(channel, purpose, now)
         hours = windows or rhythm.windows.windows_of((), channel)
-        capped = 0
-        if not hours.always:
+        votes = await votes_near(session, advert.nature, purpose, campaign_id, now, rhythm)
+        capped = silenced = 0
+        if votes or not hours.always:
             # Counts those who are left by all of it, so that the long question is asked once.
             crowds = await queues.crowds(
-                session, selection, now, by_place=True, caps=caps, campaign_id=campaign_id
+                *(session, selection, now),
+                by_place=True,
+                caps=caps,
+                campaign_id=campaign_id,
+                apart=votes.apart(),
             )
             capped = receiving - sum(crowd.count for crowd in crowds)
+            crowds, silenced = rhythm.without_silenced(crowds, hours, votes, now)
             outside = rhythm.outside_hours(crowds, hours, now)
         elif caps:
             capped = await queues.count_capped(session, selection, now, caps=caps, campaign_id=campaign_id)
-        receiving -= capped
+        receiving -= capped + silenced
         left_out |= {LeftOutReason.CAPPED: capped} if capped else {}
+        left_out |= {LeftOutReason.ELECTION: silenced} if silenced else {}
     return AudiencePreview(sum(counts.values()), left_out, receiving, outside, chosen.advertising)
 
 
@@ -136,14 +145,17 @@ async def preview_message(
     public_url: str,
     language: str = "fr",
     campaign_name: str = "",
+    label: Label | None = None,
 ) -> EmailPreview | SmsPreview:
     """The message as one contact would read it; without a contact, fields lacking a fallback show a dash.
 
-    Its links lead nowhere that counts: they carry no token. TemplateError when it cannot be rendered.
+    `label`: of political advertising. Its links lead nowhere that counts: they carry no token. TemplateError
+    when it cannot be rendered.
     """
     version = await templates.get_version(session, version_id)
     channel = (await templates.template_of(session, version)).channel
-    content = Content(campaign_name, compile_version(version, channel, language=language))
+    compiled = compile_version(version, channel, language=language, label=label)
+    content = Content(campaign_name, compiled, notice_url=f"{public_url}{NOTICE_PATH}preview")
     identity = await identities.get_identity(session, identity_id) if identity_id is not None else STAND_IN
     contact, tags = await _person(session, contact_id)
     values = values_for(contact, tags, identity, content)

@@ -2,8 +2,8 @@
 
 As true as it can be: the pinned version, read by one real person of the audience, from the first
 identity, signed, through the real transport. And without a trace in the figures: there is no delivery, so
-nothing in it carries a token, its links lead straight to where they lead, and nobody can be unsubscribed
-by it.
+nothing in it carries a token of anybody's, its links lead straight to where they lead, and nobody can be
+unsubscribed by it.
 """
 
 import asyncio
@@ -27,12 +27,13 @@ from models.providers import SMS
 from models.states import Channel
 from models.suppression import address_hash
 from models.template import TemplateVersion
+from models.tokens import Tokens
 from models.values import EmailMessage, Envelope, Outcome, SmsEnvelope
 from scheduler.choosing import choose_for
-from scheduler.content import Content, compile_version, people, values_for
+from scheduler.content import Content, compile_version, label_of, people, values_for
 from scheduler.destinations import providers_for
 from scheduler.dispatch import NO_TRANSPORT
-from scheduler.letters import NOBODY
+from scheduler.letters import NOBODY, notice_address
 from scheduler.lifecycle import may_send, tell_state
 from scheduler.post import Desk, open_desk
 from scheduler.senders import can_send
@@ -41,6 +42,7 @@ from store import Database, audiences, campaigns, identities, suppressions, user
 from store import templates as template_rows
 from store.people import Person
 from templates import CompiledEmail, CompiledSms, render_target
+from templates.label import Label
 from templates.transfer import LINE_OCTETS, longest_line, rewrap
 
 LOOK_UP = timedelta(seconds=5)
@@ -58,6 +60,7 @@ class _Parts:
     identity: Identity
     keys: list[DkimKey]
     person: tuple[Person | None, list[str]]
+    label: Label | None
 
 
 async def send_trial(
@@ -135,6 +138,7 @@ async def _gather(session: AsyncSession, campaign: Campaign, clock: Clock) -> _P
         identity=senders[0],
         keys=await identities.keys_of(session, senders[0].id),
         person=await _somebody(session, campaign, clock),
+        label=await label_of(session, campaign),
     )
 
 
@@ -155,10 +159,12 @@ def _write(
     parts: _Parts, to: str, *, keyring: Keyring, public_url: str, language: str, clock: Clock
 ) -> Envelope:
     channel = parts.campaign.channel
-    compiled = compile_version(parts.version, channel, language=language)
+    compiled = compile_version(parts.version, channel, language=language, label=parts.label)
+    notice = notice_address(Tokens(keyring), public_url, parts.campaign.id)
     desk = open_desk(parts.identity, parts.keys, keyring, channel)
     contact, tags = parts.person
-    values = values_for(contact, tags, parts.identity, Content(parts.campaign.name, compiled))
+    content = Content(parts.campaign.name, compiled, notice_url=notice)
+    values = values_for(contact, tags, parts.identity, content)
     values.update(dict.fromkeys(compiled.missing(values), NOBODY))
     if isinstance(compiled, CompiledSms):
         return SmsEnvelope(parts.identity.sms_sender or "", to, compiled.render(values).text)

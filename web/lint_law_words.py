@@ -33,6 +33,16 @@ LAW_WORDS: Mapping[str, LintWords] = MappingProxyType(
             N_("The same message to the whole list: no consent to targeting is needed (article 18(3))"),
             "",
         ),
+        "ad.unlabelled": LintWords(
+            N_("The label of political advertising says who pays, or which vote it is about"),
+            N_("The label of political advertising has gaps: neither who pays nor the vote is named."),
+            N_("Name them in the campaign; where there is no vote, naming who pays is enough."),
+        ),
+        "ad.unlinked": LintWords(
+            N_("The text message leads to its transparency notice"),
+            N_("The text message does not lead to its transparency notice, and has no label of its own."),
+            N_("Write {{ notice_url }} into it: the notice says who pays, for which vote and to whom."),
+        ),
     }
 )
 """Code → words."""

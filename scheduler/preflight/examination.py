@@ -92,7 +92,9 @@ async def _examine(database: Database, draft: Draft, means: Means) -> list[LintF
     content: Content | None = None
     broken = ""
     try:
-        wording = wording_of(draft.version, draft.channel, language=means.language, name=draft.name)
+        wording = wording_of(
+            draft.version, draft.channel, language=means.language, name=draft.name, label=draft.label
+        )
         # Tens of milliseconds of pure arithmetic: not on the loop that others are served from.
         content = Content(draft.name, await asyncio.to_thread(wording.compile), wording=wording)
     except TocsinError as error:
@@ -115,6 +117,7 @@ async def _examine(database: Database, draft: Draft, means: Means) -> list[LintF
             health=found,
             crowd=None if crowd is None else crowd.of(identity.id),
             advertising=draft.advertising,
+            label=draft.label,
         )
         for (identity, _), found in zip(senders, looks, strict=True)
     ]

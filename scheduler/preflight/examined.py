@@ -13,6 +13,7 @@ from deliverability.health import HealthFinding
 from models.states import Channel, LegalBasis, Purpose
 from scheduler.advertising import UNBOUND, Advertising
 from scheduler.forecast import ColdLane
+from templates.label import Label
 from templates.sms import Length
 
 
@@ -112,7 +113,8 @@ class Examined:
 
     `broken`: why the message cannot be made; then there is neither `mail` nor `text`. `unable`: why the
     identity cannot send now. `carried`: whether this installation has a way out for the channel. `health`
-    None: the DNS was not asked. `crowd` None: there is no audience, only a template.
+    None: the DNS was not asked. `crowd` None: there is no audience, only a template. `label`: of political
+    advertising.
     """
 
     channel: Channel
@@ -129,3 +131,4 @@ class Examined:
     crowd: Crowd | None = None
     opinion: Opinion = field(default_factory=Opinion)
     advertising: Advertising = UNBOUND
+    label: Label | None = None

@@ -21,13 +21,14 @@ from scheduler.advertising import UNBOUND, Advertising
 from scheduler.campaigns import NewCampaign, parts_of
 from scheduler.choosing import choose_for
 from scheduler.completeness import fields_to_look_at, who_lacks
-from scheduler.content import Content
+from scheduler.content import Content, label_of
 from scheduler.forecast import ColdLane, ForecastOptions, forecast
 from scheduler.preflight.examined import Crowd
 from scheduler.preflight.writing import Reader
 from scheduler.senders import Chooser, can_send
 from store import Database, audiences, campaigns, contacts, identities, preflights, templates
 from store.audiences import Selection
+from templates.label import Label
 
 LOOKED_THROUGH = 1000
 """Targeted people among whom the readers and the longest values are looked for."""
@@ -47,6 +48,7 @@ class Draft:
     rule: IdentityRule = IdentityRule.ONE
     selection: Selection | None = None
     advertising: Advertising = UNBOUND
+    label: Label | None = None
     campaign_id: int = 0
     parts: NewCampaign | None = None
     ahead: bool = False
@@ -96,6 +98,7 @@ async def read_campaign(
             rule=campaign.identity_rule,
             selection=chosen.selection,
             advertising=chosen.advertising,
+            label=await label_of(session, campaign),
             campaign_id=campaign_id,
             parts=parts,
             ahead=campaign.state in BEFORE_LAUNCH,

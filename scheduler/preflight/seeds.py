@@ -212,7 +212,9 @@ def _first_able(draft: Draft) -> tuple[Identity, list[DkimKey]]:
 def _write(draft: Draft, numbers: Mapping[int, SeedMailbox], means: Means) -> dict[int, EmailEnvelope]:
     """The envelopes by number: written as those of seeds in a campaign are, a dash for what nobody has."""
     identity, keys = _first_able(draft)
-    compiled = wording_of(draft.version, Channel.EMAIL, language=means.language, name=draft.name).compile()
+    compiled = wording_of(
+        draft.version, Channel.EMAIL, language=means.language, name=draft.name, label=draft.label
+    ).compile()
     addresses = Addresses(Tokens(means.keyring), means.public_url.rstrip("/"), means.relay)
     desk = open_desk(identity, keys, means.keyring, Channel.EMAIL)
     work = Work(desk.pen, {draft.campaign_id: (draft.name, compiled)}, addresses, means.clock.now())

@@ -7,6 +7,7 @@ from typing import Final
 from models.preflight import LintLevel
 from scheduler.preflight import checks_of_advertising as advertising
 from scheduler.preflight import checks_of_form as form
+from scheduler.preflight import checks_of_label as label
 from scheduler.preflight import checks_of_links as links
 from scheduler.preflight import checks_of_sending as sending
 from scheduler.preflight import checks_of_words as words
@@ -50,6 +51,8 @@ CHECKS: Final = (
     Check("ad.nobody", B, advertising.nobody_agreed, "(EU) 2024/900 article 18(1)(b)"),
     Check("ad.consent", W, advertising.some_did_not_agree, "(EU) 2024/900 article 18(1)(b)"),
     Check("ad.exempt", W, advertising.exempt, "(EU) 2024/900 article 18(3)"),
+    Check("ad.unlabelled", W, label.label_has_gaps, "(EU) 2024/900 article 11(1)"),
+    Check("ad.unlinked", W, label.text_without_notice, "(EU) 2024/900 article 11(1)(e)"),
     Check("sending.no_way", W, sending.not_carried, "docs/settings.md"),
     Check("dns.unasked", W, sending.dns_not_asked, "docs/commands.md"),
     Check("form.unsigned", W, form.not_signed, "Gmail, Yahoo, Outlook"),

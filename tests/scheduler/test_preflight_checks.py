@@ -15,6 +15,7 @@ from scheduler.preflight.checks_of_links import host_of, same_organisation
 from scheduler.preflight.examined import Crowd, Examined, Opinion
 from scheduler.preflight.findings import LintFinding, blockers, from_rows, gather, to_rows
 from scheduler.preflight.table import CHECKS, look_at
+from templates.label import Label
 from tests.scheduler.mails import HEADERS, HTML, LEAVE, SENDER, WORDS, a_mail, seen, seen_text, with_header
 from web.lint_words import LINT_WORDS
 
@@ -100,6 +101,8 @@ TRIPPING: dict[str, Examined] = {
     "filter.refuses": scored(15.0),
     "filter.marks": scored(6.0),
     "filter.delays": scored(4.0),
+    "ad.unlabelled": seen(label=Label(targeted=True)),
+    "ad.unlinked": replace(seen_text("Votez samedi. STOP au 36111"), label=Label("Comité Durand")),
     "sms.stop": seen_text("Bonjour, à samedi."),
     "sms.empty": seen_text(""),
     "sms.sender": seen_text("Bonjour. STOP au 36111", sender="Le Parti de Lyon"),
@@ -114,6 +117,13 @@ IN_ORDER: dict[str, Examined] = {
     "fair score": seen(opinion=Opinion(FAIR)),
     "just below": scored(3.99),
     "text": seen_text("Bonjour, à samedi. STOP au 36111"),
+    "who pays is named": seen(label=Label(sponsor="Comité Durand")),
+    "the vote is named": seen(label=Label(vote="Municipales 2026")),
+    "text that leads to its notice": replace(
+        seen_text("Votez. https://liens.parti.fr/notice/abc STOP au 36111"),
+        label=Label("Comité Durand"),
+        public_url="https://liens.parti.fr/",
+    ),
     "number": seen_text("Bonjour. STOP", sender="+33612345678"),
     "agreed with a reason": mail(),
     "interest with a reason": seen(basis=LegalBasis.LEGITIMATE_INTEREST),
@@ -156,6 +166,8 @@ def test_a_message_in_order_trips_nothing_and_every_check_of_it_is_named() -> No
     whole = seen(crowd=Crowd(10), opinion=Opinion(FAIR))
     assert codes(whole, LintLevel.BLOCK, LintLevel.WARN) == set()
     looked = codes(whole, LintLevel.FINE) | codes(seen_text("Bonjour. STOP au 36111"), LintLevel.FINE)
+    political = replace(seen_text("https://liens.parti.fr/notice/x STOP"), label=Label("Comité Durand"))
+    looked |= codes(replace(political, public_url="https://liens.parti.fr"), LintLevel.FINE)
     # Where there is consent nobody asks after the reason for having none.
     assert looked == {check.code for check in CHECKS} - {"origin.missing"}
 

@@ -3,6 +3,7 @@
 from models.states import Channel, ConsentStatus, LeftOutReason, LegalBasis
 from scheduler.preview import EmailPreview, SmsPreview, preview_audience, preview_message
 from store import Database
+from templates.label import Label
 from tests.clocks import START
 from tests.factories import a_contact, a_segment, a_template, an_identity
 
@@ -76,3 +77,22 @@ async def test_without_a_person_missing_fields_show_a_dash(database: Database) -
             session, version_id=version.id, identity_id=None, contact_id=None, public_url="https://x.fr"
         )
     assert seen == SmsPreview("Bonjour —, à samedi. STOP au 36000", 1)
+
+
+async def test_a_political_message_is_shown_with_its_label(database: Database) -> None:
+    async with database.write() as session:
+        version, sender = await a_template(session), await an_identity(session)
+    async with database.read() as session:
+        seen = await preview_message(
+            session,
+            version_id=version.id,
+            identity_id=sender.id,
+            contact_id=None,
+            public_url="https://t.exemple.fr",
+            label=Label(vote="Municipales"),
+        )
+    assert isinstance(seen, EmailPreview)
+    label = seen.text[seen.text.index("Annonce à caractère politique") :]
+    assert "Le Parti" in label
+    assert "Municipales" in label
+    assert "https://t.exemple.fr/notice/preview" in label

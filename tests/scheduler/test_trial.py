@@ -13,8 +13,9 @@ from models.delivery import Delivery
 from models.errors import BadInputError, ConflictError
 from models.event import Event
 from models.pace import MailDomain
-from models.states import Channel, ConsentStatus, IdentityState, SuppressionReason
+from models.states import Channel, ConsentStatus, IdentityState, Nature, SuppressionReason
 from models.suppression import address_hash
+from models.tokens import TokenPurpose, Tokens
 from models.values import EmailEnvelope, Envelope, Outcome, SmsEnvelope
 from scheduler.trial import send_trial
 from store import Database, campaigns, mail_domains, suppressions, users
@@ -81,6 +82,24 @@ async def test_a_test_leaves_no_trace_and_carries_no_token(database: Database) -
         assert (await session.exec(select(Delivery))).all() == []
         assert (await session.exec(select(Event))).all() == []
         assert (await campaigns.get_campaign(session, campaign_id)).state == "draft"
+
+
+async def test_a_political_campaign_is_tried_with_its_label_and_leads_to_its_notice(
+    database: Database,
+) -> None:
+    campaign_id = await a_draft(database)
+    async with database.write() as session:
+        campaign = await campaigns.get_campaign(session, campaign_id)
+        campaign.nature, campaign.sponsor = Nature.POLITICAL, "Comité Durand"
+        session.add(campaign)
+    transport = ScriptedTransport()
+    await tried(database, transport, campaign_id)
+    message = email.message_from_bytes(bytes(transport.letter_to(ME).data), policy=email.policy.default)
+    body = message.get_body(("plain",))
+    assert body is not None
+    notice = Tokens(KEYRING).make(TokenPurpose.NOTICE, campaign_id)
+    assert "Pour le compte de\u00a0: Comité Durand" in body.get_content()
+    assert body.get_content().rstrip().endswith(f"https://tocsin.exemple.fr/notice/{notice}")
 
 
 async def test_without_anybody_to_write_to_dashes_stand_for_what_is_not_known(database: Database) -> None:
