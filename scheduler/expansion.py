@@ -30,9 +30,8 @@ from scheduler.destinations import providers_for
 from scheduler.judging import SLICE_SPAN, Batch, Judge, hold_back, warming
 from scheduler.rhythm import Rhythm
 from scheduler.senders import Chooser, can_send
-from scheduler.silence import NEAR
 from scheduler.sowing import WIDEST_SPAN, Grain, draw_grains, put_grain, sow
-from scheduler.waivers import votes_for
+from scheduler.waivers import votes_near
 from store import Database, audiences, campaigns, canaries, erasure, freezing, seeds, templates, touches
 from store.audiences import Selection
 from store.freezing import Frozen, FrozenRows
@@ -132,8 +131,8 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
         able = [identity for identity in identities if can_send(identity, campaign.channel)]
         wants_seeds = campaign.with_seeds and campaign.channel is Channel.EMAIL
         found = await seeds.list_active_seeds(session) if wants_seeds else []
-        votes = await votes_for(
-            session, campaign, at, at + NEAR, zone=rhythm.zone, margin=rhythm.silence_margin
+        votes = await votes_near(
+            session, campaign.nature, campaign.purpose, campaign_id=campaign_id, at=at, rhythm=rhythm
         )
         return Launch(
             campaign=campaign,

@@ -1,6 +1,6 @@
 """The installation's rhythm in one value: how often a person is written to, at which hours, in which zone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from audience.territory import zone_of
 from models.states import Channel, Purpose
 from scheduler.calendar import SendingWindows, UsualWindows, opens
 from scheduler.frequency import FrequencyPolicy
-from scheduler.silence import USUAL_MARGIN
+from scheduler.silence import USUAL_MARGIN, Home, Votes
 from store.queues import Crowd, Place
 from store.touches import Cap
 
@@ -39,6 +39,17 @@ class Rhythm:
     def zone_of(self, place: Place) -> str:
         """The time zone of people there."""
         return zone_of(place.departement, place.postcode, place.phone, default=self.zone)
+
+    def without_silenced(
+        self, crowds: Sequence[Crowd], windows: SendingWindows, votes: Votes, at: datetime
+    ) -> tuple[list[Crowd], int]:
+        """Whom a launch at that moment would write to, and how many it leaves out because of a vote."""
+        left = [crowd for crowd in crowds if not (votes and self._is_silenced(crowd, windows, votes, at))]
+        return left, sum(crowd.count for crowd in crowds) - sum(crowd.count for crowd in left)
+
+    def _is_silenced(self, crowd: Crowd, windows: SendingWindows, votes: Votes, at: datetime) -> bool:
+        due_at = opens(windows, self.zone_of(crowd.place), at)
+        return votes.holding(Home.of(crowd.place), due_at) is not None
 
     def outside_hours(self, crowds: Iterable[Crowd], windows: SendingWindows, at: datetime) -> int:
         """How many people's windows are shut at that moment."""

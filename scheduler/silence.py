@@ -20,6 +20,7 @@ from audience.territory import DEPARTEMENTS, REGION_BY_DEPARTEMENT, living_in, s
 from models.errors import BadInputError
 from models.identity import TerritoryKind
 from models.states import Nature, Purpose
+from store.queues import Place
 
 __all__ = [
     "NOBODY_VOTES",
@@ -74,13 +75,28 @@ class Home(NamedTuple):
     circonscription: str | None = None
     polling_station: str | None = None
 
+    @classmethod
+    def of(cls, place: Place) -> "Home":
+        """Of people told apart by `Votes.apart`."""
+        return cls(
+            departement=place.departement,
+            region=place.region,
+            postcode=place.postcode,
+            phone=place.phone,
+            commune_key=place.commune_key,
+            canton_key=place.canton_key,
+            circonscription=place.circonscription,
+            polling_station=place.polling_station,
+        )
+
     @property
     def living(self) -> str | None:
         """The département, by whatever tells it; None abroad, and when nothing does."""
-        if self.circonscription is not None:
-            head = self.circonscription.rpartition("-")[0]
-            return self.departement or (head if head in DEPARTEMENTS else None)
-        return living_in(self.departement, self.postcode, self.phone)
+        head = (self.circonscription or "").rpartition("-")[0]
+        if f"{head}-" == ABROAD:
+            return self.departement
+        known = living_in(self.departement, self.postcode, self.phone)
+        return known or (head if head in DEPARTEMENTS else None)
 
 
 class VotingDay(Protocol):
@@ -235,6 +251,19 @@ class Votes:
                 self._known.clear()
             self._known[home] = found
         return found
+
+    def apart(self) -> dict[str, list[str]]:
+        """What of people's places must be told apart to know whose votes these are: columns and values."""
+        if not self.days:
+            return {}
+        told = {"circonscription": {f"{ABROAD}{number:02}" for number in range(1, 12)}}
+        for day in self.days:
+            name = _OWN_FIELD.get(day.territory)
+            if name is not None:
+                told.setdefault(name, set()).add(day.territory_value)
+            elif day.territory is TerritoryKind.REGION:
+                told.setdefault("region", set()).add(day.territory_value)
+        return {name: sorted(values) for name, values in told.items()}
 
     def ahead(self, home: Home, at: datetime) -> Silence | None:
         """The first silence that is not over at that moment; it may have begun."""

@@ -6,18 +6,19 @@ is asked for again. For the pages and the command line: `ask_waiver`, `agree_to_
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import Campaign
 from models.election import SilenceWaiver
 from models.errors import BadInputError, ConflictError
+from models.states import Nature, Purpose
 from scheduler.likeness import fingerprint_now
-from scheduler.silence import NOBODY_VOTES, USUAL_MARGIN, Votes, binds
+from scheduler.rhythm import Rhythm
+from scheduler.silence import NEAR, NOBODY_VOTES, Votes, binds
 from store import campaigns, elections
 
-__all__ = ["agree_to_waiver", "ask_waiver", "lifted_among", "refuse_waiver", "votes_for"]
+__all__ = ["agree_to_waiver", "ask_waiver", "lifted_among", "refuse_waiver", "votes_near"]
 
 MOST_REASON = 500
 MOST_NAME = 254
@@ -94,22 +95,22 @@ async def lifted_among(session: AsyncSession, campaign_ids: Collection[int]) -> 
     return lifted
 
 
-async def votes_for(
+async def votes_near(
     session: AsyncSession,
-    campaign: Campaign,
-    first: datetime,
-    last: datetime,
+    nature: Nature,
+    purpose: Purpose,
     *,
-    zone: str,
-    margin: timedelta = USUAL_MARGIN,
+    campaign_id: int,
+    at: datetime,
+    rhythm: Rhythm,
 ) -> Votes:
-    """The days of voting between two moments that bind a campaign; none where it is let, or not bound."""
-    if not binds(campaign.nature, campaign.purpose):
+    """The votes that bind a launch at that moment; `campaign_id` 0: of a campaign that is not there yet."""
+    if not binds(nature, purpose):
         return NOBODY_VOTES
-    days = await elections.days_between(session, first, last + margin)
-    if not days or await lifted_among(session, [campaign.id]):
+    days = await elections.days_between(session, at, at + NEAR + rhythm.silence_margin)
+    if not days or (campaign_id and await lifted_among(session, [campaign_id])):
         return NOBODY_VOTES
-    return Votes(days, zone, margin)
+    return Votes(days, rhythm.zone, rhythm.silence_margin)
 
 
 def _same(one: str, other: str) -> bool:

@@ -1,8 +1,9 @@
 """How much waits where: what forecasts are made of, in a few grouped questions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -17,22 +18,36 @@ from store.audiences import Selection, reason_left_out
 from store.touches import Cap, too_many
 
 WAITING: Final = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.DEFERRED)
+ELSEWHERE: Final = "*"
+"""Stands for every place that is known and was not asked for."""
+NOTHING: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 PREFIX: Final = 7
 """Characters of a telephone number that tell the territory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What tells in which time zone people live: for groups of people, as `audience.territory` reads it."""
+    """What tells in which time zone people live: for groups of people, as `audience.territory` reads it.
+
+    The others only where they were asked for, as values that were named, or `ELSEWHERE`.
+    """
 
     departement: str | None = None
     postcode: str | None = None
     phone: str | None = None
+    region: str | None = None
+    commune_key: str | None = None
+    canton_key: str | None = None
+    circonscription: str | None = None
+    polling_station: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many messages of a campaign wait in a lane for people of one place; none before `due_at`."""
+    """How many messages of a campaign wait in a lane for people of one place; none before `due_at`.
+
+    `not_after`: the deadline they have.
+    """
 
     campaign_id: int
     identity_id: int
@@ -40,6 +55,7 @@ class Waiting:
     place: Place
     count: int
     due_at: datetime
+    not_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +77,7 @@ async def waiting(
     Served by ix_delivery_due, or by ix_delivery_campaign_state.
     """
     later = (col(Delivery.due_at) > now).label("later")
-    keys = (Delivery.campaign_id, Delivery.identity_id, Delivery.provider)
+    keys = (Delivery.campaign_id, Delivery.identity_id, Delivery.provider, Delivery.not_after)
     place = _place() if by_place else ()
     each = sa.select(*(col(key) for key in keys), later, *place, col(Delivery.due_at).label("due_at"))
     if by_place:
@@ -73,10 +89,10 @@ async def waiting(
     rows = each.where(chosen, sa.or_(col(Delivery.state).in_(WAITING), follows)).subquery()
     groups = [column for column in rows.c if column.name != "due_at"]
     grouped = sa.select(func.count(), func.min(rows.c.due_at), *groups).group_by(*groups)
-    connection = await session.connection()
+    rows_of = await (await session.connection()).execute(grouped)
     return [
-        Waiting(campaign, identity, provider, Place(*where), count, due_at if is_later else now)
-        for count, due_at, campaign, identity, provider, is_later, *where in await connection.execute(grouped)
+        Waiting(campaign, identity, provider, Place(*where), count, due_at if is_later else now, not_after)
+        for count, due_at, campaign, identity, provider, not_after, is_later, *where in rows_of
     ]
 
 
@@ -88,12 +104,14 @@ async def crowds(
     by_place: bool,
     caps: Sequence[Cap] = (),
     campaign_id: int = 0,
+    apart: Mapping[str, Collection[str]] = NOTHING,
 ) -> list[Crowd]:
     """Whom a campaign would write to if it began now. Without `by_place` everybody lives in one zone.
 
-    Who has reached one of `caps` is not among them (`store.touches`).
+    `apart`: columns of contacts, and their values that people are told apart by. Who has reached one of
+    `caps` is not among them (`store.touches`).
     """
-    place = _place() if by_place else ()
+    place = (*_place(), *_apart(apart)) if by_place else ()
     domain = col(Contact.email_domain) if selection.channel is Channel.EMAIL else sa.literal("")
     chosen = sa.select(domain.label("domain"), col(Contact.departement), col(Contact.region), *place)
     chosen = chosen.select_from(Contact).where(*_receives(selection, now))
@@ -103,7 +121,7 @@ async def crowds(
     grouped = sa.select(func.count(), *people.c).group_by(*people.c)
     connection = await session.connection()
     return [
-        Crowd(domain or "", departement, region, Place(*where), count)
+        Crowd(domain or "", departement, region, _place_of(where, tuple(apart)), count)
         for count, domain, departement, region, *where in await connection.execute(grouped)
     ]
 
@@ -124,6 +142,19 @@ def _receives(selection: Selection, now: datetime) -> tuple[sa.ColumnElement[boo
 def _capped(selection: Selection, now: datetime, caps: Sequence[Cap], campaign_id: int) -> sa.Select[int]:
     people = sa.select(col(Contact.id)).where(*_receives(selection, now))
     return too_many(people, caps, campaign_id=campaign_id, now=now)
+
+
+def _apart(apart: Mapping[str, Collection[str]]) -> Iterator[sa.ColumnElement[Any]]:
+    """Few values of columns of many."""
+    for name, values in apart.items():
+        column = getattr(Contact, name)
+        told = sa.case((column.is_(None), sa.null()), (column.in_(values), column), else_=ELSEWHERE)
+        yield told.label(f"its_{name}")
+
+
+def _place_of(where: Sequence[str | None], apart: Sequence[str]) -> Place:
+    first, others = where[:3], where[3:]
+    return Place(*first, **dict(zip(apart, others, strict=True)))
 
 
 def _place() -> tuple[sa.ColumnElement[Any], ...]:
