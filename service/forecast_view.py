@@ -100,9 +100,14 @@ def _moment(moment: datetime, zone: str) -> str:
 
 
 def reach_sentence(preview: "AudiencePreview") -> str:
-    """One sentence saying how many it would reach, and who is left out for what."""
+    """How many it would reach, who is left out for what, and what political advertising asks, in sentences."""
+    from service.lint_view import ENGLISH
+    from web.advertising_words import say_advertising
+
+    advert = say_advertising(ENGLISH, preview.advertising)
     left_out = [f"{count:,} {words(reason)}" for reason, count in preview.left_out.items() if count]
     reach = f"{preview.targeted:,} targeted, {preview.deliveries:,} would get it"
     if preview.outside_hours:
         reach += f" ({preview.outside_hours:,} outside their hours at first)"
-    return f"{reach}; left out: {', '.join(left_out)}." if left_out else f"{reach}."
+    reach = f"{reach}; left out: {', '.join(left_out)}." if left_out else f"{reach}."
+    return f"{reach} {advert}" if advert else reach

@@ -57,6 +57,7 @@ async def tell_reach(
     session: AsyncSession, wanted: "NewCampaign", rhythm: "Rhythm", now: datetime, *, campaign_id: int = 0
 ) -> str:
     """One sentence saying how many it would reach at this moment, and who is left out for what."""
+    from scheduler.choosing import Advert
     from scheduler.preview import preview_audience
     from service.forecast_view import reach_sentence
     from store.templates import get_version, template_of
@@ -73,6 +74,14 @@ async def tell_reach(
         purpose=wanted.purpose,
         windows=wanted.windows,
         campaign_id=campaign_id,
+        advert=Advert(
+            nature=wanted.nature,
+            purpose=wanted.purpose,
+            rule=wanted.identity_rule,
+            identity_ids=wanted.identity_ids,
+            version_id=wanted.template_version_id,
+            place_is_free=rhythm.place_is_free,
+        ),
     )
     return reach_sentence(preview)
 
