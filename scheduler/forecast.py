@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import Campaign
+from models.campaign import UNTIL_TOLD, Campaign
 from models.contact import Contact
 from models.identity import Identity
 from models.providers import SMS
@@ -26,6 +26,8 @@ from scheduler.lanes_ahead import Ahead, look_ahead
 from scheduler.pacing import Pace
 from scheduler.rhythm import Rhythm
 from scheduler.senders import can_send, choose_identity
+from scheduler.silence import Home
+from scheduler.waivers import votes_near
 from scheduler.warming import day_of
 from scheduler.warmup import planned_cap, warm_on
 from store import campaigns, queues
@@ -79,6 +81,8 @@ class Forecast:
 
     `latest_start` is the last moment, as exact as five minutes, from which everything would make the
     deadline; None without a deadline, once launched, or when even a start now would be too late.
+    `not_after`: the deadline that most would miss, else the first; `for_vote`: it is that of a vote.
+    `silenced`: how many start within election silence, and get nothing.
     """
 
     campaign_id: int
@@ -89,6 +93,8 @@ class Forecast:
     providers: tuple[ProviderForecast, ...]
     latest_start: datetime | None
     cold: tuple[ColdLane, ...]
+    for_vote: bool = False
+    silenced: int = 0
 
     @property
     def messages(self) -> int:
@@ -117,6 +123,7 @@ async def forecast(
     under_way = await campaigns.list_in_state(session, *UNDER_WAY)
     others = [each for each in under_way if each.id != campaign_id]
     own_identities = {each.id: each for each in await campaigns.identities_of(session, campaign_id)}
+    silenced = 0
     if _launched(campaign):
         starts_at = now
         asked = [*others, campaign]
@@ -125,20 +132,26 @@ async def forecast(
         starts_at = max(now, starts_at or campaign.starts_at or now)
         waiting = await _waiting(session, others, options, now)
         senders = list(own_identities.values())
-        waiting += await _expected(session, campaign, senders, options, starts_at=starts_at, now=now)
+        expected, silenced = await _expected(
+            session, campaign, senders, options, starts_at=starts_at, now=now
+        )
+        waiting += expected
     ahead = await look_ahead(session, {queue.lane for queue in waiting}, options.pace, options.zone, now)
     view = _View(campaign, waiting, ahead, now)
     courses = view.courses(starts_at)
+    deadline = _deadline(courses) or campaign.not_after
     days = day_of(starts_at, options.zone), day_of(now, options.zone)
     return Forecast(
         campaign_id=campaign_id,
         made_at=now,
         starts_at=starts_at,
         finishes_at=_latest(course.finishes_at for course in courses),
-        not_after=campaign.not_after,
+        not_after=deadline,
         providers=_by_provider(courses),
         latest_start=None if view.launched else view.latest_start(),
         cold=_cold(own_identities, view.own(), ahead, *days),
+        for_vote=deadline is not None and deadline != campaign.not_after,
+        silenced=silenced,
     )
 
 
@@ -173,9 +186,11 @@ class _View:
 
     def latest_start(self) -> datetime | None:
         """Halving the time to the deadline until the last start that makes it is found."""
-        if self.campaign.not_after is None or not self._makes_it(self.now):
+        first = min((queue.not_after for queue in self.own() if queue.not_after is not None), default=None)
+        bad = self.campaign.not_after or first
+        if bad is None or not self._makes_it(self.now):
             return None
-        good, bad = self.now, self.campaign.not_after
+        good = self.now
         while bad - good > SEARCH_TO:
             middle = good + (bad - good) / 2
             if self._makes_it(middle):
@@ -210,6 +225,15 @@ def _by_provider(courses: Iterable[Course]) -> tuple[ProviderForecast, ...]:
     return tuple(sorted(told, key=lambda part: (-part.messages, part.provider)))
 
 
+def _deadline(courses: Iterable[Course]) -> datetime | None:
+    """The deadline that most would miss; the first, when nobody would; None when there is none."""
+    missed: Counter[datetime] = Counter()
+    for course in courses:
+        if course.queue.not_after is not None:
+            missed[course.queue.not_after] += course.missed
+    return min(missed, key=lambda deadline: (-missed[deadline], deadline), default=None)
+
+
 def _latest(moments: Iterable[datetime | None]) -> datetime | None:
     """The latest, None when one has no end."""
     known = list(moments)
@@ -227,13 +251,14 @@ async def _waiting(
     by_number = {campaign.id: campaign for campaign in asked}
     by_place = any(not _windows(campaign, options).always for campaign in asked)
     rows = await queues.waiting(session, list(by_number), now, by_place=by_place)
-    merged: Counter[tuple[int, LaneKey, str, datetime]] = Counter()
+    merged: Counter[tuple[int, LaneKey, str, datetime, datetime]] = Counter()
     for row in rows:
         zone = options.rhythm.zone_of(row.place)
-        merged[row.campaign_id, (row.identity_id, row.provider), zone, row.due_at] += row.count
+        until = row.not_after or UNTIL_TOLD
+        merged[row.campaign_id, (row.identity_id, row.provider), zone, row.due_at, until] += row.count
     return [
-        _queue(by_number[number], lane, count, options, zone=zone, begins_at=due_at)
-        for (number, lane, zone, due_at), count in sorted(merged.items())
+        _queue(by_number[number], lane, count, options, zone=zone, begins_at=due_at, until=until)
+        for (number, lane, zone, due_at, until), count in sorted(merged.items())
     ]
 
 
@@ -245,23 +270,34 @@ async def _expected(
     *,
     starts_at: datetime,
     now: datetime,
-) -> list[Queue]:
-    """What a campaign would hold if its audience were frozen now."""
+) -> tuple[list[Queue], int]:
+    """What a campaign would hold if its audience were frozen now, and how many a vote would leave out."""
+    rhythm = options.rhythm
     chosen = await choose_for(session, campaign, now, place_is_free=options.rhythm.place_is_free)
-    by_place = not _windows(campaign, options).always
-    caps = options.rhythm.caps(campaign.channel, campaign.purpose, starts_at)
-    found = await queues.crowds(
-        session, chosen.selection, now, by_place=by_place, caps=caps, campaign_id=campaign.id
+    votes = await votes_near(
+        session, campaign.nature, campaign.purpose, campaign_id=campaign.id, at=starts_at, rhythm=rhythm
     )
+    windows = _windows(campaign, options)
+    crowds = await queues.crowds(
+        *(session, chosen.selection, now),
+        by_place=bool(votes) or not windows.always,
+        caps=rhythm.caps(campaign.channel, campaign.purpose, starts_at),
+        campaign_id=campaign.id,
+        apart=votes.apart(),
+    )
+    found, silenced = rhythm.without_silenced(crowds, windows, votes, starts_at)
     providers = await _providers(session, {crowd.domain for crowd in found}, campaign.channel)
-    merged: Counter[tuple[LaneKey, str]] = Counter()
+    merged: Counter[tuple[LaneKey, str, datetime]] = Counter()
     for crowd in found:
+        cut_off = votes.cut_off(Home.of(crowd.place), starts_at) if votes else None
+        until = min(cut_off or UNTIL_TOLD, campaign.not_after or UNTIL_TOLD)
+        zone = rhythm.zone_of(crowd.place)
         for identity_id, count in _senders_of(campaign, senders, crowd).items():
-            merged[(identity_id, providers[crowd.domain]), options.rhythm.zone_of(crowd.place)] += count
+            merged[(identity_id, providers[crowd.domain]), zone, until] += count
     return [
-        _queue(campaign, lane, count, options, zone=zone, begins_at=starts_at)
-        for (lane, zone), count in sorted(merged.items())
-    ]
+        _queue(campaign, lane, count, options, zone=zone, begins_at=starts_at, until=until)
+        for (lane, zone, until), count in sorted(merged.items())
+    ], silenced
 
 
 def _senders_of(campaign: Campaign, senders: Sequence[Identity], crowd: Crowd) -> dict[int, int]:
@@ -293,6 +329,7 @@ def _queue(
     *,
     zone: str,
     begins_at: datetime,
+    until: datetime,
 ) -> Queue:
     return Queue(
         campaign_id=campaign.id,
@@ -301,7 +338,7 @@ def _queue(
         begins_at=begins_at,
         zone=zone,
         windows=_windows(campaign, options),
-        not_after=campaign.not_after,
+        not_after=None if until == UNTIL_TOLD else until,
         urgent=campaign.urgent,
     )
 

@@ -114,16 +114,15 @@ async def preview_audience(
     if rhythm is not None:
         caps = rhythm.caps(channel, purpose, now)
         hours = windows or rhythm.windows.windows_of((), channel)
-        votes = await votes_near(session, advert.nature, purpose, campaign_id, now, rhythm)
+        votes = await votes_near(
+            session, advert.nature, purpose, campaign_id=campaign_id, at=now, rhythm=rhythm
+        )
         capped = silenced = 0
         if votes or not hours.always:
             # Counts those who are left by all of it, so that the long question is asked once.
+            apart = votes.apart()
             crowds = await queues.crowds(
-                *(session, selection, now),
-                by_place=True,
-                caps=caps,
-                campaign_id=campaign_id,
-                apart=votes.apart(),
+                session, selection, now, by_place=True, campaign_id=campaign_id, caps=caps, apart=apart
             )
             capped = receiving - sum(crowd.count for crowd in crowds)
             crowds, silenced = rhythm.without_silenced(crowds, hours, votes, now)
