@@ -60,6 +60,7 @@ def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI"
             listens=_listens(parts),
             zone=settings.zone,
             language=settings.language,
+            nature=settings.nature,
             data_dir=settings.data_dir,
             machine_span=machine_span,
             vitals=vitals,

@@ -9,14 +9,25 @@ from datetime import datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.campaign import Campaign
 from models.election import ElectionDay
 from models.errors import BadInputError, ConflictError, NotFoundError
+from models.states import CampaignState, Nature, Purpose
 from models.text import fold
 from store.elections import loosen_under_way
 
-__all__ = ["correct_day", "days_in_force", "days_taken_away", "enter_day", "get_day", "take_away"]
+__all__ = [
+    "bound_under_way",
+    "correct_day",
+    "days_in_force",
+    "days_taken_away",
+    "enter_day",
+    "get_day",
+    "take_away",
+]
 
 REASON_LENGTH = 500
+AHEAD = (CampaignState.SCHEDULED, CampaignState.LAUNCHING, CampaignState.SENDING, CampaignState.PAUSED)
 
 
 async def get_day(session: AsyncSession, day_id: int) -> ElectionDay:
@@ -39,6 +50,21 @@ async def days_taken_away(session: AsyncSession, *, limit: int = 200) -> list[El
         select(ElectionDay)
         .where(col(ElectionDay.removed_at).is_not(None))
         .order_by(col(ElectionDay.removed_at).desc(), col(ElectionDay.id).desc())
+        .limit(limit)
+    )
+    return list((await session.exec(asked)).all())
+
+
+async def bound_under_way(session: AsyncSession, *, limit: int = 50) -> list[Campaign]:
+    """Campaigns that are planned or under way and that silence binds, waivers aside, the latest first.
+
+    Served by ix_campaign_state_starts_at.
+    """
+    asked = (
+        select(Campaign)
+        .where(col(Campaign.state).in_(AHEAD))
+        .where(col(Campaign.nature) != Nature.CIVIC, col(Campaign.purpose) != Purpose.TRANSACTIONAL)
+        .order_by(col(Campaign.id).desc())
         .limit(limit)
     )
     return list((await session.exec(asked)).all())

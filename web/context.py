@@ -8,7 +8,7 @@ from tempfile import gettempdir
 
 from models.clock import Clock
 from models.keyring import Keyring
-from models.states import Channel
+from models.states import Channel, Nature
 from models.tokens import Tokens
 from scheduler.forecast import ForecastOptions
 from scheduler.lookout import Lookout
@@ -35,10 +35,10 @@ class WebContext:
     `transports` carry test messages; a channel without one has none. A click
     sooner than `machine_span` after its message arrived counts as a machine's; zero trusts every moment,
     as a rehearsal at many times the natural speed has to. `zone` (IANA) and `language` are the settings'
-    defaults; `outlook` is what forecasts are made with, `lookout` how identities are looked at. `vitals`:
-    how this process says how it is. Uploaded files and the reports on them are kept under `data_dir`.
-    `bounce_place` names the mailbox in which bounces gather, `listens` where mail is received; empty:
-    nowhere.
+    defaults, `nature` what a new campaign is unless somebody says; `outlook` is what forecasts are made with,
+    `lookout` how identities are looked at. `vitals`: how this process says how it is. Uploaded files and the
+    reports on them are kept under `data_dir`. `bounce_place` names the mailbox in which bounces gather,
+    `listens` where mail is received; empty: nowhere.
     """
 
     database: Database
@@ -59,6 +59,7 @@ class WebContext:
     machine_span: timedelta = timedelta(seconds=2)
     zone: str = "Europe/Paris"
     language: str = "fr"
+    nature: Nature = Nature.UNSAID
     vitals: Vitals = field(default_factory=Vitals)
     lookout: Lookout = field(default_factory=Lookout)
     outlook: ForecastOptions = field(default_factory=ForecastOptions)

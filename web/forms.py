@@ -40,6 +40,11 @@ class Form:
         found = [_number(value) for value in self._fields.getlist(name) if isinstance(value, str)]
         return list(dict.fromkeys(value for value in found if value is not None))
 
+    def texts(self, name: str, limit: int = 200) -> list[str]:
+        """Every text given under that name, each once, in the order given."""
+        found = [value.strip()[:limit] for value in self._fields.getlist(name) if isinstance(value, str)]
+        return list(dict.fromkeys(value for value in found if value))
+
     def choice(self, name: str, kind: type[Choice], default: Choice) -> Choice:
         """One of the members of `kind`, `default` for anything else."""
         value = self.text(name)

@@ -48,6 +48,10 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "draft-discarded": N_("The draft is discarded."),
         "segment-saved": N_("The segment is saved."),
         "template-saved": N_("The template is saved as a new version."),
+        "targeting-granted": N_("This person agreed to be chosen by their data; the proof is kept."),
+        "targeting-withdrawn": N_(
+            "This person does not agree to be chosen by their data; the proof is kept."
+        ),
         "contacts-imported": N_("The file has been read."),
         "suppression-added": N_("This address will not be written to any more."),
         "suppression-lifted": N_("This address may be written to again."),
@@ -64,6 +68,14 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "account-added": N_("The account is open."),
         "account-changed": N_("The account is changed."),
         "account-removed": N_("The account is closed."),
+        "election-added": N_(
+            "The vote is in the calendar: its silence holds from now on, also for what is queued."
+        ),
+        "election-corrected": N_("The vote is corrected; how it was before stands below."),
+        "election-removed": N_("The vote is taken away. It can be entered again from the list below."),
+        "waiver-asked": N_("It is asked: another administrator has to agree."),
+        "waiver-agreed": N_("Two people let it leave: election silence does not hold it any more."),
+        "waiver-refused": N_("Election silence holds the campaign."),
         "seed-added": N_("The mailbox can be read: it gets every campaign from the next one on."),
         "seed-readable": N_("The mailbox can be read."),
         "seed-unreadable": N_("The mailbox cannot be read; its line says why."),

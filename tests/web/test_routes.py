@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 
 from models.access import Role
 from models.contact import Contact
+from models.election import ElectionDay
 from models.incident import IncidentKind, IncidentLevel
 from models.states import Channel
 from scheduler.campaigns import schedule
@@ -48,12 +49,12 @@ TABLE: dict[str, dict[str, str]] = {
             /deliverability/identities/{identity_id}/report.csv
             /deliverability/identities/{identity_id}/report.pdf
             /deliverability/study.csv /deliverability/authentication /deliverability/authentication/{domain}
-            /deliverability/declared /incidents /incidents/{incident_id}""",
+            /deliverability/declared /incidents /incidents/{incident_id} /elections""",
         "POST": "/account/password /contacts/find /suppressions/look",
     },
     EDITOR: {
         "GET": """/campaigns/new /campaigns/count /campaigns/{campaign_id}/cancel
-            /campaigns/{campaign_id}/edit /contacts/import
+            /campaigns/{campaign_id}/edit /contacts/import /elections/new
             /contacts/import/{run_id}/report /segments/new /templates/new /templates/starters/{name}
             /templates/{template_id}/edit /suppressions/lists /suppressions/export.csv
             /incoming/originals/{number} /incoming/originals/{number}/file""",
@@ -66,17 +67,22 @@ TABLE: dict[str, dict[str, str]] = {
             /contacts/import /segments /templates /templates/preview /identities/{identity_id}/check
             /identities/{identity_id}/letter /identities/{identity_id}/suspend
             /suppressions/add /suppressions/lift /suppressions/lists /deliverability/authentication
-            /deliverability/declared /incidents/{incident_id}/close /incidents/{incident_id}/go-on""",
+            /deliverability/declared /incidents/{incident_id}/close /incidents/{incident_id}/go-on
+            /elections /elections/known/{key}""",
     },
     ADMIN: {
-        "GET": "/accounts /incoming/replay /suppressions/undo /seeds",
+        "GET": """/accounts /incoming/replay /suppressions/undo /seeds /elections/{day_id}/edit
+            /elections/{day_id}/remove""",
         "POST": """/identities/{identity_id}/keys /identities/{identity_id}/keys/cancel
             /identities/{identity_id}/keys/switch /identities/{identity_id}/resume
             /identities/{identity_id}/retire /seeds /seeds/{seed_id}/test /seeds/{seed_id}/pause
             /seeds/{seed_id}/resume
             /seeds/{seed_id}/remove /accounts /accounts/{user_id}/role /accounts/{user_id}/remove
             /pace/limits /pace/limits/remove /pace/warmup/stop /suppressions/undo
-            /suppressions/undo/confirm /incoming/replay /incoming/replay/apply""",
+            /suppressions/undo/confirm /incoming/replay /incoming/replay/apply
+            /campaigns/{campaign_id}/waivers /campaigns/{campaign_id}/waivers/{waiver_id}/agree
+            /campaigns/{campaign_id}/waivers/{waiver_id}/refuse /elections/{day_id}/edit
+            /elections/{day_id}/remove""",
     },
 }
 """Who may use which route. A route that is in no line, or in two, is a mistake."""
@@ -114,6 +120,9 @@ async def furnish(database: Database) -> None:
         segment = await a_segment(session)
         campaign = await a_campaign(session, version=version, include=[segment], senders=[sender])
         await open_incident(session, IncidentKind.BLOCKED, IncidentLevel.RED, provider="gmail", now=START)
+        session.add(
+            ElectionDay(name="Élections municipales", round=2, day=date(2026, 3, 22), created_at=START)
+        )
         await incoming.keep(session, source="dsn", raw=b"<no> delivery", matched=False, now=START)
     async with database.write() as session:
         await schedule(

@@ -20,6 +20,7 @@ from store import campaigns, identities, segments, templates
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_borrowed
 from web.i18n import N_, Tongue
+from web.pages.campaign_nature import about_of
 from web.pages.campaign_options import (
     DAY_NAMES,
     LATENESS,
@@ -29,9 +30,10 @@ from web.pages.campaign_options import (
     say_windows,
     wanted_by,
 )
-from web.pages.sketch import Choice, Sketch, audience_rows, draw, read_choice
+from web.pages.sketch import Choice, Sketch, advert_line, audience_rows, draw, read_choice
 from web.protection import MESSAGE_SECURITY_POLICY
 from web.view import go, page
+from web.votes_view import near_votes
 from web.words import word_for
 
 router = APIRouter()
@@ -133,16 +135,21 @@ async def would_schedule(session: AsyncSession, visit: Visit, campaign: Campaign
 @router.get("/campaigns/new")
 async def new_page(visit: Editor) -> Response:
     """The empty form, or one begun by the address's fields."""
-    choice = read_choice(visit.query, visit.context.zone)
-    return await _form(
-        visit, Choice(name=choice.name, version=choice.version, include=choice.include, zone=choice.zone)
+    choice = read_choice(visit.query, visit.context.zone, visit.context.nature)
+    begun = Choice(
+        name=choice.name,
+        version=choice.version,
+        include=choice.include,
+        zone=choice.zone,
+        about=choice.about,
     )
+    return await _form(visit, begun)
 
 
 @router.get("/campaigns/count")
 async def count_choice(visit: Editor) -> JSONResponse:
     """The sketch of the form's fields, for the script beside the form."""
-    choice = read_choice(visit.query, visit.context.zone)
+    choice = read_choice(visit.query, visit.context.zone, visit.context.nature)
     async with visit.context.database.read() as session:
         sketch = await draw(session, visit, choice)
     return JSONResponse(
@@ -158,6 +165,7 @@ async def count_choice(visit: Editor) -> JSONResponse:
                 "subject": sketch.subject or "–",
                 "sms": sketch.sms,
                 "segments": segments_line(visit, sketch),
+                "advert": advert_line(sketch, visit.tongue),
             },
         }
     )
@@ -219,7 +227,7 @@ def lateness_for(options: Options, tongue: Tongue) -> list[tuple[int, str]]:
 @router.post("/campaigns")
 async def create(visit: Editor) -> Response:
     """Make the campaign and, unless it is to stay a draft, schedule it; or only count when that was asked."""
-    choice = read_choice(visit.form, visit.context.zone)
+    choice = read_choice(visit.form, visit.context.zone, visit.context.nature)
     if visit.form.ticked("only_count"):
         return await _form(visit, choice)
     if choice.version is None:
@@ -255,6 +263,7 @@ def _wanted(choice: Choice, version: int) -> NewCampaign:
         with_seeds=choice.with_seeds,
         zone=choice.zone,
         **wanted_by(choice.options, choice.zone),
+        **choice.about.wanted(),
     )
 
 
@@ -277,6 +286,7 @@ async def edit_page(visit: Editor, campaign_id: int) -> Response:
         with_seeds=parts.with_seeds,
         zone=parts.zone,
         options=options_of(parts),
+        about=about_of(parts),
     )
     return await _form(visit, choice, editing=campaign)
 
@@ -286,7 +296,7 @@ async def edit(visit: Editor, campaign_id: int) -> Response:
     """Change a draft; or only count what it would be."""
     async with visit.context.database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
-    choice = read_choice(visit.form, campaign.zone)
+    choice = read_choice(visit.form, campaign.zone, campaign.nature)
     if visit.form.ticked("only_count"):
         return await _form(visit, choice, editing=campaign)
     if choice.version is None:
@@ -310,6 +320,7 @@ async def _form(
         all_templates = await templates.list_templates(session)
         senders = await identities.list_identities(session)
         sketch = await draw(session, visit, choice)
+        near = await near_votes(session, visit.tongue, visit.context.zone, visit.context.clock.now())
     submitted = visit.request.method == "POST"
     tomorrow = local_now(visit, visit.context.zone).date().isoformat()
     return page(
@@ -318,6 +329,7 @@ async def _form(
         400 if error else 200,
         editing=editing,
         choice=choice,
+        near=near,
         options=choice.options,
         day_names=DAY_NAMES,
         usual=usual_hours(visit),
@@ -328,6 +340,7 @@ async def _form(
         hint="" if submitted else sketch.hint,
         count_problem=sketch.problem or (sketch.hint if submitted else ""),
         rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
+        advert=advert_line(sketch, visit.tongue),
         segments_line=segments_line(visit, sketch),
         segments=all_segments,
         templates=all_templates,

@@ -24,11 +24,14 @@ from web.incident_view import open_incidents
 from web.pages.campaign_canary import gate_of
 from web.pages.campaign_checks import LOOKED_AT, blocked_now, gone_past
 from web.pages.campaign_form import schedule_when_clear, segments_line, zones_for
+from web.pages.campaign_nature import about_of
 from web.pages.campaign_options import options_of, say_windows
 from web.pages.campaign_people import FORESEEN
+from web.pages.campaign_silence import silence_of
 from web.pages.sketch import (
     Choice,
     Sketch,
+    advert_line,
     audience_rows,
     describe,
     draw,
@@ -244,6 +247,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         used_up = await _say_used_up(session, visit, campaign)
         in_the_way = await blocked_now(session, campaign)
         gate = await gate_of(session, campaign, visit.tongue)
+        silence = await silence_of(session, visit, campaign)
         alarms = await open_incidents(session, visit.tongue, campaign_id=campaign_id)
     return page(
         visit,
@@ -260,10 +264,12 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         left_out=left_out,
         used_up=used_up,
         gate=gate,
+        silence=silence,
         alarms=alarms,
         sketch=sketch,
         trials=campaign.channel in visit.context.transports,
         rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
+        advert=advert_line(sketch, visit.tongue),
         segments_line=segments_line(visit, sketch),
         **figures_of(campaign, progress, visit.tongue),
         foreseen=campaign.state in FORESEEN and (campaign.state is not C.DRAFT or sketch.audience),
@@ -288,8 +294,10 @@ async def _choice_of(session: AsyncSession, campaign: Campaign) -> Choice:
         include=parts.include,
         exclude=parts.exclude,
         identities=parts.identity_ids,
+        rule=parts.identity_rule,
         basis=parts.basis,
         options=options_of(parts),
+        about=about_of(parts),
         campaign=campaign.id,
     )
 

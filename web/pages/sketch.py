@@ -12,7 +12,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.contact import Contact
 from models.errors import TocsinError
 from models.identity import Identity
-from models.states import Channel, IdentityRule, LegalBasis
+from models.states import Channel, IdentityRule, LegalBasis, Nature
+from scheduler.choosing import Advert
 from scheduler.preview import (
     AudiencePreview,
     EmailPreview,
@@ -23,9 +24,11 @@ from scheduler.preview import (
 )
 from store import audiences, identities, templates
 from web.access import Visit
+from web.advertising_words import say_advertising
 from web.borrowed import say_error
 from web.forms import Form
 from web.i18n import N_, Tongue
+from web.pages.campaign_nature import About, read_about
 from web.pages.campaign_options import Options, read_options, windows_of
 from web.words import word_for
 
@@ -52,11 +55,12 @@ class Choice:
     zone: str = ""
     contact: int | None = None
     options: Options = field(default_factory=Options)
+    about: About = field(default_factory=About)
     campaign: int = 0
 
 
-def read_choice(form: Form, zone: str) -> Choice:
-    """The fields of the form, or of the query that repeats them."""
+def read_choice(form: Form, zone: str, nature: Nature = Nature.UNSAID) -> Choice:
+    """The fields of the form, or of the query that repeats them; `nature` where it says nothing of it."""
     return Choice(
         name=form.text("name", 200),
         version=form.number("version"),
@@ -72,6 +76,7 @@ def read_choice(form: Form, zone: str) -> Choice:
         zone=form.text("zone", 60) or zone,
         contact=form.number("contact"),
         options=read_options(form),
+        about=read_about(form, nature),
     )
 
 
@@ -119,6 +124,14 @@ async def _draw_audience(session: AsyncSession, visit: Visit, choice: Choice) ->
     sketch = Sketch(channel=channel, identity=identity, sender=sender_line(identity, channel))
     if not choice.include:
         return replace(sketch, hint=visit.tongue.say(NOBODY_CHOSEN))
+    advert = Advert(
+        nature=choice.about.nature,
+        purpose=choice.options.purpose,
+        rule=choice.rule,
+        identity_ids=choice.identities,
+        version_id=choice.version,
+        place_is_free=visit.context.outlook.rhythm.place_is_free,
+    )
     audience = await preview_audience(
         session,
         include=choice.include,
@@ -130,6 +143,7 @@ async def _draw_audience(session: AsyncSession, visit: Visit, choice: Choice) ->
         purpose=choice.options.purpose,
         windows=windows_of(choice.options),
         campaign_id=choice.campaign,
+        advert=advert,
     )
     selection = await selection_of(
         session,
@@ -138,6 +152,7 @@ async def _draw_audience(session: AsyncSession, visit: Visit, choice: Choice) ->
         channel=channel,
         basis=choice.basis,
         now=now,
+        advert=advert,
     )
     batch = await audiences.audience_batch(session, selection, now, after_id=0, limit=PEOPLE_TO_LOOK_AT)
     receiving = [contact for contact, reason in batch if reason is None][:PEOPLE_TO_CHOOSE_FROM]
@@ -184,6 +199,11 @@ def sender_line(identity: Identity | None, channel: Channel) -> str:
     if channel is Channel.SMS:
         return identity.sms_sender or ""
     return f"{identity.name} <{identity.from_email}>"
+
+
+def advert_line(sketch: Sketch, tongue: Tongue) -> str:
+    """What the rules of political advertising say of the choice; "" when nothing."""
+    return say_advertising(tongue, sketch.audience.advertising) if sketch.audience else ""
 
 
 def audience_rows(audience: AudiencePreview, tongue: Tongue) -> list[tuple[str, str, str]]:
