@@ -123,6 +123,14 @@ async def register_row(session: AsyncSession, campaign_id: int) -> RegisterRow |
     return next(iter(await _rows(session, wanted, 1)), None)
 
 
+async def contents_of(session: AsyncSession, rows: Collection[RegisterRow]) -> dict[int, TemplateVersion]:
+    """What these campaigns said, by `version_id`; tens of kilobytes each."""
+    wanted = select(TemplateVersion).where(
+        is_among(session, col(TemplateVersion.id), {row.version_id for row in rows})
+    )
+    return {version.id: version for version in (await session.exec(wanted)).all()}
+
+
 async def _rows(
     session: AsyncSession, condition: sa.ColumnElement[bool], limit: int | None
 ) -> list[RegisterRow]:

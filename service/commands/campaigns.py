@@ -11,7 +11,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import Campaign
 from models.states import DeliveryState, IdentityRule, LeftOutReason, LegalBasis
 from models.text import plural
-from service.commands import campaign_canary, campaign_doubts, campaign_plans, examples, noun
+from service.commands import (
+    campaign_canary,
+    campaign_doubts,
+    campaign_plans,
+    campaign_register,
+    examples,
+    noun,
+)
 from service.commands.campaign_options import (
     AsNature,
     First,
@@ -361,4 +368,5 @@ def register(app: typer.Typer) -> None:
     campaign_plans.register(group)
     campaign_doubts.register(group)
     campaign_canary.register(group)
+    campaign_register.register(group)
     app.add_typer(group, name="campaign", rich_help_panel="Campaigns")
