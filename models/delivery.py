@@ -12,17 +12,29 @@ from models.states import Channel, DeliveryState
 class Delivery(SQLModel, table=True):
     """One message to one address, and where it stands.
 
-    Either `contact_id` or `seed_id` is set. A lane is `identity_id` × `provider` (the destination's
-    mailbox provider, or "sms"). `claim_token` fences: whoever records an outcome must still hold it; it
-    begins with the number of the worker (`models.worker`) and stays on an uncertain delivery, so that the
-    worker's journal can still tell what became of it. `exempt` ones count in no person's frequency cap.
+    Either `contact_id` or `seed_id` is set; neither where a program writes to somebody unknown. `message_id`:
+    what the program asked for (`models.message`), 0 for anything else, since NULLs are never alike. A lane is
+    `identity_id` × `provider` (the destination's mailbox provider, or "sms"). `claim_token` fences: whoever
+    records an outcome must still hold it; it begins with the number of the worker (`models.worker`) and stays
+    on an uncertain delivery, so that the worker's journal can still tell what became of it. `exempt` ones
+    count in no person's frequency cap.
     `due_at` is when it may next leave, `not_after` when it must not leave any more. `contact_id` and
     `identity_id` are numbers of rows that are there when it is made, unchecked: see `store.cascade`.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
-        sa.UniqueConstraint("campaign_id", "contact_id", "channel", name="uq_delivery_campaign_contact"),
+        # A campaign writes to a person once; what programs ask for, once each.
+        sa.UniqueConstraint(
+            *("campaign_id", "contact_id", "channel", "message_id"), name="uq_delivery_campaign_contact"
+        ),
+        sa.Index(
+            "uq_delivery_message",
+            "message_id",
+            unique=True,
+            postgresql_where=sa.text("message_id <> 0"),
+            sqlite_where=sa.text("message_id <> 0"),
+        ),
         # A seed gets the campaign once from each identity: placement is judged by identity and provider.
         sa.Index(
             "uq_delivery_seed",
@@ -83,6 +95,7 @@ class Delivery(SQLModel, table=True):
     campaign_id: int = foreign_key("campaign.id", cascade=True)
     contact_id: int | None = Field(default=None, sa_type=BigId)
     seed_id: int | None = foreign_key("seed_mailbox.id", nullable=True)
+    message_id: int = Field(default=0, sa_type=BigId, sa_column_kwargs={"server_default": "0"})
     channel: Channel = choice(Channel)
     identity_id: int = Field(sa_type=BigId)
     provider: str = Field(max_length=60)

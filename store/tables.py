@@ -2,6 +2,7 @@
 
 from models import (
     access,
+    api,
     authentication,
     campaign,
     canary,
@@ -13,6 +14,8 @@ from models import (
     health,
     identity,
     incident,
+    interaction,
+    message,
     news,
     pace,
     preflight,
@@ -23,11 +26,13 @@ from models import (
     suppression,
     tally,
     template,
+    webhook,
     worker,
 )
 
 __all__ = [
     "access",
+    "api",
     "authentication",
     "campaign",
     "canary",
@@ -39,6 +44,8 @@ __all__ = [
     "health",
     "identity",
     "incident",
+    "interaction",
+    "message",
     "news",
     "pace",
     "preflight",
@@ -49,5 +56,6 @@ __all__ = [
     "suppression",
     "tally",
     "template",
+    "webhook",
     "worker",
 ]

@@ -1,0 +1,42 @@
+"""What people did with us elsewhere: a meeting, a sign-up, a door that opened."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.columns import BigId, document, moment, primary_key
+
+
+class Interaction(SQLModel, table=True):
+    """One thing one person did, told by a field app, a web site or a CRM.
+
+    `kind` is `models.text.fold` of what the teller calls it (`meeting attended`), `label` how it was written.
+    The same `external_id` of the same `source` is the same row. `contact_id` is a contact's number,
+    unchecked: see `store.cascade`.
+    """
+
+    __tablename__ = "interaction"
+    __table_args__ = (
+        sa.Index("ix_interaction_contact_id", "contact_id", "kind", "at"),
+        # Serves segments: who did this lately.
+        sa.Index("ix_interaction_kind", "kind", "at", "contact_id"),
+        sa.Index(
+            "uq_interaction_external_id",
+            "source",
+            "external_id",
+            unique=True,
+            postgresql_where=sa.text("external_id IS NOT NULL"),
+            sqlite_where=sa.text("external_id IS NOT NULL"),
+        ),
+    )
+
+    id: int = primary_key()
+    contact_id: int = Field(sa_type=BigId)
+    kind: str = Field(max_length=60)
+    label: str = Field(max_length=60)
+    at: datetime = moment()
+    source: str = Field(default="", max_length=100)
+    external_id: str | None = Field(default=None, max_length=200)
+    details: dict[str, str] = document()
+    recorded_at: datetime = moment()

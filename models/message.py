@@ -1,0 +1,59 @@
+"""One message that a program asked for: what it gave us, beside the delivery that carries it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.api import KeyMode
+from models.columns import BigId, choice, document, moment, primary_key
+from models.states import Channel, Purpose
+
+
+class MessageResult(StrEnum):
+    """What came of the wish: a delivery, or none because its person must not be written to."""
+
+    ACCEPTED = "accepted"
+    SUPPRESSED = "suppressed"
+
+
+class Message(SQLModel, table=True):
+    """A wish that was answered with 202. Its delivery, if it has one, names it (`Delivery.message_id`).
+
+    `campaign_id` is the stream that carries it, `key_id` the key it came with; `contact_id`, unchecked as a
+    delivery's, is who has the address. `values` are the variables as text, by merge field. `reference` is
+    the caller's own name for it, not unique; `details` are its metadata. `segments` of a text message;
+    `cost` in hundred-thousandths of the currency of the settings, None where no price is known.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (
+        sa.Index("ix_message_key_id", "key_id", "id"),
+        sa.Index("ix_message_contact_id", "contact_id"),
+        sa.Index(
+            "ix_message_reference",
+            "reference",
+            postgresql_where=sa.text("reference <> ''"),
+            sqlite_where=sa.text("reference <> ''"),
+        ),
+    )
+
+    id: int = primary_key()
+    key_id: int = Field(sa_type=BigId)
+    mode: KeyMode = choice(KeyMode)
+    campaign_id: int = Field(sa_type=BigId)
+    identity_id: int = Field(sa_type=BigId)
+    contact_id: int | None = Field(default=None, sa_type=BigId)
+    channel: Channel = choice(Channel)
+    purpose: Purpose = choice(Purpose)
+    address: str = Field(max_length=254)
+    result: MessageResult = choice(MessageResult)
+    reason: str = Field(default="", max_length=40)
+    reference: str = Field(default="", max_length=200)
+    details: dict[str, str] = document()
+    values: dict[str, str] = document()
+    segments: int | None = None
+    cost: int | None = None
+    send_at: datetime = moment()
+    created_at: datetime = moment()
