@@ -46,13 +46,12 @@ async def add_statements(session: AsyncSession, statements: Sequence[Said], now:
     await connection.execute(insert_for(session, TargetingStatement).on_conflict_do_nothing(), rows)
 
 
-async def hear(session: AsyncSession, said: Said, now: datetime) -> None:
-    """Keep what a person has just said, and write it on the contact. Served by the primary key."""
-    await add_statements(session, [said], now)
+async def set_status(session: AsyncSession, contact_id: int, status: ConsentStatus, now: datetime) -> None:
+    """Write the latest word on the contact, which is what audiences are chosen by."""
     change = (
         sa.update(Contact)
-        .where(col(Contact.id) == said.contact_id)
-        .values(targeting_consent=said.status, updated_at=now)
+        .where(col(Contact.id) == contact_id)
+        .values(targeting_consent=status, updated_at=now)
         .execution_options(synchronize_session=False)
     )
     await session.exec(change)

@@ -30,6 +30,13 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("Choose another address."),
     N_("This is the last administrator."),
     N_("Make somebody else an administrator first."),
+    # audience
+    N_("Nobody could prove this consent."),
+    N_("Say where the person said so."),
+    N_("This says nothing of consent."),
+    N_("Say granted, or withdrawn."),
+    N_("A consent cannot come from the future."),
+    N_("Give the day on which it was said."),
     # scheduler
     N_("the command line"),
     N_("command line"),

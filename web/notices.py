@@ -48,10 +48,8 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "draft-discarded": N_("The draft is discarded."),
         "segment-saved": N_("The segment is saved."),
         "template-saved": N_("The template is saved as a new version."),
-        "targeting-granted": N_("This person agreed to be chosen by their data; the proof is kept."),
-        "targeting-withdrawn": N_(
-            "This person does not agree to be chosen by their data; the proof is kept."
-        ),
+        "targeting-granted": N_("This person agreed to be chosen; the proof is kept."),
+        "targeting-withdrawn": N_("This person does not agree to be chosen; the proof is kept."),
         "contacts-imported": N_("The file has been read."),
         "suppression-added": N_("This address will not be written to any more."),
         "suppression-lifted": N_("This address may be written to again."),

@@ -1,7 +1,9 @@
 """Contacts: how many, who fits a rule, one person's record and what happened between them and us."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -10,14 +12,15 @@ from starlette.responses import Response
 from audience.addresses import read_email, read_phone
 from audience.fields import FIELDS
 from audience.segments import count, parse_segment
+from audience.targeting import record_targeting
 from audience.territory import DEPARTEMENTS, REGIONS
 from models.contact import Contact
 from models.errors import BadInputError, SegmentError
-from models.states import Channel
+from models.states import Channel, ConsentStatus
 from models.suppression import Suppression
-from store import campaigns, consents, contacts, events, suppressions
+from store import campaigns, consents, contacts, events, suppressions, targeting
 from store.segment_sql import matching
-from web.access import Reader, Visit
+from web.access import Editor, Reader, Visit
 from web.borrowed import say_error
 from web.bounce_words import read_evidence
 from web.i18n import N_, Tongue
@@ -30,6 +33,16 @@ A_PAGE = 50
 EVERYONE = "everyone"
 NAMES_OF_PLACES = {"departement": DEPARTEMENTS, "region": REGIONS}
 NOBODY_FOUND = N_("Nobody has this address, number or identifier.")
+TARGETING = N_("Being chosen by their data")
+
+
+class Stated(NamedTuple):
+    """One statement of consent: about what, in words, what was said, where and when."""
+
+    about: str
+    status: ConsentStatus
+    source: str
+    given_at: datetime
 
 
 async def count_contacts(session: AsyncSession, now: datetime) -> int:
@@ -92,6 +105,45 @@ async def find(visit: Reader) -> Response:
 @router.get("/contacts/{contact_id}")
 async def one_page(visit: Reader, contact_id: int) -> Response:
     """One person's record: what is known, what they agreed to, what happened."""
+    return await _record(visit, contact_id)
+
+
+@router.post("/contacts/{contact_id}/targeting")
+async def targeting_said(visit: Editor, contact_id: int) -> Response:
+    """Write down what a person said of being chosen by their data, where, and who writes it."""
+    now = visit.context.clock.now()
+    source = visit.form.text("source", 200)
+    try:
+        async with visit.context.database.write() as session:
+            holds = await record_targeting(
+                session,
+                contact_id,
+                visit.form.choice("status", ConsentStatus, ConsentStatus.UNKNOWN),
+                source=f"{source} ({visit.user.email})" if source and visit.user else source,
+                given_at=_day_of(visit, now),
+                now=now,
+            )
+    except BadInputError as error:
+        return await _record(visit, contact_id, say_error(visit.tongue, error), 400)
+    return go(f"/contacts/{contact_id}", f"targeting-{holds.value}")
+
+
+def _day_of(visit: Visit, now: datetime) -> datetime | None:
+    """The day of the form at noon of the installation; None for today, or for none. BadInputError."""
+    text = visit.form.text("day", 10)
+    if not text:
+        return None
+    zone = ZoneInfo(visit.context.zone)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInputError(f"“{text}” is no day.", "Write it as 2026-12-31.") from error
+    return (
+        None if day == now.astimezone(zone).date() else datetime.combine(day, time(12), zone).astimezone(UTC)
+    )
+
+
+async def _record(visit: Visit, contact_id: int, problem: str = "", status: int = 200) -> Response:
     now = visit.context.clock.now()
     async with visit.context.database.read() as session:
         contact = await contacts.get_contact(session, contact_id)
@@ -99,7 +151,7 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
         happened = await events.events_of_contact(session, contact_id)
         timeline = await histories(session, happened, contact_id)
         names = await _names_of(session, timeline)
-        statements = await consents.statements_of(session, contact_id, limit=A_PAGE)
+        statements = await _statements_of(session, contact_id)
         history = await _suppressions_of(session, contact)
     suppressed = [
         channel
@@ -115,7 +167,9 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
     return page(
         visit,
         "contact.html",
+        status,
         contact=contact,
+        problem=problem,
         name=" ".join(part for part in (contact.first_name, contact.last_name) if part),
         known=known,
         tags=tags,
@@ -126,6 +180,15 @@ async def one_page(visit: Reader, contact_id: int) -> Response:
         history=[(row, read_evidence(row.evidence)) for row in history],
         suppressed_words=[visit.tongue.say(word_for(channel)) for channel in suppressed],
     )
+
+
+async def _statements_of(session: AsyncSession, contact_id: int) -> list[Stated]:
+    """Everything a person said of consent, the newest first."""
+    channels = await consents.statements_of(session, contact_id, limit=A_PAGE)
+    chosen = await targeting.statements_of(session, contact_id, limit=A_PAGE)
+    told = [Stated(word_for(one.channel), one.status, one.source, one.given_at) for one in channels]
+    told += [Stated(TARGETING, one.status, one.source, one.given_at) for one in chosen]
+    return sorted(told, key=lambda one: one.given_at, reverse=True)
 
 
 async def _suppressions_of(session: AsyncSession, contact: Contact) -> list[Suppression]:
