@@ -100,7 +100,7 @@ def _moment(moment: datetime, zone: str) -> str:
 
 
 def reach_sentence(preview: "AudiencePreview") -> str:
-    """How many it would reach, who is left out for what, and what political advertising asks, in sentences."""
+    """How many it would reach, who is left out for what, and what political advertising asks."""
     from service.lint_view import ENGLISH
     from web.advertising_words import say_advertising
 
