@@ -20,8 +20,15 @@ VERDICT_COLUMNS = (
 """Of an identity at a provider; empty in lines about more than that."""
 
 
-def identity_json(found: IdentityAssessment, changes: Mapping[str, Any] | None = None) -> str:
-    """An identity's assessment as one JSON document; `changes`: as `changes_document` writes them."""
+def identity_json(
+    found: IdentityAssessment,
+    changes: Mapping[str, Any] | None = None,
+    burden: Mapping[str, Any] | None = None,
+) -> str:
+    """An identity's assessment as one JSON document; `changes`: as `changes_document` writes them.
+
+    `burden`: as `burden_document` writes it.
+    """
     document = {
         "version": 1,
         "identity": {"id": found.identity_id, "name": found.identity_name},
@@ -30,6 +37,7 @@ def identity_json(found: IdentityAssessment, changes: Mapping[str, Any] | None =
         "campaigns": found.campaigns,
         "assessment": assessment_document(found),
         "changes": changes,
+        **(burden or {}),
     }
     return json.dumps(document, ensure_ascii=False, indent=2)
 

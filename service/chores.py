@@ -1,9 +1,10 @@
-"""What is done regularly beside sending: shares are weighed, senders looked at, people told of incidents."""
+"""What is done regularly beside sending: weighing, counting, looking at senders, telling of incidents."""
 
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from deliverability.pressure import count_pressure
 from models.clock import Clock
 from models.keyring import Keyring
 from models.states import Channel
@@ -24,6 +25,9 @@ TELL_EVERY = timedelta(seconds=5)
 FORGET_EVERY = timedelta(hours=6)
 INCIDENTS_KEPT = timedelta(days=400)
 """After their end: a little over a year, so that this spring's can be laid beside last spring's."""
+COUNT_EVERY = timedelta(minutes=1)
+COUNT_PAUSE, LONGEST_COUNT_PAUSE_S = 60, 3600.0
+"""The same for how often people are written to: a sixtieth of the time, and at least once an hour."""
 LOOK_EVERY = timedelta(minutes=5)
 """How often it is asked whose look is due; that is once a day, or once an hour."""
 
@@ -52,7 +56,11 @@ def watch_chores(
         async with database.write() as session:
             await incidents.forget(session, clock.now() - INCIDENTS_KEPT)
 
-    chores = [Chore("weigh", WEIGH_EVERY, weigh), Chore("old incidents", FORGET_EVERY, forget)]
+    chores = [
+        Chore("weigh", WEIGH_EVERY, weigh),
+        Chore("old incidents", FORGET_EVERY, forget),
+        _pressure(database, clock),
+    ]
     lookout = lookout_of(settings)
     if lookout.resolver is not None:
 
@@ -71,3 +79,18 @@ def watch_chores(
 
         chores.append(Chore("alerts", TELL_EVERY, tell))
     return chores
+
+
+def _pressure(database: Database, clock: Clock) -> Chore:
+    """How often people are written to is counted; the more people, the more seldom."""
+    ready_at = 0.0
+
+    async def count() -> None:
+        nonlocal ready_at
+        began = time.monotonic()
+        if began >= ready_at:
+            await count_pressure(database, clock.now())
+            took = time.monotonic() - began
+            ready_at = time.monotonic() + min(LONGEST_COUNT_PAUSE_S, COUNT_PAUSE * took)
+
+    return Chore("pressure", COUNT_EVERY, count)

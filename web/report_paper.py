@@ -64,8 +64,12 @@ async def identity_pdf(
     tongue: Tongue,
     *,
     changes: ChangeList | None = None,
+    more: Sequence[Block] = (),
 ) -> bytes:
-    """What is said of one identity over a period, as a PDF in the reader's language."""
+    """What is said of one identity over a period, as a PDF in the reader's language.
+
+    `more`: what else there is, before its end.
+    """
     pictures = [Picture(await draw_picture(spec, language=tongue.language), title) for title, spec in charts]
     span = f"{tongue.day(found.since)} – {tongue.day(found.until)}"
     campaigns = tongue.say_plural("%(count)s campaign", "%(count)s campaigns", found.campaigns)
@@ -73,7 +77,7 @@ async def identity_pdf(
     blocks += [*changes_on_paper(changes, tongue), *pictures, *lanes_of(verdicts, tongue)]
     if troubles:
         blocks += [Heading(tongue.say("Incidents")), _trouble_grid(troubles, tongue)]
-    blocks.append(Words(tongue.say(DISCLAIMER), small=True))
+    blocks += [*more, Words(tongue.say(DISCLAIMER), small=True)]
     name = tongue.say("Deliverability of %(identity)s", identity=found.identity_name)
     document = Document(name, tongue.language, f"{name} · {span}", blocks)
     return await asyncio.to_thread(print_document, document)

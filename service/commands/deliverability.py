@@ -17,6 +17,7 @@ from service.wishes import wanted_identity
 if TYPE_CHECKING:
     from deliverability.assessment.study import StudyRow, StudyTable
     from deliverability.assessment.whole import IdentityAssessment
+    from deliverability.burden import Burden
     from deliverability.changes import Changes
 
 Days = Annotated[int, typer.Option("--days", help="The period up to now.", min=1, max=3650)]
@@ -43,11 +44,11 @@ def deliverability(
     if json or csv:
         from deliverability.assessment_files import identity_csv, identity_json
         from deliverability.changes import changes_document
+        from deliverability.pressure_files import burden_document
 
-        document = changes_document(found.changes)
-        put(
-            identity_json(found.judged[0], document) if json else identity_csv(found.judged[0]).rstrip("\r\n")
-        )
+        more = (changes_document(found.changes), burden_document(found.burden) if found.burden else None)
+        judged = found.judged[0]
+        put(identity_json(judged, *more) if json else identity_csv(judged).rstrip("\r\n"))
     elif identity is None:
         _print_all(found, days)
     else:
@@ -60,10 +61,12 @@ class _Found:
     judged: "list[IdentityAssessment]"
     zone: str
     changes: "Changes | None" = None
+    burden: "Burden | None" = None
 
 
 async def _assess(desk: Desk, key: str | None, days: int) -> _Found:
     from deliverability.assessing import assess_identities
+    from deliverability.burden import burden_of
     from deliverability.changes import identity_changes
     from store.identities import list_identities
 
@@ -73,12 +76,14 @@ async def _assess(desk: Desk, key: str | None, days: int) -> _Found:
             wanted = [await wanted_identity(session, key)]
         else:
             wanted = [one for one in await list_identities(session) if one.from_email]
-        judged = await assess_identities(session, wanted, now - timedelta(days=days), now)
+        since, zone = now - timedelta(days=days), desk.settings.zone
+        judged = await assess_identities(session, wanted, since, now)
         changes = await identity_changes(session, judged[0]) if key is not None else None
+        burden = await burden_of(session, wanted[0].id, since, now, zone) if key is not None else None
     pairs = sorted(
         zip([one.key for one in wanted], judged, strict=True), key=lambda pair: -pair[1].status.gravity
     )
-    return _Found([key for key, _ in pairs], [one for _, one in pairs], desk.settings.zone, changes)
+    return _Found([key for key, _ in pairs], [one for _, one in pairs], zone, changes, burden)
 
 
 def _print_all(found: _Found, days: int) -> None:
@@ -100,14 +105,17 @@ def _print_all(found: _Found, days: int) -> None:
 
 def _print_one(found: _Found, days: int) -> None:
     from service.change_print import print_changes
+    from service.pressure_print import print_burden
     from web.i18n import Tongue
     from web.verdict_view import verdicts_of
 
     (judged,) = found.judged
-    told = verdicts_of(judged, Tongue("en", ZoneInfo(found.zone)))
+    tongue = Tongue("en", ZoneInfo(found.zone))
+    told = verdicts_of(judged, tongue)
     say(f"{judged.identity_name}: {plural(judged.campaigns, 'campaign')} in {plural(days, 'day')}.")
     if not judged.campaigns:
         print_changes(screen(), found.changes, found.zone)
+        print_burden(found.burden, tongue)
         return
     say(f"{told.status}. {told.headline}")
     print_table(
@@ -140,6 +148,7 @@ def _print_one(found: _Found, days: int) -> None:
     for step in told.advice:
         say(f"→ {step.text}")
     print_changes(screen(), found.changes, found.zone)
+    print_burden(found.burden, tongue)
 
 
 def study(

@@ -14,8 +14,10 @@ from deliverability.assessment.study import StudyRow, StudyTable
 from deliverability.assessment.values import Figure
 from deliverability.assessment.whole import IdentityAssessment
 from deliverability.assessment_files import identity_csv, identity_json, study_csv
+from deliverability.burden import burden_of
 from deliverability.changes import changes_document, identity_changes
 from deliverability.history import history_of
+from deliverability.pressure_files import burden_document
 from models.identity import Identity
 from models.incident import Incident
 from models.states import IdentityState
@@ -26,6 +28,7 @@ from web.change_view import changes_of
 from web.charts import WIDE, draw_both
 from web.deliverability_charts import came_back, charts_of, providers_of
 from web.i18n import N_
+from web.pressure_desk import burden_on_paper, burden_parts
 from web.report_paper import attachment, identity_pdf
 from web.troubles import Trouble, trouble_of
 from web.verdict_view import Verdicts, verdicts_of
@@ -111,6 +114,7 @@ async def identity_page(visit: Reader, identity_id: int) -> Response:
         past = await history_of(session, identity_id, since, now)
         changes = await identity_changes(session, found)
         known = await incidents.list_incidents(session, identity_id=identity_id, limit=20)
+        burden = await burden_of(session, identity_id, since, now, visit.context.zone)
     troubles: list[Trouble] = [trouble_of(one, visit.tongue) for one in known]
     return page(
         visit,
@@ -130,6 +134,7 @@ async def identity_page(visit: Reader, identity_id: int) -> Response:
         ],
         periods=PERIODS,
         days=days,
+        **await burden_parts(burden, visit.tongue),
     )
 
 
@@ -139,8 +144,10 @@ async def identity_as_json(visit: Reader, identity_id: int) -> Response:
     found, _ = await _assessed(visit, identity_id)
     async with visit.context.database.read() as session:
         changes = changes_document(await identity_changes(session, found))
+        burden = await burden_of(session, identity_id, found.since, found.until, visit.context.zone)
+    text = identity_json(found, changes, burden_document(burden))
     headers = attachment(found.identity_name, identity_id, "json")
-    return Response(identity_json(found, changes), media_type="application/json", headers=headers)
+    return Response(text, media_type="application/json", headers=headers)
 
 
 @router.get("/deliverability/identities/{identity_id}/report.csv")
@@ -158,6 +165,7 @@ async def identity_on_paper(visit: Reader, identity_id: int) -> Response:
     async with visit.context.database.read() as session:
         past = await history_of(session, identity_id, found.since, found.until)
         changes = await identity_changes(session, found)
+        burden = await burden_of(session, identity_id, found.since, found.until, visit.context.zone)
     tongue, providers = visit.tongue, providers_of(found, visit.tongue)
     drawn = charts_of(past, providers, came_back(found, tongue), tongue)
     made = await identity_pdf(
@@ -167,6 +175,7 @@ async def identity_on_paper(visit: Reader, identity_id: int) -> Response:
         [(title, draw_in(WIDE)) for title, draw_in in drawn],
         tongue,
         changes=changes_of(changes, tongue),
+        more=await burden_on_paper(burden, tongue),
     )
     headers = attachment(found.identity_name, identity_id, "pdf")
     return Response(made, media_type="application/pdf", headers=headers)
