@@ -260,5 +260,6 @@ def _many(text: str, ratio: Ratio, tongue: Tongue, *, worse_above: bool) -> Told
         },
     )
     if not ratio.beyond_chance:
-        return Told(f"{said} {tongue.say('Chance alone explains that.')}")
+        by_chance = tongue.say("Chance alone explains that.")
+        return Told(f"{said} {by_chance}")
     return Told(said, "warn" if (ratio.value > 1) is worse_above else "good")
