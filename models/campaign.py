@@ -31,10 +31,11 @@ class Campaign(SQLModel, table=True):
     goes before others in every lane. A start that comes later than `late_minutes` (the service was down)
     is what `late_policy` decides. `windows`: when messages may arrive, in each recipient's own zone, as
     `scheduler.calendar` writes them; empty: the installation's.
-    A `stream` has no audience of its own: it carries what programs ask for, one message at a time, and
-    `test` ones leave for nowhere. `nature`: which rules of elections and of political advertising bind it
-    (Regulation (EU) 2024/900); `sponsor` pays for it ("": the identity's organisation), `vote` is the
-    election or referendum it is about, `spent` what it cost and where the money came from, in words.
+    One with a `stream_key` has no audience: it carries what programs ask for, message by message
+    (`scheduler.streams`), and `test` ones leave for nowhere.
+    `nature`: which rules of elections and of political advertising bind it (Regulation (EU) 2024/900);
+    `sponsor` pays for it ("": the identity's organisation), `vote` is the election or referendum it is
+    about, `spent` what it cost and where the money came from, in words.
     """
 
     __tablename__ = "campaign"
@@ -68,7 +69,7 @@ class Campaign(SQLModel, table=True):
     sponsor: str = Field(default="", max_length=300, sa_column_kwargs={"server_default": ""})
     vote: str = Field(default="", max_length=200, sa_column_kwargs={"server_default": ""})
     spent: str = Field(default="", max_length=300, sa_column_kwargs={"server_default": ""})
-    stream: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
+    stream_key: str | None = Field(default=None, unique=True, max_length=100)
     test: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
     reconciled_at: datetime | None = moment(nullable=True)
     created_at: datetime = moment()

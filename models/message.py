@@ -31,6 +31,8 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         sa.Index("ix_message_key_id", "key_id", "id"),
         sa.Index("ix_message_contact_id", "contact_id"),
+        # Serves the proof of a stream, and whether it has been idle.
+        sa.Index("ix_message_campaign_id", "campaign_id", "id"),
         sa.Index(
             "ix_message_reference",
             "reference",

@@ -68,7 +68,8 @@ def stop_if_suppressed(fingerprint: str, suppressed: Collection[str]) -> Stop | 
 
 def stop_if_gone(delivery: ClaimedDelivery | Delivery, contact: Contact | Standing | None) -> Stop | None:
     """A person erased since the launch, or whose address changed, is not written to at the old one."""
-    if delivery.seed_id is not None:
+    # Neither a seed nor who a program writes to is necessarily somebody we know.
+    if delivery.seed_id is not None or (delivery.contact_id is None and delivery.message_id):
         return None
     address = None
     if contact is not None:

@@ -27,7 +27,7 @@ from scheduler.gates import Stop
 from scheduler.letters import Addresses, Letter, Work, Written
 from scheduler.post import Desk
 from scheduler.scribes import Scribes
-from store import Database
+from store import Database, messages
 from store.claims import ClaimedDelivery
 from store.people import Person
 
@@ -80,9 +80,9 @@ class Workshop:
         self, desk: Desk, rows: Sequence[ClaimedDelivery], now: datetime
     ) -> tuple[Contents, dict[int, Envelope], dict[int, Stop]]:
         """What the campaigns say, the messages, and those that could not be written with the reason."""
-        persons, contents = await self._materials(rows)
+        persons, contents, said = await self._materials(rows)
         unwritten = {row.id: stop for row in rows if isinstance(stop := contents[row.campaign_id], Stop)}
-        letters = _letters(rows, contents, persons)
+        letters = _letters(rows, contents, persons, said)
         written = Written({}, {})
         if len(letters) >= WORTH_A_SCRIBE and letters[0].channel is Channel.EMAIL:
             wordings = {
@@ -135,8 +135,8 @@ class Workshop:
 
     async def _materials(
         self, rows: Sequence[ClaimedDelivery]
-    ) -> tuple[dict[int, tuple[Person, list[str]]], Contents]:
-        """Who the deliveries go to, and what their campaigns say."""
+    ) -> tuple[dict[int, tuple[Person, list[str]]], Contents, Mapping[int, Mapping[str, str]]]:
+        """Who the deliveries go to, what their campaigns say, and what programs say of single messages."""
         async with self._database.read(at_once=True) as session:
             contents = {
                 number: await self._content(session, number) for number in {row.campaign_id for row in rows}
@@ -144,7 +144,9 @@ class Workshop:
             tagged = any(isinstance(content, Content) and content.tagged for content in contents.values())
             numbers = [row.contact_id for row in rows if row.contact_id is not None]
             persons = await people(session, numbers, tagged=tagged)
-        return persons, contents
+            asked_for = [row.message_id for row in rows if row.message_id]
+            said = await messages.values_of(session, asked_for) if asked_for else {}
+        return persons, contents, said
 
     async def _content(self, session: AsyncSession, campaign_id: int) -> Content | Stop:
         known = self._contents.pop(campaign_id, None)
@@ -165,8 +167,12 @@ def _letters(
     rows: Sequence[ClaimedDelivery],
     contents: Contents,
     persons: Mapping[int, tuple[Person, list[str]]],
+    said: Mapping[int, Mapping[str, str]],
 ) -> list[Letter]:
-    """What is to be written; who is gone is left out, and the gate says so."""
+    """What is to be written; who is gone is left out, and the gate says so.
+
+    What a program says of a message goes before what is known of its person.
+    """
     letters: list[Letter] = []
     for row in rows:
         content = contents[row.campaign_id]
@@ -178,6 +184,8 @@ def _letters(
             if found is None:
                 continue
             values = values_of(*found, content.compiled.fields)
+        if row.message_id:
+            values = {**(values or {}), **said.get(row.message_id, {})}
         letters.append(
             Letter(
                 row.id,

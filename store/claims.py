@@ -29,7 +29,7 @@ _D = cast("Any", Delivery).__table__.c
 
 
 class ClaimedDelivery(NamedTuple):
-    """A delivery as it was claimed; `attempts` are those before this one."""
+    """A delivery as it was claimed; `attempts` are those before this one, `message_id` 0 in campaigns."""
 
     id: int
     campaign_id: int
@@ -44,6 +44,7 @@ class ClaimedDelivery(NamedTuple):
     exempt: bool
     attempts: int
     first_attempt_at: datetime | None
+    message_id: int
 
     @classmethod
     def of(cls, row: Delivery) -> "ClaimedDelivery":

@@ -89,6 +89,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.create_index("ix_message_campaign_id", ["campaign_id", "id"], unique=False)
         batch_op.create_index("ix_message_contact_id", ["contact_id"], unique=False)
         batch_op.create_index("ix_message_key_id", ["key_id", "id"], unique=False)
         batch_op.create_index(
@@ -178,12 +179,11 @@ def upgrade() -> None:
         )
 
     with op.batch_alter_table("campaign", schema=None) as batch_op:
-        batch_op.add_column(
-            sa.Column("stream", sa.Boolean(), server_default=sa.text("(false)"), nullable=False)
-        )
+        batch_op.add_column(sa.Column("stream_key", sa.String(length=100), nullable=True))
         batch_op.add_column(
             sa.Column("test", sa.Boolean(), server_default=sa.text("(false)"), nullable=False)
         )
+        batch_op.create_unique_constraint(batch_op.f("uq_campaign_stream_key"), ["stream_key"])
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.add_column(sa.Column("message_id", columns.BigId, server_default="0", nullable=False))
@@ -218,8 +218,9 @@ def downgrade() -> None:
         batch_op.drop_column("message_id")
 
     with op.batch_alter_table("campaign", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("uq_campaign_stream_key"), type_="unique")
         batch_op.drop_column("test")
-        batch_op.drop_column("stream")
+        batch_op.drop_column("stream_key")
 
     with op.batch_alter_table("webhook_notice", schema=None) as batch_op:
         batch_op.drop_index(
@@ -245,6 +246,7 @@ def downgrade() -> None:
         )
         batch_op.drop_index("ix_message_key_id")
         batch_op.drop_index("ix_message_contact_id")
+        batch_op.drop_index("ix_message_campaign_id")
 
     op.drop_table("message")
     with op.batch_alter_table("interaction", schema=None) as batch_op:
