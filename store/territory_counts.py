@@ -8,7 +8,7 @@ campaign writes to nobody twice, so that whatever two periods differ by is a gro
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -56,17 +56,19 @@ class Places:
 
     `shown`: by INSEE code, "" where it is not known. `together`: the sum of what is hidden, None where even
     that is too few; `hidden`: the places of which nothing is shown. `campaigns`: how many were looked at.
+    `whole`: all that may be told of.
     """
 
     shown: dict[str, Figures]
     together: Figures | None
     hidden: frozenset[str]
     campaigns: int
+    whole: Figures = field(init=False)
 
-    @property
-    def whole(self) -> Figures:
-        """All that may be told of."""
-        return sum(self.shown.values(), self.together or Figures())
+    def __post_init__(self) -> None:
+        """Add up once what every place is compared with."""
+        whole = sum(self.shown.values(), self.together or Figures())
+        object.__setattr__(self, "whole", whole)
 
 
 async def of_campaign(session: AsyncSession, campaign_id: int) -> Places:

@@ -31,6 +31,7 @@ from web.bounce_overview import bounce_overview
 from web.change_view import changes_of
 from web.charts import SERIES, WIDE, Drawings, Spec, bars_over_time, draw_both, shares_by_name
 from web.i18n import N_, Tongue
+from web.pages.places import places_of
 from web.report_paper import Sheet, attachment, report_pdf
 from web.troubles import trouble_of
 from web.verdict_view import verdicts_of
@@ -103,6 +104,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         assessment = await assess_report(session, report)
         changes = await campaign_changes(session, report, assessment)
         troubles = await incidents.list_incidents(session, campaign_id=campaign_id)
+        places = await places_of(visit, session, campaign_id)
     total = report.total.counts
     return page(
         visit,
@@ -116,6 +118,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         pairs=pairs_of(report),
         proof=prove(report, visit.tongue),
         bounces=bounces,
+        places=places,
         verdicts=verdicts_of(assessment, visit.tongue) if assessment else None,
         changes=changes_of(changes, visit.tongue),
         troubles=[trouble_of(one, visit.tongue) for one in troubles],
