@@ -57,10 +57,26 @@ def _deciding(tree: nodes.Template) -> Iterator[str]:
         if loop.test is not None:
             yield from _read(loop.test)
     for shown in tree.find_all(nodes.Output):
-        for node in shown.find_all((nodes.And, nodes.Or, nodes.Compare, nodes.Test)):
+        yield from _computed(shown)
+
+
+def _computed(node: nodes.Node) -> Iterator[str]:
+    """What an expression that is shown depends on, rather than shows."""
+    sides: Iterable[nodes.Node | None]
+    match node:
+        case nodes.CondExpr():
+            sides = (node.expr1, node.expr2)  # its test is looked at by itself
+        case nodes.And() | nodes.Or() | nodes.Compare() | nodes.Test():
             yield from _read(node)
-        for node in shown.find_all(nodes.Getitem):
+            return
+        case nodes.Getitem():
             yield from _read(node.arg)
+            sides = (node.node,)
+        case _:
+            sides = node.iter_child_nodes()
+    for side in sides:
+        if side is not None:
+            yield from _computed(side)
 
 
 def _is_address(test: nodes.Node, branches: Iterable[nodes.Node]) -> bool:
