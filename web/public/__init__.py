@@ -5,7 +5,7 @@ What comes in: signed tokens and signed hooks. What goes out: small pages withou
 """
 
 from web import health
-from web.public import clicks, files, hooks, leaving, mailboxes, twilio
+from web.public import clicks, files, hooks, leaving, mailboxes, notice, twilio
 
 ROUTERS = (
     files.router,
@@ -13,6 +13,7 @@ ROUTERS = (
     leaving.router,
     clicks.router,
     mailboxes.router,
+    notice.router,
     twilio.router,
     hooks.router,
 )
