@@ -10,8 +10,9 @@ from deliverability.filters import FilterError, SpamScore, Symbol
 from deliverability.resolver import Answer
 from models.errors import BadInputError, NotFoundError
 from models.preflight import LintLevel, Preflight
-from models.states import CampaignState, Channel, IdentityRule, IdentityState
+from models.states import CampaignState, Channel, ConsentStatus, IdentityRule, IdentityState, Nature
 from scheduler.campaigns import schedule
+from scheduler.forecast import ForecastOptions
 from scheduler.preflight import (
     GoPast,
     LintFinding,
@@ -25,12 +26,14 @@ from scheduler.preflight.examination import fingerprint
 from scheduler.preflight.findings import to_rows
 from scheduler.preflight.gate import look, require_schedulable
 from scheduler.preflight.reading import read_campaign
+from scheduler.rhythm import Rhythm
 from store import Database, campaigns, preflights
 from tests.clocks import START, ManualClock
 from tests.factories import (
     KEYRING,
     a_campaign,
     a_contact,
+    a_segment,
     a_template,
     an_identity,
 )
@@ -375,3 +378,22 @@ async def test_whether_it_could_be_scheduled_is_asked_without_scheduling_it(
             await require_schedulable(session, number, NOON, "Mars/Base", START)
     async with database.write() as session:
         await schedule(session, number, NOON, "Europe/Paris", START)
+
+
+async def test_a_targeted_political_campaign_tells_whom_it_leaves_out_and_what_it_may_not_ask(
+    database: Database, clock: ManualClock
+) -> None:
+    async with database.write() as session:
+        (await a_contact(session)).targeting_consent = ConsentStatus.GRANTED
+        await a_contact(session)
+        segment = await a_segment(session, "commune:Marseille and not tag:musulman")
+        campaign = await a_campaign(session, include=[segment])
+        campaign.nature = Nature.POLITICAL
+    found = await examine(database, campaign.id, means(clock))
+    assert of(found, BLOCK)["ad.sensitive"] == {"parts": "tag:musulman"}
+    assert of(found, WARN)["ad.consent"] == {"people": "1", "young": "0"}
+    async with database.write() as session:
+        await a_segment(session, "commune:Marseille", name=segment.name)
+    free = means(clock, outlook=ForecastOptions(rhythm=Rhythm(place_is_free=True)))
+    assert "ad.exempt" in of(await examine(database, campaign.id, free), FINE)
+    assert "ad.consent" in of(await examine(database, campaign.id, means(clock)), WARN)

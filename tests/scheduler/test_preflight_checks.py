@@ -10,6 +10,7 @@ from deliverability.filters import SpamScore, Symbol
 from deliverability.health import FindingLevel, HealthCode, HealthFinding
 from models.preflight import LintLevel
 from models.states import LegalBasis, Purpose
+from scheduler.advertising import Advertising, Choice, ChosenBy
 from scheduler.forecast import ColdLane
 from scheduler.preflight.checks_of_links import host_of, same_organisation
 from scheduler.preflight.examined import Crowd, Examined, Opinion
@@ -48,6 +49,9 @@ def scored(score: float, *, name: str = "rspamd") -> Examined:
     )
 
 
+CHOSEN = Advertising(bound=True, choices=(Choice(ChosenBy.INCLUDED, ("tag",)),))
+EXEMPT = Advertising(bound=True)
+NEVER_TRIPS = {"ad.exempt"}
 UNSIGNED_FIELD = "v=1; a=rsa-sha256; d=parti.fr; s=r; h=from:to:list-unsubscribe; bh=x; b=y"
 TRIPPING: dict[str, Examined] = {
     "message.broken": seen(mail=None, broken="In line 3: no such thing."),
@@ -101,6 +105,9 @@ TRIPPING: dict[str, Examined] = {
     "filter.refuses": scored(15.0),
     "filter.marks": scored(6.0),
     "filter.delays": scored(4.0),
+    "ad.sensitive": seen(advertising=replace(CHOSEN, sensitive=("tag:religion",))),
+    "ad.nobody": seen(advertising=CHOSEN, crowd=Crowd(0, not_agreed=12)),
+    "ad.consent": seen(advertising=CHOSEN, crowd=Crowd(10, not_agreed=3, too_young=2)),
     "ad.unlabelled": seen(label=Label(targeted=True)),
     "ad.unlinked": replace(seen_text("Votez samedi. STOP au 36111"), label=Label("Comité Durand")),
     "sms.stop": seen_text("Bonjour, à samedi."),
@@ -117,6 +124,10 @@ IN_ORDER: dict[str, Examined] = {
     "fair score": seen(opinion=Opinion(FAIR)),
     "just below": scored(3.99),
     "text": seen_text("Bonjour, à samedi. STOP au 36111"),
+    "all agreed": seen(advertising=CHOSEN, crowd=Crowd(10)),
+    "nobody to ask": seen(advertising=CHOSEN, crowd=None),
+    "not political": seen(advertising=replace(CHOSEN, bound=False), crowd=Crowd(10, not_agreed=3)),
+    "whole list": seen(advertising=EXEMPT, crowd=Crowd(10)),
     "who pays is named": seen(label=Label(sponsor="Comité Durand")),
     "the vote is named": seen(label=Label(vote="Municipales 2026")),
     "text that leads to its notice": replace(
@@ -157,7 +168,7 @@ def test_what_is_wrong_is_found(code: str) -> None:
 
 
 def test_every_check_has_a_message_that_trips_it_and_words() -> None:
-    assert {check.code for check in CHECKS} == set(TRIPPING)
+    assert {check.code for check in CHECKS} - NEVER_TRIPS == set(TRIPPING)
     assert {check.code for check in CHECKS} == {code for code in LINT_WORDS if not code.startswith("seeds.")}
     assert len({check.look for check in CHECKS}) == len(CHECKS)
 
@@ -166,6 +177,8 @@ def test_a_message_in_order_trips_nothing_and_every_check_of_it_is_named() -> No
     whole = seen(crowd=Crowd(10), opinion=Opinion(FAIR))
     assert codes(whole, LintLevel.BLOCK, LintLevel.WARN) == set()
     looked = codes(whole, LintLevel.FINE) | codes(seen_text("Bonjour. STOP au 36111"), LintLevel.FINE)
+    looked |= codes(replace(whole, advertising=CHOSEN), LintLevel.FINE)
+    looked |= codes(replace(whole, advertising=EXEMPT), LintLevel.FINE)
     political = replace(seen_text("https://liens.parti.fr/notice/x STOP"), label=Label("Comité Durand"))
     looked |= codes(replace(political, public_url="https://liens.parti.fr"), LintLevel.FINE)
     # Where there is consent nobody asks after the reason for having none.
@@ -175,6 +188,15 @@ def test_a_message_in_order_trips_nothing_and_every_check_of_it_is_named() -> No
 @pytest.mark.parametrize("name", IN_ORDER)
 def test_what_only_resembles_a_fault_is_none(name: str) -> None:
     assert codes(IN_ORDER[name], LintLevel.BLOCK, LintLevel.WARN) == set()
+
+
+def test_who_did_not_agree_and_who_is_too_young_are_counted_together() -> None:
+    [found] = [one for one in look_at(TRIPPING["ad.consent"]) if one.code == "ad.consent"]
+    assert found.values == {"people": "5", "young": "2"}
+    nobody = TRIPPING["ad.nobody"]
+    assert "ad.consent" not in codes(nobody, LintLevel.WARN, LintLevel.FINE)
+    assert "ad.exempt" in codes(IN_ORDER["whole list"], LintLevel.FINE)
+    assert "ad.exempt" not in codes(IN_ORDER["all agreed"], LintLevel.FINE)
 
 
 def test_every_signature_has_to_cover_the_way_to_leave() -> None:
