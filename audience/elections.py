@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from audience.territory import (
@@ -25,7 +25,16 @@ from models.errors import BadInputError
 from models.identity import TerritoryKind
 from models.text import fold
 
-__all__ = ["KnownDay", "VoteWish", "compose_day", "known_days", "name_of_place"]
+__all__ = [
+    "KnownDay",
+    "VoteWish",
+    "compose_day",
+    "known_days",
+    "name_of_place",
+    "read_closing",
+    "read_days",
+    "wish_of",
+]
 
 MOST_ROUNDS: Final = 3
 FIRST_YEAR, LAST_YEAR = 2000, 2100
@@ -86,6 +95,17 @@ def compose_day(wish: VoteWish, *, zone: str = "Europe/Paris") -> ElectionDay:
         day_before=_read_day_before(wish.day_before),
         closes_at=read_closing(wish.closes_at),
         zone=_read_zone(wish.zone) if wish.zone else zone_of(departement, None, None, default=zone),
+    )
+
+
+def wish_of(row: ElectionDay) -> VoteWish:
+    """How a day would be typed, to correct it."""
+    return VoteWish(
+        *(row.name, row.day, row.round, row.territory, row.territory_value),
+        departement=row.departement or "",
+        day_before=row.day_before,
+        closes_at=row.closes_at,
+        zone=row.zone,
     )
 
 
@@ -153,20 +173,49 @@ def name_of_place(code: str) -> str:
 @cache
 def known_days() -> tuple[KnownDay, ...]:
     """Those of `elections.toml`, in the order of their days."""
-    text = (resources.files("audience") / "elections.toml").read_text(encoding="utf-8")
-    found = [
-        KnownDay(
-            key=f"{row['day'].isoformat()}-{row['round']}",
-            wish=VoteWish(
-                name=row["name"],
-                day=row["day"],
-                round=row["round"],
-                day_before=DAY_BEFORE if row["day_before"] else (),
-                closes_at=row["closes_at"],
-            ),
-            confirmed=row["confirmed"],
-            source=row["source"],
-        )
-        for row in tomllib.loads(text)["days"]
-    ]
-    return tuple(sorted(found, key=lambda one: one.wish.day))
+    return read_days((resources.files("audience") / "elections.toml").read_text(encoding="utf-8"))
+
+
+def read_days(text: str) -> tuple[KnownDay, ...]:
+    """The days of a file in the form of `elections.toml`, in their order; BadInputError.
+
+    Beside what stands there a day may have `territory`, `value`, `departement` and `zone`, as `VoteWish`, and
+    codes in `day_before` instead of true or false. What is missing is as usual; `confirmed` is true.
+    """
+    try:
+        rows = tomllib.loads(text)["days"]
+        found = [_read_row(row) for row in rows]
+    except tomllib.TOMLDecodeError as error:
+        raise BadInputError(f"This is no TOML: {error}.") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, BadInputError):
+            raise
+        raise BadInputError(
+            "A day of the file is not whole.",
+            'Write [[days]], then name = "…" and day = 2027-04-11 for each.',
+        ) from error
+    return tuple(sorted(found, key=lambda one: (one.wish.day, one.wish.round)))
+
+
+def _read_row(row: dict[str, Any]) -> KnownDay:
+    """One day; KeyError, TypeError, ValueError when it is not whole."""
+    day, early = row["day"], row.get("day_before")
+    if type(day) is not date:
+        raise TypeError(day)
+    if isinstance(early, bool):
+        early = DAY_BEFORE if early else ()
+    wish = VoteWish(
+        name=row["name"],
+        day=day,
+        round=int(row.get("round", 1)),
+        territory=TerritoryKind(row.get("territory", TerritoryKind.NATIONAL)),
+        value=str(row.get("value", "")),
+        departement=str(row.get("departement", "")),
+        day_before=None if early is None else tuple(map(str, early)),
+        closes_at=str(row.get("closes_at", "20:00")),
+        zone=str(row.get("zone", "")),
+    )
+    compose_day(wish)
+    return KnownDay(
+        f"{day.isoformat()}-{wish.round}", wish, row.get("confirmed", True), row.get("source", "")
+    )

@@ -16,6 +16,7 @@ from service.commands import (
     campaign_doubts,
     campaign_plans,
     campaign_register,
+    campaign_waivers,
     examples,
     noun,
 )
@@ -368,5 +369,6 @@ def register(app: typer.Typer) -> None:
     campaign_plans.register(group)
     campaign_doubts.register(group)
     campaign_canary.register(group)
+    campaign_waivers.register(group)
     campaign_register.register(group)
     app.add_typer(group, name="campaign", rich_help_panel="Campaigns")

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
-from audience.elections import VoteWish, compose_day, known_days, name_of_place
+from audience.elections import VoteWish, compose_day, known_days, name_of_place, wish_of
 from models.election import DAY_BEFORE, ElectionDay
 from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
 from models.identity import TerritoryKind
@@ -70,7 +70,7 @@ async def new_page(visit: Editor) -> Response:
     if number is None:
         return _form(visit, VoteWish("", date.min))
     async with visit.context.database.read() as session:
-        return _form(visit, _wish_of(await calendar.get_day(session, number)))
+        return _form(visit, wish_of(await calendar.get_day(session, number)))
 
 
 @router.post("/elections")
@@ -101,7 +101,7 @@ async def edit_page(visit: Admin, day_id: int) -> Response:
     """The form, to correct a vote."""
     async with visit.context.database.read() as session:
         row = await calendar.get_day(session, day_id)
-    return _form(visit, _wish_of(row), row=row)
+    return _form(visit, wish_of(row), row=row)
 
 
 @router.post("/elections/{day_id}/edit")
@@ -189,16 +189,6 @@ def _read(form: Form) -> VoteWish:
         day_before=form.texts("day_before"),
         closes_at=form.text("closes_at", 8),
         zone=form.text("zone", 60),
-    )
-
-
-def _wish_of(row: ElectionDay) -> VoteWish:
-    return VoteWish(
-        *(row.name, row.day, row.round, row.territory, row.territory_value),
-        departement=row.departement or "",
-        day_before=row.day_before,
-        closes_at=row.closes_at,
-        zone=row.zone,
     )
 
 
