@@ -1,0 +1,92 @@
+"""Consent to targeting on the page of a contact, and what the form of a campaign says of targeting."""
+
+from models.access import Role
+from models.states import ConsentStatus
+from store import Database, contacts, targeting
+from tests.factories import a_contact, a_segment, a_template, an_identity
+from tests.web.browsers import Site
+
+GRANTED, WITHDRAWN, UNKNOWN = ConsentStatus.GRANTED, ConsentStatus.WITHDRAWN, ConsentStatus.UNKNOWN
+
+
+async def somebody(database: Database) -> int:
+    async with database.write() as session:
+        return (await a_contact(session)).id
+
+
+async def known(database: Database, number: int) -> tuple[ConsentStatus, list[tuple[ConsentStatus, str]]]:
+    async with database.read() as session:
+        contact = await contacts.get_contact(session, number)
+        said = await targeting.statements_of(session, number, limit=9)
+        return contact.targeting_consent, [(one.status, one.source) for one in said]
+
+
+async def test_what_a_person_said_is_kept_with_where_and_who_wrote_it_down(site: Site) -> None:
+    number = await somebody(site.database)
+    browser = await site.signed_in(Role.EDITOR)
+    form, page = f"/contacts/{number}/targeting", f"/contacts/{number}"
+    answer = await browser.send_form(form, {"status": "granted", "source": "bulletin papier"}, page=page)
+    assert answer.headers["location"] == f"{page}?said=targeting-granted"
+    proof = "bulletin papier (editor@parti.example)"
+    assert await known(site.database, number) == (GRANTED, [(GRANTED, proof)])
+    text = await browser.read(page)
+    assert "Being chosen by their data" in text
+    assert proof in text
+    # What was said before does not undo what was said since; it is proof all the same.
+    before = {"status": "withdrawn", "source": "courrier", "day": "2026-01-05"}
+    answer = await browser.send_form(form, before, page=page)
+    assert answer.headers["location"] == f"{page}?said=targeting-granted"
+    answer = await browser.send_form(form, {"status": "withdrawn", "source": "courriel"}, page=page)
+    assert answer.headers["location"] == f"{page}?said=targeting-withdrawn"
+    status, said = await known(site.database, number)
+    assert (status, len(said)) == (WITHDRAWN, 3)
+
+
+async def test_a_statement_nobody_could_prove_is_not_taken(site: Site) -> None:
+    number = await somebody(site.database)
+    browser = await site.signed_in(Role.EDITOR)
+    form, page = f"/contacts/{number}/targeting", f"/contacts/{number}"
+    for fields, problem in (
+        ({"status": "granted", "source": " "}, "Nobody could prove this consent."),
+        ({"status": "", "source": "x"}, "This says nothing of consent."),
+        ({"status": "granted", "source": "x", "day": "2030-01-01"}, "cannot come from the future"),
+        ({"status": "granted", "source": "x", "day": "hier"}, "is no day"),
+    ):
+        answer = await browser.send_form(form, fields, page=page)
+        assert answer.status_code == 400
+        assert problem in answer.text
+    assert await known(site.database, number) == (UNKNOWN, [])
+
+
+async def test_a_reader_sees_consents_and_changes_none(site: Site) -> None:
+    number = await somebody(site.database)
+    browser = await site.signed_in(Role.READER)
+    text = await browser.read(f"/contacts/{number}")
+    assert "Consent to targeting" in text
+    assert f"/contacts/{number}/targeting" not in text
+    fields = {"csrf": await browser.csrf("/account"), "status": "granted", "source": "x"}
+    answer = await browser.client.post(f"/contacts/{number}/targeting", data=fields)
+    assert answer.status_code == 403
+
+
+async def test_the_form_of_a_campaign_says_what_makes_it_targeted(site: Site) -> None:
+    async with site.database.write() as session:
+        await a_contact(session)
+        (await a_contact(session)).targeting_consent = GRANTED
+        everyone, marseille = await a_segment(session), await a_segment(session, "commune:Marseille")
+        version, sender = await a_template(session), await an_identity(session)
+    browser = await site.signed_in(Role.EDITOR)
+    fields = {"version": str(version.id), "identity": str(sender.id), "nature": "political"}
+    news = (await browser.get("/campaigns/count", params={**fields, "include": str(marseille.id)})).json()
+    assert ["− Did not agree to be chosen by their data", "1", "less"] in news["rows"]
+    assert news["rows"][-1] == ["Will receive it", "1", "will"]
+    assert news["values"]["advert"].startswith(
+        "Political, and chosen by people’s data: the segments (commune)."
+    )
+    whole = {**fields, "include": str(everyone.id)}
+    news = (await browser.get("/campaigns/count", params=whole)).json()
+    assert news["values"]["advert"].startswith("The same message to the whole list")
+    civic = (await browser.get("/campaigns/count", params={**whole, "nature": "civic"})).json()
+    assert civic["values"]["advert"] == ""
+    answer = await browser.send_form("/campaigns", {**whole, "only_count": "1"}, page="/campaigns/new")
+    assert "The same message to the whole list" in answer.text
