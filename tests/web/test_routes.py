@@ -30,7 +30,7 @@ ANYONE, READER, EDITOR, ADMIN = "anyone", "reader", "editor", "admin"
 TABLE: dict[str, dict[str, str]] = {
     ANYONE: {
         "GET": """/static/{name} /favicon.ico /robots.txt /healthz /readyz /metrics /setup /sign-in
-            /u/{token} /c/{token}/{index} /mailbox/{token}""",
+            /u/{token} /c/{token}/{index} /mailbox/{token} /notice/{token}""",
         "POST": """/setup /sign-in /sign-out /language /u/{token} /u/{token}/undo /mailbox/{token}
             /hooks/twilio/status /hooks/twilio/inbound /hooks/{provider}""",
     },
