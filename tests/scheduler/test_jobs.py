@@ -34,13 +34,14 @@ async def conducting(
     *,
     alone: bool = False,
     housekeeping_every: timedelta = timedelta(hours=1),
+    give_up: timedelta = timedelta(minutes=2),
 ) -> AsyncIterator[Conductor]:
     options = ConductorOptions(
         public_url="https://tocsin.exemple.fr/",
         dispatch=DispatchOptions(
             pace=FAST,
             retry=RetryPolicy(
-                first=timedelta(milliseconds=300), ceiling=timedelta(seconds=1), give_up=timedelta(seconds=2)
+                first=timedelta(milliseconds=200), ceiling=timedelta(milliseconds=500), give_up=give_up
             ),
         ),
         sweep_every=timedelta(milliseconds=100),
@@ -83,14 +84,14 @@ async def counted(database: Database, campaign_id: int) -> dict[DeliveryState, i
 
 
 async def until(database: Database, campaign_id: int, *states: CampaignState) -> Campaign:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (campaign := await state_of(database, campaign_id)).state not in states:
             await asyncio.sleep(0.05)
     return campaign
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():
             await asyncio.sleep(0.02)
 
@@ -151,7 +152,8 @@ async def test_temporary_refusals_are_retried_until_taken(database: Database) ->
 async def test_a_campaign_is_finished_with_what_was_given_up_counted(database: Database) -> None:
     campaign_id = await a_scheduled_campaign(database, 2)
     never = Deferred(Reply(452, "4.2.2", "4.2.2 mailbox full"))
-    async with conducting(database, ScriptedTransport(answers={"p000@gmail.com": never})):
+    mailboxes = ScriptedTransport(answers={"p000@gmail.com": never})
+    async with conducting(database, mailboxes, give_up=timedelta(seconds=1)):
         await until(database, campaign_id, CampaignState.FINISHED)
     async with database.read() as session:
         counts = await campaigns.progress(session, campaign_id)
@@ -183,7 +185,7 @@ async def test_after_a_cancellation_every_delivery_has_an_end(database: Database
         await eventually(lambda: len(transport.sent) > 10)
         async with database.write() as session:
             await cancel(session, campaign_id, CLOCK.now())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (counts := await counted(database, campaign_id)).keys() & WAITING:
                 await asyncio.sleep(0.05)
     assert counts[DeliveryState.ACCEPTED] == len(transport.sent)
@@ -315,7 +317,7 @@ async def test_originals_older_than_they_are_kept_for_are_forgotten_by_housekeep
     often = timedelta(milliseconds=100)
     async with (
         conducting(database, ScriptedTransport(), housekeeping_every=often),
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         left: list[bytes] = []
         while left != [b"young"]:
@@ -332,7 +334,7 @@ async def test_mail_that_was_set_aside_is_tried_again_by_housekeeping(database: 
     often = timedelta(milliseconds=100)
     async with (
         conducting(database, ScriptedTransport(), housekeeping_every=often),
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         left = 1
         while left:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from deliverability.exchangers import AsksTheDns
-from deliverability.resolver import Answer, DnsResolver
+from deliverability.resolver import Answer
 from models.health import HealthLevel, ProofKind
 from models.incident import IncidentKind
 from models.states import IdentityState
@@ -16,7 +16,14 @@ from scheduler.ownership import MISSING_FOR
 from store import Database, health, identities, incidents
 from tests.clocks import ManualClock
 from tests.factories import an_identity
-from tests.scheduler.sender_houses import DOMAIN, PROOF_NAME, RSA_NAME, House, sender_house
+from tests.scheduler.sender_houses import (
+    DOMAIN,
+    PROOF_NAME,
+    RSA_NAME,
+    House,
+    PatientResolver,
+    sender_house,
+)
 from tests.servers.dns import Fault, dns_server
 
 S = IdentityState
@@ -83,7 +90,7 @@ async def test_a_resolver_that_remembers_the_absence_of_a_record_suspends_nobody
         assert itself is not None
         remembering = replace(
             house.lookout,
-            resolver=DnsResolver(["127.0.0.1"], memory.port, timeout_seconds=0.5),
+            resolver=PatientResolver(memory),
             past_memory=lambda _: itself,
         )
         await house.publish()

@@ -9,6 +9,7 @@ from sqlmodel import select
 from models.delivery import Delivery
 from models.event import Event
 from models.states import CampaignState, DeliveryState, EventKind
+from scheduler import handover
 from scheduler.uncertain import Decision, resolve_uncertain
 from scheduler.upkeep import finish_if_done, take_back
 from store import Database, campaigns, claims
@@ -19,6 +20,12 @@ from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all, la
 
 S = DeliveryState
 SLEEP = timedelta(minutes=6)
+
+
+@pytest.fixture(autouse=True)
+def _looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is the tests', and a worker that waits looks at it twenty times a second, not once."""
+    monkeypatch.setattr(handover, "RECORD_EVERY_S", 0.05)
 
 
 async def a_running_campaign(database: Database) -> int:

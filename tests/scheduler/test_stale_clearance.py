@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from models.campaign import Campaign
 from models.states import Channel, DeliveryState, SuppressionReason
 from models.suppression import address_hash
+from scheduler import handover
 from scheduler.calendar import read_sending_windows, windows_to_rows
 from scheduler.campaigns import cancel, pause, resume
 from store import Database, people, suppressions
@@ -22,6 +23,12 @@ SECOND = timedelta(seconds=1)
 LEASE = 60 * SECOND
 FIRST, OTHER, LAST = "a@gmail.com", "b@gmail.com", "c@gmail.com"
 Change = Callable[[Database, ManualClock, int], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def _looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is the tests', and a worker that waits looks at it twenty times a second, not once."""
+    monkeypatch.setattr(handover, "RECORD_EVERY_S", 0.05)
 
 
 async def is_paused(database: Database, clock: ManualClock, campaign_id: int) -> None:
