@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.campaign import Campaign
+from models.campaign import Campaign, CampaignSegment
 from models.identity import Identity
+from models.segment import Segment
 from scheduler.campaigns import NewCampaign, parts_of
 from store import campaigns
 
@@ -15,12 +17,23 @@ _MOVING = {"state", "state_reason", "state_since", "health", "health_at"}
 
 
 def fingerprint_of(parts: NewCampaign | None, senders: Iterable[Identity]) -> str:
-    """Of a campaign's parts and of those who write."""
-    seen = [parts, [identity.model_dump(exclude=_MOVING) for identity in senders]]
-    return hashlib.sha256(repr(seen).encode()).hexdigest()
+    """Of a campaign's parts and of those who write, their records and limits included."""
+    return _digest([parts, [identity.model_dump(exclude=_MOVING) for identity in senders]])
 
 
 async def fingerprint_now(session: AsyncSession, campaign: Campaign) -> str:
-    """Of a campaign as it is."""
-    senders = await campaigns.identities_of(session, campaign.id)
-    return fingerprint_of(await parts_of(session, campaign), senders)
+    """Of what two people can agree to: the message, who writes, to whom, by which rules.
+
+    Neither when it starts nor how fast its senders are counts: both may change while it is under way.
+    """
+    parts = replace(await parts_of(session, campaign), zone="")
+    rules = [(tie.frozen_text or segment.text) for segment, tie in await _audience(session, campaign)]
+    return _digest([parts, rules])
+
+
+async def _audience(session: AsyncSession, campaign: Campaign) -> list[tuple[Segment, CampaignSegment]]:
+    return sorted(await campaigns.audience_of(session, campaign.id), key=lambda pair: pair[0].id)
+
+
+def _digest(seen: object) -> str:
+    return hashlib.sha256(repr(seen).encode()).hexdigest()

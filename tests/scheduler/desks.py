@@ -144,6 +144,7 @@ def a_dispatcher(
     worker_id: str = "",
     scribes: int = 0,
     relay: ProviderRelay | None = None,
+    zone: str = "UTC",
 ) -> Dispatcher:
     """A dispatcher with one transport."""
     return Dispatcher(
@@ -161,6 +162,7 @@ def a_dispatcher(
             journals=journals,
             frequency=frequency or FrequencyPolicy(),
             scribes=scribes,
+            zone=zone,
         ),
         worker_id=worker_id,
     )

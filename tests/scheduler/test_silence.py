@@ -1,6 +1,7 @@
 """From when until when propaganda must not reach a person, on the clock of where they live."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,8 +21,8 @@ CLOSED = datetime(2026, 3, 15, 19, tzinfo=UTC)
 MARGIN = timedelta(hours=2)
 
 
-def a_day(**changes: object) -> ElectionDay:
-    known: dict[str, object] = {"id": 1, "name": "Municipales", "day": SUNDAY, "day_before": list(DAY_BEFORE)}
+def a_day(**changes: Any) -> ElectionDay:
+    known: dict[str, Any] = {"id": 1, "name": "Municipales", "day": SUNDAY, "day_before": list(DAY_BEFORE)}
     return ElectionDay(**(known | changes))
 
 
