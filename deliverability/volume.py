@@ -81,7 +81,8 @@ async def volume_of(
 def _days(plan: Warmup, today: date, used: int) -> Iterator[PlanDay]:
     told = plan.history[-LONGEST:]
     days = [date.fromisoformat(one["day"]) for one in told]
-    for one, day, following in zip(told, days, [*days[1:], plan.day], strict=True):
+    ends = [*days, plan.day][1:]
+    for one, day, following in zip(told, days, ends, strict=True):
         yield PlanDay(
             day,
             int(one["cap"]),

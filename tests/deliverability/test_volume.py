@@ -90,6 +90,17 @@ async def test_today_is_what_the_pacer_has_let_through(database: Database) -> No
     assert [day.sent for day in tomorrow[1].days] == [0]
 
 
+async def test_a_plan_begun_today_has_today_alone(database: Database) -> None:
+    identity_id = await some_plans(database)
+    async with database.write() as session:
+        (plan, *_) = await warmups.list_plans(session, identity_id=identity_id)
+        plan.history, plan.state = [], WarmupState.RISING
+        session.add(plan)
+    async with database.read() as session:
+        plans = {one.provider: one for one in await volume_of(session, identity_id, START, START, ZONE)}
+    assert [(one.day, one.cap, one.light) for one in plans[plan.provider].days] == [(TODAY, 450, "")]
+
+
 async def test_without_a_plan_there_is_nothing_to_tell(database: Database) -> None:
     async with database.write() as session:
         identity_id = (await an_identity(session)).id

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deliverability.pressure import pressure_of
 from models.identity import Identity
 from models.incident import AlertWay
 from models.pace import BreakerState, Throttle
@@ -97,3 +98,19 @@ async def test_where_nobody_is_told_there_is_no_such_chore(
     names = {chore.name for chore in watch_chores(settings, database, clock, transports={}, keyring=KEYRING)}
     assert "weigh" in names
     assert ("alerts" in names) is bool(given)
+
+
+async def test_how_often_people_are_written_to_is_counted(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    await a_scene(database)
+    chores = watch_chores(GivenSettings(data_dir=tmp_path), database, clock, transports={}, keyring=KEYRING)
+    (count,) = [one for one in chores if one.name == "pressure"]
+    await count.work()
+    async with database.read() as session:
+        assert (await pressure_of(session, 1, START, START)).counted_at == START
+    clock.advance(timedelta(minutes=1))
+    await count.work()
+    async with database.read() as session:
+        # It took a moment: for sixty times as long it is left alone.
+        assert (await pressure_of(session, 1, START, START)).counted_at == START

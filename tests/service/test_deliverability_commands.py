@@ -12,16 +12,18 @@ import pytest
 from sqlmodel import col, select
 
 from deliverability.assessment.study import Mailing, study_table
+from deliverability.pressure import count_pressure
 from models.canary import CanaryPlan
 from models.clock import SystemClock
 from models.delivery import Delivery
 from models.event import event_about
-from models.states import EventKind
+from models.pace import Warmup, WarmupState
+from models.states import DeliveryState, EventKind
 from scheduler.campaigns import parts_of, schedule, update_campaign
 from scheduler.canary import watch_canaries
 from scheduler.expansion import launch
 from service.commands.deliverability import met_spam
-from store import Database, events
+from store import Database, events, warmups
 from store.tally_fold import advance
 from tests.clocks import ManualClock
 from tests.factories import a_campaign, a_contact, a_seed, an_identity
@@ -88,6 +90,41 @@ def test_one_sender_as_files(typed_here: Typed) -> None:
     assert (row["provider"], row["verdict"]) == ("Orange", "spam")
     assert "A file is about one identity" in typed_here("deliverability", "--json").err
     assert "A file is about one identity" in typed_here("deliverability", "national", "--json", "--csv").err
+
+
+def test_one_sender_is_told_with_how_often_it_writes(ready: Tocsin, typed_here: Typed) -> None:
+    assert "Not counted yet" in typed_here.must("deliverability", "national")
+
+    async def count() -> None:
+        database = Database(f"sqlite:///{ready.folder / 'tocsin-data' / 'tocsin.db'}")
+        plan = Warmup(
+            identity_id=1,
+            provider="orange",
+            state=WarmupState.RISING,
+            day=SystemClock().now().date(),
+            cap=200,
+            target=5000,
+            started_at=SystemClock().now(),
+            changed_at=SystemClock().now(),
+        )
+        async with database.write() as session:
+            await warmups.add_plans(session, [plan])
+            for row in await session.exec(select(Delivery).where(col(Delivery.contact_id).is_not(None))):
+                # The rest of the campaign, too, which waits for a person.
+                row.state, row.settled_at = DeliveryState.ACCEPTED, SystemClock().now()
+                session.add(row)
+        await count_pressure(database, SystemClock().now() + timedelta(minutes=2))
+        await database.close()
+
+    asyncio.run(count())
+    told = typed_here.must("deliverability", "national")
+    assert "Volume against the warm-up plan" in told
+    assert "not over yet" in told
+    assert "40 of 40 people on the list got something from this sender" in told
+    assert "Too few people had several messages in a week" in told
+    found = json.loads(typed_here.must("deliverability", "national", "--json"))
+    assert found["volume"][0]["days"][0]["cap"] == 200
+    assert found["pressure"]["own"]["reached"] == 40
 
 
 def test_an_unknown_sender_is_told_in_a_line(typed_here: Typed) -> None:
