@@ -33,7 +33,9 @@ HEADER = (
         "Langue",
     ),
     *("Consentement e-mail", "Date du consentement e-mail", "Source du consentement e-mail"),
-    *("Consentement SMS", "Date du consentement SMS", "Source du consentement SMS", "Profession"),
+    *("Consentement SMS", "Date du consentement SMS", "Source du consentement SMS"),
+    *("Consentement au ciblage", "Date du consentement au ciblage", "Source du consentement au ciblage"),
+    "Profession",
 )
 PROVIDER_SHARES = {
     "gmail": 44,
@@ -129,6 +131,8 @@ class _People:
 
     def __init__(self, seed: int, mobiles: Mobiles) -> None:
         self._lots = random.Random(seed)
+        # Of its own, so that the people are the same whatever else is asked of them.
+        self._lots_of_targeting = random.Random(f"targeting {seed}")
         self._mobiles = mobiles
         self._count = 0
         self._magic = sorted(FATE_BY_WORD)
@@ -191,15 +195,19 @@ class _People:
         }
 
     def _consents(self, has_phone: bool) -> Row:  # noqa: FBT001 - one private caller
-        lots, row = self._lots, {}
-        for channel, wanted, refused in (("e-mail", 0.90, 0.04), ("SMS", 0.55 if has_phone else 0.0, 0.10)):
-            lot = lots.random()
-            said = "oui" if lot < wanted else "non" if lot < wanted + refused else ""
-            day = _FIRST_DAY + timedelta(days=lots.randrange(1000))
-            row[f"Consentement {channel}"] = said
-            row[f"Date du consentement {channel}"] = f"{day:%d/%m/%Y}" if said else ""
-            row[f"Source du consentement {channel}"] = lots.choice(SOURCES) if said else ""
-        return row
+        row = self._said(self._lots, "e-mail", 0.90, 0.04)
+        row |= self._said(self._lots, "SMS", 0.55 if has_phone else 0.0, 0.10)
+        return row | self._said(self._lots_of_targeting, "au ciblage", 0.80, 0.05)
+
+    def _said(self, lots: random.Random, what: str, wanted: float, refused: float) -> Row:
+        lot = lots.random()
+        said = "oui" if lot < wanted else "non" if lot < wanted + refused else ""
+        day = _FIRST_DAY + timedelta(days=lots.randrange(1000))
+        return {
+            f"Consentement {what}": said,
+            f"Date du consentement {what}": f"{day:%d/%m/%Y}" if said else "",
+            f"Source du consentement {what}": lots.choice(SOURCES) if said else "",
+        }
 
 
 Spoiled = tuple[Row, str, str, bool]

@@ -16,7 +16,7 @@ from models.clock import Clock, SystemClock
 from models.identity import DkimKey, Identity, TerritoryKind
 from models.keyring import Keyring
 from models.seed import SeedMailbox
-from models.states import IdentityRule, IdentityState
+from models.states import IdentityRule, IdentityState, Nature
 from sandbox import World
 from sandbox.contacts import ContactsFile, Mobiles, write_contacts
 from scheduler import NewCampaign, create_campaign
@@ -35,6 +35,7 @@ from web.passwords import hash_password
 
 ADMINISTRATOR = "demo@elan-commun.example"
 ORGANISATION = "Élan commun"
+SPONSOR = "Association de financement d’Élan commun"
 POSTAL_ADDRESS = "12 rue de la République, 75011 Paris"
 DOMAIN = "elan-commun.example"
 SENDERS = (
@@ -186,6 +187,8 @@ async def _campaigns(session: AsyncSession, senders: Sequence[int], zone: str) -
             identity_ids=senders,
             identity_rule=IdentityRule.TERRITORY,
             zone=zone,
+            nature=Nature.POLITICAL,
+            sponsor=SPONSOR,
         ),
         NewCampaign(
             name=SMS_CAMPAIGN,
@@ -193,6 +196,8 @@ async def _campaigns(session: AsyncSession, senders: Sequence[int], zone: str) -
             include=[activists],
             identity_ids=senders[:1],
             zone=zone,
+            nature=Nature.POLITICAL,
+            sponsor=SPONSOR,
         ),
     ]
 

@@ -31,6 +31,9 @@ async def test_from_a_csv_file_to_a_report_that_the_outside_world_confirms(
     assert counts.clicked
     assert counts.seeds_spam
     assert letters.total.left_out[LeftOutReason.NO_CONSENT]
+    # Political, and chosen by where people live: whoever did not agree to that is left out.
+    assert letters.total.left_out[LeftOutReason.NO_TARGETING_CONSENT]
+    assert texts.total.left_out[LeftOutReason.NO_TARGETING_CONSENT]
     assert len(letters.by_identity) == 3
     assert texts.total.counts.delivered > 10
     assert played.tally.dkim["pass"] > 0
