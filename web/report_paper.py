@@ -33,13 +33,17 @@ DISCLAIMER = N_(
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What goes on paper besides the report: verdicts in words, the proof, incidents, charts."""
+    """What goes on paper besides the report: verdicts in words, the proof, incidents, charts, the law.
+
+    `law`: sentences, each with its tone.
+    """
 
     verdicts: Verdicts | None
     proof: Sequence[str]
     troubles: Sequence[Trouble]
     charts: Sequence[tuple[str, Spec]]
     changes: ChangeList | None = None
+    law: Sequence[tuple[str, str]] = ()
 
 
 async def report_pdf(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> bytes:
@@ -177,6 +181,9 @@ def _tables(report: CampaignReport, sheet: Sheet, tongue: Tongue) -> Iterator[Bl
     if report.refusals:
         yield Heading(tongue.say("What the providers answered"))
         yield _answers(report, tongue)
+    if sheet.law:
+        yield Heading(tongue.say("Whether the law was kept to"))
+        yield from (Words(text, tone) for text, tone in sheet.law)
     yield Words(tongue.say(DISCLAIMER), small=True)
 
 

@@ -28,6 +28,7 @@ from store import incidents
 from web.access import Reader, Visit
 from web.borrowed import say_borrowed
 from web.bounce_overview import bounce_overview
+from web.campaign_law import law_on_record
 from web.change_view import changes_of
 from web.charts import SERIES, WIDE, Drawings, Spec, bars_over_time, draw_both, shares_by_name
 from web.i18n import N_, Tongue
@@ -105,6 +106,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         changes = await campaign_changes(session, report, assessment)
         troubles = await incidents.list_incidents(session, campaign_id=campaign_id)
         places = await places_of(visit, session, campaign_id)
+        law = await law_on_record(visit, session, campaign_id) if report.launched_at else []
     total = report.total.counts
     return page(
         visit,
@@ -119,6 +121,7 @@ async def report_page(visit: Reader, campaign_id: int) -> Response:
         proof=prove(report, visit.tongue),
         bounces=bounces,
         places=places,
+        law=law,
         verdicts=verdicts_of(assessment, visit.tongue) if assessment else None,
         changes=changes_of(changes, visit.tongue),
         troubles=[trouble_of(one, visit.tongue) for one in troubles],
@@ -161,12 +164,14 @@ async def report_on_paper(visit: Reader, campaign_id: int) -> Response:
     async with visit.context.database.read() as session:
         known = await incidents.list_incidents(session, campaign_id=campaign_id)
         changes = await campaign_changes(session, report, assessment)
+        law = await law_on_record(visit, session, campaign_id) if report.launched_at else []
     proof = prove(report, tongue)
     sheet = Sheet(
         verdicts=verdicts_of(assessment, tongue) if assessment else None,
         proof=(proof.targeted, proof.deliveries, *(say_borrowed(tongue, one) for one in proof.problems)),
         troubles=[trouble_of(one, tongue) for one in known],
         changes=changes_of(changes, tongue),
+        law=[(one.text, one.tone) for one in law],
         charts=[
             (drawn[0], drawn[1](WIDE))
             for drawn in (over_time_chart(report, visit), by_provider_chart(report, tongue))
