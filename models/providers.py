@@ -14,6 +14,8 @@ from typing import Any
 
 OTHER = "other"
 SMS = "sms"
+SANDBOX, SANDBOX_SMS = "sandbox", "sandbox_sms"
+"""Where messages of test keys go: through everything, and to nobody."""
 NOWHERE = "nowhere"
 """Domains that do not exist, or that say they take no mail (RFC 7505)."""
 OWN_EXCHANGERS = "mx:"

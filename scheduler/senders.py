@@ -52,9 +52,9 @@ class Chooser:
     """
 
     def __init__(self, rule: IdentityRule, identities: Sequence[Identity], channel: Channel) -> None:
-        """`identities` in the order of the campaign; those that cannot send are left out."""
+        """`identities` in the order of the campaign; those that cannot send are not among the `able`."""
         self.rule = rule
-        self._able = [identity for identity in identities if can_send(identity, channel)]
+        self.able = [identity for identity in identities if can_send(identity, channel)]
         self._around: dict[tuple[str | None, ...], list[Identity]] = {}
 
     def choose(self, person: Addressee) -> Identity | None:
@@ -65,11 +65,11 @@ class Chooser:
         """Those one of whom writes to everybody who lives where this person lives."""
         match self.rule:
             case IdentityRule.ONE:
-                return self._able[:1]
+                return self.able[:1]
             case IdentityRule.TERRITORY:
                 return self._smallest_around(person)
             case IdentityRule.ROTATE:
-                return self._able
+                return self.able
             case _:
                 assert_never(self.rule)
 
@@ -85,7 +85,7 @@ class Chooser:
         place = tuple(getattr(person, name) for name in PLACE)
         found = self._around.get(place)
         if found is None:
-            around = [one for one in self._able if speaks_for(one.territory, one.territory_value, person)]
+            around = [one for one in self.able if speaks_for(one.territory, one.territory_value, person)]
             smallest = min((SIZE_ORDER[one.territory] for one in around), default=None)
             found = [one for one in around if SIZE_ORDER[one.territory] == smallest]
             if len(self._around) >= PLACES_REMEMBERED:

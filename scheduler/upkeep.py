@@ -18,8 +18,9 @@ from scheduler.campaigns import close_cancelled
 from scheduler.gates import TOO_LATE
 from scheduler.recording import record_abandoned
 from scheduler.rests import tell_rests
+from scheduler.streams import is_idle
 from scheduler.uncertain import reopen
-from store import Database, campaigns, claims, deliveries, elections, erasure, events
+from store import Database, campaigns, claims, deliveries, elections, erasure, events, messages
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ async def finish_if_done(database: Database, campaign_id: int, clock: Clock) -> 
     async with database.read() as session:
         if await campaigns.has_waiting(session, campaign_id, tuple(WAITING)):
             return
+        if not await is_idle(session, campaign_id, clock.now()):
+            return
         proof = await _prove(session, campaign_id)
     now = clock.now()
     async with database.write() as session:
@@ -93,7 +96,7 @@ async def finish_if_done(database: Database, campaign_id: int, clock: Clock) -> 
         if not await campaigns.move(session, campaign_id, origin=CampaignState.SENDING, to=ending, now=now):
             return
         campaign = await campaigns.get_campaign(session, campaign_id)
-        campaign.finished_at = now
+        campaign.finished_at, campaign.frozen = now, proof.frozen
         campaign.problem = _what_is_missing(proof)
         campaign.reconciled_at = now if proof.equal else None
         session.add(campaign)
@@ -141,6 +144,9 @@ async def reconcile_ended(database: Database, clock: Clock) -> int:
 
 async def _prove(session: AsyncSession, campaign_id: int) -> Proof:
     campaign = await campaigns.get_campaign(session, campaign_id)
+    if campaign.stream_key is not None:
+        frozen = await messages.carried(session, campaign_id)
+        return Proof(frozen, await campaigns.count_states(session, campaign_id))
     return Proof(campaign.frozen, await campaigns.count_states(session, campaign_id))
 
 

@@ -8,14 +8,15 @@ import sqlalchemy as sa
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.contact import Contact
 from models.delivery import Delivery
 from models.errors import NotFoundError
 from models.message import Message, MessageResult
+from models.states import Channel
 from store.bulk import Question, Spelling, listed
-from store.engine import insert_for
+from store.engine import insert_for, is_among
 
 _M = cast("Any", Message).__table__.c
-NEXT = "SELECT nextval('message_id_seq') FROM generate_series(1, :count)"
 
 
 def _values(spelling: Spelling) -> sa.Select[Any]:
@@ -31,6 +32,25 @@ async def values_of(session: AsyncSession, numbers: Collection[int]) -> dict[int
         return {}
     rows = await _VALUES.ask(session, ids=listed(session, numbers))
     return {row[0]: row[1] for row in rows}
+
+
+async def people_at(
+    session: AsyncSession, channel: Channel, addresses: Collection[str]
+) -> dict[str, Contact]:
+    """The contacts behind addresses (normalised). Served by the unique indexes of addresses."""
+    its = col(Contact.email) if channel is Channel.EMAIL else col(Contact.phone)
+    if not addresses:
+        return {}
+    found = (await session.exec(select(Contact).where(is_among(session, its, sorted(addresses))))).all()
+    return {(one.email if channel is Channel.EMAIL else one.phone) or "": one for one in found}
+
+
+async def people_with(session: AsyncSession, numbers: Collection[int]) -> dict[int, Contact]:
+    """Contacts by number; who is gone is missing. Served by the primary key."""
+    if not numbers:
+        return {}
+    wanted = select(Contact).where(is_among(session, col(Contact.id), sorted(set(numbers))))
+    return {one.id: one for one in (await session.exec(wanted)).all()}
 
 
 class Wished(NamedTuple):

@@ -1,0 +1,316 @@
+"""What programs ask for: on record once, sent once, refused by name; nobody gets what they must not get."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+
+from models.api import ApiKey, KeyMode
+from models.campaign import Campaign
+from models.delivery import Delivery
+from models.event import Event
+from models.message import Message, MessageResult
+from models.states import (
+    CampaignState,
+    Channel,
+    ConsentStatus,
+    DeliveryState,
+    EventKind,
+    Purpose,
+    SuppressionReason,
+)
+from models.suppression import address_hash
+from scheduler.accepting import Acceptor, Asker, Receipt, Refusal, Results, Wish
+from scheduler.calendar import UsualWindows
+from scheduler.forms import Forms
+from scheduler.upkeep import finish_if_done, reconcile
+from store import Database, campaigns, suppressions
+from store.idempotency import Answered, Call, Different
+from tests.clocks import START, ManualClock
+from tests.factories import a_contact, a_template, an_identity
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
+
+
+class Desk:
+    """An acceptor with a key, a template and an identity; `ask` puts wishes on record."""
+
+    def __init__(self, database: Database, clock: ManualClock) -> None:
+        self.database, self.clock = database, clock
+        self.acceptor = Acceptor(database, clock, Forms(database, "fr"), UsualWindows(), "UTC")
+        self.version = self.text = self.identity = self.key = 0
+
+    async def open(self) -> "Desk":
+        async with self.database.write() as session:
+            self.identity = (await an_identity(session)).id
+            self.version = (await a_template(session)).id
+            self.text = (await a_template(session, channel=Channel.SMS)).id
+            digest = hashlib.sha256(b"secret").hexdigest()
+            key = ApiKey(name="CRM", mode=KeyMode.LIVE, key_hash=digest, hint="cret", created_at=START)
+            session.add(key)
+            await session.flush()
+            self.key = key.id
+        return self
+
+    def wish(self, address: str = "camille@gmail.com", **changes: object) -> Wish:
+        known: dict[str, object] = {
+            "version_id": self.version,
+            "channel": Channel.EMAIL,
+            "address": address,
+            "variables": {"first_name": "Camille"},
+        }
+        return Wish(**{**known, **changes})  # type: ignore[arg-type]
+
+    async def ask(self, *wishes: Wish, asker: Asker | None = None) -> list[Receipt | Refusal]:
+        results: list[Receipt | Refusal] = []
+
+        def tell(found: Results) -> tuple[int, str]:
+            results.extend(found)
+            return 202, "taken"
+
+        await self.acceptor.accept(asker or Asker(self.key), wishes, tell)
+        return results
+
+    async def rows(self) -> list[Delivery]:
+        async with self.database.read() as session:
+            return list((await session.exec(select(Delivery).order_by(Delivery.id))).all())  # type: ignore[arg-type]
+
+    async def drain(self, transport: ScriptedTransport) -> None:
+        dispatcher = a_dispatcher(self.database, transport, self.clock)
+        await drain_all(self.database, dispatcher, self.clock.now())
+        await dispatcher.close()
+
+
+@pytest.fixture
+async def desk(database: Database, clock: ManualClock) -> Desk:
+    return await Desk(database, clock).open()
+
+
+def refused(results: Sequence[Receipt | Refusal]) -> list[str]:
+    return [result.code for result in results if isinstance(result, Refusal)]
+
+
+async def test_a_message_to_somebody_unknown_is_sent_with_what_the_program_said(desk: Desk) -> None:
+    (receipt,) = await desk.ask(desk.wish())
+    assert isinstance(receipt, Receipt)
+    assert (receipt.result, receipt.number > 0, receipt.identity.id) == (
+        MessageResult.ACCEPTED,
+        True,
+        desk.identity,
+    )
+    transport = ScriptedTransport()
+    await desk.drain(transport)
+    assert b"Bonjour Camille" in transport.letter_to("camille@gmail.com").data
+    (row,) = await desk.rows()
+    assert (row.state, row.message_id, row.contact_id, row.provider) == (
+        DeliveryState.ACCEPTED,
+        receipt.number,
+        None,
+        "gmail",
+    )
+
+
+async def test_the_same_person_may_get_several_and_each_is_sent_once(desk: Desk) -> None:
+    async with desk.database.write() as session:
+        person = await a_contact(session, email="camille@gmail.com")
+    await desk.ask(*[desk.wish() for _ in range(3)])
+    await desk.ask(desk.wish())
+    transport = ScriptedTransport()
+    await desk.drain(transport)
+    await desk.drain(transport)
+    assert transport.recipients == ["camille@gmail.com"] * 4
+    assert {row.contact_id for row in await desk.rows()} == {person.id}
+
+
+async def test_what_a_program_says_goes_before_what_is_known_of_the_person(desk: Desk) -> None:
+    async with desk.database.write() as session:
+        await a_contact(session, email="a@gmail.com", first_name="Claude")
+        await a_contact(session, email="b@gmail.com", first_name="Claude")
+    await desk.ask(desk.wish("a@gmail.com", variables={}), desk.wish("b@gmail.com"))
+    transport = ScriptedTransport()
+    await desk.drain(transport)
+    assert b"Bonjour Claude" in transport.letter_to("a@gmail.com").data
+    assert b"Bonjour Camille" in transport.letter_to("b@gmail.com").data
+
+
+async def test_missing_variables_are_named_and_nothing_of_theirs_is_queued(desk: Desk) -> None:
+    results = await desk.ask(desk.wish(variables={}), desk.wish("b@gmail.com"))
+    assert refused(results) == ["missing_variables"]
+    assert isinstance(results[0], Refusal)
+    assert results[0].parts == ("first_name",)
+    assert [row.address for row in await desk.rows()] == ["b@gmail.com"]
+
+
+async def test_who_must_not_be_written_to_is_a_result_and_gets_nothing(desk: Desk) -> None:
+    async with desk.database.write() as session:
+        await a_contact(session, email="silent@gmail.com", email_consent=ConsentStatus.UNKNOWN)
+        await a_contact(session, email="gone@gmail.com", email_consent=ConsentStatus.WITHDRAWN)
+        await a_contact(session, email="yes@gmail.com")
+        await suppressions.suppress(
+            session,
+            channel=Channel.EMAIL,
+            address_hash=address_hash(Channel.EMAIL, "bounced@gmail.com"),
+            reason=SuppressionReason.HARD_BOUNCE,
+            evidence="",
+            event_id=None,
+            now=START,
+        )
+    mail = Purpose.CAMPAIGN
+    results = await desk.ask(
+        desk.wish("silent@gmail.com", purpose=mail),
+        desk.wish("silent@gmail.com"),
+        desk.wish("gone@gmail.com"),
+        desk.wish("bounced@gmail.com"),
+        desk.wish("unknown@gmail.com", purpose=mail),
+        desk.wish("yes@gmail.com", purpose=mail),
+    )
+    assert [one.reason for one in results if isinstance(one, Receipt)] == [
+        "no_consent",
+        "",
+        "withdrawn",
+        "suppressed",
+        "no_consent",
+        "",
+    ]
+    assert {row.address for row in await desk.rows()} == {"silent@gmail.com", "yes@gmail.com"}
+    async with desk.database.read() as session:
+        assert len((await session.exec(select(Message))).all()) == 6
+
+
+async def test_consent_withdrawn_after_the_call_is_honoured(desk: Desk) -> None:
+    async with desk.database.write() as session:
+        person = await a_contact(session, email="camille@gmail.com")
+    await desk.ask(desk.wish())
+    async with desk.database.write() as session:
+        person.email_consent = ConsentStatus.WITHDRAWN
+        session.add(person)
+    transport = ScriptedTransport()
+    await desk.drain(transport)
+    assert transport.recipients == []
+    assert [row.state for row in await desk.rows()] == [DeliveryState.SUPPRESSED]
+
+
+async def test_one_call_counts_once_however_often_it_is_made(desk: Desk) -> None:
+    call = Call(desk.key, "order-1", "a" * 64)
+
+    def tell(found: Results) -> tuple[int, str]:
+        (only,) = found
+        assert isinstance(only, Receipt)
+        return 202, f"number {only.number}"
+
+    async def again() -> object:
+        return await desk.acceptor.accept(Asker(desk.key), [desk.wish()], tell, call)
+
+    answers = await asyncio.gather(*(again() for _ in range(50)))
+    told = {answer.answer for answer in answers if isinstance(answer, Answered)}
+    assert len(told) == 1
+    assert sum(isinstance(answer, Answered) and answer.fresh for answer in answers) == 1
+    assert len(await desk.rows()) == 1
+    assert await again() == Answered(202, told.pop())
+    other = Call(desk.key, "order-1", "b" * 64)
+    assert (
+        await desk.acceptor.accept(Asker(desk.key), [desk.wish()], lambda _: (202, ""), other) == Different()
+    )
+    desk.clock.advance(timedelta(hours=25))
+    await again()
+    assert len(await desk.rows()) == 2
+
+
+async def test_a_call_that_falls_in_the_midst_leaves_nothing(desk: Desk) -> None:
+    call = Call(desk.key, "order-1", "a" * 64)
+
+    def killed(_: Results) -> tuple[int, str]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await desk.acceptor.accept(Asker(desk.key), [desk.wish()], killed, call)
+    assert await desk.rows() == []
+    answer = await desk.acceptor.accept(Asker(desk.key), [desk.wish()], lambda _: (202, "x"), call)
+    assert answer == Answered(202, "x", fresh=True)
+    assert len(await desk.rows()) == 1
+
+
+async def test_a_refused_call_may_be_mended_under_the_same_key(desk: Desk) -> None:
+    call = Call(desk.key, "order-1", "a" * 64)
+    bad, good = desk.wish(variables={}), desk.wish()
+    await desk.acceptor.accept(Asker(desk.key), [bad], lambda _: (422, "no"), call)
+    mended = Call(desk.key, "order-1", "b" * 64)
+    answer = await desk.acceptor.accept(Asker(desk.key), [good], lambda _: (202, "yes"), mended)
+    assert answer == Answered(202, "yes", fresh=True)
+
+
+async def test_test_keys_and_magic_addresses_go_nowhere(desk: Desk) -> None:
+    results = await desk.ask(
+        desk.wish("somebody@gmail.com"),
+        desk.wish("suppressed+1@example.com"),
+        asker=Asker(desk.key, test=True),
+    )
+    results += await desk.ask(desk.wish("bounced@example.com"))
+    assert [one.reason for one in results if isinstance(one, Receipt)] == ["", "suppressed", ""]
+    assert {row.provider for row in await desk.rows()} == {"sandbox"}
+    async with desk.database.read() as session:
+        assert {one.test for one in (await session.exec(select(Campaign))).all()} == {True}
+
+
+async def test_a_later_moment_an_end_and_hours_are_kept(desk: Desk) -> None:
+    night = START.replace(hour=23)
+    desk.clock.advance(night - desk.clock.now())
+    text = {"version_id": desk.text, "channel": Channel.SMS, "heed_hours": True}
+    number = "+33612345678"
+    results = await desk.ask(
+        desk.wish(send_at=night + timedelta(hours=1)),
+        desk.wish(expires_at=night - timedelta(hours=1)),
+        desk.wish(number, **text),
+        desk.wish(number, **text, expires_at=night + timedelta(hours=1)),
+    )
+    assert refused(results) == ["expires_too_soon", "expires_too_soon"]
+    first, third = results[0], results[2]
+    assert isinstance(first, Receipt)
+    assert isinstance(third, Receipt)
+    assert first.send_at == night + timedelta(hours=1)
+    assert third.send_at.hour == 8
+    assert third.segments == 1
+
+
+async def test_a_stream_ends_when_it_is_idle_is_proved_and_sends_on(desk: Desk) -> None:
+    await desk.ask(desk.wish(), desk.wish("b@gmail.com"))
+    transport = ScriptedTransport()
+    await desk.drain(transport)
+    async with desk.database.read() as session:
+        stream = (await session.exec(select(Campaign))).one()
+    await finish_if_done(desk.database, stream.id, desk.clock)
+    assert (await state_of(desk, stream.id)).state is CampaignState.SENDING
+    desk.clock.advance(timedelta(hours=2))
+    await finish_if_done(desk.database, stream.id, desk.clock)
+    ended = await state_of(desk, stream.id)
+    assert (ended.state, ended.frozen, ended.problem) == (CampaignState.FINISHED, 2, "")
+    await desk.ask(desk.wish("c@gmail.com"))
+    assert (await state_of(desk, stream.id)).state is CampaignState.SENDING
+    await desk.drain(transport)
+    assert len(transport.recipients) == 3
+    assert (await reconcile(desk.database, stream.id, desk.clock)).equal
+
+
+async def state_of(desk: Desk, number: int) -> Campaign:
+    async with desk.database.read() as session:
+        return await campaigns.get_campaign(session, number)
+
+
+async def test_keys_bound_to_identities_write_as_no_other(desk: Desk) -> None:
+    async with desk.database.write() as session:
+        other = (await an_identity(session, key="other", domain="autre.fr")).id
+    bound = Asker(desk.key, identity_ids=(other,))
+    results = await desk.ask(desk.wish(identity_id=desk.identity), desk.wish(), asker=bound)
+    assert refused(results) == ["identity_not_allowed"]
+    assert isinstance(results[1], Receipt)
+    assert results[1].identity.id == other
+
+
+async def test_an_event_of_the_message_says_it_was_accepted(desk: Desk) -> None:
+    await desk.ask(desk.wish())
+    await desk.drain(ScriptedTransport())
+    async with desk.database.read() as session:
+        kinds = {event.kind for event in (await session.exec(select(Event))).all()}
+    assert EventKind.ACCEPTED in kinds
