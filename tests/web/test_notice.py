@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from models.access import Role
 from models.campaign import Campaign
 from models.states import CampaignState, Channel, LegalBasis, Nature
 from models.tokens import TOKEN_LENGTH, TokenPurpose
@@ -207,3 +208,33 @@ async def test_it_sets_no_cookie_and_leads_to_who_answers_for_it(site: Site) -> 
     assert letter.startswith("mailto:rhone@parti.example?subject=About%20a%20political%20message&body=http")
     assert address(site, campaign).replace("/", "%2F") in letter
     assert (await site.browser().client.head(address(site, campaign))).status_code == 200
+
+
+async def test_the_page_of_a_political_campaign_shows_its_label_and_leads_to_its_notice(site: Site) -> None:
+    campaign = await _a_campaign(site, "departement:69", sponsor="Comité Durand", vote="Municipales")
+    reader = await site.signed_in(Role.READER)
+    page = parse_strictly(await reader.read(f"/campaigns/{campaign.id}"))
+    assert f"{site.public_url}{address(site, campaign)}" in [one.get("href") for one in page.iter("a")]
+    (frame,) = [one.get("src", "") for one in page.iter("iframe")]
+    shown = " ".join((await reader.read(frame)).split())
+    for part in ("politique", "Comit&#233; Durand", "Municipales", "choisies selon les crit"):
+        assert part in shown
+
+
+async def test_the_page_of_any_other_campaign_has_neither(site: Site) -> None:
+    campaign = await _a_campaign(site, nature=Nature.CIVIC, sponsor="Comité Durand")
+    reader = await site.signed_in(Role.READER)
+    text = await reader.read(f"/campaigns/{campaign.id}")
+    assert "/notice/" not in text
+    (frame,) = [one.get("src", "") for one in parse_strictly(text).iter("iframe")]
+    assert "Durand" not in await reader.read(frame)
+
+
+async def test_the_form_shows_the_label_of_what_is_being_written(site: Site) -> None:
+    campaign = await _a_campaign(site)
+    editor = await site.signed_in(Role.EDITOR)
+    chosen = {"version": campaign.template_version_id, "nature": "political", "vote": "Municipales 2026"}
+    for nature, labelled in (("political", True), ("civic", False)):
+        answer = await editor.get("/campaigns/count", params={**chosen, "nature": nature})
+        shown = await editor.read(answer.json()["preview"])
+        assert ("Municipales 2026" in shown) is labelled

@@ -30,7 +30,15 @@ from web.pages.campaign_options import (
     say_windows,
     wanted_by,
 )
-from web.pages.sketch import Choice, Sketch, advert_line, audience_rows, draw, read_choice
+from web.pages.sketch import (
+    Choice,
+    Sketch,
+    advert_line,
+    audience_rows,
+    draw,
+    read_choice,
+    read_label,
+)
 from web.protection import MESSAGE_SECURITY_POLICY
 from web.view import go, page
 from web.votes_view import near_votes
@@ -190,6 +198,7 @@ async def preview_document(visit: Reader) -> HTMLResponse:
             contact_id=visit.query.number("contact"),
             public_url=visit.context.public_url,
             language=visit.context.language,
+            label=read_label(visit.query),
         )
     return message_document(made.html if isinstance(made, EmailPreview) else "")
 

@@ -10,10 +10,11 @@ from starlette.responses import JSONResponse, Response
 from models.campaign import AudienceRole, Campaign
 from models.errors import BadInputError, TocsinError
 from models.identity import Identity
-from models.states import FINAL, WAITING, CampaignState, DeliveryState, campaign_may_become
+from models.states import FINAL, WAITING, CampaignState, DeliveryState, Nature, campaign_may_become
 from models.values import Accepted
 from scheduler import campaigns as conduct
 from scheduler.calendar import windows_from_rows
+from scheduler.letters import notice_address
 from scheduler.portions import tell_used_up
 from scheduler.trial import send_trial
 from store import campaigns, contacts, deliveries, templates
@@ -269,7 +270,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         sketch=sketch,
         trials=campaign.channel in visit.context.transports,
         rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
-        advert=advert_line(sketch, visit.tongue),
+        **_to_the_law(visit, campaign, sketch),
         segments_line=segments_line(visit, sketch),
         **figures_of(campaign, progress, visit.tongue),
         foreseen=campaign.state in FORESEEN and (campaign.state is not C.DRAFT or sketch.audience),
@@ -306,6 +307,15 @@ async def _say_used_up(session: AsyncSession, visit: Visit, campaign: Campaign) 
     """Which days' and hours' shares are used up, and until when; empty where none is."""
     told = await tell_used_up(session, campaign, visit.context.clock.now(), visit.context.zone)
     return " ".join(say_borrowed(visit.tongue, sentence) for sentence in told)
+
+
+def _to_the_law(visit: Visit, campaign: Campaign, sketch: Sketch) -> dict[str, str]:
+    """What it is to the rules of political advertising, and where its notice stands; empty: it is none."""
+    context, political = visit.context, campaign.nature is Nature.POLITICAL
+    return {
+        "advert": advert_line(sketch, visit.tongue),
+        "told_to_all": notice_address(context.tokens, context.public_url, campaign.id) if political else "",
+    }
 
 
 async def _sketch(

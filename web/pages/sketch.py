@@ -13,7 +13,8 @@ from models.contact import Contact
 from models.errors import TocsinError
 from models.identity import Identity
 from models.states import Channel, IdentityRule, LegalBasis, Nature
-from scheduler.choosing import Advert
+from scheduler.choosing import Advert, choose
+from scheduler.content import label_with
 from scheduler.preview import (
     AudiencePreview,
     EmailPreview,
@@ -23,6 +24,7 @@ from scheduler.preview import (
     selection_of,
 )
 from store import audiences, identities, templates
+from templates.label import Label
 from web.access import Visit
 from web.advertising_words import say_advertising
 from web.borrowed import say_error
@@ -124,14 +126,7 @@ async def _draw_audience(session: AsyncSession, visit: Visit, choice: Choice) ->
     sketch = Sketch(channel=channel, identity=identity, sender=sender_line(identity, channel))
     if not choice.include:
         return replace(sketch, hint=visit.tongue.say(NOBODY_CHOSEN))
-    advert = Advert(
-        nature=choice.about.nature,
-        purpose=choice.options.purpose,
-        rule=choice.rule,
-        identity_ids=choice.identities,
-        version_id=choice.version,
-        place_is_free=visit.context.outlook.rhythm.place_is_free,
-    )
+    advert = _advert(choice, place_is_free=visit.context.outlook.rhythm.place_is_free)
     audience = await preview_audience(
         session,
         include=choice.include,
@@ -166,6 +161,7 @@ async def draw_message(session: AsyncSession, visit: Visit, choice: Choice, sket
     """The sketch with the message as its first person reads it; TemplateError when it cannot be rendered."""
     if choice.version is None:
         return sketch
+    label = await _label(session, visit, choice, sketch)
     made = await preview_message(
         session,
         version_id=choice.version,
@@ -174,15 +170,55 @@ async def draw_message(session: AsyncSession, visit: Visit, choice: Choice, sket
         public_url=visit.context.public_url,
         language=visit.context.language,
         campaign_name=choice.name,
+        label=label,
     )
     match made:
         case EmailPreview(subject=subject):
             wanted = {"version": choice.version, "identity": sketch.identity and sketch.identity.id}
-            query = {**wanted, "contact": sketch.contact}
+            query = {**wanted, "contact": sketch.contact, **_label_fields(label)}
             address = urlencode({name: value for name, value in query.items() if value})
             return replace(sketch, subject=subject, preview=f"/campaigns/preview?{address}")
         case SmsPreview(text=text, segments=segments):
             return replace(sketch, sms=text, segments=segments)
+
+
+def _advert(choice: Choice, *, place_is_free: bool = False) -> Advert:
+    return Advert(
+        nature=choice.about.nature,
+        purpose=choice.options.purpose,
+        rule=choice.rule,
+        identity_ids=choice.identities,
+        version_id=choice.version,
+        place_is_free=place_is_free,
+    )
+
+
+async def _label(session: AsyncSession, visit: Visit, choice: Choice, sketch: Sketch) -> Label | None:
+    """What the message would end with, should it be political advertising (`scheduler.content.label_of`)."""
+    chosen = await choose(
+        session,
+        include=choice.include,
+        exclude=choice.exclude,
+        channel=sketch.channel,
+        basis=choice.basis,
+        now=visit.context.clock.now(),
+        advert=_advert(choice),
+    )
+    return label_with(chosen.advertising, sponsor=choice.about.sponsor, vote=choice.about.vote)
+
+
+def _label_fields(label: Label | None) -> dict[str, str]:
+    """The label in the address of the message's document."""
+    if label is None:
+        return {}
+    return {"label": "1", "sponsor": label.sponsor, "vote": label.vote, "targeted": "1" * label.targeted}
+
+
+def read_label(query: Form) -> Label | None:
+    """The label that such an address tells."""
+    if not query.ticked("label"):
+        return None
+    return Label(query.text("sponsor", 300), query.text("vote", 200), query.ticked("targeted"))
 
 
 def describe(contact: Contact, channel: Channel) -> str:
