@@ -22,15 +22,16 @@ from store import Database
 from tests.deliverability.rows import TOKENS, a_delivery
 from tests.servers import free_port
 from tests.servers.dovecot import Dovecot
-from tests.servers.mail_taker import MailTask, start_taking
+from tests.servers.mail_taker import MailTask
 from tests.servers.postfix import Postfix, StartPostfix
+from tests.servers.workers import Nursery, Worker
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(200)]
 
 DOMAIN = "bounces.news.example.org"
 BOUNCE = (Path(__file__).parents[1] / "deliverability/data/dsn_unknown_user.eml").read_bytes()
 LETTER = b"From: a@example.org\r\nTo: info@parti.example\r\nSubject: Bonjour\r\n\r\nUne question.\r\n"
-SECONDS = 30
+SECONDS = 60
 UNHURRIED = {"queue_run_delay": "2s", "minimal_backoff_time": "2s", "maximal_backoff_time": "3s"}
 """A retry that meets the end of the attempt before it is put off for five minutes."""
 
@@ -55,9 +56,9 @@ async def check(database: Database, rows: list[Delivery]) -> None:
             assert await is_suppressed(session, Channel.EMAIL, row.address, SystemClock().now())
 
 
-async def killed(process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(SECONDS):
-        assert await process.wait() == -signal.SIGKILL, "it went by the place where it should have died"
+async def killed(process: Worker) -> None:
+    status = await process.ended(seconds=SECONDS)
+    assert status == -signal.SIGKILL, f"it went by the place where it should have died: {status}"
 
 
 async def emptied(mta: Postfix, mails: int) -> None:
@@ -79,30 +80,38 @@ async def emptied(mta: Postfix, mails: int) -> None:
     ],
 )
 async def test_a_bounce_whose_taker_dies_is_brought_again_and_counted_once(
-    database: Database, migrated_url: str, postfix: StartPostfix, way: str, places: list[tuple[str, int]]
+    database: Database,
+    migrated_url: str,
+    tmp_path: Path,
+    *,
+    nursery: Nursery,
+    postfix: StartPostfix,
+    way: str,
+    places: list[tuple[str, int]],
 ) -> None:
-    port = free_port()
+    port, log = free_port(), str(tmp_path / "log")
     transport = f"smtp:[127.0.0.1]:{port}" if way == "smtp" else f"lmtp:inet:127.0.0.1:{port}"
     mta = postfix(settings={"relay_domains": DOMAIN, "relay_transport": transport, **UNHURRIED})
     everybody: list[Delivery] = []
     for mails, (die_at, nth) in enumerate(places, start=1):
         rows, paths = await written_to(database, 2)
         everybody += rows
-        doomed = await start_taking(MailTask(way, migrated_url, port, die_at, nth))
-        async with SMTP(hostname=mta.host, port=mta.port, start_tls=False, timeout=10) as client:
+        doomed = await nursery.take_mail(MailTask(way, migrated_url, port, log, die_at, nth))
+        async with SMTP(hostname=mta.host, port=mta.port, start_tls=False, timeout=60) as client:
             await client.sendmail("", paths, b"X-Mail: %d\r\n" % mails + BOUNCE)
         await killed(doomed)
-        taker = await start_taking(MailTask(way, migrated_url, port))
+        taker = await nursery.take_mail(MailTask(way, migrated_url, port, log))
         await emptied(mta, mails)
-        taker.kill()
-        await taker.wait()
+        taker.signal(signal.SIGKILL)
+        await taker.ended()
         await check(database, everybody)
     assert mta.log.count("status=deferred") >= len(places), "each was refused an answer once"
 
 
 async def test_a_mailbox_whose_reader_dies_is_read_on_and_each_bounce_counted_once(
-    database: Database, migrated_url: str, dovecot: Dovecot
+    database: Database, migrated_url: str, tmp_path: Path, nursery: Nursery, dovecot: Dovecot
 ) -> None:
+    port, log = dovecot.imap_port, str(tmp_path / "log")
     places = [
         (f"{what}:{when}", nth)
         for what, most in (("commit", 3), ("mark", 1))
@@ -117,9 +126,9 @@ async def test_a_mailbox_whose_reader_dies_is_read_on_and_each_bounce_counted_on
         everybody += rows
         with dovecot.sign_in() as client:
             client.append("INBOX", f"To: {path}\r\n".encode() + BOUNCE)
-        await killed(await start_taking(MailTask("imap", migrated_url, dovecot.imap_port, die_at, nth)))
-        reader = await start_taking(MailTask("imap", migrated_url, dovecot.imap_port))
-        assert await reader.wait() == 0
+        await killed(await nursery.take_mail(MailTask("imap", migrated_url, port, log, die_at, nth)))
+        reader = await nursery.take_mail(MailTask("imap", migrated_url, port, log))
+        assert await reader.ended(seconds=SECONDS) == 0, reader.log.read_text()
         await check(database, everybody)
         with dovecot.sign_in() as client:
             assert len(client.search(["KEYWORD", "TocsinRecorded"])) == len(everybody)

@@ -1,19 +1,17 @@
 """A process that takes in mail, and may be told where to die: no cleaning up, no last words.
 
-Run as `python -m tests.servers.mail_taker`, with a `MailTask` in JSON behind it. By SMTP and LMTP it says
-`ready` and listens until it is ended; out of a mailbox it reads once. What it does is the product as it is;
-only where it should die are a commit and the mark in the mailbox wrapped.
+It comes from the nursery, as sending processes do. By SMTP and LMTP it listens until it is ended, and says
+`READY` in its log from when on; out of a mailbox it reads once. What it does is the product as it is; only
+where it should die are a commit and the mark in the mailbox wrapped.
 """
 
 import asyncio
-import json
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from imapclient import IMAPClient
@@ -26,7 +24,7 @@ from store import Database
 from tests.deliverability.rows import TOKENS
 from tests.servers.dovecot import PASSWORD, USER
 
-ROOT = Path(__file__).resolve().parents[2]
+READY = "ready to take mail"
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class MailTask:
     way: str
     database_url: str
     port: int
+    log: str
     die_at: str = ""
     nth: int = 1
 
@@ -70,34 +69,19 @@ class _Fate:
         IMAPClient.add_flags = marking  # type: ignore[method-assign]
 
 
-async def _work(task: MailTask) -> None:
+async def take_mail(task: MailTask) -> None:
+    """The whole life of such a process."""
+    _Fate(task).install()
     database, clock = Database(task.database_url), SystemClock()
     if task.way == "imap":
         mailbox = BounceMailbox("127.0.0.1", task.port, USER, PASSWORD, tls=MailboxTls.NONE)
         run = await poll_bounces(database, TOKENS, clock, mailbox)
         await database.close()
-        raise SystemExit(run.problem or 0)
+        if run.problem:
+            raise RuntimeError(run.problem)
+        return
     server = InboundServer(database, TOKENS, clock, "127.0.0.1", task.port, lmtp=task.way == "lmtp")
     await server.start()
-    sys.stdout.write("ready\n")
+    sys.stdout.write(f"{READY}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
-
-
-async def start_taking(task: MailTask) -> asyncio.subprocess.Process:
-    """Such a process; a listener listens when this returns."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.servers.mail_taker", json.dumps(asdict(task))),
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    if task.way != "imap":
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n"
-    return process
-
-
-if __name__ == "__main__":
-    given = MailTask(**json.loads(sys.argv[1]))
-    _Fate(given).install()
-    asyncio.run(_work(given))

@@ -6,6 +6,7 @@ A worker is the product as it is: `service.assembly.assemble` on the real clock,
 its task says where to die are public seams wrapped: a commit, an offer to the transport, the journal's news.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from service.settings import GivenSettings
 from store import Database
 from store.journal import Journal
 from tests.servers.fast_clock import FastClock
+from tests.servers.mail_taker import MailTask, take_mail
 from tests.servers.workers import WorkerTask
 
 
@@ -121,19 +124,23 @@ def _hurry(task: WorkerTask) -> None:
     transports.SmtpOptions = options  # type: ignore[assignment, attr-defined]
 
 
-def _live(task: WorkerTask) -> None:
-    """The whole life of a forked worker; ends the process."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    log = os.open(task.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for stream, target in ((0, nothing), (1, log), (2, log)):
-        os.dup2(target, stream)
+def _send(task: WorkerTask) -> None:
     if task.die_at:
         _install(task)
     if task.verdict_s:
         _hurry(task)
+    loops.run(_work(task))
+
+
+def _live(log_file: str, work: Callable[[], None]) -> None:
+    """The whole life of a forked process; ends it."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream, target in ((0, nothing), (1, log), (2, log)):
+        os.dup2(target, stream)
     status = 1
     try:
-        loops.run(_work(task))
+        work()
         status = 0
     except BaseException:  # noqa: BLE001 - the process ends here, and says why
         import traceback
@@ -145,17 +152,23 @@ def _live(task: WorkerTask) -> None:
 
 
 def main() -> None:
-    """Fork on request: `{"start": task}` answers with a pid, `{"reap": pid}` with how that one ended."""
+    """Fork on request: `{"start": task}` answers with a pid, `{"reap": pid}` with how that one ended.
+
+    `{"take": task}` is answered as `start` is, and is a process that takes in mail.
+    """
     for line in iter(sys.stdin.readline, ""):
         request = json.loads(line)
         if "reap" in request:
             _, status = os.waitpid(request["reap"], 0)
             answer = os.waitstatus_to_exitcode(status)
         else:
-            task = WorkerTask(**request["start"])
             answer = os.fork()
-            if answer == 0:
-                _live(task)
+            if answer == 0 and "take" in request:
+                mail = MailTask(**request["take"])
+                _live(mail.log, partial(asyncio.run, take_mail(mail)))
+            elif answer == 0:
+                task = WorkerTask(**request["start"])
+                _live(task.log, partial(_send, task))
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
     os.killpg(0, signal.SIGKILL)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from benchmarks.counting import SinkControl, control
+from tests.servers.mail_taker import READY, MailTask
 
 __all__ = ["SEAMS", "CountingSink", "Nursery", "Worker", "WorkerTask", "counting_sink", "nursery"]
 
@@ -93,6 +94,11 @@ class Worker:
         return self.status or 0
 
 
+def _count(words: str, log: str) -> int:
+    file = Path(log)
+    return file.read_text(errors="replace").count(words) if file.exists() else 0
+
+
 @dataclass
 class Nursery:
     """Forks workers from a process that has imported everything."""
@@ -104,6 +110,17 @@ class Nursery:
         """A new process at work; it may die as its task says."""
         worker = Worker(self, self.ask({"start": asdict(task)}), Path(task.log))
         self.workers.append(worker)
+        return worker
+
+    async def take_mail(self, task: MailTask) -> Worker:
+        """A new process that takes in mail; one that listens does so when this returns."""
+        before = _count(READY, task.log)
+        worker = Worker(self, self.ask({"take": asdict(task)}), Path(task.log))
+        self.workers.append(worker)
+        if task.way != "imap":
+            async with asyncio.timeout(60):
+                while _count(READY, task.log) == before:
+                    await asyncio.sleep(0.005)
         return worker
 
     def ask(self, request: dict[str, object]) -> int:
