@@ -161,6 +161,8 @@ class Clearance:
         if stop is None and row.seed_id is None and known.suppressed:
             stop = gates.stop_if_suppressed(address_hash(row.channel, row.address), known.suppressed)
         stop = stop or gates.stop_if_gone(row, person) or gates.stop_if_withdrawn(person, row.channel)
+        if stop is None and isinstance(content, Content) and content.by_data:
+            stop = gates.stop_if_not_to_be_chosen(person)
         if stop is not None:
             return stop
         if isinstance(content, Content) and content.windows is not AT_ANY_TIME:

@@ -30,7 +30,8 @@ class Content:
     """What a campaign says, ready to be personalised, and at which hours it may arrive.
 
     `wording`: what it was compiled from, for who has to compile it elsewhere. `notice_url`: the address of
-    its transparency notice, where somebody looks at it before it is sent.
+    its transparency notice, where somebody looks at it before it is sent. `by_data`: it is chosen for people
+    by what is known of them, which they must agree to.
     """
 
     campaign_name: str
@@ -38,6 +39,7 @@ class Content:
     windows: SendingWindows = AT_ANY_TIME
     wording: Wording | None = None
     notice_url: str = NOBODY
+    by_data: bool = False
 
     @property
     def tagged(self) -> bool:
@@ -95,11 +97,17 @@ async def label_of(session: AsyncSession, campaign: Campaign) -> Label | None:
 
 
 async def content_of(
-    session: AsyncSession, campaign_id: int, *, language: str, windows: UsualWindows | None = None
+    session: AsyncSession,
+    campaign_id: int,
+    *,
+    language: str,
+    windows: UsualWindows | None = None,
+    place_is_free: bool = False,
 ) -> Content:
     """The compiled content of a campaign; TemplateError when it cannot be compiled.
 
-    `windows`: the hours of campaigns that have none of their own; None: any time.
+    `windows`: the hours of campaigns that have none of their own; None: any time. `place_is_free`: as in
+    `scheduler.rhythm.Rhythm`.
     """
     campaign = await campaigns.get_campaign(session, campaign_id)
     version = await template_rows.get_version(session, campaign.template_version_id)
@@ -110,7 +118,12 @@ async def content_of(
     usual = windows or ANY_TIME
     # A receipt or a password is awaited: only hours that were set for it hold it back.
     own = usual if campaign.purpose is Purpose.CAMPAIGN else ANY_TIME
-    return Content(campaign.name, compiled, own.windows_of(campaign.windows, campaign.channel), wording)
+    by_data = label is not None and label.targeted
+    if by_data and place_is_free:
+        chosen = await choose_for(session, campaign, campaign.updated_at, place_is_free=True)
+        by_data = chosen.advertising.targeted
+    hours = own.windows_of(campaign.windows, campaign.channel)
+    return Content(campaign.name, compiled, hours, wording, by_data=by_data)
 
 
 def values_for(

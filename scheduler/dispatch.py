@@ -124,6 +124,7 @@ class Dispatcher:
             windows=options.windows,
             threads=options.threads,
             scribes=options.scribes,
+            place_is_free=options.place_is_free,
         )
         self._room = Room(ROOM)
         self._opening = asyncio.Lock()

@@ -44,6 +44,11 @@ SUPPRESSED = Stop(
     DeliveryState.SUPPRESSED, EventKind.SUPPRESSED, "the address was suppressed after the launch"
 )
 WITHDRAWN = Stop(DeliveryState.SUPPRESSED, EventKind.SUPPRESSED, "consent was withdrawn after the launch")
+NOT_TO_BE_CHOSEN = Stop(
+    DeliveryState.SUPPRESSED,
+    EventKind.SUPPRESSED,
+    "consent to targeting was withdrawn after the launch",
+)
 GONE = Stop(DeliveryState.CANCELLED, EventKind.CANCELLED, "the contact or its address is gone")
 
 
@@ -83,6 +88,13 @@ def stop_if_withdrawn(contact: Contact | Standing | None, channel: Channel) -> S
         return None
     consent = contact.email_consent if channel is Channel.EMAIL else contact.sms_consent
     return WITHDRAWN if consent is ConsentStatus.WITHDRAWN else None
+
+
+def stop_if_not_to_be_chosen(contact: Standing | None) -> Stop | None:
+    """Who takes back the consent to targeting gets nothing more that is chosen by their data."""
+    if contact is None or contact.targeting_consent is not ConsentStatus.WITHDRAWN:
+        return None
+    return NOT_TO_BE_CHOSEN
 
 
 def stop_outside_hours(

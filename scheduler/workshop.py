@@ -60,12 +60,17 @@ class Workshop:
         windows: UsualWindows,
         threads: int,
         scribes: int = 0,
+        place_is_free: bool = False,
     ) -> None:
-        """`windows`: the hours of campaigns without their own. Threads and `scribes` end with `close`."""
+        """`windows`: the hours of campaigns without their own. Threads and `scribes` end with `close`.
+
+        `place_is_free`: as in `scheduler.rhythm.Rhythm`.
+        """
         self._database = database
         self._addresses = addresses
         self._language = language
         self._windows = windows
+        self._place_is_free = place_is_free
         self._threads = threads
         self._contents: OrderedDict[int, Content | Stop] = OrderedDict()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="workshop")
@@ -152,7 +157,13 @@ class Workshop:
         known = self._contents.pop(campaign_id, None)
         if not isinstance(known, Content):
             try:
-                known = await content_of(session, campaign_id, language=self._language, windows=self._windows)
+                known = await content_of(
+                    session,
+                    campaign_id,
+                    language=self._language,
+                    windows=self._windows,
+                    place_is_free=self._place_is_free,
+                )
             except StoreError:
                 raise
             except TocsinError as error:

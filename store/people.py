@@ -41,6 +41,7 @@ class Standing(NamedTuple):
     phone: str | None
     email_consent: ConsentStatus
     sms_consent: ConsentStatus
+    targeting_consent: ConsentStatus
     departement: str | None
     postcode: str | None
 

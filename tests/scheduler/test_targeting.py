@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from audience.targeting import record_targeting
 from models.campaign import Campaign
 from models.contact import Contact
 from models.identity import TerritoryKind
@@ -13,6 +14,7 @@ from models.states import (
     CampaignState,
     Channel,
     ConsentStatus,
+    DeliveryState,
     IdentityRule,
     LeftOutReason,
     LegalBasis,
@@ -24,8 +26,9 @@ from scheduler.expansion import launch
 from scheduler.preview import AudiencePreview, preview_audience
 from scheduler.rhythm import Rhythm
 from store import Database, campaigns
-from tests.clocks import START
+from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact, a_segment, a_template, an_identity
+from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
 from tests.scheduler.test_expansion import deliveries_of, left_out_of
 
 GRANTED, WITHDRAWN, UNKNOWN = ConsentStatus.GRANTED, ConsentStatus.WITHDRAWN, ConsentStatus.UNKNOWN
@@ -169,3 +172,27 @@ async def test_a_launch_goes_by_the_rule_it_began_with(database: Database) -> No
         await a_segment(session, "commune:Lyon", name="Liste")
         assert (await foreseen(session, campaign)).deliveries == 0
     assert done.frozen == 1
+
+
+@pytest.mark.parametrize("rule", ["commune:Lyon", "everyone"])
+async def test_who_takes_the_consent_back_after_the_launch_gets_nothing_chosen_any_more(
+    database: Database, clock: ManualClock, rule: str
+) -> None:
+    async with database.write() as session:
+        faithful, changing = await somebody(session), await somebody(session)
+        segment = await a_segment(session, rule)
+        campaign = await political(session, await a_campaign(session, include=[segment], with_seeds=False))
+    await launched(database, campaign)
+    async with database.write() as session:
+        await record_targeting(
+            session, changing.id, WITHDRAWN, source="lettre", given_at=None, now=clock.now()
+        )
+    transport = ScriptedTransport()
+    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    whole = rule == "everyone"
+    assert sorted(transport.recipients) == sorted(
+        str(person.email) for person in (faithful, changing)[: 1 + whole]
+    )
+    [row] = [one for one in await deliveries_of(database, campaign.id) if one.contact_id == changing.id]
+    assert row.state is (DeliveryState.ACCEPTED if whole else DeliveryState.SUPPRESSED)
+    assert whole or row.reason == "consent to targeting was withdrawn after the launch"
