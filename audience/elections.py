@@ -91,6 +91,7 @@ def compose_day(wish: VoteWish, *, zone: str = "Europe/Paris") -> ElectionDay:
         day=wish.day,
         territory=wish.territory,
         territory_value=value,
+        place=" ".join(wish.value.split()) if wish.territory in WITHIN_A_DEPARTEMENT else "",
         departement=departement if wish.territory in WITHIN_A_DEPARTEMENT else None,
         day_before=_read_day_before(wish.day_before),
         closes_at=read_closing(wish.closes_at),
@@ -101,7 +102,7 @@ def compose_day(wish: VoteWish, *, zone: str = "Europe/Paris") -> ElectionDay:
 def wish_of(row: ElectionDay) -> VoteWish:
     """How a day would be typed, to correct it."""
     return VoteWish(
-        *(row.name, row.day, row.round, row.territory, row.territory_value),
+        *(row.name, row.day, row.round, row.territory, row.place or row.territory_value),
         departement=row.departement or "",
         day_before=row.day_before,
         closes_at=row.closes_at,

@@ -19,7 +19,8 @@ class ElectionDay(SQLModel, table=True):
     """One day of voting: a round of an election, everywhere or within one territory.
 
     `day` is the one in mainland France; who lives in one of the places of `day_before` (INSEE codes of
-    départements, circonscriptions abroad) votes the day before; `territory_value` as an identity writes it.
+    départements, circonscriptions abroad) votes the day before; `territory_value` as an identity writes it,
+    `place` as people do ("Nîmes"), where it was typed.
     `departement` tells where a commune or a canton lies, for people of whom no more than that is known.
     The last polling stations close at `closes_at` (24 h, `20:00`) in `zone` (IANA) on `day`.
     Nothing of it is ever changed or deleted, since it decides what may leave: whoever corrects a day takes it
@@ -35,6 +36,7 @@ class ElectionDay(SQLModel, table=True):
     day: date
     territory: TerritoryKind = choice(TerritoryKind, default=TerritoryKind.NATIONAL)
     territory_value: str = Field(default="", max_length=200)
+    place: str = Field(default="", max_length=200)
     departement: str | None = Field(default=None, max_length=10)
     day_before: list[str] = document([])
     closes_at: str = Field(default="20:00", max_length=5)

@@ -35,7 +35,10 @@ class SilentPlace:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One day of voting; `starts_at` is when silence begins for the first people whom it concerns."""
+    """One day of voting; `starts_at` is when silence begins for the first people whom it concerns.
+
+    `since` is when it begins for most, `early` when it does for the first, empty where that is the same.
+    """
 
     row: ElectionDay
     place: str
@@ -43,6 +46,7 @@ class Vote:
     starts_at: datetime
     ends_at: datetime
     since: str
+    early: str
     until: str
     lines: Sequence[SilentPlace]
     now: datetime
@@ -64,13 +68,15 @@ def view_of(row: ElectionDay, tongue: Tongue, zone: str, now: datetime) -> Vote:
     ends = closes_at(row)
     eve = datetime.combine(row.day - timedelta(days=1), time(), tzinfo=ZoneInfo(row.zone)).astimezone(UTC)
     starts = min((silence.starts_at for _, silence in silences), default=eve)
+    usual = next((silence.starts_at for code, silence in silences if not code), starts)
     return Vote(
         row=row,
         place=place_of(row, tongue),
         day=tongue.day(row.day, "full"),
         starts_at=starts,
         ends_at=ends,
-        since=tongue.moment(starts, DAY),
+        since=tongue.moment(usual, DAY),
+        early=tongue.moment(starts, DAY) if starts < usual else "",
         until=tongue.moment(ends, DAY),
         lines=_lines(row, silences, tongue),
         now=now,
@@ -119,7 +125,8 @@ def place_of(row: ElectionDay, tongue: Tongue) -> str:
         case TerritoryKind.REGION:
             return REGIONS.get(value, value)
         case TerritoryKind.COMMUNE | TerritoryKind.CANTON:
-            return f"{value.title()} ({row.departement})" if row.departement else value.title()
+            name = row.place or value.title()
+            return f"{name} ({row.departement})" if row.departement else name
         case _:
             return value
 

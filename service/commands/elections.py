@@ -165,13 +165,17 @@ def _row(day: ElectionDay, zone: str) -> tuple[object, ...]:
     silences = _silences(day, zone)
     starts = min((silence.starts_at for _, silence in silences), default=None)
     note = f"taken away by {day.removed_by}: {day.removed_reason}" if day.removed_at else ""
-    where = f"{day.territory.value} {day.territory_value}".strip()
+    where = _where(day)
     return (
         *(day.id, day.name, day.round, day.day.isoformat(), where),
         "" if starts is None else moment(starts, zone),
         f"{day.day.isoformat()} {day.closes_at}",
         note,
     )
+
+
+def _where(day: ElectionDay) -> str:
+    return f"{day.territory.value} {day.place or day.territory_value}".strip()
 
 
 def _silences(day: ElectionDay, zone: str) -> "list[tuple[str, Silence]]":
@@ -206,7 +210,7 @@ def show(vote: Which) -> None:
             return await get_day(session, vote), desk.settings.zone
 
     day, zone = work(read)
-    say(f"{day.name}, round {day.round}: {day.territory.value} {day.territory_value}".rstrip() + ".")
+    say(f"{day.name}, round {day.round}: {_where(day)}.")
     say(f"Entered by {day.created_by or 'nobody known'} on {moment(day.created_at, zone)}.")
     if day.removed_at is not None:
         say(f"! Taken away by {day.removed_by} on {moment(day.removed_at, zone)}: {day.removed_reason}")

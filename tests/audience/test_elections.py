@@ -40,6 +40,7 @@ def test_a_vote_in_one_place_is_kept_as_contacts_have_it(
 ) -> None:
     day = compose_day(replace(WISH, territory=kind, value=value, departement=departement))
     assert (day.territory_value, day.departement, day.zone) == expected
+    assert day.place == (value if kind in {K.COMMUNE, K.CANTON} else "")
 
 
 def test_who_votes_the_day_before_can_be_chosen() -> None:

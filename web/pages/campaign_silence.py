@@ -11,6 +11,7 @@ from models.access import Role
 from models.campaign import Campaign
 from models.election import SilenceWaiver
 from models.errors import NotFoundError
+from models.identity import TerritoryKind
 from models.states import CampaignState
 from scheduler.likeness import fingerprint_now
 from scheduler.silence import binds
@@ -46,8 +47,8 @@ class SilenceView:
 
     @property
     def running(self) -> bool:
-        """Whether a silence is on."""
-        return any(vote.running for vote in self.votes)
+        """Whether the silence of a vote everywhere is on."""
+        return any(vote.running and vote.row.territory is TerritoryKind.NATIONAL for vote in self.votes)
 
 
 async def silence_of(session: AsyncSession, visit: Visit, campaign: Campaign) -> SilenceView | None:

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("territory", sa.String(length=32), nullable=False),
         sa.Column("territory_value", sa.String(length=200), nullable=False),
+        sa.Column("place", sa.String(length=200), nullable=False),
         sa.Column("departement", sa.String(length=10), nullable=True),
         sa.Column("day_before", columns.JsonColumn, nullable=False),
         sa.Column("closes_at", sa.String(length=5), nullable=False),
