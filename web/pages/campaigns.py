@@ -267,11 +267,8 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         gate=gate,
         silence=silence,
         alarms=alarms,
-        sketch=sketch,
         trials=campaign.channel in visit.context.transports,
-        rows=audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
-        **_to_the_law(visit, campaign, sketch),
-        segments_line=segments_line(visit, sketch),
+        **_sketched(visit, campaign, sketch),
         **figures_of(campaign, progress, visit.tongue),
         foreseen=campaign.state in FORESEEN and (campaign.state is not C.DRAFT or sketch.audience),
         hours=say_windows(windows_from_rows(campaign.windows), visit.tongue) if campaign.windows else "",
@@ -309,10 +306,13 @@ async def _say_used_up(session: AsyncSession, visit: Visit, campaign: Campaign) 
     return " ".join(say_borrowed(visit.tongue, sentence) for sentence in told)
 
 
-def _to_the_law(visit: Visit, campaign: Campaign, sketch: Sketch) -> dict[str, str]:
-    """What it is to the rules of political advertising, and where its notice stands; empty: it is none."""
+def _sketched(visit: Visit, campaign: Campaign, sketch: Sketch) -> dict[str, object]:
+    """Whom it reaches and what they read; what that is to the rules of political advertising, and its notice."""
     context, political = visit.context, campaign.nature is Nature.POLITICAL
     return {
+        "sketch": sketch,
+        "rows": audience_rows(sketch.audience, visit.tongue) if sketch.audience else [],
+        "segments_line": segments_line(visit, sketch),
         "advert": advert_line(sketch, visit.tongue),
         "told_to_all": notice_address(context.tokens, context.public_url, campaign.id) if political else "",
     }
