@@ -74,6 +74,12 @@ async def pressure_of(
     )
 
 
+async def pressure_of_all(session: AsyncSession) -> Spread:
+    """What people got from all identities together, as it was counted last."""
+    rows = await ledger.list_received(session, [EVERYBODY])
+    return Spread({row.received: row.people for row in rows})
+
+
 async def count_pressure(database: Database, now: datetime) -> None:
     """Count the week up to now, and the campaigns whose turn it is, the newest first. Safe to repeat."""
     began = time.monotonic()

@@ -66,7 +66,7 @@ def volume(plans: Sequence[PlanLine], tongue: Tongue, width: int = WIDE) -> Spec
                     }
                 )
     days = [one for plan in plans for one in plan.days]
-    axis = time_axis(min(map(_start, days)), max(map(_end, days)), 8 if width == WIDE else 4)
+    axis = time_axis(min(map(_start, days)), max(map(_end, days)), 10 if width == WIDE else 5)
     across = {
         "field": "x",
         "type": "temporal",

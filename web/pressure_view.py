@@ -24,11 +24,11 @@ NOT_BY_LOT = N_(
 )
 CLICKS_OF_MANY = N_(
     "In the same campaigns, people with %(many)s or more messages in the 7 days before clicked %(ratio)s "
-    "times as often as people with none (95 %% sure: %(low)s to %(high)s)."
+    "times as often as people with none (95%% sure: %(low)s to %(high)s)."
 )
 TIRED_OF_MANY = N_(
     "In the same campaigns, people with %(many)s or more messages in the 7 days before unsubscribed or "
-    "complained %(ratio)s times as often as people with none (95 %% sure: %(low)s to %(high)s)."
+    "complained %(ratio)s times as often as people with none (95%% sure: %(low)s to %(high)s)."
 )
 REACTIONS = {
     Reaction.CLICKED: N_("Clicks"),
@@ -150,6 +150,7 @@ def pressure_view(found: PressureReport, tongue: Tongue) -> PressureView:
                 tuple(_rate(line.rates.get(one), tongue) for one in Reaction),
             )
             for line in found.fatigue.lines
+            if line.messages
         ),
     )
 
@@ -181,13 +182,22 @@ def _week(found: PressureReport, tongue: Tongue) -> Iterator[Told]:
             )
         )
     if found.all.shown:
-        yield Told(
-            tongue.say(
-                "From all senders together, text messages included, %(reached)s people got something: "
-                "half of them at most %(median)s, 95 of 100 at most %(p95)s.",
-                **_figures(found.all, tongue),
-            )
+        text = N_(
+            "From all senders together, text messages included, %(reached)s people got something: "
+            "half of them at most %(median)s, 95 of 100 at most %(p95)s."
         )
+        yield Told(tongue.say(text, **_figures(found.all, tongue)))
+
+
+def everybody(found: Spread, tongue: Tongue) -> str:
+    """How often people are written to by all senders together, in a sentence; "" of too few."""
+    if not found.shown:
+        return ""
+    return tongue.say(
+        "%(reached)s of %(listed)s people on the list got something in the last 7 days, from all senders "
+        "together, text messages included: half of them at most %(median)s, 95 of 100 at most %(p95)s.",
+        **_figures(found, tongue),
+    )
 
 
 def _figures(one: Spread, tongue: Tongue) -> dict[str, str]:

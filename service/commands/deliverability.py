@@ -15,6 +15,7 @@ from service.terminal import print_table, put, say, screen
 from service.wishes import wanted_identity
 
 if TYPE_CHECKING:
+    from deliverability.assessment.pressure import Spread
     from deliverability.assessment.study import StudyRow, StudyTable
     from deliverability.assessment.whole import IdentityAssessment
     from deliverability.burden import Burden
@@ -62,12 +63,14 @@ class _Found:
     zone: str
     changes: "Changes | None" = None
     burden: "Burden | None" = None
+    pressure: "Spread | None" = None
 
 
 async def _assess(desk: Desk, key: str | None, days: int) -> _Found:
     from deliverability.assessing import assess_identities
     from deliverability.burden import burden_of
     from deliverability.changes import identity_changes
+    from deliverability.pressure import pressure_of_all
     from store.identities import list_identities
 
     now = desk.clock.now()
@@ -80,14 +83,16 @@ async def _assess(desk: Desk, key: str | None, days: int) -> _Found:
         judged = await assess_identities(session, wanted, since, now)
         changes = await identity_changes(session, judged[0]) if key is not None else None
         burden = await burden_of(session, wanted[0].id, since, now, zone) if key is not None else None
+        pressure = await pressure_of_all(session)
     pairs = sorted(
         zip([one.key for one in wanted], judged, strict=True), key=lambda pair: -pair[1].status.gravity
     )
-    return _Found([key for key, _ in pairs], [one for _, one in pairs], zone, changes, burden)
+    return _Found([key for key, _ in pairs], [one for _, one in pairs], zone, changes, burden, pressure)
 
 
 def _print_all(found: _Found, days: int) -> None:
     from web.i18n import Tongue
+    from web.pressure_view import everybody
     from web.verdict_view import verdicts_of
 
     tongue = Tongue("en", ZoneInfo(found.zone))
@@ -101,6 +106,8 @@ def _print_all(found: _Found, days: int) -> None:
         rows,
         empty="There is no identity that sends e-mail: `tocsin identity add` makes one.",
     )
+    if found.pressure is not None and (pressed := everybody(found.pressure, tongue)):
+        say(pressed)
 
 
 def _print_one(found: _Found, days: int) -> None:

@@ -125,6 +125,7 @@ def test_one_sender_is_told_with_how_often_it_writes(ready: Tocsin, typed_here: 
     found = json.loads(typed_here.must("deliverability", "national", "--json"))
     assert found["volume"][0]["days"][0]["cap"] == 200
     assert found["pressure"]["own"]["reached"] == 40
+    assert "40 of 40 people on the list got something in the last 7 days" in typed_here.must("deliverability")
 
 
 def test_an_unknown_sender_is_told_in_a_line(typed_here: Typed) -> None:

@@ -139,7 +139,7 @@ async def test_the_page_tells_plan_week_and_curve(site: Site) -> None:
     page = await (await site.signed_in(Role.READER)).read(f"/deliverability/identities/{identity_id}")
     for words in (
         "Volume against the warm-up plan",
-        "Stepping back, at most 150 today, 5,000 in the end",
+        "Stepping back · at most 150 today, 5,000 in the end",
         "shut out once",
         "over the plan",
         "not over yet",
@@ -148,6 +148,15 @@ async def test_the_page_tells_plan_week_and_curve(site: Site) -> None:
         "Messages in the 7 days before",
     ):
         assert words in page, words
+
+
+async def test_what_everybody_got_stands_over_all_senders(site: Site) -> None:
+    browser = await site.signed_in(Role.READER)
+    await two_mailings(site.database)
+    assert "people on the list got" not in await browser.read("/deliverability")
+    await count_pressure(site.database, START)
+    told = "40 of 60 people on the list got something in the last 7 days, from all senders together"
+    assert told in await browser.read("/deliverability")
 
 
 async def test_the_page_says_what_it_does_not_know(site: Site) -> None:

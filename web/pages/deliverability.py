@@ -17,6 +17,7 @@ from deliverability.assessment_files import identity_csv, identity_json, study_c
 from deliverability.burden import burden_of
 from deliverability.changes import changes_document, identity_changes
 from deliverability.history import history_of
+from deliverability.pressure import pressure_of_all
 from deliverability.pressure_files import burden_document
 from models.identity import Identity
 from models.incident import Incident
@@ -29,6 +30,7 @@ from web.charts import WIDE, draw_both
 from web.deliverability_charts import came_back, charts_of, providers_of
 from web.i18n import N_
 from web.pressure_desk import burden_on_paper, burden_parts
+from web.pressure_view import everybody
 from web.report_paper import attachment, identity_pdf
 from web.troubles import Trouble, trouble_of
 from web.verdict_view import Verdicts, verdicts_of
@@ -88,6 +90,7 @@ async def overview(visit: Reader) -> Response:
         ]
         found = await assess_identities(session, senders[:MOST], now - timedelta(days=days), now)
         troubles = await incidents.list_incidents(session, open_only=True, limit=10)
+        pressure = await pressure_of_all(session)
     pairs = sorted(
         zip(senders, found, strict=False), key=lambda pair: (-pair[1].status.gravity, pair[0].name)
     )
@@ -98,6 +101,7 @@ async def overview(visit: Reader) -> Response:
         cards=cards,
         more=max(0, len(senders) - MOST),
         troubles=[trouble_of(one, visit.tongue) for one in troubles],
+        everybody=everybody(pressure, visit.tongue),
         periods=PERIODS,
         days=days,
     )
