@@ -307,7 +307,7 @@ async def _say_used_up(session: AsyncSession, visit: Visit, campaign: Campaign) 
 
 
 def _sketched(visit: Visit, campaign: Campaign, sketch: Sketch) -> dict[str, object]:
-    """Whom it reaches and what they read; what that is to the rules of political advertising, and its notice."""
+    """Whom it reaches, what they read, what the rules of political advertising say of it, and its notice."""
     context, political = visit.context, campaign.nature is Nature.POLITICAL
     return {
         "sketch": sketch,
