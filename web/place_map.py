@@ -33,8 +33,9 @@ MEANINGS: Final = {
 }
 LOSSES: Final = frozenset({Measure.UNSUBSCRIBED, Measure.COMPLAINED})
 HIDDEN_PLACES: Final = NN_(
-    "Too few people were reached in %(count)s département to tell of it by itself.",
-    "Too few people were reached in %(count)s départements to tell of each by itself.",
+    "%(count)s département is hidden: fewer than %(fewest)s people were reached there.",
+    "%(count)s départements are hidden: fewer than %(fewest)s people were reached there, or what is left "
+    "over of the whole would tell where they were.",
 )
 TOGETHER: Final = NN_("Together: %(count)s message.", "Together: %(count)s messages.")
 UNKNOWN: Final = NN_(
@@ -167,7 +168,7 @@ def _mark(report: PlaceReport, place: str, measure: Measure) -> str:
 
 
 def _too_few(tongue: Tongue) -> str:
-    return tongue.say("fewer than %(fewest)s people, or hidden with such", fewest=FEWEST)
+    return tongue.say("too few people to tell")
 
 
 def _figure(figures: Figures, measure: Measure, tongue: Tongue) -> str:
@@ -196,8 +197,8 @@ def _legend(
     if any(f"shade{shade}" in kinds for shade in shades_for(cuts)):
         yield from _shades(measure, cuts, tongue)
     for kind, text in (
-        ("up", tongue.say("above the whole, beyond chance")),
-        ("down", tongue.say("below the whole, beyond chance")),
+        ("up", tongue.say("above, beyond chance")),
+        ("down", tongue.say("below, beyond chance")),
         ("few", _too_few(tongue)),
         ("none", tongue.say("no message")),
     ):
@@ -242,7 +243,7 @@ def _notable(report: PlaceReport, measure: Measure, tongue: Tongue) -> tuple[str
             (mark, named(place), _figure(shown[place], measure, tongue)) for place in places[:MOST_NAMED]
         ]
     if not found:
-        return tongue.say("No département stands out: such differences are made by chance."), []
+        return tongue.say("No département stands out: chance alone may make such differences."), []
     return tongue.say("What stands out beyond chance"), found
 
 
@@ -276,7 +277,7 @@ def _notes(report: PlaceReport, tongue: Tongue) -> Iterable[str]:
     if "" in places.shown:
         yield tongue.count(UNKNOWN, places.shown[""].arrived)
     if hidden := sum(1 for place in places.hidden if place):
-        said = tongue.count(HIDDEN_PLACES, hidden)
+        said = tongue.say_plural(*HIDDEN_PLACES, hidden, fewest=FEWEST)
         if places.together is not None:
             said = f"{said} {tongue.count(TOGETHER, places.together.arrived)}"
         yield said
