@@ -54,10 +54,10 @@ async def coverage(session: AsyncSession) -> Coverage:
         )
     )
     proofs = [
-        _count(_granted(consent) & _statement(channel))
-        for channel, consent in (
-            (Channel.EMAIL, col(Contact.email_consent)),
-            (Channel.SMS, col(Contact.sms_consent)),
+        _count(has.is_not(None) & _granted(consent) & _statement(channel))
+        for channel, has, consent in (
+            (Channel.EMAIL, col(Contact.email), col(Contact.email_consent)),
+            (Channel.SMS, col(Contact.phone), col(Contact.sms_consent)),
         )
     ]
     agreed = sa.exists().where(

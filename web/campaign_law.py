@@ -41,7 +41,7 @@ def _nature(found: CampaignCompliance, notice: str, tongue: Tongue) -> Line:
     row = found.register
     if row is not None:
         text = words.NATURE_VOTE if row.vote else words.NATURE_POLITICAL
-        return Line("good", tongue.say(text, payer=row.payer, vote=row.vote, notice=notice), notice)
+        return Line("good", tongue.say(text, payer=row.payer, vote=row.vote), notice)
     civic = found.campaign.nature is Nature.CIVIC
     return Line(
         "quiet" if civic else "warn", tongue.say(words.NATURE_CIVIC if civic else words.NATURE_UNSAID)

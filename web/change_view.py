@@ -1,6 +1,6 @@
 """What changed since the last time as pages, paper and the terminal show it: one list of sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deliverability.assessment.values import Status, Word
@@ -45,10 +45,18 @@ class ChangeList:
 
 
 def changes_of(changes: Changes | None, tongue: Tongue) -> ChangeList | None:
-    """A list of changes in the reader's words; None of None."""
+    """A list of changes in the reader's words; None where there is nothing to tell them of."""
     if changes is None:
         return None
-    lines = tuple(_line(one, tongue) for one in changes.listed)
+    if not (changes.comparable or changes.days or changes.listed):
+        return None
+    apart = [one for one in changes.listed if one.code is not ChangeCode.SUPPRESSED]
+    suppressed = [one for one in changes.listed if one.code is ChangeCode.SUPPRESSED]
+    lines = tuple(_line(one, tongue) for one in apart)
+    if suppressed:
+        # After what is worse, before what is better: it is neither.
+        place = sum(one.turn is not Turn.BETTER for one in apart)
+        lines = (*lines[:place], _suppressed(suppressed, tongue), *lines[place:])
     return ChangeList(
         head=_head(changes, tongue),
         lines=lines,
@@ -62,9 +70,7 @@ def _head(changes: Changes, tongue: Tongue) -> str:
     if earlier is not None:
         text = words.AGAINST_SAME if earlier.same_segments else words.AGAINST_LAST
         return tongue.say(text, campaign=earlier.name, day=tongue.day(earlier.launched_at))
-    if changes.days:
-        return tongue.count(words.AGAINST_DAYS, changes.days)
-    return tongue.say(words.NOTHING_BEFORE)
+    return tongue.count(words.AGAINST_DAYS, changes.days)
 
 
 def _notes(changes: Changes, tongue: Tongue) -> Iterator[str]:
@@ -104,9 +110,16 @@ def _told(one: Change, tongue: Tongue) -> tuple[str, str, str]:
         case ChangeCode.FEED_SILENT:
             return _silent(one, tongue), "", words.LINKS[str(one.values["key"])]
         case ChangeCode.SUPPRESSED:
-            reason = tongue.say(word_for(SuppressionReason(str(one.values["key"]))))
-            count = int(one.values["number"])
-            return tongue.say_plural(*words.SUPPRESSED, count, reason=reason), "", "/suppressions"
+            return _suppressed([one], tongue).text, "", "/suppressions"
+
+
+def _suppressed(some: Sequence[Change], tongue: Tongue) -> ChangeLine:
+    """All reasons in one line, the most frequent first."""
+    counts = sorted(((int(one.values["number"]), str(one.values["key"])) for one in some), reverse=True)
+    reasons = [(tongue.say(word_for(SuppressionReason(key))), tongue.number(count)) for count, key in counts]
+    told = ", ".join(f"{reason} {count}" if len(reasons) > 1 else reason for reason, count in reasons)
+    text = tongue.say_plural(*words.SUPPRESSED, sum(count for count, _ in counts), reasons=told)
+    return ChangeLine(TONES[Turn.NEWS], tongue.say(words.TURNS[Turn.NEWS]), text, link="/suppressions")
 
 
 def _between(text: str, before: str, now: str, tongue: Tongue, **values: str) -> str:

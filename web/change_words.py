@@ -34,8 +34,8 @@ ENDED_AT = N_("An incident ended at %(provider)s: %(kind)s.")
 FOUND = N_("New in the DNS: %(finding)s")
 GONE = N_("No longer so in the DNS: %(finding)s")
 SUPPRESSED: tuple[str, str] = NN_(
-    "%(count)s address more is not written to any longer: %(reason)s.",
-    "%(count)s addresses more are not written to any longer: %(reason)s.",
+    "%(count)s address more is not written to any longer: %(reasons)s.",
+    "%(count)s addresses more are not written to any longer: %(reasons)s.",
 )
 SILENT: Mapping[str, str] = MappingProxyType(
     {

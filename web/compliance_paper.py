@@ -31,7 +31,7 @@ def blocks_of(sections: Sequence[Section]) -> Iterator[Block]:
     for section in sections:
         yield Heading(section.title)
         for line in section.lines:
-            yield Words(line.text, line.tone)
+            yield Words(line.on_paper, line.tone)
         for table in section.tables:
             yield Words(table.caption, small=True)
             yield Grid(table.heads, table.rows, table.numbers)

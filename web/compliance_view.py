@@ -25,6 +25,11 @@ class Line:
     text: str
     link: str = ""
 
+    @property
+    def on_paper(self) -> str:
+        """The same where nothing can be followed: an address in the open is written out."""
+        return f"{self.text} {self.link}" if self.link.startswith(("http://", "https://")) else self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

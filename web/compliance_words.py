@@ -36,7 +36,7 @@ UNPROVEN = NN_(
     " (GDPR article 7). Import them again with their source and date.",
 )
 ALL_PROVEN = N_("Of every consent it is on record when and where it was given.")
-ORIGIN = N_("Of so many people it is on record where their data come from: %(known)s.")
+ORIGIN = N_("Where their data come from is on record for %(known)s of all people.")
 NOBODY_TARGETED = N_(
     "Nobody has agreed to be chosen by their data: political messages may go to whole lists only, the same"
     " for everybody."
@@ -110,8 +110,8 @@ GONE_PAST = NN_(
     "%(count)s time somebody went past a check, with a reason.",
     "%(count)s times somebody went past a check, with a reason.",
 )
-NATURE_POLITICAL = N_("A political message, paid by %(payer)s. Its notice is public: %(notice)s")
-NATURE_VOTE = N_("A political message about “%(vote)s”, paid by %(payer)s. Its notice is public: %(notice)s")
+NATURE_POLITICAL = N_("A political message, paid by %(payer)s. Its notice is public.")
+NATURE_VOTE = N_("A political message about “%(vote)s”, paid by %(payer)s. Its notice is public.")
 NATURE_CIVIC = N_("Neither political nor about a vote: silence and labels do not concern it.")
 NATURE_UNSAID = N_("Nobody has said whether it is political: silence before votes binds it all the same.")
 RESTS_ON_CONSENT = N_("It went only to people who agreed to be written to.")

@@ -135,7 +135,6 @@ def test_what_is_compared_with_what_and_what_cannot_be_is_said() -> None:
             a_list(),
             a_list(earlier=Earlier(4, "Bulletin 11", START, same_segments=False), early=24),
             a_list(earlier=None, days=7),
-            a_list(earlier=None, comparable=False),
         )
     ]
     told = [(one.head, one.notes) for one in heads if one]
@@ -144,8 +143,28 @@ def test_what_is_compared_with_what_and_what_cannot_be_is_said() -> None:
     assert "the last one from the same sender" in told[1][0]
     assert "24 hours after" in told[1][1][1]
     assert told[2][0] == "The last 7 days compared with the 7 days before."
-    assert told[3] == ("There is nothing before it to compare with.", ())
+    assert changes_of(a_list(earlier=None, comparable=False), ENGLISH) is None
     assert changes_of(None, ENGLISH) is None
+
+
+def test_a_sender_that_sent_nothing_before_is_told_so() -> None:
+    found = changes_of(a_list(earlier=None, comparable=False, days=30), ENGLISH)
+    assert found is not None
+    assert found.notes == ("There is nothing before it to compare with.",)
+
+
+def test_suppressions_of_all_reasons_are_one_line_before_the_good_news() -> None:
+    some = [
+        Change(ChangeCode.SUPPRESSED, Turn.NEWS, {"key": key, "number": number})
+        for key, number in (("complaint", 1), ("hard_bounce", 10))
+    ]
+    better = Change(ChangeCode.STATUS, Turn.BETTER, {"before": "red", "now": "green"})
+    found = changes_of(a_list(Change(ChangeCode.SHARE, Turn.WORSE, MOVED), *some, better), ENGLISH)
+    assert found is not None
+    assert [one.tone for one in found.lines] == ["warn", "quiet", "good"]
+    assert found.lines[1].text == (
+        "11 addresses more are not written to any longer: Address does not exist 10, Complained 1."
+    )
 
 
 async def two_campaigns(database: Database, now: timedelta) -> int:

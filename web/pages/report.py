@@ -171,7 +171,7 @@ async def report_on_paper(visit: Reader, campaign_id: int) -> Response:
         proof=(proof.targeted, proof.deliveries, *(say_borrowed(tongue, one) for one in proof.problems)),
         troubles=[trouble_of(one, tongue) for one in known],
         changes=changes_of(changes, tongue),
-        law=[(one.text, one.tone) for one in law],
+        law=[(one.on_paper, one.tone) for one in law],
         charts=[
             (drawn[0], drawn[1](WIDE))
             for drawn in (over_time_chart(report, visit), by_provider_chart(report, tongue))

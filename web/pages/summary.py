@@ -35,7 +35,7 @@ async def summary_on_paper(visit: Reader, campaign_id: int) -> Response:
     blocks: list[Block] = [Title(report.name, _span(report, tongue))]
     for part in parts:
         blocks.append(Heading(part.title))
-        blocks += [Words(line.text, "" if line.tone == "quiet" else line.tone) for line in part.lines]
+        blocks += [Words(line.on_paper, "" if line.tone == "quiet" else line.tone) for line in part.lines]
     foot = tongue.say(
         "%(campaign)s · as of %(moment)s", campaign=report.name, moment=tongue.moment(report.made_at)
     )
