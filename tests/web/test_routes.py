@@ -49,6 +49,8 @@ TABLE: dict[str, dict[str, str]] = {
             /deliverability/identities/{identity_id}/report.csv
             /deliverability/identities/{identity_id}/report.pdf
             /deliverability/study.csv /deliverability/authentication /deliverability/authentication/{domain}
+            /deliverability/map /deliverability/map.csv /deliverability/map.json
+            /campaigns/{campaign_id}/places.csv /campaigns/{campaign_id}/places.json
             /deliverability/declared /incidents /incidents/{incident_id} /elections""",
         "POST": "/account/password /contacts/find /suppressions/look",
     },
