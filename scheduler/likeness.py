@@ -18,15 +18,16 @@ _MOVING = {"state", "state_reason", "state_since", "health", "health_at"}
 
 def fingerprint_of(parts: NewCampaign | None, senders: Iterable[Identity]) -> str:
     """Of a campaign's parts and of those who write, their records and limits included."""
+    parts = parts and replace(parts, spent="")
     return _digest([parts, [identity.model_dump(exclude=_MOVING) for identity in senders]])
 
 
 async def fingerprint_now(session: AsyncSession, campaign: Campaign) -> str:
     """Of what two people can agree to: the message, who writes, to whom, by which rules.
 
-    Neither when it starts nor how fast its senders are counts: both may change while it is under way.
+    When it starts, how fast its senders are and what it cost do not count: they may change under way.
     """
-    parts = replace(await parts_of(session, campaign), zone="")
+    parts = replace(await parts_of(session, campaign), zone="", spent="")
     rules = [(tie.frozen_text or segment.text) for segment, tie in await _audience(session, campaign)]
     return _digest([parts, rules])
 

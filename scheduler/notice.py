@@ -14,14 +14,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from audience.segments import parse_segment
 from audience.territory import DEPARTEMENTS, REGIONS
-from models.campaign import AudienceRole
+from models.campaign import AudienceRole, Campaign
+from models.errors import BadInputError, ConflictError
 from models.segment_tree import And, Clause, Node, Not, Operator, Or
+from models.states import Nature
 from scheduler.advertising import SUBSCRIPTION, UNBOUND, Advertising, ChosenBy
+from scheduler.campaigns import LONGEST
 from scheduler.choosing import choose_for
 from store.campaigns import get_campaign
 from store.register import RegisterRow, RegisterSegment, register_row
 
-__all__ = ["Criterion", "Notice", "criteria_of", "notice_about"]
+__all__ = ["Criterion", "Notice", "criteria_of", "notice_about", "tell_spent"]
 
 PUBLISHED: Final = frozenset(
     {"commune", "canton", "postcode", "departement", "region", "circonscription", "polling_station"}
@@ -94,6 +97,30 @@ async def notice_about(
         by_message=_without_values(by.get(ChosenBy.MESSAGE, ())),
         advertising=asked.advertising,
     )
+
+
+async def tell_spent(session: AsyncSession, campaign_id: int, spent: str) -> Campaign:
+    """Tell what a political campaign cost and where the money came from, at any time: bills come late.
+
+    BadInputError when it is told at too great a length, ConflictError for a campaign that is not political.
+    """
+    campaign = await get_campaign(session, campaign_id)
+    if campaign.nature is not Nature.POLITICAL:
+        raise ConflictError(
+            f"The campaign {campaign.name!r} is no political advertising: it has no notice.",
+            "Say what it is, while it is a draft.",
+        )
+    told = " ".join(spent.split())
+    if len(told) > LONGEST["spent"]:
+        raise BadInputError(
+            f"What was spent is told in {len(told)} characters; {LONGEST['spent']} are possible.",
+            "Shorten it.",
+        )
+    # Not a change of the campaign: how late it is, and what was agreed to of it, stay as they are.
+    campaign.spent = told
+    session.add(campaign)
+    await session.flush()
+    return campaign
 
 
 def criteria_of(

@@ -1,4 +1,4 @@
-"""`tocsin campaign register`: every political advertisement that was sent, as the law wants it kept."""
+"""`tocsin campaign register` and `notice`: political advertising that was sent, as the law wants it kept."""
 
 import sys
 from collections.abc import Callable
@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.errors import BadInputError
+from models.errors import BadInputError, ConflictError
 from service.commands import examples
 from service.desk import Desk, work
-from service.terminal import moment, print_table, put
+from service.terminal import moment, print_table, put, say
+from service.wishes import wanted_campaign
 
 if TYPE_CHECKING:
     from models.template import TemplateVersion
     from store.register import RegisterRow
+
+
+Which = Annotated[str, typer.Argument(help="Number or name of the campaign.", metavar="CAMPAIGN")]
 
 
 def register_(
@@ -75,9 +79,58 @@ async def _read(
     )
 
 
+def notice(
+    *,
+    campaign: Which,
+    spent: Annotated[
+        str | None,
+        typer.Option("--spent", help="What it cost and where the money came from, in words.", metavar="TEXT"),
+    ] = None,
+) -> None:
+    """Show where the public notice of a political campaign stands, or tell what the campaign cost.
+
+    Bills come late: what was spent can be told at any time, other than the rest, and the notice shows it at
+    once.
+    """
+    address, lacks = work(lambda desk: _notice(desk, campaign, spent))
+    put(address)
+    for sentence in lacks:
+        say(f"! {sentence}")
+
+
+async def _notice(desk: Desk, which: str, spent: str | None) -> tuple[str, list[str]]:
+    from models.tokens import Tokens
+    from scheduler.letters import notice_address
+    from scheduler.notice import notice_about, tell_spent
+
+    async with desk.database.write() as session:
+        found = await wanted_campaign(session, which)
+        if spent is not None:
+            await tell_spent(session, found.id, spent)
+        told = await notice_about(session, found.id)
+    if told is None:
+        raise ConflictError(
+            f"The campaign {found.name!r} is no political advertising: it has no notice.",
+            "`tocsin campaign edit --nature political` makes a draft one.",
+        )
+    row = told.row
+    lacks = [
+        *(["No vote is named in it."] if not row.vote else []),
+        *(["It does not tell what was spent: --spent tells it."] if not row.spent else []),
+    ]
+    public_url = desk.settings.public_url.rstrip("/")
+    return notice_address(Tokens(desk.keyring), public_url, found.id), lacks
+
+
 def register(group: typer.Typer) -> None:
     """Put the command on the group of campaigns."""
     group.command(
         "register",
         epilog=examples("tocsin campaign register", "tocsin campaign register --csv > register.csv"),
     )(register_)
+    group.command(
+        "notice",
+        epilog=examples(
+            "tocsin campaign notice 3", "tocsin campaign notice 3 --spent '1,240 €, from donations'"
+        ),
+    )(notice)

@@ -3,6 +3,7 @@
 import email
 import email.policy
 import pickle
+from dataclasses import replace
 from email.message import EmailMessage
 from typing import Any
 
@@ -13,9 +14,13 @@ from models.signing import EmailSender
 from models.states import CampaignState, Channel, DeliveryState, Nature, Purpose
 from models.tokens import TokenPurpose, Tokens
 from models.values import EmailEnvelope, SmsEnvelope
+from scheduler.campaigns import parts_of
 from scheduler.letters import Letter, Letterhead, Wording
+from scheduler.likeness import fingerprint_now, fingerprint_of
+from scheduler.notice import tell_spent
 from scheduler.scribe import Office, Order, Scribe
 from store import Database
+from store.campaigns import get_campaign
 from templates.label import Label
 from tests.clocks import START, ManualClock
 from tests.factories import KEYRING, MJML, a_campaign, a_contact, a_seed, a_segment, a_template
@@ -160,3 +165,19 @@ def test_a_scribe_is_told_the_label(label: Label | None) -> None:
     )
     assert body is not None
     assert ("Pour le compte de\u00a0: Comité Durand" in body.get_content()) is (label is not None)
+
+
+async def test_telling_what_was_spent_changes_nothing_that_was_agreed_to_or_is_late(
+    database: Database,
+) -> None:
+    campaign = await _launched(database, nature=Nature.POLITICAL)
+    async with database.write() as session:
+        found = await get_campaign(session, campaign.id)
+        before = await fingerprint_now(session, found), found.updated_at
+        await tell_spent(session, campaign.id, "120 €")
+        await session.refresh(found)
+        assert (await fingerprint_now(session, found), found.updated_at) == before
+        assert found.spent == "120 €"
+        parts = await parts_of(session, found)
+        assert fingerprint_of(parts, []) == fingerprint_of(replace(parts, spent=""), [])
+        assert fingerprint_of(parts, []) != fingerprint_of(replace(parts, vote="Une autre"), [])

@@ -82,3 +82,24 @@ def test_as_json_it_holds_what_was_said(sent: Typed) -> None:
 
 def test_the_register_is_printed_in_one_form(sent: Typed) -> None:
     assert "one form" in sent("campaign", "register", "--json", "--csv").told
+
+
+def test_a_campaign_s_notice_is_named_with_what_it_lacks(sent: Typed) -> None:
+    shown = sent.must("campaign", "notice", "Appel", TOCSIN_PUBLIC_URL="https://t.example.org/")
+    address, vote, spent = shown.splitlines()
+    assert address.startswith("https://t.example.org/notice/")
+    assert "No vote" in vote
+    assert "--spent" in spent
+    assert "!" not in sent.must("campaign", "notice", "Tract")
+
+
+def test_what_was_spent_is_told_when_the_bill_has_come(sent: Typed) -> None:
+    assert "--spent" not in sent.must("campaign", "notice", "Appel", "--spent", " 300 € ,  dons ")
+    rows = list(csv.DictReader(io.StringIO(sent.must("campaign", "register", "--csv"))))
+    assert rows[0]["spent"] == "300 € , dons"
+    assert "300 are possible" in sent("campaign", "notice", "Appel", "--spent", "x" * 301).told
+
+
+def test_what_is_not_political_has_no_notice(sent: Typed) -> None:
+    for words in ((), ("--spent", "3 €")):
+        assert "no political advertising" in sent("campaign", "notice", "Vœux", *words).told
