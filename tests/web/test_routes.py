@@ -51,7 +51,9 @@ TABLE: dict[str, dict[str, str]] = {
             /deliverability/study.csv /deliverability/authentication /deliverability/authentication/{domain}
             /deliverability/map /deliverability/map.csv /deliverability/map.json
             /campaigns/{campaign_id}/places.csv /campaigns/{campaign_id}/places.json
-            /deliverability/declared /incidents /incidents/{incident_id} /elections""",
+            /deliverability/declared /incidents /incidents/{incident_id} /elections /compliance /compliance.pdf
+            /compliance.json /compliance/register.csv /compliance/register.json
+            /campaigns/{campaign_id}/summary /campaigns/{campaign_id}/summary.pdf""",
         "POST": "/account/password /contacts/find /suppressions/look",
     },
     EDITOR: {
