@@ -8,6 +8,43 @@ from web.lint_entry import LintWords
 
 LAW_WORDS: Mapping[str, LintWords] = MappingProxyType(
     {
+        "silence.within": LintWords(
+            N_("Election silence does not hold at the start"),
+            N_(
+                "Everybody it would go to is in election silence then: %(people)s people (%(votes)s). Silence"
+                " lasts until %(over)s."
+            ),
+            N_(
+                "Start earlier, or after the vote. Going past this check lets nothing leave: only a waiver"
+                " does, which one person asks for and another agrees to."
+            ),
+        ),
+        "silence.some": LintWords(
+            N_("Nobody is in election silence at the start"),
+            N_(
+                "People in election silence at the start, where they live: %(people)s (%(votes)s). They are"
+                " left out."
+            ),
+            N_("Start earlier for them. Only a waiver lets it leave in silence."),
+        ),
+        "silence.cuts": LintWords(
+            N_("Everything leaves before election silence begins"),
+            N_("At this pace %(people)s messages would not leave before their last moment, %(cut_off)s."),
+            N_("Start earlier, or raise the pace: what has not left by then does not leave at all."),
+        ),
+        "silence.eve": LintWords(
+            N_("No election silence begins within two days of the start"),
+            N_("Election silence begins soon, on %(begins)s (%(votes)s)."),
+            N_(
+                "So late the law allows no new argument that others could not answer any more, and no results"
+                " of opinion polls on the eve and on the day."
+            ),
+        ),
+        "nature.unsaid": LintWords(
+            N_("It is said whether the campaign is political"),
+            N_("Nobody said whether the campaign is political or civic. Election silence binds it."),
+            N_("Say so in the campaign: a political one needs a label, a civic one may leave before a vote."),
+        ),
         "ad.sensitive": LintWords(
             N_("Nobody is chosen by opinion, religion, origin, health, union or orientation"),
             N_("People are chosen by what nobody may be chosen by for a political message: %(parts)s."),

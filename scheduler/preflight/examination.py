@@ -7,7 +7,7 @@ and holds nobody up.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from deliverability.exchangers import AsksTheDns
 from deliverability.filters import FilterError, SpamFilter
@@ -68,10 +68,17 @@ class Means:
     channels: frozenset[Channel] = EVERY_CHANNEL
 
 
-async def examine(database: Database, campaign_id: int, means: Means) -> list[LintFinding]:
-    """Everything there is to say of a campaign before it is sent, blockers first; nothing is sent."""
+async def examine(
+    database: Database, campaign_id: int, means: Means, *, starts_at: datetime | None = None
+) -> list[LintFinding]:
+    """Everything there is to say of a campaign before it is sent, blockers first; nothing is sent.
+
+    `starts_at`: when it would start; without it, as it is scheduled, else now.
+    """
     draft = await read_campaign(
-        database, campaign_id, means.clock.now(), place_is_free=means.outlook.rhythm.place_is_free
+        *(database, campaign_id, means.clock.now()),
+        place_is_free=means.outlook.rhythm.place_is_free,
+        starts_at=starts_at,
     )
     return await _examine(database, draft, means)
 
@@ -118,6 +125,8 @@ async def _examine(database: Database, draft: Draft, means: Means) -> list[LintF
             crowd=None if crowd is None else crowd.of(identity.id),
             advertising=draft.advertising,
             label=draft.label,
+            nature=None if draft.parts is None else draft.parts.nature,
+            ahead=None if crowd is None else crowd.votes,
         )
         for (identity, _), found in zip(senders, looks, strict=True)
     ]

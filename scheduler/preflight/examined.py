@@ -10,7 +10,7 @@ from email.message import EmailMessage
 
 from deliverability.filters import SpamScore
 from deliverability.health import HealthFinding
-from models.states import Channel, LegalBasis, Purpose
+from models.states import Channel, LegalBasis, Nature, Purpose
 from scheduler.advertising import UNBOUND, Advertising
 from scheduler.forecast import ColdLane
 from templates.label import Label
@@ -100,6 +100,24 @@ class Crowd:
 
 
 @dataclass(frozen=True, slots=True)
+class VotesAhead:
+    """What votes mean for a campaign that starts as planned.
+
+    `silenced`: people in silence then, of whom it leaves out all or some; `receiving`: the others. Of these
+    `missed` would not leave before `cut_off`. `votes`: their names, `over`: when the last of them is,
+    `begins`: when the next silence does, where that is within two days of the start; as people say it.
+    """
+
+    silenced: int = 0
+    receiving: int = 0
+    missed: int = 0
+    cut_off: str = ""
+    votes: str = ""
+    over: str = ""
+    begins: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Opinion:
     """What the spam filter says, or why it says nothing; neither when none is set."""
 
@@ -114,7 +132,7 @@ class Examined:
     `broken`: why the message cannot be made; then there is neither `mail` nor `text`. `unable`: why the
     identity cannot send now. `carried`: whether this installation has a way out for the channel. `health`
     None: the DNS was not asked. `crowd` None: there is no audience, only a template. `label`: of political
-    advertising.
+    advertising. `nature` None: there is no campaign; `ahead` None: nor would votes bind it.
     """
 
     channel: Channel
@@ -132,3 +150,5 @@ class Examined:
     opinion: Opinion = field(default_factory=Opinion)
     advertising: Advertising = UNBOUND
     label: Label | None = None
+    nature: Nature | None = None
+    ahead: VotesAhead | None = None

@@ -53,19 +53,21 @@ class StandsInTheWayError(BadInputError):
 
 async def require_schedulable(
     session: AsyncSession, campaign_id: int, local_time: datetime, zone: str, now: datetime
-) -> None:
-    """Errors as `scheduler.campaigns.schedule` would raise; nothing is changed."""
+) -> datetime | None:
+    """When it would start; errors as `scheduler.campaigns.schedule` would raise. Nothing is changed."""
     attempt = await session.begin_nested()
     try:
-        await schedule(session, campaign_id, local_time, zone, now)
+        return (await schedule(session, campaign_id, local_time, zone, now)).starts_at
     finally:
         await attempt.rollback()
 
 
-async def look(database: Database, campaign_id: int, means: Means) -> list[LintFinding]:
-    """Look at a campaign and keep what was found, for its page."""
+async def look(
+    database: Database, campaign_id: int, means: Means, *, starts_at: datetime | None = None
+) -> list[LintFinding]:
+    """Look at a campaign and keep what was found, for its page. `starts_at`: as `examine` has it."""
     draft = await read_campaign(database, campaign_id, means.clock.now())
-    findings = await examine(database, campaign_id, means)
+    findings = await examine(database, campaign_id, means, starts_at=starts_at)
     kept = Preflight(
         campaign_id=campaign_id,
         examined_at=means.clock.now(),
@@ -78,9 +80,14 @@ async def look(database: Database, campaign_id: int, means: Means) -> list[LintF
 
 
 async def require_clear(
-    database: Database, campaign_id: int, means: Means, *, past: GoPast | None = None
+    database: Database,
+    campaign_id: int,
+    means: Means,
+    *,
+    past: GoPast | None = None,
+    starts_at: datetime | None = None,
 ) -> list[LintFinding]:
-    """Look at a campaign that somebody wants to schedule; all that was found.
+    """Look at a campaign that somebody wants to schedule for `starts_at`; all that was found.
 
     StandsInTheWayError while something blocks, unless `past`, now or earlier, named a reason to go past
     these very checks of this very campaign: one that was changed since is asked again. BadInputError for a
@@ -88,7 +95,7 @@ async def require_clear(
     """
     if past is not None and not past.reason.strip():
         raise BadInputError("Going past the checks needs a reason.", "Say why in a line.")
-    findings = await look(database, campaign_id, means)
+    findings = await look(database, campaign_id, means, starts_at=starts_at)
     async with database.read() as session:
         kept = await preflights.find_preflight(session, campaign_id)
     if kept is not None and kept.seeds_at is not None and means.clock.now() - kept.seeds_at < TEST_HOLDS:

@@ -23,7 +23,8 @@ from scheduler.choosing import choose_for
 from scheduler.completeness import fields_to_look_at, who_lacks
 from scheduler.content import Content, label_of
 from scheduler.forecast import ColdLane, ForecastOptions, forecast
-from scheduler.preflight.examined import Crowd
+from scheduler.preflight.examined import Crowd, VotesAhead
+from scheduler.preflight.voting import votes_ahead
 from scheduler.preflight.writing import Reader
 from scheduler.senders import Chooser, can_send
 from store import Database, audiences, campaigns, contacts, identities, preflights, templates
@@ -52,6 +53,7 @@ class Draft:
     campaign_id: int = 0
     parts: NewCampaign | None = None
     ahead: bool = False
+    starts_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Audience:
     cold: Sequence[ColdLane]
     not_agreed: int = 0
     too_young: int = 0
+    votes: VotesAhead | None = None
     readers: dict[int, list[Reader]] = field(default_factory=dict)
 
     def of(self, identity_id: int) -> Crowd:
@@ -77,11 +80,17 @@ class Audience:
 
 
 async def read_campaign(
-    database: Database, campaign_id: int, now: datetime, *, place_is_free: bool = False
+    database: Database,
+    campaign_id: int,
+    now: datetime,
+    *,
+    place_is_free: bool = False,
+    starts_at: datetime | None = None,
 ) -> Draft:
     """A campaign's parts; NotFoundError when there is no such campaign.
 
-    `place_is_free`: where people live is no choice to the rules of political advertising.
+    `place_is_free`: where people live is no choice to the rules of political advertising. `starts_at`: when
+    it would start, if that is not what it says itself.
     """
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
@@ -102,6 +111,7 @@ async def read_campaign(
             campaign_id=campaign_id,
             parts=parts,
             ahead=campaign.state in BEFORE_LAUNCH,
+            starts_at=starts_at or campaign.starts_at,
         )
 
 
@@ -137,6 +147,10 @@ async def read_crowd(
         warming = [one.id for one in able if one.state is IdentityState.WARMING]
         known = [one.id for one in able if one.id not in warming]
         first = await preflights.beginners(session, draft.campaign_id, known)
+        votes: VotesAhead | None = None
+        if draft.ahead:
+            start = max(now, draft.starts_at or now)
+            votes = await votes_ahead(session, draft.campaign_id, outlook, now=now, starts_at=start)
         cold: Sequence[ColdLane] = ()
         if warming and draft.ahead:
             cold = (await forecast(session, draft.campaign_id, now, outlook)).cold
@@ -156,5 +170,6 @@ async def read_crowd(
         cold=cold,
         not_agreed=counts.get(LeftOutReason.NO_TARGETING_CONSENT, 0),
         too_young=counts.get(LeftOutReason.TOO_YOUNG, 0),
+        votes=votes,
         readers=dict(readers),
     )

@@ -8,6 +8,7 @@ from models.preflight import LintLevel
 from scheduler.preflight import checks_of_advertising as advertising
 from scheduler.preflight import checks_of_form as form
 from scheduler.preflight import checks_of_label as label
+from scheduler.preflight import checks_of_law as law
 from scheduler.preflight import checks_of_links as links
 from scheduler.preflight import checks_of_sending as sending
 from scheduler.preflight import checks_of_words as words
@@ -47,6 +48,11 @@ CHECKS: Final = (
     Check("sms.stop", B, sending.stop_missing, "CPCE L34-5"),
     Check("sms.empty", B, sending.text_empty, "docs/templates.md"),
     Check("sms.sender", B, sending.sms_sender_wrong, "3GPP TS 23.040 section 9.1.2.5"),
+    Check("silence.within", B, law.all_in_silence, "Code électoral L49"),
+    Check("silence.some", W, law.some_in_silence, "Code électoral L49"),
+    Check("silence.cuts", W, law.cut_off_by_silence, "Code électoral L49"),
+    Check("silence.eve", W, law.on_the_eve, "Code électoral L48-2"),
+    Check("nature.unsaid", W, law.nature_unsaid, "Code électoral L49; (EU) 2024/900"),
     Check("ad.sensitive", B, advertising.chosen_by_sensitive_data, "(EU) 2024/900 article 18(1)(c)"),
     Check("ad.nobody", B, advertising.nobody_agreed, "(EU) 2024/900 article 18(1)(b)"),
     Check("ad.consent", W, advertising.some_did_not_agree, "(EU) 2024/900 article 18(1)(b)"),

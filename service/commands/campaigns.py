@@ -278,8 +278,8 @@ def schedule(
                 wanted = manners.apply(await campaigns.parts_of(session, found), zone_name, now)
                 await campaigns.update_campaign(session, found.id, wanted, now)
             number = found.id
-            await require_schedulable(session, number, local_time, zone_name, now)
-        await require_clear_here(desk, number, despite)
+            starts_at = await require_schedulable(session, number, local_time, zone_name, now)
+        await require_clear_here(desk, number, despite, starts_at)
         async with desk.database.write() as session:
             found = await campaigns.schedule(session, number, local_time, zone_name, now)
         return found, now, warnings(found.name, await foretell(desk, found.id), zone_name)

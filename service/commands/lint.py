@@ -2,6 +2,7 @@
 
 import getpass
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -120,7 +121,9 @@ async def _send_test(desk: Desk, means: "Means", number: int) -> "list[LintFindi
             await transport.close()
 
 
-async def require_clear_here(desk: Desk, campaign_id: int, despite: str | None) -> None:
+async def require_clear_here(
+    desk: Desk, campaign_id: int, despite: str | None, starts_at: datetime | None
+) -> None:
     """Look at a campaign that is to be scheduled; what stands in its way is printed before the error.
 
     StandsInTheWayError unless `despite` names a reason, which is kept.
@@ -131,7 +134,7 @@ async def require_clear_here(desk: Desk, campaign_id: int, despite: str | None) 
 
     means = means_of(desk.settings, desk.keyring, desk.clock)
     try:
-        await require_clear(desk.database, campaign_id, means, past=_past(despite))
+        await require_clear(desk.database, campaign_id, means, past=_past(despite), starts_at=starts_at)
     except StandsInTheWayError as error:
         print_lint(error.found)
         raise StandsInTheWayError(

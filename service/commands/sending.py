@@ -104,9 +104,12 @@ async def _schedule(
     """Schedule the draft, unless checks stand in its way: then it stays one."""
     from scheduler import campaigns
     from scheduler.preflight import StandsInTheWayError
+    from scheduler.preflight.gate import require_schedulable
 
+    async with desk.database.write() as session:
+        starts_at = await require_schedulable(session, number, local_time, zone, desk.clock.now())
     try:
-        await require_clear_here(desk, number, despite)
+        await require_clear_here(desk, number, despite, starts_at)
     except StandsInTheWayError:
         say(f"Campaign {number} is kept as a draft.")
         raise

@@ -80,7 +80,7 @@ async def test_a_usual_campaign_may_be_sent(database: Database, clock: ManualClo
         campaign = await a_campaign(session)
     found = await examine(database, campaign.id, means(clock))
     assert of(found, BLOCK) == {}
-    assert set(of(found, WARN)) == {"dns.unasked", "origin.unsaid"}
+    assert set(of(found, WARN)) == {"dns.unasked", "nature.unsaid", "origin.unsaid"}
     assert {"unsubscribe.unsigned", "unsubscribe.link", "merge.blank", "form.line"} <= set(of(found, FINE))
     assert await examine(database, campaign.id, means(clock)) == found
 

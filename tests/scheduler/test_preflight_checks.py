@@ -9,11 +9,11 @@ import pytest
 from deliverability.filters import SpamScore, Symbol
 from deliverability.health import FindingLevel, HealthCode, HealthFinding
 from models.preflight import LintLevel
-from models.states import LegalBasis, Purpose
+from models.states import LegalBasis, Nature, Purpose
 from scheduler.advertising import Advertising, Choice, ChosenBy
 from scheduler.forecast import ColdLane
 from scheduler.preflight.checks_of_links import host_of, same_organisation
-from scheduler.preflight.examined import Crowd, Examined, Opinion
+from scheduler.preflight.examined import Crowd, Examined, Opinion, VotesAhead
 from scheduler.preflight.findings import LintFinding, blockers, from_rows, gather, to_rows
 from scheduler.preflight.table import CHECKS, look_at
 from templates.label import Label
@@ -58,6 +58,11 @@ TRIPPING: dict[str, Examined] = {
     "identity.unable": seen(mail=None, unable="suspended"),
     "merge.blank": seen(crowd=Crowd(10, 2, ["commune"])),
     "merge.unresolved": mail(text=f"Bonjour *|FNAME|*, {WORDS}"),
+    "silence.within": seen(ahead=VotesAhead(silenced=5, votes="Vote", over="2026-03-15 20:00")),
+    "silence.some": seen(ahead=VotesAhead(silenced=5, receiving=7, votes="Vote")),
+    "silence.cuts": seen(ahead=VotesAhead(receiving=7, missed=2, cut_off="2026-03-13 22:00")),
+    "silence.eve": seen(ahead=VotesAhead(receiving=7, votes="Vote", begins="2026-03-14 00:00")),
+    "nature.unsaid": seen(nature=Nature.UNSAID),
     "unsubscribe.header": mail(headers=with_header("List-Unsubscribe", "<mailto:stop@parti.fr>")),
     "unsubscribe.open": mail(headers=with_header("List-Unsubscribe", "<http://liens.parti.fr/u/x>")),
     "unsubscribe.post": mail(headers=with_header("List-Unsubscribe-Post")),
@@ -174,7 +179,8 @@ def test_every_check_has_a_message_that_trips_it_and_words() -> None:
 
 
 def test_a_message_in_order_trips_nothing_and_every_check_of_it_is_named() -> None:
-    whole = seen(crowd=Crowd(10), opinion=Opinion(FAIR))
+    nothing = VotesAhead(receiving=10)
+    whole = seen(crowd=Crowd(10), opinion=Opinion(FAIR), nature=Nature.CIVIC, ahead=nothing)
     assert codes(whole, LintLevel.BLOCK, LintLevel.WARN) == set()
     looked = codes(whole, LintLevel.FINE) | codes(seen_text("Bonjour. STOP au 36111"), LintLevel.FINE)
     looked |= codes(replace(whole, advertising=CHOSEN), LintLevel.FINE)
@@ -197,6 +203,13 @@ def test_who_did_not_agree_and_who_is_too_young_are_counted_together() -> None:
     assert "ad.consent" not in codes(nobody, LintLevel.WARN, LintLevel.FINE)
     assert "ad.exempt" in codes(IN_ORDER["whole list"], LintLevel.FINE)
     assert "ad.exempt" not in codes(IN_ORDER["all agreed"], LintLevel.FINE)
+
+
+def test_of_silence_each_thing_is_said_once() -> None:
+    everybody, some = TRIPPING["silence.within"], TRIPPING["silence.some"]
+    assert codes(everybody, LintLevel.BLOCK, LintLevel.WARN) == {"silence.within"}
+    assert codes(some, LintLevel.BLOCK, LintLevel.WARN) == {"silence.some"}
+    assert "silence.within" in codes(some, LintLevel.FINE)
 
 
 def test_every_signature_has_to_cover_the_way_to_leave() -> None:

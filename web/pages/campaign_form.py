@@ -124,18 +124,25 @@ async def schedule_when_clear(
     database = visit.context.database
     async with database.write() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
-        await would_schedule(session, visit, campaign, choice)
-    await require_clear(database, campaign_id, visit.context.lint.means_of(visit.context), past=past)
+        starts_at = await would_schedule(session, visit, campaign, choice)
+    means = visit.context.lint.means_of(visit.context)
+    await require_clear(database, campaign_id, means, past=past, starts_at=starts_at)
     async with database.write() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
         return await schedule_as_chosen(session, visit, campaign, choice)
 
 
-async def would_schedule(session: AsyncSession, visit: Visit, campaign: Campaign, choice: Choice) -> None:
-    """Errors as `schedule_as_chosen`; nothing is changed, and `campaign` is not to be used after it."""
+async def would_schedule(
+    session: AsyncSession, visit: Visit, campaign: Campaign, choice: Choice
+) -> datetime | None:
+    """When it would start, and errors as `schedule_as_chosen`.
+
+    Nothing is changed, and `campaign` is not to be used after it.
+    """
     attempt = await session.begin_nested()
     try:
         await schedule_as_chosen(session, visit, campaign, choice)
+        return (await campaigns.get_campaign(session, campaign.id)).starts_at
     finally:
         await attempt.rollback()
 
