@@ -20,6 +20,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "campaign-cancelled": N_("The campaign is cancelled. What had not left yet will not leave."),
         "campaign-released": N_("What was held back is tried again."),
         "canary-released": N_("The rest goes on its way without waiting for the seeds."),
+        "campaign-spent": N_("The transparency notice tells it from now on."),
         "campaign-tried": N_("The test message was accepted: look into the mailbox or on the telephone."),
         "incident-undone": N_("It goes on, and your name is kept with it."),
         "incident-closed": N_("The incident is closed, and your name is kept with it."),

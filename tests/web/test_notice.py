@@ -238,3 +238,24 @@ async def test_the_form_shows_the_label_of_what_is_being_written(site: Site) -> 
         answer = await editor.get("/campaigns/count", params={**chosen, "nature": nature})
         shown = await editor.read(answer.json()["preview"])
         assert ("Municipales 2026" in shown) is labelled
+
+
+async def test_what_it_cost_is_told_on_its_page_after_it_was_sent(site: Site) -> None:
+    campaign = await _a_campaign(site)
+    editor = await site.signed_in(Role.EDITOR)
+    token = await editor.csrf(f"/campaigns/{campaign.id}")
+    answer = await editor.post(f"/campaigns/{campaign.id}/spent", {"csrf": token, "spent": "120 €, dons"})
+    assert answer.status_code == 303
+    assert "tells it from now on" in await editor.read(answer.headers["location"])
+    assert "120 €, dons" in await _read(site, campaign)
+
+
+@pytest.mark.parametrize(
+    "columns", [{"nature": Nature.CIVIC}, {"state": CampaignState.DRAFT, "launched_at": None}]
+)
+async def test_what_costs_nothing_to_tell_elsewhere_is_not_asked_here(
+    site: Site, columns: dict[str, Any]
+) -> None:
+    campaign = await _a_campaign(site, **columns)
+    editor = await site.signed_in(Role.EDITOR)
+    assert "/spent" not in await editor.read(f"/campaigns/{campaign.id}")

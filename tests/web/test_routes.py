@@ -63,6 +63,7 @@ TABLE: dict[str, dict[str, str]] = {
             /templates/{template_id}/edit /suppressions/lists /suppressions/export.csv
             /incoming/originals/{number} /incoming/originals/{number}/file""",
         "POST": """/campaigns /campaigns/{campaign_id}/schedule /campaigns/{campaign_id}/draft
+            /campaigns/{campaign_id}/spent
             /campaigns/{campaign_id}/pause /campaigns/{campaign_id}/resume /campaigns/{campaign_id}/cancel
             /campaigns/{campaign_id}/release /campaigns/{campaign_id}/test /campaigns/{campaign_id}/edit
             /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/prove /pace/reset
