@@ -68,6 +68,8 @@ def test_the_sentence_of_the_manual_means_what_it_says() -> None:
         ("avec:téléphone", "has:phone"),
         ("consentement:courriel", "consent.email:granted"),
         ("consent.sms:retiré", "consent.sms:withdrawn"),
+        ("consentement:ciblage", "consent.targeting:granted"),
+        ("consentement.ciblage:retiré", "consent.targeting:withdrawn"),
         ("attribut.Profession:enseignant", "attr.profession:enseignant"),
         ("commune:« Saint-Denis »", "commune:Saint-Denis"),
         ("tag:(a, 'b', c)", "tag:(a, 'b', c)"),

@@ -58,6 +58,7 @@ def _values(lots: random.Random, number: int) -> dict[str, Any]:
         "language": lots.choice(["fr", "en"]),
         "email_consent": lots.choice(list(ConsentStatus)),
         "sms_consent": lots.choice(list(ConsentStatus)),
+        "targeting_consent": lots.choice(list(ConsentStatus)),
         **{name: one_of(WORDS) for name in ("level", "commune", "canton")},
         **{
             name: one_of(CODES[name])
@@ -175,6 +176,7 @@ def test_sql_and_plain_python_keep_the_same_people(migrated_url: str) -> None:
         "attr.profession:ECONOMIE",
         "has:tag except tag:militant",
         "consent:email and not consent.sms:(withdrawn, unknown)",
+        "consentement.ciblage:accordé and not consent.email:withdrawn",
         "clicked<100d or received:Mars",
         "created<90d and updated>2025-12-01",
         "birth_date<2000-01-01",
