@@ -27,7 +27,8 @@ class TokenPurpose(StrEnum):
     """What a token may do: BOUNCE in return paths, VISIT in links and pixels, LEAVE to unsubscribe.
 
     MAILBOX shows that a letter to a sender's own address was read; its number is drawn, no delivery's.
-    NOTICE leads to what is told of a political advertisement; its number is the campaign's.
+    NOTICE leads to what is told of a political advertisement; its number is the campaign's. API names what
+    programs ask about; its number tells the kind, too (`web.api.ids`).
     """
 
     BOUNCE = "bounce"
@@ -36,6 +37,7 @@ class TokenPurpose(StrEnum):
     MESSAGE = "message"
     MAILBOX = "mailbox"
     NOTICE = "notice"
+    API = "api"
 
 
 class DeliveryTokens(NamedTuple):

@@ -76,7 +76,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A wish on record. `number` is the message's, 0 until it is written; `reason`: why it is suppressed."""
+    """A wish on record. `number` is the message's, 0 until it is written; `reason`: why it is suppressed.
+
+    `later`: it does not leave at once, because it was asked so or hours are heeded.
+    """
 
     wish: Wish
     form: Form
@@ -88,6 +91,7 @@ class Receipt:
     result: MessageResult = MessageResult.ACCEPTED
     reason: str = ""
     segments: int | None = None
+    later: bool = False
     number: int = 0
 
 
@@ -181,6 +185,7 @@ class Acceptor:
             result=MessageResult.SUPPRESSED if reason else MessageResult.ACCEPTED,
             reason=reason,
             segments=_segments(form, {**SAID, **values}),
+            later=send_at > facts.now,
         )
 
     def _moment(self, wish: Wish, contact: Contact | None, now: datetime) -> datetime:

@@ -18,6 +18,7 @@ class Form:
     """One template version: its template's name, its number, its channel, and what it was compiled into."""
 
     version_id: int
+    template_id: int
     name: str
     number: int
     channel: Channel
@@ -55,4 +56,4 @@ class Forms:
             template = await templates.template_of(session, version)
         channel = template.channel
         compiled = await asyncio.to_thread(compile_version, version, channel, language=self._language)
-        return Form(version_id, template.name, version.number, channel, compiled)
+        return Form(version_id, template.id, template.name, version.number, channel, compiled)

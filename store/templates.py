@@ -82,6 +82,34 @@ async def latest_version(session: AsyncSession, name: str) -> TemplateVersion | 
     return None if template is None else await _latest(session, template.id)
 
 
+async def find(
+    session: AsyncSession, template_id: int, number: int | None = None
+) -> tuple[Template, TemplateVersion] | None:
+    """A template and its version `number`, or its newest; None when there is none. By unique keys."""
+    return await _with_version(session, await session.get(Template, template_id), number)
+
+
+async def find_named(
+    session: AsyncSession, name: str, number: int | None = None
+) -> tuple[Template, TemplateVersion] | None:
+    """The same by the template's name."""
+    template = (await session.exec(select(Template).where(Template.name == name))).first()
+    return await _with_version(session, template, number)
+
+
+async def _with_version(
+    session: AsyncSession, template: Template | None, number: int | None
+) -> tuple[Template, TemplateVersion] | None:
+    if template is None:
+        return None
+    wanted = select(TemplateVersion).where(TemplateVersion.template_id == template.id)
+    if number is not None:
+        wanted = wanted.where(TemplateVersion.number == number)
+    newest = wanted.order_by(col(TemplateVersion.number).desc()).limit(1)
+    version = (await session.exec(newest)).first()
+    return None if version is None else (template, version)
+
+
 async def list_templates(session: AsyncSession) -> list[tuple[Template, TemplateVersion]]:
     """Every template with its newest version, by name."""
     newest = select(TemplateVersion.template_id, func.max(TemplateVersion.number).label("number"))

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
 from web.access import ForbiddenError, FormRefusedError, SetupNeededError, SignInNeededError
+from web.api import make_api
 from web.context import WebContext
 from web.door import make_front_door
 from web.i18n import N_
@@ -38,13 +39,14 @@ MACHINE_WORDS: Mapping[int, tuple[str, str]] = MappingProxyType(
 
 def create_app(context: WebContext) -> FastAPI:
     """The application that serves pages, public links and provider hooks with the parts of `context`."""
-    # No generated API pages: they load scripts from elsewhere, and there is no API to describe.
+    # The API describes itself, under /v1; pages are for people.
     app = FastAPI(title="Tocsin", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.front_door = make_front_door(context)
+    door = app.state.front_door = make_front_door(context)
     app.state.vitals = context.vitals
     app.add_middleware(Protection, https=context.secure)
     for router in (*PUBLIC, *PAGES):
         app.include_router(router)
+    app.mount("/v1", make_api(context, door))
     app.add_exception_handler(SetupNeededError, _to_setup)
     app.add_exception_handler(SignInNeededError, _to_sign_in)
     app.add_exception_handler(ForbiddenError, _forbidden)

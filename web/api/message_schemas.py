@@ -1,0 +1,201 @@
+"""Messages as JSON: what is asked for, and what is told of it."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.delivery import Delivery
+from models.message import Message, MessageResult
+from models.states import Channel, Purpose
+from scheduler.accepting import Receipt
+from store import campaigns, identities, templates
+from store.message_status import MessageStatus, status_of
+from web.api.ids import Ids, Kind
+from web.api.schemas import Given, Line, Moment, ProblemOut, Told
+
+Value = str | int | float | bool
+MOST_VARIABLES, MOST_METADATA = 100, 20
+
+
+class RecipientIn(Given):
+    """Whom to write to: one of these. The channel is that of the address."""
+
+    email: str | None = Field(default=None, max_length=320, examples=["camille@gmail.com"])
+    phone: str | None = Field(default=None, max_length=40, examples=["+33612345678"])
+    contact: str | None = Field(default=None, max_length=40, description="A contact's id.")
+    external_id: Line | None = Field(default=None, max_length=200, description="A contact's id in your CRM.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(value is not None for value in (self.email, self.phone, self.contact, self.external_id)) != 1:
+            raise ValueError("name exactly one of email, phone, contact, external_id")
+        return self
+
+
+class TemplateIn(Given):
+    """Which template: its id, or its name, and the version; without one its newest."""
+
+    id: Line = Field(max_length=200, examples=["Reçu de don"])
+    version: int | None = Field(default=None, ge=1, le=1_000_000)
+
+
+class MessageIn(Given):
+    """One message to one person."""
+
+    to: RecipientIn
+    template: TemplateIn
+    identity: Line = Field(
+        default="auto",
+        max_length=60,
+        description="The id or the key of the identity that writes; `auto`: whoever speaks for where the "
+        "person lives.",
+    )
+    variables: dict[Annotated[str, Field(max_length=100)], Value | None] = Field(
+        default_factory=dict,
+        max_length=MOST_VARIABLES,
+        examples=[{"first_name": "Camille", "amount": "20 €"}],
+    )
+    purpose: Purpose = Field(
+        default=Purpose.TRANSACTIONAL,
+        description="`transactional`: something the person awaits, such as a receipt; `campaign`: everything "
+        "else, for which they must have agreed.",
+    )
+    send_at: Moment | None = None
+    expires_at: Moment | None = Field(default=None, description="Past it nothing leaves, retries included.")
+    respect_quiet_hours: bool | None = Field(
+        default=None,
+        description="Wait for the hours in which messages may arrive. Unless said otherwise: for campaigns.",
+    )
+    metadata: dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=500)]] = Field(
+        default_factory=dict, max_length=MOST_METADATA
+    )
+    reference: Line = Field(
+        default="", max_length=200, description="Your own name for it, not necessarily unique."
+    )
+
+
+class BatchIn(Given):
+    """Up to 500 messages."""
+
+    messages: list[MessageIn] = Field(min_length=1, max_length=500)
+
+
+class IdentityRef(Told):
+    """Who writes."""
+
+    id: str
+    key: str
+
+
+class TemplateRef(Told):
+    """What is said."""
+
+    id: str
+    name: str
+    version: int
+
+
+class LinksOut(Told):
+    """Where to go on."""
+
+    self: str
+    events: str
+
+
+class MessageOut(Told):
+    """A message that is on record. `reason`: why it is suppressed, or what its last refusal said."""
+
+    id: str = Field(examples=["msg_aeaaaaaaaaaaaaaaaaaaaaaa"])
+    status: MessageStatus
+    reason: str | None = None
+    channel: Channel
+    to: str
+    test: bool
+    purpose: Purpose
+    identity: IdentityRef
+    template: TemplateRef
+    segments: int | None = None
+    estimated_cost: str | None = None
+    reference: str | None = None
+    metadata: dict[str, str] | None = None
+    send_at: datetime
+    created_at: datetime | None = None
+    links: LinksOut
+
+    @classmethod
+    async def of(
+        cls, session: AsyncSession, ids: Ids, message: Message, delivery: Delivery | None, base: str
+    ) -> "MessageOut":
+        """As it stands."""
+        stream = await campaigns.get_campaign(session, message.campaign_id)
+        version = await templates.get_version(session, stream.template_version_id)
+        template = await templates.template_of(session, version)
+        identity = await identities.get_identity(session, message.identity_id)
+        status, reason = await status_of(session, message, delivery)
+        return cls(
+            id=ids.write(Kind.MESSAGE, message.id),
+            status=status,
+            reason=reason or None,
+            channel=message.channel,
+            to=message.address,
+            test=stream.test,
+            purpose=message.purpose,
+            identity=IdentityRef(id=ids.write(Kind.IDENTITY, identity.id), key=identity.key),
+            template=TemplateRef(
+                id=ids.write(Kind.TEMPLATE, template.id), name=template.name, version=version.number
+            ),
+            segments=message.segments,
+            reference=message.reference or None,
+            metadata=message.details or None,
+            send_at=message.send_at,
+            created_at=message.created_at,
+            links=_links(ids, message.id, base),
+        )
+
+
+class ResultOut(Told):
+    """What came of one message of a batch: `message` where it is on record, else the `problem`."""
+
+    status: Literal[202, 403, 404, 409, 422]
+    message: MessageOut | None = None
+    problem: ProblemOut | None = None
+
+
+class BatchOut(Told):
+    """One result a message, in the order in which they were sent."""
+
+    accepted: int
+    refused: int
+    results: list[ResultOut]
+
+
+def told_of(ids: Ids, receipt: Receipt, base: str) -> MessageOut:
+    """A message right after it was taken on."""
+    wish, form = receipt.wish, receipt.form
+    suppressed = receipt.result is MessageResult.SUPPRESSED
+    status = MessageStatus.SCHEDULED if receipt.later else MessageStatus.ACCEPTED
+    return MessageOut(
+        id=ids.write(Kind.MESSAGE, receipt.number),
+        status=MessageStatus.SUPPRESSED if suppressed else status,
+        reason=receipt.reason or None,
+        channel=wish.channel,
+        to=receipt.wish.address,
+        test=receipt.test,
+        purpose=wish.purpose,
+        identity=IdentityRef(id=ids.write(Kind.IDENTITY, receipt.identity.id), key=receipt.identity.key),
+        template=TemplateRef(
+            id=ids.write(Kind.TEMPLATE, form.template_id), name=form.name, version=form.number
+        ),
+        segments=receipt.segments,
+        reference=wish.reference or None,
+        metadata=dict(wish.details) or None,
+        send_at=receipt.send_at,
+        links=_links(ids, receipt.number, base),
+    )
+
+
+def _links(ids: Ids, number: int, base: str) -> LinksOut:
+    own = f"{base}/messages/{ids.write(Kind.MESSAGE, number)}"
+    return LinksOut(self=own, events=f"{own}/events")

@@ -1,0 +1,146 @@
+"""Messages: a CRM hands them over, one or five hundred at a time, and asks what became of them."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from models.errors import NotFoundError
+from scheduler.accepting import Acceptor, Receipt, Refusal, Results, Wish
+from scheduler.forms import Forms
+from store import messages
+from web.api.auth import Caller, ReadsMessages, SendsMessages
+from web.api.calls import IdempotencyKey, answer, call_of
+from web.api.ids import Kind
+from web.api.message_schemas import BatchIn, BatchOut, MessageIn, MessageOut, ResultOut, told_of
+from web.api.problems import CODES, ApiProblemError, Fault, body_of
+from web.api.schemas import problems
+from web.api.wishes import read_wish
+
+router = APIRouter(tags=["messages"])
+MOST_AT_ONCE = 500
+
+
+def acceptor_of(caller: Caller) -> Acceptor:
+    """Who takes wishes on; one a process, since it remembers compiled templates."""
+    state = caller.request.app.state
+    found: Acceptor | None = getattr(state, "acceptor", None)
+    if found is None:
+        context = caller.context
+        forms = Forms(context.database, context.language)
+        found = state.acceptor = Acceptor(
+            context.database, context.clock, forms, context.outlook.rhythm.windows, context.zone
+        )
+    return found
+
+
+@router.post(
+    "/messages",
+    status_code=202,
+    response_model=MessageOut,
+    responses=problems(
+        "invalid", "not_found", "idempotency_key_reused", "call_in_flight", "identity_not_allowed"
+    ),
+)
+async def send(caller: SendsMessages, body: MessageIn, key: IdempotencyKey = None) -> Response:
+    """Hand over one message.
+
+    202: it is on record and will be sent, or its person must not be written to, which is a result
+    (`status: suppressed`) and no error. Nothing answered with 202 is lost.
+    """
+    wish = await read_wish(caller, body, "")
+
+    def tell(results: Results) -> tuple[int, str]:
+        (result,) = results
+        if isinstance(result, Refusal):
+            raise _refused(result)
+        return 202, told_of(caller.ids, result, base(caller)).model_dump_json(exclude_none=True)
+
+    call = call_of(caller, key, body.model_dump(mode="json"))
+    found = await acceptor_of(caller).accept(caller.asker, [wish], tell, call)
+    await caller.context.wake()
+    return answer(found)
+
+
+@router.post(
+    "/messages/batch",
+    status_code=207,
+    response_model=BatchOut,
+    responses=problems("invalid", "idempotency_key_reused", "call_in_flight"),
+)
+async def send_many(caller: SendsMessages, body: BatchIn, key: IdempotencyKey = None) -> Response:
+    """Hand over up to 500 messages at once; one result each, in their order.
+
+    What is wrong with one keeps no other. All that can be accepted is, in one transaction.
+    """
+    read: list[Wish | ApiProblemError] = []
+    for place, wanted in enumerate(body.messages):
+        try:
+            read.append(await read_wish(caller, wanted, f"messages.{place}."))
+        except ApiProblemError as problem:
+            read.append(problem)
+    wishes = [one for one in read if isinstance(one, Wish)]
+
+    def tell(results: Results) -> tuple[int, str]:
+        told = _batch(caller, read, results)
+        return 207, json.dumps(told, separators=(",", ":"))
+
+    call = call_of(caller, key, body.model_dump(mode="json"))
+    found = await acceptor_of(caller).accept(caller.asker, wishes, tell, call)
+    await caller.context.wake()
+    return answer(found)
+
+
+@router.get("/messages/{message_id}", responses=problems("not_found"))
+async def look(
+    caller: ReadsMessages, message_id: Annotated[str, Path(max_length=40, examples=["msg_abc"])]
+) -> MessageOut:
+    """One message and where it stands."""
+    number = caller.ids.read(Kind.MESSAGE, message_id)
+    async with caller.context.database.read() as session:
+        message, delivery = await messages.get(session, number)
+        if message.mode is not caller.key.mode:
+            raise NotFoundError("There is no such message for this key.")
+        return await MessageOut.of(session, caller.ids, message, delivery, base(caller))
+
+
+def base(caller: Caller) -> str:
+    """The address of the API."""
+    return f"{caller.context.public_url}/v1"
+
+
+def _refused(refusal: Refusal) -> ApiProblemError:
+    faults = [
+        Fault(
+            f"variables.{part}" if refusal.code == "missing_variables" else part,
+            refusal.code,
+            refusal.problem,
+        )
+        for part in refusal.parts
+    ]
+    return ApiProblemError(refusal.code, refusal.problem, faults)
+
+
+def _batch(caller: Caller, read: Sequence[Wish | ApiProblemError], results: Results) -> dict[str, Any]:
+    following = iter(results)
+    told: list[ResultOut] = []
+    for one in read:
+        result = next(following) if isinstance(one, Wish) else one
+        match result:
+            case Receipt():
+                message = told_of(caller.ids, result, base(caller))
+                told.append(ResultOut(status=202, message=message))
+            case Refusal():
+                told.append(_problem_of(caller, _refused(result)))
+            case ApiProblemError():
+                told.append(_problem_of(caller, result))
+    accepted = sum(one.message is not None for one in told)
+    batch = BatchOut(accepted=accepted, refused=len(told) - accepted, results=told)
+    return batch.model_dump(mode="json", exclude_none=True)
+
+
+def _problem_of(caller: Caller, problem: ApiProblemError) -> ResultOut:
+    body = body_of(problem, caller.request.state.request_id, base(caller))
+    return ResultOut.model_validate({"status": CODES[problem.code][0], "problem": body})

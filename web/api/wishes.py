@@ -1,0 +1,100 @@
+"""From the JSON of a message to a wish: names become numbers, addresses get their normal form."""
+
+from audience.addresses import AddressError, read_email, read_phone
+from models.magic import NUMBERS
+from models.states import Channel, Purpose
+from models.template import Template, TemplateVersion
+from scheduler.accepting import Wish
+from store import contacts, identities, templates
+from web.api.auth import Caller
+from web.api.ids import Kind
+from web.api.message_schemas import MessageIn, RecipientIn, TemplateIn, Value
+from web.api.problems import ApiProblemError, Fault
+
+AUTO = "auto"
+
+
+async def read_wish(caller: Caller, body: MessageIn, place: str) -> Wish:
+    """The wish; ApiProblemError that names the part, whose path begins with `place`."""
+    version, channel = await _version_of(caller, body.template, f"{place}template")
+    contact_id, address = await _recipient_of(caller, body.to, channel, f"{place}to")
+    campaign = body.purpose is Purpose.CAMPAIGN
+    heed = campaign if body.respect_quiet_hours is None else body.respect_quiet_hours
+    return Wish(
+        version_id=version.id,
+        channel=channel,
+        address=address,
+        contact_id=contact_id,
+        identity_id=await _identity_of(caller, body.identity, f"{place}identity"),
+        variables={name: _text(value) for name, value in body.variables.items() if value is not None},
+        purpose=body.purpose,
+        send_at=body.send_at,
+        expires_at=body.expires_at,
+        heed_hours=heed,
+        reference=body.reference,
+        details=body.metadata,
+    )
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, bool):
+        # As conditions of templates read it: blank is false.
+        return "1" if value else ""
+    return str(value)
+
+
+async def _version_of(caller: Caller, wanted: TemplateIn, field: str) -> tuple[TemplateVersion, Channel]:
+    """The version and its channel; remembered by the process, since versions never change."""
+    async with caller.context.database.read() as session:
+        if wanted.id.startswith(f"{Kind.TEMPLATE}_"):
+            found = await templates.find(session, caller.ids.read(Kind.TEMPLATE, wanted.id), wanted.version)
+        else:
+            found = await templates.find_named(session, wanted.id, wanted.version)
+    if found is None:
+        what = f"“{wanted.id}”" if wanted.version is None else f"“{wanted.id}” in version {wanted.version}"
+        raise _fault("not_found", f"There is no template {what}.", field)
+    template: Template = found[0]
+    return found[1], template.channel
+
+
+async def _recipient_of(
+    caller: Caller, to: RecipientIn, channel: Channel, field: str
+) -> tuple[int | None, str]:
+    """The contact's number, or the address."""
+    if to.contact is not None:
+        return caller.ids.read(Kind.CONTACT, to.contact), ""
+    if to.external_id is not None:
+        async with caller.context.database.read() as session:
+            contact = await contacts.find_contact(session, external_id=to.external_id)
+        if contact is None:
+            problem = f"No contact has the external id “{to.external_id}”."
+            raise _fault("not_found", problem, f"{field}.external_id")
+        return contact.id, ""
+    given = Channel.EMAIL if to.email is not None else Channel.SMS
+    if given is not channel:
+        problem = f"The template is for {channel.value}, the address is not."
+        raise _fault("channel_mismatch", problem, field)
+    try:
+        if to.email is not None:
+            return None, read_email(to.email)
+        phone = (to.phone or "").replace(" ", "")
+        return None, phone if phone in NUMBERS else read_phone(phone)
+    except AddressError as error:
+        name = "email" if to.email is not None else "phone"
+        raise _fault("invalid", str(error), f"{field}.{name}") from error
+
+
+async def _identity_of(caller: Caller, wanted: str, field: str) -> int | None:
+    if wanted == AUTO:
+        return None
+    if wanted.startswith(f"{Kind.IDENTITY}_"):
+        return caller.ids.read(Kind.IDENTITY, wanted)
+    async with caller.context.database.read() as session:
+        identity = await identities.find_identity(session, wanted)
+    if identity is None:
+        raise _fault("not_found", f"There is no identity “{wanted}”.", field)
+    return identity.id
+
+
+def _fault(code: str, problem: str, field: str) -> ApiProblemError:
+    return ApiProblemError(code, problem, [Fault(field, code, problem)])
