@@ -40,7 +40,10 @@ MOST_ROUNDS: Final = 3
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 WITHIN_A_DEPARTEMENT: Final = frozenset({TerritoryKind.COMMUNE, TerritoryKind.CANTON})
 _TIME = re.compile(r"(?P<hour>[01]?[0-9]|2[0-3])(?:[:h](?P<minute>[0-5][0-9])?)?\Z")
-_AMERICAS: Final = {"ZZ-01": "États-Unis, Canada", "ZZ-02": "Amérique latine, Caraïbes"}
+_ABROAD: Final = {
+    "ZZ-01": "French of the United States and Canada",
+    "ZZ-02": "French of Latin America and the Caribbean",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,11 @@ def _read_zone(text: str) -> str:
 
 
 def name_of_place(code: str) -> str:
-    """How one of the places that vote the day before is called; its code where nobody knows."""
-    return DEPARTEMENTS.get(code) or _AMERICAS.get(code, code)
+    """How one of the places that vote the day before is called; its code where nobody knows.
+
+    Who lives abroad is named in English.
+    """
+    return DEPARTEMENTS.get(code) or _ABROAD.get(code, code)
 
 
 @cache

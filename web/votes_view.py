@@ -19,6 +19,8 @@ SOON = timedelta(days=45)
 """How long before a vote pages begin to speak of it."""
 EVERYWHERE = N_("Everywhere in France")
 MAINLAND = N_("Mainland France")
+ABROAD = (N_("French of the United States and Canada"), N_("French of Latin America and the Caribbean"))
+"""How `audience.elections.name_of_place` calls people abroad."""
 DAY = "EEE d MMM"
 """A day with its name and without its year, in Unicode's pattern language (UTS 35)."""
 
@@ -86,9 +88,10 @@ def view_of(row: ElectionDay, tongue: Tongue, zone: str, now: datetime) -> Vote:
 def _lines(
     row: ElectionDay, silences: Sequence[tuple[str, Silence]], tongue: Tongue
 ) -> tuple[SilentPlace, ...]:
-    """A line for all places whose clocks and day agree, the first to fall silent above."""
+    """A line for all places whose clocks and day agree: the mainland, then the first to fall silent."""
     found: dict[tuple[datetime, str], list[str]] = {}
     shown: dict[tuple[datetime, str], Silence] = {}
+    mainland = next((silence.starts_at for code, silence in silences if not code), None)
     for code, silence in silences:
         local = replace(tongue, zone=ZoneInfo(silence.zone)).moment(silence.starts_at, DAY)
         key = (silence.starts_at, local)
@@ -101,7 +104,7 @@ def _lines(
             since=key[1],
             here=tongue.moment(key[0], DAY),
         )
-        for key, names in sorted(found.items(), key=lambda item: item[0][0])
+        for key, names in sorted(found.items(), key=lambda item: (item[0][0] != mainland, item[0][0]))
     )
 
 
@@ -110,8 +113,7 @@ def _place_name(row: ElectionDay, code: str, tongue: Tongue) -> str:
         return place_of(row, tongue)
     if not code:
         return tongue.say(MAINLAND)
-    name = name_of_place(code)
-    return name if code in DEPARTEMENTS else tongue.say("French people in: %(place)s", place=name)
+    return tongue.say(name_of_place(code))
 
 
 def place_of(row: ElectionDay, tongue: Tongue) -> str:

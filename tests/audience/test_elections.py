@@ -92,4 +92,5 @@ def test_overseas_votes_the_day_before_for_the_president_and_not_for_the_mayors(
     assert early["Élection présidentielle 2027"] == list(DAY_BEFORE)
     assert early["Élections municipales 2026"] == []
     assert name_of_place("972") == "Martinique"
-    assert name_of_place("ZZ-01") == "États-Unis, Canada"
+    assert name_of_place("ZZ-01") == "French of the United States and Canada"
+    assert name_of_place("ZZ-03") == "ZZ-03"
