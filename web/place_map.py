@@ -78,11 +78,11 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the table: its cells are a count and the share under it."""
+    """One line of the table: its cells are a count, the share under it, and its mark: up, down or nothing."""
 
     name: str
     kind: str
-    cells: Sequence[tuple[str, str]]
+    cells: Sequence[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,23 +249,32 @@ def _notable(report: PlaceReport, measure: Measure, tongue: Tongue) -> tuple[str
 
 def _lines(report: PlaceReport, tongue: Tongue) -> Iterable[Line]:
     places = report.places
-    yield _line(report, tongue.say("On the whole"), places.whole, tongue, "total")
+    yield _line(report, tongue.say("On the whole"), places.whole, tongue, kind="total")
     for place, figures in places.shown.items():
         if place:
-            yield _line(report, named(place), figures, tongue)
+            marks = [_mark(report, place, measure) for measure in report.measures]
+            yield _line(report, named(place), figures, tongue, marks=marks)
     if "" in places.shown:
-        yield _line(report, tongue.say("Département not known"), places.shown[""], tongue, "apart")
+        yield _line(report, tongue.say("Département not known"), places.shown[""], tongue, kind="apart")
     if places.together is not None:
-        yield _line(report, tongue.say("Too few each, together"), places.together, tongue, "apart")
+        yield _line(report, tongue.say("Too few each, together"), places.together, tongue, kind="apart")
 
 
-def _line(report: PlaceReport, name: str, figures: Figures, tongue: Tongue, kind: str = "") -> Line:
+def _line(
+    report: PlaceReport,
+    name: str,
+    figures: Figures,
+    tongue: Tongue,
+    *,
+    kind: str = "",
+    marks: Sequence[str] = ("",) * len(Measure),
+) -> Line:
     cells = []
-    for measure in report.measures:
+    for measure, mark in zip(report.measures, marks, strict=False):
         rate = None if measure is Measure.ARRIVED else rate_of(figures, measure)
         untold = measure is not Measure.ARRIVED and not share_of(figures, measure).whole
         count = tongue.say("not told") if untold else tongue.number(count_of(figures, measure))
-        cells.append((count, "" if rate is None else _percent(rate, tongue)))
+        cells.append((count, "" if rate is None else _percent(rate, tongue), mark))
     return Line(name, kind, cells)
 
 

@@ -71,6 +71,7 @@ async def test_few_people_are_hatched_and_found_in_no_figure(site: Site) -> None
     assert "Lozère" not in table
     assert "Hautes-Alpes" not in table
     assert "Bouches-du-Rhône (13)" in table
+    assert table.count("above, beyond chance") == 1
     text = (await browser.get(f"/campaigns/{number}/places.csv")).text
     assert {row["place"] for row in csv.DictReader(io.StringIO(text.lstrip("\ufeff")))} == {
         *("13", "59", "69", "unknown", "together")
