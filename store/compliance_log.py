@@ -136,9 +136,9 @@ async def honoured(session: AsyncSession, since: datetime) -> Honoured:
 
     Those that rest on one of our own messages: only of them the address is known. A suppression stands until
     it ends or is lifted. Walks the primary key of suppression back; served by the primary keys of event and
-    delivery, and ix_delivery_address.
+    delivery, ix_delivery_address and ix_event_delivery_id.
     """
-    wrote = sa.orm.aliased(Delivery)
+    wrote, took = sa.orm.aliased(Delivery), sa.orm.aliased(Event)
     newest = (
         sa.select(
             col(Suppression.id),
@@ -162,7 +162,7 @@ async def honoured(session: AsyncSession, since: datetime) -> Honoured:
             newest.c.created_at,
             newest.c.until,
             newest.c.lifted_at,
-            col(wrote.first_attempt_at),
+            col(took.at),
         )
         .select_from(newest)
         .join(Event, col(Event.id) == newest.c.event_id)
@@ -171,11 +171,13 @@ async def honoured(session: AsyncSession, since: datetime) -> Honoured:
             wrote,
             sa.and_(col(wrote.address) == col(Delivery.address), col(wrote.channel) == newest.c.channel),
         )
+        .join(took, sa.and_(col(took.delivery_id) == col(wrote.id), col(took.kind) == EventKind.ACCEPTED))
         .where(
             recent,
             col(wrote.state) == DeliveryState.ACCEPTED,
             col(wrote.seed_id).is_(None),
-            col(wrote.first_attempt_at) > newest.c.created_at,
+            col(wrote.settled_at) > newest.c.created_at,
+            col(took.at) > newest.c.created_at,
         )
     )
     real = {
