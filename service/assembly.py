@@ -158,6 +158,7 @@ def _make_parts(
             windows=usual_windows(settings),
             journals=settings.data_dir / "journal",
             scribes=_scribes(settings),
+            silence_margin=settings.silence_margin,
             place_is_free=settings.place_is_free,
         ),
         poll_seeds=_seed_poller(database, keyring, clock),

@@ -41,11 +41,13 @@ def tell_forecast(name: str, found: "Forecast", zone: str) -> None:
 
 def sentences(name: str, found: "Forecast", zone: str) -> list[str]:
     """What matters first."""
+    silenced = _silenced(found)
     if not found.messages:
-        return [f"{name}: nobody is left to write to."]
+        return [f"{name}: nobody is left to write to.", *silenced]
     waits = plural(found.messages, "message")
     if found.missed:
-        ends = f"{name}: {waits}, of which {found.missed:,} would miss the deadline"
+        misses = "would not leave before election silence" if found.for_vote else "would miss the deadline"
+        ends = f"{name}: {waits}, of which {found.missed:,} {misses}"
         told = [f"{ends}, {_moment(found.not_after or found.made_at, zone)}: {_by_provider(found)}."]
         told += [_instead(found, zone)]
     elif found.finishes_at is None:
@@ -54,13 +56,22 @@ def sentences(name: str, found: "Forecast", zone: str) -> list[str]:
         told = [f"{name}: {waits}, finished {_moment(found.finishes_at, zone)}."]
         if found.latest_start is not None:
             told.append(f"To make the deadline it must start before {_moment(found.latest_start, zone)}.")
-    told += _cold(found)
+    told += silenced + _cold(found)
     return [sentence for sentence in told if sentence]
 
 
 def warnings(name: str, found: "Forecast", zone: str) -> list[str]:
     """What somebody who schedules a campaign should know: nobody gets it, or too late, or cold."""
-    return sentences(name, found, zone) if found.missed or not found.messages else _cold(found)
+    if found.missed or not found.messages:
+        return sentences(name, found, zone)
+    return _silenced(found) + _cold(found)
+
+
+def _silenced(found: "Forecast") -> list[str]:
+    if not found.silenced:
+        return []
+    people = plural(found.silenced, "person is", "people are")
+    return [f"{people} in election silence when it starts, and left out."]
 
 
 def _cold(found: "Forecast") -> list[str]:

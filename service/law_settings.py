@@ -1,5 +1,6 @@
 """The settings about elections and political advertising."""
 
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -22,6 +23,19 @@ class LawSettings(BaseModel):
         " consent, as the CNIL reads Regulation (EU) 2024/900, or free, where your counsel reads it"
         " otherwise.",
     )
+
+    silence_margin_hours: int = Field(
+        default=2,
+        ge=1,
+        le=48,
+        description="How many hours before election silence nothing new leaves to who votes then, so that what"
+        " relays and operators still hold arrives in time.",
+    )
+
+    @property
+    def silence_margin(self) -> timedelta:
+        """The same as a span."""
+        return timedelta(hours=self.silence_margin_hours)
 
     @property
     def place_is_free(self) -> bool:

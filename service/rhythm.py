@@ -40,7 +40,7 @@ def pace_of(settings: Settings) -> Pace:
 def rhythm_of(settings: Settings) -> Rhythm:
     """Both, and the zone of people of whom nothing is known."""
     return Rhythm(
-        *(frequency_policy(settings), usual_windows(settings), settings.zone),
+        *(frequency_policy(settings), usual_windows(settings), settings.zone, settings.silence_margin),
         place_is_free=settings.place_is_free,
     )
 

@@ -26,6 +26,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from models.states import LeftOutReason
 from models.text import plural
 from service.alert_settings import ALERT_FIELDS
 from service.declared_settings import DECLARED_FIELDS
@@ -183,7 +184,7 @@ def moment(at: datetime, zone: str) -> str:
 
 def words(value: StrEnum) -> str:
     """A reason or a state, as words."""
-    return value.value.replace("_", " ")
+    return "in election silence" if value is LeftOutReason.ELECTION else value.value.replace("_", " ")
 
 
 def progress_bar() -> Progress:

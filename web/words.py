@@ -61,6 +61,7 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (LeftOutReason.SUPPRESSED, N_("On the suppression list")),
     (LeftOutReason.CAPPED, N_("Over the frequency limit")),
     (LeftOutReason.NO_IDENTITY, N_("No identity speaks for their territory")),
+    (LeftOutReason.ELECTION, N_("In election silence before a vote")),
     (LeftOutReason.NO_TARGETING_CONSENT, N_("Did not agree to be chosen by their data")),
     (LeftOutReason.TOO_YOUNG, N_("Under 17: not chosen by their data")),
     (LegalBasis.CONSENT, N_("Consent: people who agreed")),
