@@ -58,7 +58,7 @@ _WORDS: Final = {
     ),
 }
 _SECTION = (
-    '<mj-section padding="16px 0 24px 0"><mj-column width="92%" background-color="#ffffff"'
+    '<mj-section padding="16px 24px 24px 24px"><mj-column background-color="#ffffff"'
     ' border="1px solid #6b7280" padding="4px 0"><mj-text align="left" padding="6px 14px" font-size="13px"'
     ' line-height="1.5" color="#1f2937" font-family="Helvetica, Arial, sans-serif">'
     "{lines}</mj-text></mj-column></mj-section>"
