@@ -37,3 +37,17 @@ def test_what_nobody_could_prove_is_refused_in_a_line(ada: str, typed: Typed) ->
         ran = typed("consent", "targeting", ada, "granted", "--source", source, "--on", day)
         assert (ran.code, problem in ran.err) == (2, True), ran.err
     assert "Nobody has the address" in typed("consent", "show", "eve@exemple.fr").err
+
+
+def test_a_political_campaign_says_on_the_terminal_what_makes_it_targeted(ada: str, typed: Typed) -> None:
+    typed.must("segment", "add", "lyon", "email:ada@exemple.fr")
+    typed.must("segment", "add", "all", "everyone")
+    typed.must("template", "add", "hello", "--starter", "newsletter")
+    typed.must("identity", "add", "nat", "--name", "Les Amis", "--email", "contact@example.org")
+    draft = ("campaign", "create", "Lettre", "--template", "hello", "--from", "nat", "--nature", "political")
+    chosen = typed.must(*draft, "--segment", "lyon")
+    assert "1 targeted, 0 would get it; left out: 1 no targeting consent." in " ".join(chosen.split())
+    assert "chosen by people’s data: the segments (e-mail)" in " ".join(chosen.split())
+    typed.must("consent", "targeting", ada, "granted", "--source", "bulletin")
+    assert "1 would get it" in typed.must("campaign", "preview", "Lettre")
+    assert "The same message to the whole list" in " ".join(typed.must(*draft, "--segment", "all").split())
