@@ -28,8 +28,8 @@ class LawSettings(BaseModel):
         default=2,
         ge=1,
         le=48,
-        description="How many hours before election silence nothing new leaves to who votes then, so that what"
-        " relays and operators still hold arrives in time.",
+        description="How many hours before election silence nothing new leaves to who votes then, so that"
+        " what relays and operators still hold arrives in time.",
     )
 
     @property
