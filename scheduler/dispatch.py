@@ -117,15 +117,7 @@ class Dispatcher:
             self._outages,
             self._is_stopping,
         )
-        self._workshop = Workshop(
-            database,
-            addresses,
-            language=options.language,
-            windows=options.windows,
-            threads=options.threads,
-            scribes=options.scribes,
-            place_is_free=options.place_is_free,
-        )
+        self._workshop = Workshop(database, addresses, options)
         self._room = Room(ROOM)
         self._opening = asyncio.Lock()
         self._turn, self._held = 0, set[str]()

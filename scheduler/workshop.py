@@ -21,10 +21,10 @@ from models.errors import StoreError, TocsinError
 from models.states import Channel
 from models.values import EmailEnvelope, Envelope
 from scheduler import gates
-from scheduler.calendar import UsualWindows
 from scheduler.content import Content, content_of, people
 from scheduler.gates import Stop
 from scheduler.letters import Addresses, Letter, Work, Written
+from scheduler.options import DispatchOptions
 from scheduler.post import Desk
 from scheduler.scribes import Scribes
 from store import Database, messages
@@ -51,30 +51,15 @@ Contents = Mapping[int, Content | Stop]
 class Workshop:
     """Writes messages, by campaigns that it compiles once."""
 
-    def __init__(
-        self,
-        database: Database,
-        addresses: Addresses,
-        *,
-        language: str,
-        windows: UsualWindows,
-        threads: int,
-        scribes: int = 0,
-        place_is_free: bool = False,
-    ) -> None:
-        """`windows`: the hours of campaigns without their own. Threads and `scribes` end with `close`.
-
-        `place_is_free`: as in `scheduler.rhythm.Rhythm`.
-        """
+    def __init__(self, database: Database, addresses: Addresses, options: DispatchOptions) -> None:
+        """Threads and scribes end with `close`."""
         self._database = database
         self._addresses = addresses
-        self._language = language
-        self._windows = windows
-        self._place_is_free = place_is_free
-        self._threads = threads
+        self._options = options
+        self._threads = options.threads
         self._contents: OrderedDict[int, Content | Stop] = OrderedDict()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="workshop")
-        self._scribes = Scribes(addresses, scribes)
+        self._pool = ThreadPoolExecutor(options.threads, thread_name_prefix="workshop")
+        self._scribes = Scribes(addresses, options.scribes)
         self._octets = dict(USUAL_OCTETS)
 
     def octets(self, channel: Channel) -> int:
@@ -160,9 +145,9 @@ class Workshop:
                 known = await content_of(
                     session,
                     campaign_id,
-                    language=self._language,
-                    windows=self._windows,
-                    place_is_free=self._place_is_free,
+                    language=self._options.language,
+                    windows=self._options.windows,
+                    place_is_free=self._options.place_is_free,
                 )
             except StoreError:
                 raise
