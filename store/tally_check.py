@@ -1,13 +1,18 @@
 """Whether the counters say what counting row by row says."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.providers import FEEDLESS
+from models.states import EventKind
 from store import reports, tallies
 from store.tally_ledger import Ledger
+from store.territory_counts import uncounted, whole_of
+from store.territory_fold import COUNTED
 
 
 async def differences(session: AsyncSession, campaign_id: int) -> list[str]:
@@ -28,11 +33,23 @@ async def differences(session: AsyncSession, campaign_id: int) -> list[str]:
         true |= {("moment", int(each.start.timestamp()), each.kind): each.answers for each in steps}
         span = await reports.outcome_span(session, campaign_id)
         true |= {("span", "first"): span and span[0], ("span", "last"): span and span[1]}
+    if not await uncounted(session):
+        told |= {
+            ("places", name): count for name, count in asdict(await whole_of(session, campaign_id)).items()
+        }
+        true |= _places(counted)
     return [
         f"{' '.join(str(word) for word in place)}: {told.get(place, 0)}, and should be {true.get(place, 0)}"
         for place in sorted(told.keys() | true.keys(), key=str)
         if told.get(place, 0) != true.get(place, 0)
     ]
+
+
+def _places(counts: reports.CampaignCounts) -> dict[tuple[Any, ...], int]:
+    """What the places of a campaign come to, wherever people live."""
+    true = {("places", kind.value): sum(lane.news.get(kind, 0) for lane in counts.lanes) for kind in COUNTED}
+    telling = (lane for lane in counts.lanes if lane.provider not in FEEDLESS)
+    return true | {("places", "heard"): sum(lane.news.get(EventKind.ACCEPTED, 0) for lane in telling)}
 
 
 def _flat(ledger: Ledger) -> dict[tuple[Any, ...], Any]:

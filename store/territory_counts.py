@@ -22,7 +22,7 @@ from models.tally import PlaceTally
 from store.engine import last_number
 from store.territory_fold import FIGURES, counted_up_to
 
-__all__ = ["FEWEST", "Figures", "Places", "of_campaign", "of_period", "uncounted"]
+__all__ = ["FEWEST", "Figures", "Places", "of_campaign", "of_period", "uncounted", "whole_of"]
 
 FEWEST: Final = 10
 """People of whom something may be told together."""
@@ -87,6 +87,13 @@ async def of_period(
         _CAMPAIGN.launched_at >= since, _CAMPAIGN.launched_at < until, _CAMPAIGN.channel == channel
     )
     return await _places(session, _PLACE.campaign_id.in_(theirs))
+
+
+async def whole_of(session: AsyncSession, campaign_id: int) -> Figures:
+    """What all places of a campaign come to, for the proof. Served by the primary key of place_tally."""
+    sums = [_sum(sa.func.coalesce(_PLACE[name], 0)).label(name) for name in FIGURES]
+    row = (await session.exec(sa.select(*sums).where(_PLACE.campaign_id == campaign_id))).one()  # type: ignore[call-overload]
+    return Figures(*(int(figure or 0) for figure in row))
 
 
 async def uncounted(session: AsyncSession) -> int:

@@ -18,6 +18,7 @@ from models.event import Event, event_about
 from models.states import EventKind
 from models.tally import PlaceTally
 from store import Database, reports
+from store.tally_check import differences
 from store.territory_counts import FEWEST, Figures, Places, of_campaign, of_period, uncounted
 from store.territory_fold import count_places, count_places_anew
 from tests.clocks import START
@@ -165,6 +166,23 @@ async def test_whoever_moves_stays_counted_where_the_news_found_them(database: D
     async with database.read() as session:
         again = await rows_of(session)
     assert again[campaign.id, "13"].accepted == 1
+
+
+async def test_counting_row_by_row_finds_a_place_that_is_wrong(database: Database) -> None:
+    async with database.write() as session:
+        campaign, made = await people_of(session)
+        session.add(an_event(made[1], EventKind.ACCEPTED, 0, {}))
+    async with database.read() as session:
+        # What is not counted yet is no difference.
+        assert await differences(session, campaign.id) == []
+    await count_places(database)
+    async with database.write() as session:
+        assert await differences(session, campaign.id) == []
+        (place,) = (await session.exec(select(PlaceTally))).all()
+        place.heard += 1
+        session.add(place)
+        await session.flush()
+        assert await differences(session, campaign.id) == ["places heard: 2, and should be 1"]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
