@@ -132,14 +132,18 @@ def print_report(
     *,
     assessment: CampaignAssessment | None = None,
     changes: Changes | None = None,
+    stopped: int = 0,
 ) -> None:
     """The whole report; moments in `zone`. `console` instead of the terminal.
 
     `assessment`: of an e-mail campaign; without it only what is wrong with the whole is told of one.
-    `changes`: since the campaign before it.
+    `changes`: since the campaign before it. `stopped`: messages that were queued before election silence and
+    could not leave in time.
     """
     console = console or screen()
     _print_head(console, report, zone)
+    if stopped:
+        _line(console, f"Stopped by election silence: {plural(stopped, 'message')} that had not left in time")
     if report.launched_at is None and not report.total.counts.deliveries:
         _line(console, "Nothing has been sent, so there is nothing to report yet.")
         return

@@ -144,23 +144,25 @@ def report(
     from deliverability.changes import campaign_changes, changes_document
     from deliverability.report import campaign_report, report_csv, report_json
     from service.report_view import print_report
+    from store.elections import stopped_in_silence
 
     async def read(
         desk: Desk,
-    ) -> tuple["CampaignReport", "CampaignAssessment | None", "Changes | None", str]:
+    ) -> tuple["CampaignReport", "CampaignAssessment | None", "Changes | None", str, int]:
         async with desk.database.read() as session:
             found = await wanted_campaign(session, campaign)
             made = await campaign_report(session, found.id, desk.clock.now())
             judged = await assess_report(session, made)
-            return made, judged, await campaign_changes(session, made, judged), found.zone
+            stopped = await stopped_in_silence(session, found.id)
+            return made, judged, await campaign_changes(session, made, judged), found.zone, stopped
 
-    found, assessment, changes, zone = work(read)
+    found, assessment, changes, zone, stopped = work(read)
     if json:
         put(report_json(found, assessment, changes_document(changes)))
     elif csv:
         sys.stdout.write(report_csv(found, assessment))
     else:
-        print_report(found, zone, assessment=assessment, changes=changes)
+        print_report(found, zone, assessment=assessment, changes=changes, stopped=stopped)
 
 
 def register(app: typer.Typer) -> None:

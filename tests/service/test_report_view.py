@@ -62,11 +62,10 @@ def a_report(channel: Channel = Channel.EMAIL, **providers: Counts) -> CampaignR
     )
 
 
-def printed(report: CampaignReport, *, width: int = 100, terminal: bool = True) -> str:
+def printed(report: CampaignReport, *, width: int = 100, terminal: bool = True, stopped: int = 0) -> str:
     paper = io.StringIO()
-    print_report(
-        report, "Europe/Paris", Console(file=paper, width=width, force_terminal=terminal, no_color=True)
-    )
+    console = Console(file=paper, width=width, force_terminal=terminal, no_color=True)
+    print_report(report, "Europe/Paris", console, stopped=stopped)
     return re.sub(r"\x1b\[[0-9;]*m", "", paper.getvalue()) if terminal else paper.getvalue()
 
 
@@ -79,6 +78,15 @@ def test_the_report_says_how_many_were_reached_left_out_and_why() -> None:
     assert "17,032 targeted → 15,930 messages → 15,930 sent → 15,830 accepted" in text
     assert "Left out: no consent 1,102" in text
     assert "12 March 2026, 18:30 to 19:12 (Europe/Paris)" in text
+
+
+def test_what_a_vote_kept_here_is_told() -> None:
+    report = a_report(gmail=GOOD)
+    total = replace(report.total, left_out={LeftOutReason.ELECTION: 1_102})
+    text = printed(replace(report, total=total), stopped=1_240)
+    assert "Left out: in election silence 1,102" in text
+    assert "Stopped by election silence: 1,240 messages that had not left in time" in text
+    assert "election" not in printed(report)
 
 
 def test_the_proof_is_two_sums_that_anybody_can_add_up() -> None:
