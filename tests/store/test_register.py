@@ -6,7 +6,7 @@ import pytest
 
 from models.campaign import AudienceRole, Campaign, CampaignIdentity, CampaignSegment, LeftOut
 from models.states import CampaignState, EventKind, LeftOutReason, Nature
-from models.tally import Account
+from models.tally import Account, Tally
 from models.template import TemplateVersion
 from store import Database
 from store.register import RegisterRow, RegisterSegment, register_row, register_rows
@@ -73,6 +73,24 @@ async def test_a_political_campaign_stands_in_the_register_with_all_the_law_asks
         2,
     )
     assert row.left_out == {LeftOutReason.NO_TARGETING_CONSENT: 3}
+
+
+async def test_what_is_being_counted_anew_does_not_count_twice(database: Database) -> None:
+    campaign = await _an_advertisement(database)
+    async with database.write() as session:
+        session.add(
+            Tally(
+                campaign_id=campaign.id,
+                account=Account.NEWS,
+                identity_id=0,
+                provider="gmail",
+                word=EventKind.ACCEPTED.value,
+                shard=1,
+                count=9,
+            )
+        )
+    (row,) = await _register(database)
+    assert row.accepted == 1500
 
 
 async def test_the_audience_is_told_as_it_stood_at_the_launch(database: Database) -> None:

@@ -110,6 +110,14 @@ def test_what_was_typed_as_sponsor_is_shown_as_it_was_typed(typed: str) -> None:
     assert f"Élection ou référendum\u00a0: {typed}" in read_html(message)
 
 
+def test_a_sponsor_cannot_stand_in_for_merge_code() -> None:
+    letter = a_letter(
+        "<mj-text>Bonjour {{ first_name }}</mj-text>", label=Label(sponsor="\ue0000\ue001 & fils")
+    )
+    text = read_text(rendered(letter, first_name="Ada", **SENDER))
+    assert "Pour le compte de\u00a0: 0 & fils\n" in text
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_sponsor_and_any_vote_make_a_message_that_can_be_sent(sponsor: str, vote: str) -> None:
     letter = a_letter(label=Label(sponsor=sponsor, vote=vote, targeted=True))
