@@ -4,12 +4,16 @@ from datetime import date, timedelta
 
 import pytest
 
+from models.delivery import Delivery
 from models.election import ElectionDay
 from models.errors import BadInputError, ConflictError, NotFoundError
 from models.identity import TerritoryKind
+from models.states import CampaignState, Channel, DeliveryState
 from store import Database
+from store.campaigns import identities_of
 from store.election_calendar import correct_day, days_in_force, days_taken_away, enter_day, take_away
 from tests.clocks import START
+from tests.factories import a_campaign, a_contact
 
 SUNDAY = date(2026, 3, 15)
 
@@ -72,3 +76,33 @@ async def test_a_correction_keeps_what_was_there_before(database: Database) -> N
     async with database.read() as session:
         assert [one.day for one in await days_in_force(session)] == [date(2026, 3, 22)]
         assert [one.day for one in await days_taken_away(session)] == [SUNDAY]
+
+
+async def test_what_waits_gets_its_own_deadline_back_when_the_vote_is_taken_away(database: Database) -> None:
+    cut_off = START + timedelta(days=3)
+    async with database.write() as session:
+        day = await enter_day(session, a_day(), by="ana@example.org", now=START)
+        campaign = await a_campaign(session)
+        campaign.state = CampaignState.SENDING
+        identity = (await identities_of(session, campaign.id))[0]
+        contact = await a_contact(session, email="camille@gmail.com")
+        delivery = Delivery(
+            campaign_id=campaign.id,
+            contact_id=contact.id,
+            identity_id=identity.id,
+            channel=Channel.EMAIL,
+            address="camille@gmail.com",
+            provider="gmail",
+            state=DeliveryState.QUEUED,
+            due_at=START,
+            not_after=cut_off,
+        )
+        session.add(delivery)
+        await session.flush()
+        number = delivery.id
+    async with database.write() as session:
+        await take_away(session, day.id, by="bob@example.org", reason="Reporté", now=START)
+    async with database.read() as session:
+        kept = await session.get(Delivery, number)
+    assert kept is not None
+    assert kept.not_after is None

@@ -151,7 +151,7 @@ async def test_a_vote_taken_away_says_what_may_leave_and_can_be_entered_again(
     assert "has been taken away already" in await admin.read("/elections/1/remove")
 
 
-async def test_votes_gone_by_are_kept_to_be_seen(site: Site, admin: Browser) -> None:
+async def test_votes_gone_by_are_kept_to_be_seen_and_spoken_of_no_more(site: Site, admin: Browser) -> None:
     await admin.send_form("/elections", MUNICIPAL, page="/elections/new")
     site.clock.advance(timedelta(days=6))
     admin = site.browser()
@@ -159,7 +159,11 @@ async def test_votes_gone_by_are_kept_to_be_seen(site: Site, admin: Browser) -> 
     text = await admin.read("/elections")
     assert "Gone by" in text
     assert "No vote is in the calendar" in text
+    # Nor is a vote offered whose day is past.
+    assert "/elections/known/2026-03-15-1" not in text
+    assert "/elections/known/2026-03-22-2" in text
     parse_strictly(text)
+    assert "A vote is near" not in await admin.read("/campaigns/new")
 
 
 async def campaign_fields(site: Site) -> dict[str, Any]:
