@@ -268,9 +268,9 @@ def _compile_earlier(element: Earlier, compiler: Any, **options: Any) -> str:
 
 @compiles(Earlier, "sqlite")
 def _compile_earlier_on_sqlite(element: Earlier, compiler: Any, **options: Any) -> str:
-    # As moments are written there, to the millisecond: text that compares as the moments do.
+    # As moments are written there, exact to the millisecond: text that compares as the moments do.
     moment = compiler.process(element.moment, **options)
-    return f"strftime('%Y-%m-%d %H:%M:%f', {moment}, '-{element.seconds} seconds')"
+    return f"strftime('%Y-%m-%d %H:%M:%f000', {moment}, '-{element.seconds} seconds')"
 
 
 def earlier(moment: sa.ColumnElement[Any], by: timedelta) -> sa.ColumnElement[Any]:

@@ -176,7 +176,7 @@ async def reacted(session: AsyncSession, campaign_id: int, kind: EventKind) -> d
     by_person = [] if kind is not EventKind.CLICKED else [_EVENT.details["machine"].as_string().is_(None)]
     happened = (
         sa.select(_EVENT.delivery_id)
-        .where(_EVENT.campaign_id == campaign_id, _EVENT.kind == kind, _EVENT.seed.is_(False), *by_person)
+        .where(_EVENT.campaign_id == campaign_id, _EVENT.kind == kind, *by_person)
         .distinct()
         .subquery()
     )

@@ -160,6 +160,28 @@ def had_by_hand(row: Delivery, rows: list[Delivery]) -> int:
     )
 
 
+async def test_a_message_a_week_before_to_the_second_and_an_exempt_one_are_not_before(
+    database: Database,
+) -> None:
+    async with database.write() as session:
+        identity = await an_identity(session)
+        campaigns = [await a_launched_campaign(session) for _ in range(4)]
+        people = [(await a_contact(session)).id for _ in range(3)]
+        second = timedelta(seconds=1)
+        for campaign, at, exempt in (
+            (campaigns[0], START - WEEK, False),
+            (campaigns[1], START - HOUR, True),
+        ):
+            for contact_id in people[:2]:
+                await sent(session, campaign, identity, contact_id, at, exempt=exempt)
+        await sent(session, campaigns[2], identity, people[1], START - WEEK + second)
+        for contact_id in people:
+            await sent(session, campaigns[3], identity, contact_id, START)
+    async with database.read() as session:
+        found = await pressure.had_before(session, campaigns[3].id, after_id=0, up_to_id=None)
+    assert found == {(identity.id, 0): 2, (identity.id, 1): 1}
+
+
 async def test_reactions_count_once_a_message_and_never_for_machines_or_seeds(database: Database) -> None:
     async with database.write() as session:
         identity = await an_identity(session)
