@@ -16,6 +16,9 @@ OTHER = "other"
 SMS = "sms"
 SANDBOX, SANDBOX_SMS = "sandbox", "sandbox_sms"
 """Where messages of test keys go: through everything, and to nobody."""
+SANDBOXES = frozenset({SANDBOX, SANDBOX_SMS})
+TEXTS = frozenset({SMS, SANDBOX_SMS})
+"""Lanes of text messages; all others are of e-mails."""
 NOWHERE = "nowhere"
 """Domains that do not exist, or that say they take no mail (RFC 7505)."""
 OWN_EXCHANGERS = "mx:"
@@ -112,6 +115,8 @@ def provider_name(key: str) -> str:
     """How the provider is called on pages: the table's name, or the domain of its exchangers."""
     if key == SMS:
         return "SMS"
+    if key in SANDBOXES:
+        return "Sandbox" if key == SANDBOX else "Sandbox, SMS"
     if key == NOWHERE:
         return "No mail server found"
     if key.startswith(OWN_EXCHANGERS):

@@ -15,7 +15,7 @@ from datetime import timedelta
 from models.clock import Clock
 from models.errors import StoreError, TocsinError
 from models.keyring import Keyring
-from models.providers import SMS
+from models.providers import TEXTS
 from models.states import Channel
 from scheduler.adoption import adopt_journals
 from scheduler.clearance import Clearance
@@ -31,6 +31,7 @@ from scheduler.presence import draw_worker_id
 from scheduler.recording import Recorder
 from scheduler.room import Room, Share
 from scheduler.vigil import Vigil
+from scheduler.ways import Ways
 from scheduler.workshop import Workshop
 from sender import Transport
 from store import Database, claims, identities
@@ -94,7 +95,7 @@ class Dispatcher:
         """
         self._database = database
         self._clock = clock
-        self._transports = transports
+        self._ways = Ways(transports)
         self._keyring = keyring
         self._options = options
         self._worker_id = worker_id or draw_worker_id()
@@ -110,7 +111,7 @@ class Dispatcher:
         self._handover = Handover(
             database,
             clock,
-            transports,
+            self._ways,
             self._recorder,
             self._clearance,
             options.lease,
@@ -142,7 +143,7 @@ class Dispatcher:
     def stop(self) -> None:
         """Send nothing new: what is not on the wire yet is handed back, what is on it is recorded."""
         self._stopping = True
-        for transport in self._transports.values():
+        for transport in self._ways:
             transport.withdraw()
 
     async def close(self) -> None:
@@ -176,7 +177,7 @@ class Dispatcher:
 
         `helping`: another worker is at it already; stay only where one worker's strength is what limits it.
         """
-        channel = Channel.SMS if lane.provider == SMS else Channel.EMAIL
+        channel = Channel.SMS if lane.provider in TEXTS else Channel.EMAIL
         desk = await self._desk(lane, channel)
         if desk is None:
             return
@@ -215,7 +216,7 @@ class Dispatcher:
             if wait > HEAD_START:
                 await self._clock.sleep(wait - HEAD_START)
                 continue
-            self._transports[drain.channel].allow(drain.lane.provider, permit.connections, permit.messages)
+            self._ways.allow(drain.lane.provider, drain.channel, permit.connections, permit.messages)
             if await self._begin_chunk(drain, desk, permit):
                 # A slow lane waits for what it is answered: a provider that asks for a rest gets it at once.
                 slow = permit.batch < min(self._options.chunk, SLOW_BELOW)
@@ -240,7 +241,7 @@ class Dispatcher:
     async def _desk(self, lane: Lane, channel: Channel) -> Desk | None:
         """The desk that sends in a lane, None when it cannot at present: what is due waits."""
         place = (lane.identity_id, channel)
-        if channel not in self._transports:
+        if self._ways.to(channel, lane.provider) is None:
             self._obstacles[place] = NO_TRANSPORT[channel]
             return None
         try:

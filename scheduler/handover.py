@@ -25,6 +25,7 @@ from scheduler.gates import Stop
 from scheduler.outages import Outages, Way
 from scheduler.pacing import to_microseconds
 from scheduler.recording import Ending, OvertakenError, Recorder, give_back
+from scheduler.ways import Ways
 from sender import Parcel, Transport
 from store import Database, claims, pace
 from store.claims import ClaimedDelivery
@@ -124,7 +125,7 @@ class Handover:
 
     database: Database
     clock: Clock
-    transports: Mapping[Channel, Transport]
+    ways: Ways
     recorder: Recorder
     clearance: Clearance
     lease: timedelta
@@ -134,7 +135,13 @@ class Handover:
 
     def way(self, channel: Channel, provider: str) -> Way:
         """The way out that messages of a channel to a provider take."""
-        return Way(channel, self.transports[channel].route(provider))
+        return Way(channel, self._transport(channel, provider).route(provider))
+
+    def _transport(self, channel: Channel, provider: str) -> Transport:
+        found = self.ways.to(channel, provider)
+        if found is None:
+            raise LookupError(f"no transport for {channel}")
+        return found
 
     async def carry(self, load: Load) -> bool:
         """Send the messages; comes back when each has its outcome in the ledger. False: none has left."""
@@ -187,7 +194,7 @@ class Handover:
 
     async def _offer_all(self, load: Load) -> None:
         """Offer each message at its moment; what is not offered ends as never having left."""
-        transport = self.transports[load.way.channel]
+        transport = self._transport(load.way.channel, load.rows[0].provider)
         try:
             for row, leave_at in zip(load.rows, load.leave_at, strict=False):
                 flight = load.under_way.get(row.id)

@@ -19,7 +19,7 @@ from deliverability.arrival import try_again
 from models.clock import Clock
 from models.errors import StoreError, TocsinError
 from models.keyring import Keyring
-from models.providers import SMS
+from models.providers import TEXTS
 from models.states import CampaignState, Channel
 from models.tokens import Tokens
 from scheduler import news
@@ -268,7 +268,7 @@ class Conductor:
         await self._engine.defer("sweep", key="sweep:now")
 
     async def _drain(self, identity_id: int, provider: str, slot: int = 0) -> None:
-        place = (identity_id, Channel.SMS if provider == SMS else Channel.EMAIL)
+        place = (identity_id, Channel.SMS if provider in TEXTS else Channel.EMAIL)
         if any(key.startswith(_drain_key(identity_id, provider, "")) for key in self._rota.mine):
             return  # already at it: who helps is somebody else, and the sweep asks again
         async with self._rota.turn(_drain_key(identity_id, provider, slot)) as mine:

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.identity import Identity
 from models.pace import BreakerState, PaceLimit, Throttle, Warmup
-from models.providers import SMS
+from models.providers import TEXTS
 from models.states import Channel, IdentityState
 from scheduler import brakes, throttle
 from scheduler.destinations import providers_as_known
@@ -121,7 +121,7 @@ def _todays(scopes: Scopes, today: date) -> str:
 def _allowed(
     identity: Identity, provider: str, pace: Pace, set_limits: list[PaceLimit]
 ) -> tuple[Scopes, Allowance]:
-    channel = Channel.SMS if provider == SMS else Channel.EMAIL
+    channel = Channel.SMS if provider in TEXTS else Channel.EMAIL
     rate = identity.emails_per_second if channel is Channel.EMAIL else identity.sms_per_second
     scopes = scopes_of(channel, identity.id, provider, identity.dkim_domain or "", Way(channel).key)
     return scopes, allowance(scopes, channel, rate, pace, set_limits)

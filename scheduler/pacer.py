@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.clock import Clock
 from models.identity import Identity
 from models.pace import BreakerState, PaceLimit
+from models.providers import SANDBOXES
 from models.states import Channel
 from models.values import Outcome, Verdict
 from scheduler import brakes, throttle
@@ -65,6 +66,10 @@ OTHERS_PROBE = "One message is on its way to find out whether mail is taken agai
 
 Result = tuple[ClaimedDelivery, Outcome, Verdict | None]
 """One attempt, what was answered and how that is read; no verdict on what was taken or is uncertain."""
+
+
+SANDBOX_BATCH = 500
+"""What leads nowhere has no pace, and takes nothing of anybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,8 @@ class Pacer:
     async def permit(self, lane: Lane, identity: Identity, channel: Channel, way: Way) -> Permit:
         """Whether something may leave now, how many at most and over how many connections."""
         assert way.channel is channel, "a way leads out of one channel"  # noqa: S101 - a caller's mistake
+        if lane.provider in SANDBOXES:
+            return Permit(None, SANDBOX_BATCH, None, ())
         now = self._clock.now()
         async with self._database.read(at_once=True) as session:
             known = await self._lane(session, lane, identity, way, now)

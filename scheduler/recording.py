@@ -18,6 +18,7 @@ from models.delivery import Delivery
 from models.errors import StoreError
 from models.event import event_about
 from models.identity import Identity
+from models.providers import SANDBOXES
 from models.states import FINAL, BounceClass, Channel, DeliveryState, EventKind, Fault, Permanence
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain, Verdict
 from scheduler.pacer import Pacer, Result
@@ -109,7 +110,7 @@ class Recorder:
     async def _learn(
         self, session: AsyncSession, results: Sequence[Result], identity: Identity, now: datetime
     ) -> None:
-        if results:
+        if results and results[0][0].provider not in SANDBOXES:
             first = results[0][0]
             lane = Lane(first.identity_id, first.provider)
             await self.pacer.learn(session, lane, identity, results, now)
@@ -223,8 +224,8 @@ def _cause(row: ClaimedDelivery, outcome: Outcome) -> dict[str, str]:
 
 
 def _is_blamed(row: ClaimedDelivery, verdict: Verdict | None, state: DeliveryState | None) -> bool:
-    """Whether its end may be held against its address; never against a seed's."""
-    named = bool(row.address) and row.seed_id is None
+    """Whether its end may be held against its address; never against a seed's, or for a made-up answer."""
+    named = bool(row.address) and row.seed_id is None and row.provider not in SANDBOXES
     return named and state in FINAL and verdict is not None and verdict.fault is Fault.RECIPIENT
 
 

@@ -314,3 +314,41 @@ async def test_an_event_of_the_message_says_it_was_accepted(desk: Desk) -> None:
     async with desk.database.read() as session:
         kinds = {event.kind for event in (await session.exec(select(Event))).all()}
     assert EventKind.ACCEPTED in kinds
+
+
+@pytest.mark.parametrize(
+    ("word", "states"),
+    [
+        ("delivered", [DeliveryState.ACCEPTED]),
+        ("bounced", [DeliveryState.REFUSED]),
+        ("uncertain", [DeliveryState.UNCERTAIN]),
+        ("deferred", [DeliveryState.DEFERRED]),
+    ],
+)
+async def test_magic_addresses_do_the_same_every_time_and_blame_nobody(
+    desk: Desk, word: str, states: list[DeliveryState]
+) -> None:
+    address = f"{word}@example.com"
+    for _ in range(2):
+        await desk.ask(desk.wish(address))
+    transport = ScriptedTransport()
+    await desk.drain(transport)
+    assert transport.sent == [], "nothing of it goes through the real transport"
+    assert [row.state for row in await desk.rows()] == states * 2
+    async with desk.database.read() as session:
+        assert not await suppressions.suppressed_hashes(
+            session, Channel.EMAIL, [address_hash(Channel.EMAIL, address)], START
+        )
+    again = await desk.ask(desk.wish(address))
+    assert isinstance(again[0], Receipt)
+    assert again[0].result is MessageResult.ACCEPTED
+
+
+async def test_where_no_mail_is_sent_test_messages_are_rehearsed_all_the_same(desk: Desk) -> None:
+    await desk.ask(desk.wish(), desk.wish("b@example.com"))
+    transport = ScriptedTransport(channel=Channel.SMS)
+    await desk.drain(transport)
+    assert {row.address: row.state for row in await desk.rows()} == {
+        "camille@gmail.com": DeliveryState.QUEUED,
+        "b@example.com": DeliveryState.ACCEPTED,
+    }
