@@ -44,7 +44,7 @@ class ClaimedDelivery(NamedTuple):
     exempt: bool
     attempts: int
     first_attempt_at: datetime | None
-    message_id: int
+    message_id: int = 0
 
     @classmethod
     def of(cls, row: Delivery) -> "ClaimedDelivery":
