@@ -82,7 +82,8 @@ class Forecast:
     `latest_start` is the last moment, as exact as five minutes, from which everything would make the
     deadline; None without a deadline, once launched, or when even a start now would be too late.
     `not_after`: the deadline that most would miss, else the first; `for_vote`: it is that of a vote.
-    `silenced`: how many start within election silence, and get nothing.
+    `silenced`: how many are in election silence at the start, and get nothing; `people`: how many are not,
+    and would get it if its senders can.
     """
 
     campaign_id: int
@@ -95,6 +96,7 @@ class Forecast:
     cold: tuple[ColdLane, ...]
     for_vote: bool = False
     silenced: int = 0
+    people: int = 0
 
     @property
     def messages(self) -> int:
@@ -123,7 +125,7 @@ async def forecast(
     under_way = await campaigns.list_in_state(session, *UNDER_WAY)
     others = [each for each in under_way if each.id != campaign_id]
     own_identities = {each.id: each for each in await campaigns.identities_of(session, campaign_id)}
-    silenced = 0
+    silenced = people = 0
     if _launched(campaign):
         starts_at = now
         asked = [*others, campaign]
@@ -132,7 +134,7 @@ async def forecast(
         starts_at = max(now, starts_at or campaign.starts_at or now)
         waiting = await _waiting(session, others, options, now)
         senders = list(own_identities.values())
-        expected, silenced = await _expected(
+        expected, people, silenced = await _expected(
             session, campaign, senders, options, starts_at=starts_at, now=now
         )
         waiting += expected
@@ -152,6 +154,7 @@ async def forecast(
         cold=_cold(own_identities, view.own(), ahead, *days),
         for_vote=deadline is not None and deadline != campaign.not_after,
         silenced=silenced,
+        people=people,
     )
 
 
@@ -270,8 +273,11 @@ async def _expected(
     *,
     starts_at: datetime,
     now: datetime,
-) -> tuple[list[Queue], int]:
-    """What a campaign would hold if its audience were frozen now, and how many a vote would leave out."""
+) -> tuple[list[Queue], int, int]:
+    """What a campaign would hold if its audience were frozen now.
+
+    And for how many people it is, whoever can write to them; and how many a vote would leave out.
+    """
     rhythm = options.rhythm
     chosen = await choose_for(session, campaign, now, place_is_free=options.rhythm.place_is_free)
     votes = await votes_near(
@@ -294,10 +300,11 @@ async def _expected(
         zone = rhythm.zone_of(crowd.place)
         for identity_id, count in _senders_of(campaign, senders, crowd).items():
             merged[(identity_id, providers[crowd.domain]), zone, until] += count
-    return [
+    expected = [
         _queue(campaign, lane, count, options, zone=zone, begins_at=starts_at, until=until)
         for (lane, zone, until), count in sorted(merged.items())
-    ], silenced
+    ]
+    return expected, sum(crowd.count for crowd in found), silenced
 
 
 def _senders_of(campaign: Campaign, senders: Sequence[Identity], crowd: Crowd) -> dict[int, int]:

@@ -43,7 +43,7 @@ async def votes_ahead(
     late = found.missed if found.for_vote else 0
     return VotesAhead(
         silenced=found.silenced,
-        receiving=found.messages,
+        receiving=found.people,
         missed=late,
         cut_off=_told(found.not_after, zone) if late else "",
         votes=", ".join(day.name for day in votes.days),

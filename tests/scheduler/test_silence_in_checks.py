@@ -101,6 +101,15 @@ async def test_some_in_silence_and_the_eve_for_the_others_are_warned_of(
     assert await told(database, clock, number, early - SECOND) == {}
 
 
+async def test_a_sender_that_cannot_send_yet_is_no_silence(database: Database, clock: ManualClock) -> None:
+    await entered(database)
+    number = await two_people(database)
+    async with database.write() as session:
+        connection = await session.connection()
+        await connection.execute(sa.text("UPDATE identity SET state = 'dns_pending'"))
+    assert set(await told(database, clock, number, MARTINIQUE_CUT)) == {"silence.some", "silence.eve"}
+
+
 async def test_what_would_not_leave_before_silence_is_counted(database: Database, clock: ManualClock) -> None:
     await entered(database)
     number = await two_people(database)
