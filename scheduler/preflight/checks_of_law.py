@@ -13,9 +13,9 @@ def all_in_silence(seen: Examined) -> Tripped:
     if seen.ahead is None:
         return None
     ahead = seen.ahead
-    if not ahead.silenced or ahead.receiving:
-        return FINE
-    return [{"people": str(ahead.silenced), "votes": ahead.votes, "over": ahead.over}]
+    if ahead.silenced and not ahead.receiving:
+        return [{"people": str(ahead.silenced), "votes": ahead.votes, "over": ahead.over}]
+    return None if ahead.silenced else FINE
 
 
 def some_in_silence(seen: Examined) -> Tripped:
