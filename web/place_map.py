@@ -274,7 +274,8 @@ def _line(
         rate = None if measure is Measure.ARRIVED else rate_of(figures, measure)
         untold = measure is not Measure.ARRIVED and not share_of(figures, measure).whole
         count = tongue.say("not told") if untold else tongue.number(count_of(figures, measure))
-        cells.append((count, "" if rate is None else _percent(rate, tongue), mark))
+        # Nought of many is nought: its percentage would only be noise.
+        cells.append((count, _percent(rate, tongue) if rate else "", mark))
     return Line(name, kind, cells)
 
 
