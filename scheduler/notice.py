@@ -86,7 +86,9 @@ async def notice_about(
         return None
     campaign = await get_campaign(session, campaign_id)
     chosen = await choose_for(session, campaign, campaign.updated_at)
-    asked = await choose_for(session, campaign, campaign.updated_at, place_is_free=place_is_free)
+    asked = chosen
+    if place_is_free:
+        asked = await choose_for(session, campaign, campaign.updated_at, place_is_free=True)
     by = {choice.by: choice.fields for choice in chosen.advertising.choices}
     kept, left_out = criteria_of(row.segments) if chosen.advertising.targeted else ((), ())
     return Notice(
