@@ -21,7 +21,7 @@ from models.states import (
     Nature,
 )
 from scheduler.campaigns import parts_of, schedule, update_campaign
-from scheduler.choosing import Advert
+from scheduler.choosing import Advert, choose_for
 from scheduler.expansion import launch
 from scheduler.preview import AudiencePreview, preview_audience
 from scheduler.rhythm import Rhythm
@@ -171,6 +171,7 @@ async def test_a_launch_goes_by_the_rule_it_began_with(database: Database) -> No
     async with database.write() as session:
         await a_segment(session, "commune:Lyon", name="Liste")
         assert (await foreseen(session, campaign)).deliveries == 0
+        assert (await choose_for(session, done, START)).advertising.exempt
     assert done.frozen == 1
 
 
