@@ -76,8 +76,10 @@ class CampaignCompliance:
     overrides: tuple[PreflightOverride, ...]
 
 
-async def compliance_of(session: AsyncSession, since: datetime, until: datetime) -> Compliance:
-    """The log of a time, as it stands on record."""
+async def compliance_of(
+    session: AsyncSession, since: datetime, until: datetime, *, known: Honoured | None = None
+) -> Compliance:
+    """The log of a time, as it stands on record; `known`: what was found of suppressions a moment ago."""
     campaigns = await campaigns_between(session, since, until)
     kept = await kept_back(session, [one.id for one in campaigns])
     late = [one.id for one in campaigns if one.id in kept and kept[one.id].expired]
@@ -100,7 +102,7 @@ async def compliance_of(session: AsyncSession, since: datetime, until: datetime)
         taken_away=tuple(gone),
         waivers=tuple(await waivers_between(session, since, until)),
         overrides=tuple(await overrides_between(session, since, until)),
-        honoured=await honoured(session, since),
+        honoured=known or await honoured(session, since),
     )
 
 

@@ -19,7 +19,7 @@ from models.suppression import Suppression
 from models.tally import Account, Tally
 from store.engine import is_among
 
-MOST_LOOKED_AT = 20_000
+MOST_LOOKED_AT = 5_000
 """Suppressions, the newest, whose addresses are looked for in what was sent since."""
 MOST_BREACHES = 20
 ON_THE_WIRE = timedelta(minutes=15)

@@ -11,7 +11,7 @@ from scheduler.compliance import compliance_of
 from scheduler.letters import notice_address
 from store.register import contents_of, register_rows
 from web.access import Reader, Visit
-from web.compliance_desk import covered
+from web.compliance_desk import counted
 from web.compliance_paper import compliance_json, compliance_pdf
 from web.compliance_view import Section, sections_of
 from web.i18n import N_
@@ -46,10 +46,10 @@ async def compliance_on_paper(visit: Reader) -> Response:
 async def compliance_as_json(visit: Reader) -> Response:
     """The figures behind it, for programs."""
     now, days = visit.context.clock.now(), _days(visit)
-    counted = await covered(visit.context.database, visit.context.clock)
+    known = await counted(visit.context.database, visit.context.clock, days)
     async with visit.context.database.read() as session:
-        found = await compliance_of(session, now - timedelta(days=days), now)
-    text = compliance_json(found, counted.coverage, counted.at)
+        found = await compliance_of(session, now - timedelta(days=days), now, known=known.honoured)
+    text = compliance_json(found, known.coverage, known.at)
     return Response(text, media_type="application/json", headers=attachment("compliance", 0, "json"))
 
 
@@ -76,11 +76,11 @@ async def register_as_json(visit: Reader) -> Response:
 async def _sections(visit: Visit, days: int) -> tuple[list[Section], str]:
     """Everything in the reader's words, and when people were counted."""
     context, now = visit.context, visit.context.clock.now()
-    counted = await covered(context.database, context.clock)
+    known = await counted(context.database, context.clock, days)
     async with context.database.read() as session:
-        found = await compliance_of(session, now - timedelta(days=days), now)
-    sections = sections_of(found, counted.coverage, _notice_of(visit), visit.tongue)
-    return sections, visit.tongue.moment(counted.at)
+        found = await compliance_of(session, now - timedelta(days=days), now, known=known.honoured)
+    sections = sections_of(found, known.coverage, _notice_of(visit), visit.tongue)
+    return sections, visit.tongue.moment(known.at)
 
 
 def _days(visit: Visit) -> int:
