@@ -53,8 +53,8 @@ class _Fate:
         write, add_flags = Database.write, IMAPClient.add_flags
 
         @asynccontextmanager
-        async def fateful(database: Database) -> AsyncIterator[Any]:
-            async with write(database) as session:
+        async def fateful(database: Database, **how: Any) -> AsyncIterator[Any]:
+            async with write(database, **how) as session:
                 yield session
                 self.passes("commit:before")
             self.passes("commit:after")

@@ -65,8 +65,8 @@ class _Fate:
         original = Database.write
 
         @asynccontextmanager
-        async def write(database: Database) -> AsyncIterator[Any]:
-            async with original(database) as session:
+        async def write(database: Database, **how: Any) -> AsyncIterator[Any]:
+            async with original(database, **how) as session:
                 yield session
                 self.passes("commit:before")
             self.passes("commit:after")
