@@ -1,14 +1,21 @@
 """What a campaign is to the law, as a person types it."""
 
+from datetime import timedelta
+
 import pytest
 
+from models.states import Nature
+from service.assembly import assemble
+from service.pages import make_server
+from service.settings import GivenSettings
+from service.vitals import Pulse
 from tests.service.conftest import Tocsin, Typed
 
 
 @pytest.fixture
 def drafting(ready: Tocsin, typed: Typed) -> Typed:
     """The parts of a campaign."""
-    assert ready
+    assert ready.folder
     typed.must("segment", "add", "all", "everyone")
     typed.must("template", "add", "hello", "--starter", "newsletter")
     typed.must("identity", "add", "nat", "--name", "Les Amis", "--email", "contact@example.org")
@@ -52,3 +59,11 @@ def test_who_pays_and_for_which_vote_is_said_and_changed(drafting: Typed) -> Non
     assert "Association de financement" in drafting.must("campaign", "show", "Tract")
     long = drafting("campaign", "edit", "Tract", "--vote", "x" * 201)
     assert (long.code, "too great a length" in long.told) == (2, True)
+
+
+@pytest.mark.parametrize("nature", list(Nature))
+async def test_the_pages_begin_a_campaign_as_the_setting_says(ready: Tocsin, nature: Nature) -> None:
+    settings = GivenSettings(data_dir=ready.folder / "tocsin-data", dns_servers="off", nature=nature)
+    async with assemble(settings, with_web=False, with_worker=False) as parts:
+        server = make_server(parts, Pulse(parts.database), timedelta())
+    assert server.config.app.state.front_door.context.nature is nature  # type: ignore[union-attr]
