@@ -13,7 +13,7 @@ ADD = ("elections", "add", "Législative partielle", "--day", "2039-06-12")
 @pytest.fixture
 def voting(ready: Tocsin, typed: Typed) -> Typed:
     """The command, in a migrated folder."""
-    assert ready.folder
+    assert ready.folder.exists()
     return typed
 
 

@@ -15,7 +15,7 @@ from tests.service.conftest import Tocsin, Typed
 @pytest.fixture
 def drafting(ready: Tocsin, typed: Typed) -> Typed:
     """The parts of a campaign."""
-    assert ready.folder
+    assert ready.folder.exists()
     typed.must("segment", "add", "all", "everyone")
     typed.must("template", "add", "hello", "--starter", "newsletter")
     typed.must("identity", "add", "nat", "--name", "Les Amis", "--email", "contact@example.org")
