@@ -1,9 +1,9 @@
 """Charts of how often people are written to: a plan's days, the week of everybody, what many messages do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from deliverability.assessment.pressure import Reaction, Spread, spread_bands
+from deliverability.assessment.pressure import FatigueLine, Reaction, Spread, spread_bands
 from deliverability.pressure import PressureReport
 from deliverability.volume import PlanDay, PlanLine
 from web.borrowed import say_borrowed
@@ -49,25 +49,47 @@ def pressure_charts(found: PressureReport, tongue: Tongue) -> list[tuple[str, Dr
 
 def volume(plans: Sequence[PlanLine], tongue: Tongue, width: int = WIDE) -> Spec:
     """Providers below each other: each day a pale bar of what was allowed, a narrow one of what was sent."""
-    words = {ALLOWED: tongue.say("Allowed"), SENT: tongue.say("Sent")}
-    values: list[dict[str, object]] = []
-    for plan in plans:
-        name = say_borrowed(tongue, plan.provider_name)
-        for one in plan.days:
-            for colour, count, margin in ((ALLOWED, one.cap, 0.05), (SENT, one.sent / one.days, 0.25)):
-                start, length = _start(one), DAY_S * one.days
-                values.append(
-                    {
-                        "provider": name,
-                        "x": (start + margin * length) * 1000,
-                        "x2": (start + (1 - margin) * length) * 1000,
-                        "count": count,
-                        "what": words[colour],
-                    }
-                )
+    words = {tongue.say("Allowed"): ALLOWED, tongue.say("Sent"): SENT}
+    names = [say_borrowed(tongue, plan.provider_name) for plan in plans]
+    values = [
+        {"provider": name, **value}
+        for name, plan in zip(names, plans, strict=True)
+        for one in plan.days
+        for value in _day_bars(one, *words)
+    ]
     days = [one for plan in plans for one in plan.days]
-    axis = time_axis(min(map(_start, days)), max(map(_end, days)), 10 if width == WIDE else 5)
-    across = {
+    panel = {
+        "width": width,
+        "height": 80,
+        "mark": {"type": "rect", "clip": True},
+        "encoding": {
+            "x": _days_across(min(map(_start, days)), max(map(_end, days)), 10 if width == WIDE else 5),
+            "x2": {"field": "x2"},
+            "y": {
+                "field": "count",
+                "type": "quantitative",
+                "title": None,
+                "axis": {"tickMinStep": 1, "tickCount": 3, "format": ",d"},
+            },
+            "y2": {"datum": 0},
+            "color": _series(words),
+        },
+    }
+    return _below_each_other("provider", names, values, panel)
+
+
+def _day_bars(one: PlanDay, allowed: str, sent: str) -> Iterator[dict[str, object]]:
+    """Both bars of a day, the second in the middle of the first; as wide as the days they are of."""
+    start, length = _start(one), DAY_S * one.days
+    for what, count, margin in ((allowed, one.cap, 0.05), (sent, one.sent / one.days, 0.25)):
+        ends = {"x": (start + margin * length) * 1000, "x2": (start + (1 - margin) * length) * 1000}
+        yield {**ends, "count": count, "what": what}
+
+
+def _days_across(start: int, end: int, most: int) -> Spec:
+    """An axis of days, from one second to another, with at most so many labels."""
+    axis = time_axis(start, end, most)
+    return {
         "field": "x",
         "type": "temporal",
         "scale": {"type": "utc", "domain": [axis.start * 1000, axis.end * 1000], "nice": False},
@@ -81,36 +103,26 @@ def volume(plans: Sequence[PlanLine], tongue: Tongue, width: int = WIDE) -> Spec
             "labelOverlap": True,
         },
     }
+
+
+def _below_each_other(
+    field: str, names: Sequence[str], values: Sequence[Mapping[str, object]], panel: Spec
+) -> Spec:
+    """A panel for each name, each on a scale of its own."""
     return {
         "data": {"values": values},
         "facet": {
             "row": {
-                "field": "provider",
+                "field": field,
                 "type": "nominal",
                 "title": None,
-                "sort": [say_borrowed(tongue, plan.provider_name) for plan in plans],
+                "sort": list(names),
                 "header": {"labelOrient": "top", "labelAnchor": "start", "labelFontSize": 12},
             }
         },
         "spacing": 14,
         "resolve": {"scale": {"y": "independent"}},
-        "spec": {
-            "width": width,
-            "height": 80,
-            "mark": {"type": "rect", "clip": True},
-            "encoding": {
-                "x": across,
-                "x2": {"field": "x2"},
-                "y": {
-                    "field": "count",
-                    "type": "quantitative",
-                    "title": None,
-                    "axis": {"tickMinStep": 1, "tickCount": 3, "format": ",d"},
-                },
-                "y2": {"datum": 0},
-                "color": _series({word: colour for colour, word in words.items()}),
-            },
-        },
+        "spec": panel,
     }
 
 
@@ -159,26 +171,14 @@ def week(found: PressureReport, tongue: Tongue, width: int = WIDE) -> Spec:
 
 def curve(found: PressureReport, tongue: Tongue, width: int = WIDE) -> Spec:
     """Each reaction below the other: its share by how many messages came before, with what it may be."""
-    names = {reaction: tongue.say(word) for reaction, word in REACTIONS.items()}
     lines = [line for line in found.fatigue.lines if line.messages]
-    highest = {
-        reaction: HIGHEST * max(line.rates[reaction].value for line in lines) or 1.0 for reaction in Reaction
-    }
+    names = [tongue.say(REACTIONS[reaction]) for reaction in Reaction]
     values = [
-        {
-            "band": written(line.band, tongue),
-            "what": names[reaction],
-            "share": rate.value,
-            "low": rate.low,
-            "high": min(rate.high, highest[reaction]),
-            "text": small_percent(rate.value, tongue),
-        }
-        for line in lines
-        for reaction, rate in line.rates.items()
+        {"what": name, **value}
+        for name, reaction in zip(names, Reaction, strict=True)
+        for value in _points(lines, reaction, tongue)
     ]
-    across = _bands(
-        [written(line.band, tongue) for line in lines], tongue.say("Messages in the 7 days before")
-    )
+    bands = [written(line.band, tongue) for line in lines]
     share = {
         "field": "share",
         "type": "quantitative",
@@ -186,42 +186,39 @@ def curve(found: PressureReport, tongue: Tongue, width: int = WIDE) -> Spec:
         "scale": {"zero": True},
         "axis": {"format": ".1~%", "tickCount": 3},
     }
-    return {
-        "data": {"values": values},
-        "facet": {
-            "row": {
-                "field": "what",
-                "type": "nominal",
-                "title": None,
-                "sort": [names[reaction] for reaction in Reaction],
-                "header": {"labelOrient": "top", "labelAnchor": "start", "labelFontSize": 12},
-            }
-        },
-        "spacing": 14,
-        "resolve": {"scale": {"y": "independent"}},
-        "spec": {
-            "width": width,
-            "height": 90,
-            "encoding": {"x": across},
-            "layer": [
-                {
-                    "mark": {"type": "bar", "width": 6, "color": SERIES[4], "opacity": 0.6},
-                    "encoding": {
-                        "y": {**share, "field": "low"},
-                        "y2": {"field": "high"},
-                    },
-                },
-                {
-                    "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": SERIES[0]},
-                    "encoding": {"y": share},
-                },
-                {
-                    "mark": {"type": "text", "dx": 9, "align": "left", "fontSize": 11},
-                    "encoding": {"y": share, "text": {"field": "text", "type": "nominal"}},
-                },
-            ],
-        },
+    panel = {
+        "width": width,
+        "height": 90,
+        "encoding": {"x": _bands(bands, tongue.say("Messages in the 7 days before"))},
+        "layer": [
+            {
+                "mark": {"type": "bar", "width": 6, "color": SERIES[4], "opacity": 0.6},
+                "encoding": {"y": {**share, "field": "low"}, "y2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": SERIES[0]},
+                "encoding": {"y": share},
+            },
+            {
+                "mark": {"type": "text", "dx": 9, "align": "left", "fontSize": 11},
+                "encoding": {"y": share, "text": {"field": "text", "type": "nominal"}},
+            },
+        ],
     }
+    return _below_each_other("what", names, values, panel)
+
+
+def _points(lines: Sequence[FatigueLine], reaction: Reaction, tongue: Tongue) -> Iterator[dict[str, object]]:
+    highest = HIGHEST * max(line.rates[reaction].value for line in lines) or 1.0
+    for line in lines:
+        rate = line.rates[reaction]
+        yield {
+            "band": written(line.band, tongue),
+            "share": rate.value,
+            "low": rate.low,
+            "high": min(rate.high, highest),
+            "text": small_percent(rate.value, tongue),
+        }
 
 
 def _bands(names: list[str], title: str) -> Spec:
