@@ -30,9 +30,21 @@ from scheduler.destinations import providers_for
 from scheduler.judging import SLICE_SPAN, Batch, Judge, hold_back, warming
 from scheduler.rhythm import Rhythm
 from scheduler.senders import Chooser, can_send
+from scheduler.silence import Votes
 from scheduler.sowing import WIDEST_SPAN, Grain, draw_grains, put_grain, sow
 from scheduler.waivers import votes_near
-from store import Database, audiences, campaigns, canaries, erasure, freezing, seeds, templates, touches
+from store import (
+    Database,
+    audiences,
+    campaigns,
+    canaries,
+    elections,
+    erasure,
+    freezing,
+    seeds,
+    templates,
+    touches,
+)
 from store.audiences import Selection
 from store.freezing import Frozen, FrozenRows
 from store.loading import room_for_many
@@ -131,9 +143,7 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
         able = [identity for identity in identities if can_send(identity, campaign.channel)]
         wants_seeds = campaign.with_seeds and campaign.channel is Channel.EMAIL
         found = await seeds.list_active_seeds(session) if wants_seeds else []
-        votes = await votes_near(
-            session, campaign.nature, campaign.purpose, campaign_id=campaign_id, at=at, rhythm=rhythm
-        )
+        votes = await _votes(session, campaign, at, rhythm)
         return Launch(
             campaign=campaign,
             selection=selection,
@@ -148,6 +158,12 @@ async def _prepare(database: Database, campaign_id: int, language: str, rhythm: 
             judged=sum(await audiences.count_frozen(session, campaign_id)),
             first_share=await _first_share(session, campaign_id, selection, at),
         )
+
+
+async def _votes(session: AsyncSession, campaign: Campaign, at: datetime, rhythm: Rhythm) -> Votes:
+    return await votes_near(
+        session, campaign.nature, campaign.purpose, campaign_id=campaign.id, at=at, rhythm=rhythm
+    )
 
 
 async def _first_share(
@@ -298,6 +314,8 @@ async def _begin_sending(database: Database, plan: Launch, now: datetime) -> Non
         campaign.frozen, campaign.targeted, campaign.expanded = frozen, frozen + left_out, True
         session.add(campaign)
         await session.flush()
+        if plan.judge.votes and not await _votes(session, campaign, plan.judge.at, plan.judge.rhythm):
+            await elections.loosen(session, campaign_id)  # it was let leave meanwhile
         await canaries.move(session, campaign_id, origin=CanaryStage.READY, to=CanaryStage.SENDING)
         await campaigns.move(
             session, campaign_id, origin=CampaignState.LAUNCHING, to=CampaignState.SENDING, now=now

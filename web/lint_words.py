@@ -6,6 +6,7 @@ its own (`web.health_words`).
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 
 from deliverability.health import HealthFinding, finding_from_json
@@ -15,6 +16,7 @@ from web.i18n import N_, Tongue
 from web.lint_entry import LintWords
 from web.lint_law_words import LAW_WORDS
 
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 UNSPOKEN = N_("A check of another version of this program: %(code)s.")
 
@@ -385,9 +387,14 @@ def _health(finding: LintFinding) -> HealthFinding | None:
 
 
 def _spelt(tongue: Tongue, finding: LintFinding) -> dict[str, str]:
-    """The values as a page writes them; counts as numbers of that language."""
-    spelt = {
-        name: tongue.number(int(value)) if _NUMBER.fullmatch(value) else value
-        for name, value in finding.values.items()
-    }
-    return {"code": finding.code, **spelt}
+    """The values as a page writes them; counts, days and moments as that language does."""
+    return {"code": finding.code, **{name: _spell(tongue, text) for name, text in finding.values.items()}}
+
+
+def _spell(tongue: Tongue, value: str) -> str:
+    if _NUMBER.fullmatch(value):
+        return tongue.number(int(value))
+    if _MOMENT.fullmatch(value):
+        # As it was told, on the clock of the installation: it stands for itself, not for an instant.
+        return tongue.moment(datetime.fromisoformat(value).replace(tzinfo=tongue.zone))
+    return value

@@ -105,7 +105,8 @@ class VotesAhead:
 
     `silenced`: people in silence then, of whom it leaves out all or some; `receiving`: the others. Of these
     `missed` would not leave before `cut_off`. `votes`: their names, `over`: when the last of them is,
-    `begins`: when the next silence does, where that is within two days of the start; as people say it.
+    `begins`: when the next silence does, where that is within two days of the start. By the clock of the
+    installation.
     """
 
     silenced: int = 0

@@ -39,7 +39,7 @@ async def votes_ahead(
     if not votes:
         return VotesAhead()
     found = await forecast(session, campaign_id, now, outlook, starts_at=starts_at)
-    zone = ZoneInfo(campaign.zone)
+    zone = ZoneInfo(outlook.rhythm.zone)
     late = found.missed if found.for_vote else 0
     return VotesAhead(
         silenced=found.silenced,

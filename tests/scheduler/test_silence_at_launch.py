@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from models.campaign import Campaign
+from models.election import SilenceWaiver
 from models.identity import TerritoryKind
 from models.states import Channel, IdentityRule, LeftOutReason, LegalBasis, Nature, Purpose
 from scheduler import judging
@@ -16,7 +17,7 @@ from scheduler.forecast import ForecastOptions, forecast
 from scheduler.preview import AudiencePreview, preview_audience
 from scheduler.silence import Home
 from scheduler.waivers import agree_to_waiver, ask_waiver
-from store import Database, campaigns
+from store import Database, campaigns, erasure
 from store.freezing import Target
 from tests.clocks import ManualClock
 from tests.factories import a_seed, a_segment, an_identity
@@ -213,6 +214,26 @@ async def test_an_agreed_waiver_lifts_silence_at_the_launch(database: Database, 
     await launched_at(database, clock, number)
     assert await left_out(database) == {}
     assert set(await deliveries_by_address(database)) == set(people)
+
+
+async def test_a_waiver_agreed_to_during_the_launch_lets_go_of_all_of_it(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await entered(database)
+    number, _ = await the_country(database)
+    async with database.write() as session:
+        asked = await ask_waiver(session, number, "ana", "why", clock.now())
+    forget = erasure.forget
+
+    async def and_somebody_agrees(database: Database, campaign_id: int) -> None:
+        await forget(database, campaign_id)
+        async with database.write() as session:
+            await session.exec(sa.update(SilenceWaiver).values(agreed_by="bea", agreed_at=clock.now()))
+
+    assert asked.agreed_at is None
+    monkeypatch.setattr(erasure, "forget", and_somebody_agrees)
+    await launched_at(database, clock, number)
+    assert {row.not_after for row in (await deliveries_by_address(database)).values()} == {None}
 
 
 async def test_a_launch_cut_short_goes_on_within_silence_as_it_began(

@@ -221,6 +221,14 @@ def test_every_finding_can_be_said(language: str) -> None:
     assert {check.code for check in CHECKS} <= set(LINT_WORDS)
 
 
+def test_moments_are_said_as_the_language_does_and_not_moved() -> None:
+    cut = LintFinding(LintLevel.WARN, "silence.cuts", {"people": "1240", "cut_off": "2026-03-13 22:00"})
+    for zone in ("Europe/Paris", "Asia/Tokyo"):
+        assert "1,240 messages" in say_what(Tongue("en", ZoneInfo(zone)), cut)
+        assert "13 Mar 2026, 22:00" in say_what(Tongue("en", ZoneInfo(zone)), cut)
+        assert "13 mars 2026, 22:00" in say_what(Tongue("fr", ZoneInfo(zone)), cut)
+
+
 def test_what_the_dns_told_is_said_in_its_own_words_and_a_strange_code_is_named() -> None:
     tongue = Tongue("en", ZoneInfo("UTC"))
     missing = LintFinding(LintLevel.BLOCK, f"{HEALTH}spf_missing", {"name": "parti.fr"})
