@@ -88,8 +88,9 @@ async def test_it_speaks_the_reader_s_language_or_the_one_asked_for(
     assert words in await _read(site, campaign, language, "?lang=de")
 
 
-async def test_the_same_message_to_the_whole_list_says_that_nobody_was_chosen(site: Site) -> None:
-    page = await _read(site, await _a_campaign(site))
+@pytest.mark.parametrize("rule", ["everyone", "everyone or commune:Lyon"])
+async def test_the_same_message_to_the_whole_list_says_that_nobody_was_chosen(site: Site, rule: str) -> None:
+    page = await _read(site, await _a_campaign(site, rule))
     assert "nobody was chosen" in page
     assert "besides and expressly" not in page
 
