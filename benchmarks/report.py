@@ -27,6 +27,7 @@ from models.tokens import Tokens
 from store import Database, campaigns, users
 from store.reports import campaign_counts
 from store.tally_fold import advance
+from store.territory_fold import count_places
 from web import WebContext, create_app, hash_password
 
 MESSAGES_A_CAMPAIGN = 1_000_000
@@ -43,6 +44,7 @@ PAGES = {
     "deliverability": "/deliverability",
     "one identity": "/deliverability/identities/1",
     "the study's table": "/deliverability/study",
+    "map of a year": "/deliverability/map?days=365",
     "incidents": "/incidents",
 }
 PROMISED_MS = 300
@@ -117,6 +119,9 @@ async def _prepare(database: Database, tell: Tell, events: int, messages: int) -
     took = time.perf_counter() - began
     times.counting_us_an_event = took / max(times.events, 1) * 1e6
     tell(f"counted {times.events:,} events in {took:.0f} s")
+    began = time.perf_counter()
+    await count_places(database, most=200_000)
+    tell(f"and by département in {time.perf_counter() - began:.0f} s")
     return largest, times
 
 
