@@ -28,15 +28,17 @@ async def get_campaign(session: AsyncSession, campaign_id: int) -> Campaign:
 
 async def find_campaign(session: AsyncSession, name: str) -> Campaign | None:
     """The newest campaign of that name."""
-    wanted = select(Campaign).where(Campaign.name == name).order_by(col(Campaign.id).desc())
+    wanted = select(Campaign).where(Campaign.name == name, col(Campaign.stream_key).is_(None))
+    wanted = wanted.order_by(col(Campaign.id).desc())
     return (await session.exec(wanted.limit(1))).first()
 
 
 async def list_campaigns(
     session: AsyncSession, *, limit: int = 50, before_id: int | None = None
 ) -> list[Campaign]:
-    """The newest first, `limit` at a time; `before_id` is the last of the page before."""
-    wanted = select(Campaign).order_by(col(Campaign.id).desc()).limit(limit)
+    """The newest first, `limit` at a time; `before_id` is the last of the page before. Streams are none."""
+    own = select(Campaign).where(col(Campaign.stream_key).is_(None))
+    wanted = own.order_by(col(Campaign.id).desc()).limit(limit)
     if before_id is not None:
         wanted = wanted.where(col(Campaign.id) < before_id)
     return list((await session.exec(wanted)).all())

@@ -34,6 +34,8 @@ _TALLY = sa.inspect(Tally).local_table.c
 _CAMPAIGN = sa.inspect(Campaign).local_table.c
 _LANE = sa.inspect(CampaignLane).local_table.c
 _DELIVERY = sa.inspect(Delivery).local_table.c
+_REAL, _OWN = _CAMPAIGN.test.is_(False), _CAMPAIGN.stream_key.is_(None)
+"""Not what programs send to nobody; and of what is real, what people wrote and programs did not ask for."""
 Lane = tuple[int, int, str]
 """Campaign, identity, provider."""
 
@@ -133,7 +135,7 @@ async def comparable(
     if campaign is None or campaign.launched_at is None:
         return [], False
     before = (_CAMPAIGN.launched_at < campaign.launched_at, _CAMPAIGN.state.in_(ENDED))
-    like_it = (_CAMPAIGN.channel == campaign.channel, _CAMPAIGN.purpose == campaign.purpose)
+    like_it = (_CAMPAIGN.channel == campaign.channel, _CAMPAIGN.purpose == campaign.purpose, _OWN)
     candidates = [
         row.id
         for row in await _rows(
@@ -172,6 +174,7 @@ async def sent_by_each(
             _CAMPAIGN.launched_at >= since,
             _CAMPAIGN.launched_at < until,
             _CAMPAIGN.channel == Channel.EMAIL,
+            _REAL,
             is_among(session, _LANE.identity_id, identity_ids),
         )
         .distinct()
@@ -203,6 +206,7 @@ async def mailings(session: AsyncSession, since: datetime, until: datetime) -> l
             _CAMPAIGN.launched_at < until,
             _CAMPAIGN.channel == Channel.EMAIL,
             _CAMPAIGN.purpose == Purpose.CAMPAIGN,
+            _OWN,
             _TALLY.account == Account.NEWS,
             _TALLY.word == EventKind.ACCEPTED.value,
             _TALLY.shard == 0,
@@ -223,7 +227,8 @@ async def _seeds_seen(
     session: AsyncSession, since: datetime, until: datetime
 ) -> dict[tuple[int, int], tuple[int, int]]:
     """By campaign and identity: seeds known to be somewhere, and those of them in spam."""
-    of_period = sa.select(_CAMPAIGN.id).where(_CAMPAIGN.launched_at >= since, _CAMPAIGN.launched_at < until)
+    within = (_CAMPAIGN.launched_at >= since, _CAMPAIGN.launched_at < until)
+    of_period = sa.select(_CAMPAIGN.id).where(*within, _REAL)
     # Without a state, by whose index all deliveries of these campaigns would be read.
     theirs = sa.select(_DELIVERY.id).where(_DELIVERY.campaign_id.in_(of_period), _DELIVERY.seed_id > 0)
     latest = last_placements(theirs)

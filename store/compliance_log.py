@@ -65,6 +65,7 @@ async def campaigns_between(session: AsyncSession, since: datetime, until: datet
         col(Campaign.launched_at) >= since,
         col(Campaign.launched_at) < until,
         Campaign.purpose == Purpose.CAMPAIGN,
+        col(Campaign.test).is_(False),
     )
     return list((await session.exec(wanted.order_by(col(Campaign.id).desc()))).all())
 

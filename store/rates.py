@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import Campaign
 from models.event import Event
+from models.providers import SANDBOXES
 from models.rate import RateMark
 from models.states import BounceClass, CampaignState, Channel, EventKind, Fault
 from models.tally import Account, Tally, TallyMark
@@ -108,6 +109,8 @@ async def tallies(session: AsyncSession, campaign_ids: Collection[int]) -> Talli
             _TALLY.text,
         )
         .where(_TALLY.campaign_id.in_(sorted(campaign_ids)), _TALLY.account.in_(_ACCOUNTS), _TALLY.shard == 0)
+        # Answers that were made up say nothing of anybody.
+        .where(_TALLY.provider.not_in(sorted(SANDBOXES)))
         .order_by(_TALLY.campaign_id, _TALLY.identity_id, _TALLY.provider, _TALLY.word)
     )
     lanes: dict[tuple[int, int, str], LaneTally] = {}
@@ -147,6 +150,7 @@ async def shut_out_by_identity(
             _EVENT.bounce_class.in_(sorted(SHUT_OUT)),
             sa.or_(_EVENT.fault.is_(None), _EVENT.fault != Fault.RELAY),
             _EVENT.seed.is_(False),
+            _EVENT.provider.not_in(sorted(SANDBOXES)),
         )
         .group_by(*place)
     )

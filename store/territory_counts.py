@@ -84,7 +84,10 @@ async def of_period(
     One look through the table of campaigns; served by the primary key of place_tally.
     """
     theirs = sa.select(_CAMPAIGN.id).where(
-        _CAMPAIGN.launched_at >= since, _CAMPAIGN.launched_at < until, _CAMPAIGN.channel == channel
+        _CAMPAIGN.launched_at >= since,
+        _CAMPAIGN.launched_at < until,
+        _CAMPAIGN.channel == channel,
+        _CAMPAIGN.test.is_(False),
     )
     return await _places(session, _PLACE.campaign_id.in_(theirs))
 

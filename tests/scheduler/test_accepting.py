@@ -27,7 +27,7 @@ from scheduler.accepting import Acceptor, Asker, Receipt, Refusal, Results, Wish
 from scheduler.calendar import UsualWindows
 from scheduler.forms import Forms
 from scheduler.upkeep import finish_if_done, reconcile
-from store import Database, campaigns, suppressions
+from store import Database, campaigns, rates, suppressions, tally_fold
 from store.idempotency import Answered, Call, Different
 from tests.clocks import START, ManualClock
 from tests.factories import a_contact, a_template, an_identity
@@ -352,3 +352,14 @@ async def test_where_no_mail_is_sent_test_messages_are_rehearsed_all_the_same(de
         "camille@gmail.com": DeliveryState.QUEUED,
         "b@example.com": DeliveryState.ACCEPTED,
     }
+
+
+async def test_streams_are_in_no_list_of_campaigns_and_tests_in_no_rates(desk: Desk) -> None:
+    await desk.ask(desk.wish("bounced@example.com"))
+    await desk.drain(ScriptedTransport())
+    await tally_fold.rebuild(desk.database)
+    async with desk.database.read() as session:
+        (stream,) = (await session.exec(select(Campaign))).all()
+        assert await campaigns.list_campaigns(session) == []
+        assert await campaigns.find_campaign(session, stream.name) is None
+        assert (await rates.tallies(session, [stream.id])).lanes == ()
