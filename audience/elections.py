@@ -33,6 +33,7 @@ __all__ = [
     "name_of_place",
     "read_closing",
     "read_days",
+    "unentered",
     "wish_of",
 ]
 
@@ -181,6 +182,12 @@ def name_of_place(code: str) -> str:
 def known_days() -> tuple[KnownDay, ...]:
     """Those of `elections.toml`, in the order of their days."""
     return read_days((resources.files("audience") / "elections.toml").read_text(encoding="utf-8"))
+
+
+def unentered(rows: Iterable[ElectionDay], first: date, last: date = date.max) -> list[KnownDay]:
+    """The days known beforehand, of a span, on which nobody entered a vote everywhere."""
+    there = {row.day for row in rows if row.territory is TerritoryKind.NATIONAL}
+    return [one for one in known_days() if first <= one.wish.day <= last and one.wish.day not in there]
 
 
 def read_days(text: str) -> tuple[KnownDay, ...]:

@@ -14,7 +14,7 @@ from models.errors import TocsinError
 from service.desk import Desk
 from service.examinations import bounce_mailbox, email, receiving, seed_mailboxes, senders, sms, web_pages
 from service.examinations_of_hooks import webhooks
-from service.examinations_of_running import alerts, journals, sending, set_aside, triggers, watching
+from service.examinations_of_running import alerts, journals, sending, set_aside, triggers, votes, watching
 from service.findings import Finding, blocking, fine, warning
 from service.secret_key import is_readable_by_others, key_file, open_keyring
 from service.settings import ENV_FILE, Settings
@@ -49,6 +49,7 @@ async def examine(settings: Settings, *, with_network: bool = True) -> list[Find
             rounds.append(("Senders", lambda: senders(desk, with_network=with_network)))
             rounds.append(("Bounce mailbox", lambda: bounce_mailbox(desk)))
             rounds.append(("Alerts", lambda: alerts(desk)))
+            rounds.append(("Votes", lambda: votes(desk)))
             rounds.append(("Mail set aside", lambda: set_aside(desk)))
             rounds.append(("Webhooks", lambda: webhooks(desk)))
             rounds.append(("Seeds", lambda: seed_mailboxes(desk, with_network=with_network)))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from models.errors import StoreError
+from models.states import Nature
 from models.text import plural
 from service import postgresql_tools as tools
 from service.desk import Desk
@@ -19,6 +20,8 @@ from store.workers import SILENCE, list_workers
 SUBJECT = "Workers"
 NEWS = SILENCE * 30
 """A worker that fell silent longer ago than this is no news any more."""
+SOON = timedelta(days=60)
+"""Before a vote: time enough to enter it."""
 
 
 async def set_aside(desk: Desk) -> list[Finding]:
@@ -145,3 +148,27 @@ async def alerts(desk: Desk) -> list[Finding]:
         problem = f"{plural(len(failing), 'alert')} did not arrive; the last problem: {latest.problem}"
         found.append(warning(subject, problem, "`tocsin alerts test` tries every place."))
     return [*found, fine(subject, f"{plural(places, 'place is', 'places are')} told of incidents.")]
+
+
+async def votes(desk: Desk) -> list[Finding]:
+    """Whether a vote that is known to come soon is in the calendar; nothing where all is civic by itself."""
+    from audience.elections import unentered
+    from store.election_calendar import days_in_force
+
+    if desk.settings.nature is Nature.CIVIC:
+        return []
+    today = desk.clock.now().date()
+    async with desk.database.read() as session:
+        kept = await days_in_force(session)
+    subject = "Votes"
+    missing = unentered(kept, today, today + SOON)
+    if missing:
+        named = ", ".join(f"{one.wish.name}, round {one.wish.round} ({one.wish.day})" for one in missing)
+        words = f"Known to come and not in the calendar: {named}. Nothing is stopped before."
+        return [
+            warning(subject, words, "`tocsin elections import` enters them, with --unconfirmed if need be.")
+        ]
+    following = next((day for day in kept if day.day >= today), None)
+    if following is None:
+        return [fine(subject, "No vote is in the calendar, and none is known to come soon.")]
+    return [fine(subject, f"The next in the calendar: {following.name}, {following.day.isoformat()}.")]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from audience.elections import name_of_place
+from audience.elections import name_of_place, unentered
 from audience.territory import DEPARTEMENTS, REGIONS
 from models.election import ElectionDay
 from models.identity import TerritoryKind
@@ -133,8 +133,29 @@ def place_of(row: ElectionDay, tongue: Tongue) -> str:
             return value
 
 
-async def near_votes(session: AsyncSession, tongue: Tongue, zone: str, now: datetime) -> list[Vote]:
-    """Votes of the coming weeks, and one whose silence is on, the first to fall silent above."""
+@dataclass(frozen=True, slots=True)
+class NearVotes:
+    """Votes of the coming weeks, and one whose silence is on, the first to fall silent above.
+
+    `missing`: names and days of votes that are known to come and that nobody has entered.
+    """
+
+    votes: Sequence[Vote] = ()
+    missing: Sequence[tuple[str, str]] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.votes or self.missing)
+
+
+async def near_votes(session: AsyncSession, tongue: Tongue, zone: str, now: datetime) -> NearVotes:
+    """What is near at that moment."""
     rows = await elections.days_between(session, now, now + SOON)
     found = [view_of(row, tongue, zone, now) for row in rows]
-    return sorted((vote for vote in found if not vote.over), key=lambda vote: (vote.starts_at, vote.row.id))
+    near = [vote for vote in found if not vote.over]
+    return NearVotes(
+        sorted(near, key=lambda vote: (vote.starts_at, vote.row.id)),
+        [
+            (f"{one.wish.name} ({one.wish.round})", tongue.day(one.wish.day, "full"))
+            for one in unentered(rows, now.date(), (now + SOON).date())
+        ],
+    )

@@ -186,16 +186,12 @@ def _silences(day: ElectionDay, zone: str) -> "list[tuple[str, Silence]]":
 
 def _hints(kept: Sequence[ElectionDay], today: date) -> list[str]:
     """The votes known beforehand that nobody has entered."""
-    from audience.elections import known_days
+    from audience.elections import unentered
 
-    there = {(day.day, day.round) for day in kept}
-    missing = [
-        one for one in known_days() if one.wish.day >= today and (one.wish.day, one.wish.round) not in there
-    ]
     return [
         f"Known beforehand, not entered: {one.wish.name}, round {one.wish.round},"
         f" {one.wish.day.isoformat()}{'' if one.confirmed else ' (to be confirmed)'}."
-        for one in missing
+        for one in unentered(kept, today)
     ]
 
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from audience.elections import VoteWish, compose_day, known_days, name_of_place, read_closing
+from audience.elections import VoteWish, compose_day, known_days, name_of_place, read_closing, unentered
 from models.election import DAY_BEFORE
 from models.errors import BadInputError
 from models.identity import TerritoryKind
@@ -85,6 +85,17 @@ def test_known_days_are_sundays_that_can_be_added_as_they_are() -> None:
     for one in known:
         assert (one.wish.day.isoweekday(), bool(one.source)) == (7, True)
         assert compose_day(one.wish).name == one.wish.name
+
+
+def test_days_that_nobody_entered_are_found() -> None:
+    first, last = date(2026, 3, 1), date(2026, 3, 31)
+    assert [one.wish.round for one in unentered([], first, last)] == [1, 2]
+    assert [one.wish.round for one in unentered([], date(2026, 3, 16), last)] == [2]
+    local = compose_day(replace(WISH, territory=K.DEPARTEMENT, value="972"))
+    everywhere = compose_day(replace(WISH, name="Municipales"))
+    assert [one.wish.round for one in unentered([local], first, last)] == [1, 2]
+    assert [one.wish.round for one in unentered([everywhere], first, last)] == [2]
+    assert len(unentered([everywhere], first)) == len(known_days()) - 1
 
 
 def test_overseas_votes_the_day_before_for_the_president_and_not_for_the_mayors() -> None:

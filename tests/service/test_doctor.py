@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import pytest
 from sqlmodel import select
 
 from models.clock import SystemClock
+from models.election import ElectionDay
 from models.identity import DkimKey
+from models.states import Nature
 from models.worker import Worker
 from service.doctor import examine
 from service.findings import Finding, Level
@@ -18,6 +20,7 @@ from service.secret_key import open_keyring
 from service.settings import load_settings
 from store import Database, mailboxes, workers
 from store.mailboxes import Progress
+from tests.clocks import START, ManualClock
 from tests.servers.sink import Sink
 from tests.service.conftest import Tocsin, Typed
 
@@ -173,6 +176,25 @@ async def test_figures_that_nobody_elsewhere_can_see_are_told() -> None:
 
     (finding,) = await watching(GivenSettings(metrics_host="192.0.2.7", metrics_port=9100))
     assert (finding.level, "TOCSIN_METRICS_TOKEN" in finding.advice) == (Level.WARNING, True)
+
+
+async def test_a_vote_that_nobody_entered_is_told(database: Database) -> None:
+    from service.desk import Desk
+    from service.examinations_of_running import votes
+    from service.settings import GivenSettings
+
+    desk = Desk(GivenSettings(), database, ManualClock())
+    (finding,) = await votes(desk)
+    assert (finding.level, "Élections municipales 2026, round 1" in finding.what) == (Level.WARNING, True)
+    assert await votes(Desk(GivenSettings(nature=Nature.CIVIC), database, ManualClock())) == []
+    async with database.write() as session:
+        for day in (15, 22):
+            session.add(ElectionDay(name="Municipales", day=date(2026, 3, day), created_at=START))
+    (finding,) = await votes(desk)
+    assert (finding.level, "Municipales, 2026-03-15" in finding.what) == (Level.FINE, True)
+    later = ManualClock(START + timedelta(days=60))
+    (finding,) = await votes(Desk(GivenSettings(), database, later))
+    assert (finding.level, "none is known" in finding.what) == (Level.FINE, True)
 
 
 SQLITE = {

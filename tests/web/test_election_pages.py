@@ -180,6 +180,11 @@ async def test_the_form_of_a_campaign_asks_what_it_is_and_warns_of_a_near_vote(
     await editor.send_form("/elections", MUNICIPAL, page="/elections/new")
     form = await editor.read("/campaigns/new")
     assert "A vote is near." in form
+    # The second round is known to come, and nobody has entered it.
+    missing = "Élections municipales 2026 (2) is known for Sunday, 22 March 2026 and is not in the calendar"
+    assert missing in form
+    assert missing in await editor.read("/campaigns/1")
+    assert "Élections municipales 2026 (1) is known" not in form
     assert '<option value="Élections municipales">' in form
     # The setting of these pages is that nobody said.
     assert 'name="nature" value="political" checked' not in form
@@ -211,6 +216,9 @@ async def test_far_from_any_vote_nothing_is_said(site: Site, editor: Browser) ->
     await editor.send_form("/elections", fields, page="/elections/new")
     async with site.database.write() as session:
         campaign = await a_campaign(session)
+    site.clock.advance(timedelta(days=13))
+    editor = site.browser()
+    await editor.send_form("/sign-in", {"email": "editor@parti.example", "password": PASSWORD})
     assert "A vote is near" not in await editor.read("/campaigns/new")
     assert "Election silence" not in await editor.read(f"/campaigns/{campaign.id}")
 

@@ -19,7 +19,7 @@ from scheduler.waivers import agree_to_waiver, ask_waiver, refuse_waiver
 from store import elections
 from web.access import Admin, Visit
 from web.view import go
-from web.votes_view import Vote, near_votes
+from web.votes_view import NearVotes, Vote, near_votes
 
 router = APIRouter()
 OPEN = frozenset(CampaignState) - {
@@ -34,10 +34,12 @@ OPEN = frozenset(CampaignState) - {
 class SilenceView:
     """What the page shows. `asked` waits for an answer, `agreed` holds; `past` was refused or is outdated.
 
-    `stopped`: how many messages a vote has stopped. `mine`: the reader is who asked.
+    `missing`: votes known to come that nobody entered. `stopped`: how many messages a vote has stopped.
+    `mine`: the reader is who asked.
     """
 
     votes: Sequence[Vote]
+    missing: Sequence[tuple[str, str]] = ()
     asked: SilenceWaiver | None = None
     agreed: SilenceWaiver | None = None
     past: Sequence[SilenceWaiver] = ()
@@ -57,8 +59,10 @@ async def silence_of(session: AsyncSession, visit: Visit, campaign: Campaign) ->
     waivers = await elections.waivers_of(session, campaign.id)
     stopped = await elections.stopped_in_silence(session, campaign.id) if campaign.launched_at else 0
     bound = campaign.state in OPEN and binds(campaign.nature, campaign.purpose)
-    votes = await near_votes(session, visit.tongue, context.zone, context.clock.now()) if bound else []
-    if not (votes or waivers or stopped):
+    near = NearVotes()
+    if bound:
+        near = await near_votes(session, visit.tongue, context.zone, context.clock.now())
+    if not (near or waivers or stopped):
         return None
     present = await fingerprint_now(session, campaign) if waivers else ""
     alive = [one for one in waivers if bound and one.refused_at is None and one.fingerprint == present]
@@ -66,13 +70,14 @@ async def silence_of(session: AsyncSession, visit: Visit, campaign: Campaign) ->
     agreed = next((one for one in alive if one.agreed_at is not None), None)
     reader = visit.user.email if visit.user else ""
     return SilenceView(
-        votes=votes,
+        votes=near.votes,
+        missing=near.missing,
         asked=asked,
         agreed=agreed,
         past=[one for one in waivers if one not in alive],
         stopped=stopped,
         mine=asked is not None and asked.asked_by == reader,
-        may_ask=bool(votes) and not alive and visit.may(Role.ADMIN),
+        may_ask=bool(near.votes) and not alive and visit.may(Role.ADMIN),
     )
 
 

@@ -1,17 +1,15 @@
 """The calendar of votes: whom their silence concerns and when; votes entered, corrected, taken away."""
 
-from collections.abc import Sequence
 from datetime import date
 
 from fastapi import APIRouter
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
-from audience.elections import VoteWish, compose_day, known_days, name_of_place, wish_of
+from audience.elections import VoteWish, compose_day, known_days, name_of_place, unentered, wish_of
 from models.election import DAY_BEFORE, ElectionDay
 from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
 from models.identity import TerritoryKind
-from models.text import fold
 from store import election_calendar as calendar
 from web.access import Admin, Editor, Reader, Visit
 from web.forms import Form
@@ -48,19 +46,12 @@ async def calendar_page(visit: Reader) -> Response:
         coming=[view for view in views if not view.over],
         past=past[:PAST_SHOWN],
         gone=[(row, place_of(row, visit.tongue)) for row in gone],
-        known=[one for one in known_days() if _is_offered(visit, one.wish, rows)],
+        known=unentered(rows, visit.context.clock.now().date()),
     )
 
 
 def _view(visit: Visit, row: ElectionDay) -> Vote:
     return view_of(row, visit.tongue, visit.context.zone, visit.context.clock.now())
-
-
-def _is_offered(visit: Visit, wish: VoteWish, rows: Sequence[ElectionDay]) -> bool:
-    """Whether a day known beforehand is to come and is not in the calendar."""
-    if wish.day < visit.context.clock.now().date():
-        return False
-    return not any(row.day == wish.day and fold(row.name) == fold(wish.name) for row in rows)
 
 
 @router.get("/elections/new")
