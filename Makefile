@@ -5,8 +5,8 @@
 
 VENV    := .venv
 BIN     := $(VENV)/bin
-# Test processes; each lazily starts its own private servers.
-WORKERS ?= 2
+# Test processes; each lazily starts its own private servers. One more than two cores: some only wait.
+WORKERS ?= 3
 # Arguments for `make demo` and `make test`, as in: make demo ARGS="--port 8100"
 ARGS    ?=
 # Set PYTHON=/path/to/python to choose; otherwise the first of these that is 3.11 or newer.

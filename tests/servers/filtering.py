@@ -36,6 +36,7 @@ filters = "chartable,dkim,regexp";
 neighbours {{}}
 disable_hyperscan = true;
 tempdir = "{folder}/run";
+url_tld = "{folder}/local.d/tlds";
 control_socket = "{folder}/run/control.sock mode=0600";
 local_addrs = [];
 """,
@@ -62,6 +63,8 @@ routines {{ authentication-results {{ remove = 0; }} }}
     "logging.inc": 'type = "file"; filename = "{folder}/log/rspamd.log"; level = "info";\n',
 }
 """What is said otherwise than in the package's own configuration, which decides all the rest."""
+TLDS = "".join(f"{name}\n" for name in ("com", "org", "net", "fr", "eu", "io", "info", "test", "example"))
+"""To read all the endings of names there are takes it six seconds at each start."""
 OFF = (
     *("antivirus", "arc", "asn", "bayes_expiry", "bimi", "clickhouse", "dcc", "elastic", "fuzzy_check"),
     *("greylist", "history_redis", "mx_check", "neural", "phishing", "ratelimit", "rbl", "replies"),
@@ -216,6 +219,7 @@ async def _rspamd(program: Path, folder: Path, dns_port: int) -> AsyncIterator[i
         (folder / "local.d" / file).write_text(
             text.format(folder=folder, dns_port=dns_port, milter_port=port)
         )
+    (folder / "local.d" / "tlds").write_text(TLDS)
     for module in OFF:
         (folder / "local.d" / f"{module}.conf").write_text("enabled = false;\n")
     _give(folder, user)

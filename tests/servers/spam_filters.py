@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import as_user, find_program, free_port, missing, start_server, stop_server
+from tests.servers.filtering import TLDS
 
 __all__ = ["FILTER_PASSWORD", "rspamd_port", "spamd_port"]
 
@@ -28,6 +29,7 @@ filters = "chartable,regexp";
 neighbours {{}}
 disable_hyperscan = true;
 tempdir = "{folder}/run";
+url_tld = "{folder}/local.d/tlds";
 control_socket = "{folder}/run/control.sock mode=0600";
 local_addrs = [];
 """,
@@ -62,6 +64,7 @@ def rspamd_port() -> Iterator[int]:
     for file, text in RSPAMD.items():
         written = text.format(folder=folder, port=port, password=FILTER_PASSWORD)
         (folder / "local.d" / file).write_text(written)
+    (folder / "local.d" / "tlds").write_text(TLDS)
     for module in OFF:
         (folder / "local.d" / f"{module}.conf").write_text("enabled = false;\n")
     places = {"LOCAL_CONFDIR": "", "DBDIR": "/db", "RUNDIR": "/run", "LOGDIR": "/log"}
