@@ -95,13 +95,17 @@ class CampaignSegment(SQLModel, table=True):
 
 
 class CampaignIdentity(SQLModel, table=True):
-    """One identity a campaign may send from; `position` is its place in the rotation, from 0."""
+    """One identity a campaign may send from; `position` is its place in the rotation, from 0.
+
+    `frozen_as`: its name, organisation and postal address at launch, as the messages tell them.
+    """
 
     __tablename__ = "campaign_identity"
 
     campaign_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="campaign.id", ondelete="CASCADE")
     identity_id: int = Field(primary_key=True, sa_type=BigId, foreign_key="identity.id")
     position: int = 0
+    frozen_as: dict[str, str] = document({}, server_default=True)
 
 
 class CampaignLink(SQLModel, table=True):

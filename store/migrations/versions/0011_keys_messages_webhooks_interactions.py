@@ -185,6 +185,9 @@ def upgrade() -> None:
         )
         batch_op.create_unique_constraint(batch_op.f("uq_campaign_stream_key"), ["stream_key"])
 
+    with op.batch_alter_table("campaign_identity", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("frozen_as", columns.JsonColumn, server_default="{}", nullable=False))
+
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.add_column(sa.Column("message_id", columns.BigId, server_default="0", nullable=False))
         batch_op.drop_constraint(batch_op.f("uq_delivery_campaign_contact"), type_="unique")
@@ -216,6 +219,9 @@ def downgrade() -> None:
             batch_op.f("uq_delivery_campaign_contact"), ["campaign_id", "contact_id", "channel"]
         )
         batch_op.drop_column("message_id")
+
+    with op.batch_alter_table("campaign_identity", schema=None) as batch_op:
+        batch_op.drop_column("frozen_as")
 
     with op.batch_alter_table("campaign", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("uq_campaign_stream_key"), type_="unique")
