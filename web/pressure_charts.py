@@ -200,7 +200,7 @@ def curve(found: PressureReport, tongue: Tongue, width: int = WIDE) -> Spec:
                 "encoding": {"y": share},
             },
             {
-                "mark": {"type": "text", "dx": 9, "align": "left", "fontSize": 11},
+                "mark": {"type": "text", "dx": 8, "align": "left", "fontSize": 11 if width == WIDE else 9},
                 "encoding": {"y": share, "text": {"field": "text", "type": "nominal"}},
             },
         ],
