@@ -130,7 +130,8 @@ async def _advertising(
     version: TemplateVersion | None = None
     if advert.version_id is not None:
         version = await templates.get_version(session, advert.version_id)
-    senders = [await identities.get_identity(session, number) for number in advert.identity_ids]
+    asked = advert.identity_ids if advert.rule is IdentityRule.TERRITORY else ()
+    senders = [await identities.get_identity(session, number) for number in asked]
     sources = () if version is None else (version.subject, version.preheader, version.body)
     return advertising_of(
         nature=advert.nature,

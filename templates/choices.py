@@ -5,6 +5,7 @@ A merge field alone chooses nothing, nor does a condition that fills a blank (`{
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from jinja2 import nodes
@@ -32,6 +33,7 @@ def deciding_fields(*sources: str) -> frozenset[str]:
     return frozenset(field for source in sources for field in _fields_of(source))
 
 
+@lru_cache(maxsize=64)
 def _fields_of(source: str) -> frozenset[str]:
     if "{" not in source:
         return frozenset()
