@@ -41,6 +41,7 @@ from store import (
     elections,
     erasure,
     freezing,
+    register,
     seeds,
     templates,
     touches,
@@ -102,6 +103,7 @@ async def launch(
         if begun:
             for segment, tie in await campaigns.audience_of(session, campaign_id):
                 tie.frozen_text = segment.text
+            await register.remember_senders(session, campaign_id)
     if campaign.state is not CampaignState.LAUNCHING:
         return
     try:

@@ -1,8 +1,8 @@
 """The register of political advertising: one row for each campaign that was one, as it was sent.
 
 Regulation (EU) 2024/900 asks for records of each political advertisement, kept for seven years (article 9).
-Nothing is copied for it: versions of templates never change, a campaign keeps its segments as they stood at
-its launch, and its counters stay when the people are long erased.
+Little is copied for it: versions of templates never change, a campaign keeps its segments and its senders as
+they stood at its launch, and its counters stay when the people are long erased.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -35,6 +35,7 @@ LAUNCHED: Final = frozenset(CampaignState) - {
     CampaignState.SCHEDULED,
     CampaignState.BLOCKED,
 }
+REMEMBERED: Final = ("name", "organisation", "postal_address")
 _CAMPAIGN = sa.inspect(Campaign).local_table.c
 _TALLY = sa.inspect(Tally).local_table.c
 
@@ -50,7 +51,7 @@ class RegisterSegment:
 
 @dataclass(frozen=True, slots=True)
 class RegisterSender:
-    """One identity it may have been sent from."""
+    """One identity it may have been sent from, as it was at the launch; `address`: where it is now."""
 
     id: int
     name: str
@@ -121,6 +122,18 @@ async def register_row(session: AsyncSession, campaign_id: int) -> RegisterRow |
     """The row of one campaign, launched or not; None unless it is political advertising."""
     wanted = (_CAMPAIGN.id == campaign_id) & (_CAMPAIGN.nature == Nature.POLITICAL)
     return next(iter(await _rows(session, wanted, 1)), None)
+
+
+async def remember_senders(session: AsyncSession, campaign_id: int) -> None:
+    """Keep who a campaign is sent by as they are now: identities change, what was sent does not."""
+    wanted = (
+        select(CampaignIdentity, Identity)
+        .join(Identity, col(Identity.id) == CampaignIdentity.identity_id)
+        .where(CampaignIdentity.campaign_id == campaign_id)
+    )
+    for tie, one in (await session.exec(wanted)).all():
+        tie.frozen_as = {name: getattr(one, name) for name in REMEMBERED}
+        session.add(tie)
 
 
 async def contents_of(session: AsyncSession, rows: Collection[RegisterRow]) -> dict[int, TemplateVersion]:
@@ -221,17 +234,16 @@ async def _senders(session: AsyncSession, campaign_ids: Collection[int]) -> dict
     """In the order of the rotation. Served by the primary key of campaign_identity."""
     tie = CampaignIdentity
     wanted = (
-        select(tie.campaign_id, Identity)
+        select(tie, Identity)
         .join(Identity, col(Identity.id) == tie.identity_id)
         .where(is_among(session, col(tie.campaign_id), campaign_ids))
         .order_by(col(tie.campaign_id), col(tie.position), col(tie.identity_id))
     )
     found: dict[int, list[RegisterSender]] = {}
-    for campaign_id, one in (await session.exec(wanted)).all():
+    for row, one in (await session.exec(wanted)).all():
+        as_it_was = {name: row.frozen_as.get(name, getattr(one, name)) for name in REMEMBERED}
         contact = one.reply_to or one.from_email or ""
-        found.setdefault(campaign_id, []).append(
-            RegisterSender(one.id, one.name, one.organisation, one.postal_address, contact)
-        )
+        found.setdefault(row.campaign_id, []).append(RegisterSender(one.id, **as_it_was, address=contact))
     return found
 
 

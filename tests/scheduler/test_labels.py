@@ -20,7 +20,8 @@ from scheduler.likeness import fingerprint_now, fingerprint_of
 from scheduler.notice import tell_spent
 from scheduler.scribe import Office, Order, Scribe
 from store import Database
-from store.campaigns import get_campaign
+from store.campaigns import get_campaign, identities_of
+from store.register import register_rows
 from templates.label import Label
 from tests.clocks import START, ManualClock
 from tests.factories import KEYRING, MJML, a_campaign, a_contact, a_seed, a_segment, a_template
@@ -181,3 +182,20 @@ async def test_telling_what_was_spent_changes_nothing_that_was_agreed_to_or_is_l
         parts = await parts_of(session, found)
         assert fingerprint_of(parts, []) == fingerprint_of(replace(parts, spent=""), [])
         assert fingerprint_of(parts, []) != fingerprint_of(replace(parts, vote="Une autre"), [])
+
+
+async def test_the_register_names_the_senders_as_they_were_when_the_campaign_was_launched(
+    database: Database,
+) -> None:
+    campaign = await _launched(database, nature=Nature.POLITICAL)
+    async with database.write() as session:
+        (sender,) = await identities_of(session, campaign.id)
+        sender.name = sender.organisation = sender.postal_address = "Nouveau"
+        sender.reply_to = "nouveau@parti.fr"
+        session.add(sender)
+        (row,) = await register_rows(session)
+    (told,) = row.senders
+    assert (told.name, told.organisation) == ("Le Parti", "Le Parti")
+    assert told.postal_address == "1 rue de la Paix, 75002 Paris"
+    assert told.address == "nouveau@parti.fr", "complaints go where somebody reads them"
+    assert row.payer == "Le Parti"

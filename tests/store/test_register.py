@@ -24,11 +24,16 @@ async def _an_advertisement(database: Database, **columns: object) -> Campaign:
         identity.organisation, identity.reply_to = "Parti du Rhône", "rhone@parti.example"
         session.add(identity)
         campaign = await a_sent_campaign(session, identity, LANES)
-        version = await session.get(TemplateVersion, campaign.template_version_id)
-        assert version is not None
-        version.subject, version.number = "Samedi à Lyon", 4
-        campaign.sqlmodel_update({"nature": Nature.POLITICAL, "vote": "Municipales 2026", **columns})
-        session.add_all([version, campaign])
+        first = await session.get(TemplateVersion, campaign.template_version_id)
+        assert first is not None
+        version = TemplateVersion(
+            template_id=first.template_id, number=4, subject="Samedi à Lyon", body="", created_at=START
+        )
+        session.add(version)
+        await session.flush()
+        pinned = {"template_version_id": version.id, "nature": Nature.POLITICAL, "vote": "Municipales 2026"}
+        campaign.sqlmodel_update({**pinned, **columns})
+        session.add(campaign)
         session.add(CampaignIdentity(campaign_id=campaign.id, identity_id=identity.id))
         for role, frozen in ((AudienceRole.INCLUDE, "departement:69"), (AudienceRole.EXCLUDE, None)):
             segment_id = await a_segment(session, f"{role} of {campaign.id}")
