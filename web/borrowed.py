@@ -37,6 +37,7 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("Say granted, or withdrawn."),
     N_("A consent cannot come from the future."),
     N_("Give the day on which it was said."),
+    N_("the link in a message"),
     # scheduler
     N_("the command line"),
     N_("command line"),

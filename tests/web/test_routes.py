@@ -32,7 +32,7 @@ TABLE: dict[str, dict[str, str]] = {
         "GET": """/static/{name} /favicon.ico /robots.txt /healthz /readyz /metrics /setup /sign-in
             /u/{token} /c/{token}/{index} /mailbox/{token} /notice/{token}""",
         "POST": """/setup /sign-in /sign-out /language /u/{token} /u/{token}/undo /mailbox/{token}
-            /hooks/twilio/status /hooks/twilio/inbound /hooks/{provider}""",
+            /u/{token}/targeting /hooks/twilio/status /hooks/twilio/inbound /hooks/{provider}""",
     },
     READER: {
         "GET": """/ /account /campaigns /campaigns/preview /campaigns/{campaign_id}
@@ -48,6 +48,8 @@ TABLE: dict[str, dict[str, str]] = {
             /deliverability/identities/{identity_id}/report.json
             /deliverability/identities/{identity_id}/report.csv
             /deliverability/identities/{identity_id}/report.pdf
+            /deliverability/identities/{identity_id}/volume.csv
+            /deliverability/identities/{identity_id}/pressure.csv
             /deliverability/study.csv /deliverability/authentication /deliverability/authentication/{domain}
             /deliverability/map /deliverability/map.csv /deliverability/map.json
             /campaigns/{campaign_id}/places.csv /campaigns/{campaign_id}/places.json
@@ -69,7 +71,7 @@ TABLE: dict[str, dict[str, str]] = {
             /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/prove /pace/reset
             /campaigns/{campaign_id}/canary/release /campaigns/{campaign_id}/checks
             /campaigns/{campaign_id}/checks/seeds
-            /contacts/import /segments /templates /templates/preview /identities/{identity_id}/check
+            /contacts/import /contacts/{contact_id}/targeting /segments /templates /templates/preview /identities/{identity_id}/check
             /identities/{identity_id}/letter /identities/{identity_id}/suspend
             /suppressions/add /suppressions/lift /suppressions/lists /deliverability/authentication
             /deliverability/declared /incidents/{incident_id}/close /incidents/{incident_id}/go-on

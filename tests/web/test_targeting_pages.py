@@ -1,10 +1,13 @@
 """Consent to targeting on the page of a contact, and what the form of a campaign says of targeting."""
 
+from audience.targeting import record_targeting
 from models.access import Role
 from models.states import ConsentStatus
 from store import Database, contacts, targeting
+from tests.clocks import START
 from tests.factories import a_contact, a_segment, a_template, an_identity
-from tests.web.browsers import Site
+from tests.web.browsers import Site, parse_strictly
+from tests.web.test_public import send_message
 
 GRANTED, WITHDRAWN, UNKNOWN = ConsentStatus.GRANTED, ConsentStatus.WITHDRAWN, ConsentStatus.UNKNOWN
 
@@ -90,3 +93,25 @@ async def test_the_form_of_a_campaign_says_what_makes_it_targeted(site: Site) ->
     assert civic["values"]["advert"] == ""
     answer = await browser.send_form("/campaigns", {**whole, "only_count": "1"}, page="/campaigns/new")
     assert "The same message to the whole list" in answer.text
+
+
+async def test_who_stays_takes_back_the_consent_to_targeting_by_one_button(site: Site) -> None:
+    sent = await send_message(site, language="en")
+    number = sent.delivery.contact_id or 0
+    page = f"/u/{sent.leave}"
+    assert f"{page}/targeting" not in await site.browser().read(page), "there is nothing to take back"
+    async with site.database.write() as session:
+        await record_targeting(session, number, GRANTED, source="stand", given_at=None, now=START)
+    text = await site.browser().read(page)
+    parse_strictly(text)
+    assert f"{page}/targeting" in text
+    assert (await known(site.database, number))[0] is GRANTED, "looking changes nothing"
+    answer = await site.browser().post(f"{page}/targeting")
+    assert answer.status_code == 200
+    assert "Nothing is chosen for you any more" in answer.text
+    assert (await site.browser().post(f"{page}/targeting")).status_code == 200
+    status, said = await known(site.database, number)
+    assert (status, said[0]) == (WITHDRAWN, (WITHDRAWN, "the link in a message"))
+    async with site.database.read() as session:
+        assert (await contacts.get_contact(session, number)).email_consent is GRANTED
+    assert (await site.browser().post("/u/nonsense/targeting")).status_code == 404

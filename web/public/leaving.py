@@ -1,14 +1,17 @@
 """Leaving a list: one click in the mail program (RFC 8058), or one button on a page.
 
 Looking changes nothing: mail scanners and link previews open every address of a message. Only a POST
-acts, it may be repeated, and the page offers to take it back.
+acts, it may be repeated, and the page offers to take it back. Who stays may take back the consent to being
+chosen by their data alone.
 """
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from audience.targeting import record_targeting
 from deliverability.unsubscribe import is_unsubscribed, resubscribe, unsubscribe
+from models.states import ConsentStatus
 from models.tokens import TokenPurpose
 from store import campaigns
 from web.door import front_door
@@ -16,6 +19,7 @@ from web.public.letters import contact_behind, delivery_behind, read_token, tong
 from web.view import public_page
 
 router = APIRouter()
+OWN_LINK = "the link in a message"
 ONE_CLICK_FIELD, ONE_CLICK_VALUE = "List-Unsubscribe", "One-Click"
 
 
@@ -51,7 +55,24 @@ async def undo(request: Request, token: str) -> Response:
     return await _show(request, delivery_id, token, undone=True)
 
 
-async def _show(request: Request, delivery_id: int, token: str, *, undone: bool = False) -> Response:
+@router.post("/u/{token}/targeting")
+async def choose_no_more(request: Request, token: str) -> Response:
+    """Take back the consent to targeting, as easily as it was given; messages to everybody go on."""
+    context = front_door(request).context
+    delivery_id = read_token(request, TokenPurpose.LEAVE, token)
+    now = context.clock.now()
+    async with context.database.write() as session:
+        contact = await contact_behind(session, await delivery_behind(session, delivery_id))
+        if contact is not None:
+            await record_targeting(
+                *(session, contact.id, ConsentStatus.WITHDRAWN), source=OWN_LINK, given_at=now, now=now
+            )
+    return await _show(request, delivery_id, token, unchosen=True)
+
+
+async def _show(
+    request: Request, delivery_id: int, token: str, *, undone: bool = False, unchosen: bool = False
+) -> Response:
     async with front_door(request).context.database.read() as session:
         delivery = await delivery_behind(session, delivery_id)
         contact = await contact_behind(session, delivery)
@@ -65,6 +86,8 @@ async def _show(request: Request, delivery_id: int, token: str, *, undone: bool 
         token=token,
         gone=gone,
         undone=undone and not gone,
+        unchosen=unchosen,
+        chosen=contact is not None and contact.targeting_consent is ConsentStatus.GRANTED,
         channel=delivery.channel,
         organisation=(sender.organisation or sender.name) if sender else "",
         address=hide_address(delivery.address),
