@@ -53,8 +53,8 @@ TABLE: dict[str, dict[str, str]] = {
             /deliverability/study.csv /deliverability/authentication /deliverability/authentication/{domain}
             /deliverability/map /deliverability/map.csv /deliverability/map.json
             /campaigns/{campaign_id}/places.csv /campaigns/{campaign_id}/places.json
-            /deliverability/declared /incidents /incidents/{incident_id} /elections /compliance /compliance.pdf
-            /compliance.json /compliance/register.csv /compliance/register.json
+            /deliverability/declared /incidents /incidents/{incident_id} /elections /compliance
+            /compliance.pdf /compliance.json /compliance/register.csv /compliance/register.json
             /campaigns/{campaign_id}/summary /campaigns/{campaign_id}/summary.pdf""",
         "POST": "/account/password /contacts/find /suppressions/look",
     },
@@ -71,8 +71,8 @@ TABLE: dict[str, dict[str, str]] = {
             /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/prove /pace/reset
             /campaigns/{campaign_id}/canary/release /campaigns/{campaign_id}/checks
             /campaigns/{campaign_id}/checks/seeds
-            /contacts/import /contacts/{contact_id}/targeting /segments /templates /templates/preview /identities/{identity_id}/check
-            /identities/{identity_id}/letter /identities/{identity_id}/suspend
+            /contacts/import /contacts/{contact_id}/targeting /segments /templates /templates/preview
+            /identities/{identity_id}/check /identities/{identity_id}/letter /identities/{identity_id}/suspend
             /suppressions/add /suppressions/lift /suppressions/lists /deliverability/authentication
             /deliverability/declared /incidents/{incident_id}/close /incidents/{incident_id}/go-on
             /elections /elections/known/{key}""",
