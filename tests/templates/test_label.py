@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import TemplateError
+from models.states import Channel
+from templates import starters
+from templates.gallery import Starter
 from templates.label import Label
 from tests.templates.letters import (
     CLICK_BASE,
@@ -126,3 +129,14 @@ def test_any_sponsor_and_any_vote_make_a_message_that_can_be_sent(sponsor: str, 
     assert_quoted_printable(message.text)
     assert WHAT["fr"] in read_text(message)
     assert letter.fields <= {"organisation", "postal_address", "email", "notice_url"}
+
+
+@pytest.mark.parametrize(
+    "starter", [one for one in starters() if one.channel is Channel.EMAIL], ids=lambda one: one.name
+)
+def test_every_starter_takes_the_label(starter: Starter) -> None:
+    letter = a_letter(mjml=starter.body, fallbacks=starter.fallbacks, label=WHOLE)
+    message = rendered(letter, **(dict.fromkeys(letter.fields, "Ada") | SENDER))
+    assert_canonical(message.html)
+    assert read_text(message).rstrip().endswith(NOTICE)
+    assert message.proven
