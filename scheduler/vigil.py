@@ -4,7 +4,7 @@ What is written down with each delivery at the launch is not enough: a day of vo
 agreed to or taken back while messages wait. Where no vote is near, a chunk costs one look at a clock.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -51,15 +51,13 @@ class Vigil:
         if not self._matters(rows, now):
             return rows, {}
         bound = await self._bound_among(session, {row.campaign_id for row in rows})
-        concerned = {
-            row.contact_id for row in rows if row.campaign_id in bound and row.contact_id and not row.exempt
-        }
+        concerned = {row.contact_id for row in rows if row.campaign_id in bound and row.contact_id}
         homes = await people.read_homes(session, sorted(concerned))
         stopped: dict[int, Silence] = {}
         narrowed = []
         for row in rows:
-            known = homes.get(row.contact_id or 0) if row.campaign_id in bound and not row.exempt else None
-            narrowed.append(row if known is None else self._narrow_one(row, Home._make(known), now, stopped))
+            free = row.campaign_id not in bound or row.seed_id is not None
+            narrowed.append(row if free else self._narrow_one(row, _home_of(row, homes), now, stopped))
         return narrowed, stopped
 
     async def foresee(
@@ -109,3 +107,11 @@ class Vigil:
             bound -= await lifted_among(session, bound) if bound else set()
             self._bound.update({number: number in bound for number in unknown})
         return {number for number in campaign_ids if self._bound[number]}
+
+
+def _home_of(row: ClaimedDelivery, homes: Mapping[int, tuple[str | None, ...]]) -> Home:
+    """Where its reader lives: of somebody who is no contact only a telephone number may tell."""
+    known = homes.get(row.contact_id or 0)
+    if known is not None:
+        return Home._make(known)
+    return Home(phone=row.address[: people.PREFIX] if row.channel is Channel.SMS else None)

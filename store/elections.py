@@ -118,11 +118,14 @@ async def agreed_waivers(session: AsyncSession, campaign_ids: Collection[int]) -
 async def loosen(session: AsyncSession, campaign_id: int) -> int:
     """Give what waits of a campaign the campaign's own deadline back: how many had a nearer one.
 
-    Never lets anything leave in silence: the gate asks the days of voting themselves. Served by
-    ix_delivery_campaign_state.
+    Messages that programs ask for have deadlines of their own, and keep them. Never lets anything leave in
+    silence: the gate asks the days of voting themselves. Served by ix_delivery_campaign_state.
     """
     waiting = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.HELD, DeliveryState.CLAIMED)
-    own = sa.select(col(Campaign.not_after)).where(col(Campaign.id) == campaign_id).scalar_subquery()
+    campaign = await session.get_one(Campaign, campaign_id)
+    if campaign.stream_key is not None:
+        return 0
+    own = campaign.not_after
     change = (
         sa.update(Delivery)
         .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state).in_(waiting))
@@ -143,9 +146,12 @@ async def loosen_under_way(session: AsyncSession) -> None:
 
 def why_too_late(otherwise: str) -> sa.ColumnElement[str]:
     """Why a delivery past its deadline has not left: a vote, where that is not the campaign's deadline."""
-    own = sa.select(col(Campaign.not_after)).where(col(Campaign.id) == col(Delivery.campaign_id))
-    same = col(Delivery.not_after).is_not_distinct_from(own.correlate(Delivery).scalar_subquery())
-    return sa.case((same, otherwise), else_=CUT_OFF)
+    by_vote = sa.exists().where(
+        col(Campaign.id) == col(Delivery.campaign_id),
+        col(Campaign.stream_key).is_(None),
+        col(Campaign.not_after).is_distinct_from(col(Delivery.not_after)),
+    )
+    return sa.case((by_vote.correlate(Delivery), CUT_OFF), else_=otherwise)
 
 
 async def stopped_in_silence(session: AsyncSession, campaign_id: int) -> int:
@@ -153,14 +159,13 @@ async def stopped_in_silence(session: AsyncSession, campaign_id: int) -> int:
 
     It is the reason given, or their deadline was not the campaign's. Served by ix_delivery_campaign_state.
     """
-    own = sa.select(col(Campaign.not_after)).where(col(Campaign.id) == campaign_id).scalar_subquery()
+    campaign = await session.get_one(Campaign, campaign_id)
+    stopped = col(Delivery.reason).startswith(IN_SILENCE)
+    if campaign.stream_key is None:
+        # A try so late that the next would have come too late has the server's words for a reason.
+        nearer = col(Delivery.not_after).is_distinct_from(campaign.not_after)
+        stopped = sa.or_(stopped, sa.and_(col(Delivery.not_after).is_not(None), nearer))
     wanted = sa.select(sa.func.count()).where(
-        col(Delivery.campaign_id) == campaign_id,
-        col(Delivery.state) == DeliveryState.EXPIRED,
-        sa.or_(
-            col(Delivery.reason).startswith(IN_SILENCE),
-            # A try so late that the next would have come too late.
-            sa.and_(col(Delivery.not_after).is_not(None), col(Delivery.not_after).is_distinct_from(own)),
-        ),
+        col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.EXPIRED, stopped
     )
     return (await (await session.connection()).execute(wanted)).scalar_one()

@@ -10,10 +10,11 @@ from models.campaign import Campaign
 from models.delivery import Delivery
 from models.errors import BadInputError, ConflictError
 from models.event import Event
-from models.states import CampaignState, Channel, DeliveryState, EventKind, Nature
+from models.states import CampaignState, Channel, DeliveryState, EventKind, Nature, Purpose
 from models.values import Deferred, Reply, SmsEnvelope
 from scheduler.campaigns import pause, resume
 from scheduler.upkeep import take_back
+from scheduler.vigil import Vigil
 from scheduler.waivers import agree_to_waiver, ask_waiver, lifted_among, refuse_waiver
 from store import Database, elections
 from store.claims import ClaimedDelivery
@@ -21,6 +22,7 @@ from store.election_calendar import take_away
 from tests.clocks import ManualClock
 from tests.factories import a_seed, an_identity
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
+from tests.scheduler.test_accepting import Desk
 from tests.scheduler.voting import (
     CLOSED,
     MAINLAND_CUT,
@@ -185,6 +187,59 @@ async def test_seeds_pass_in_silence(database: Database, clock: ManualClock) -> 
     await entered(database)
     clock.advance(EVE - clock.now())
     assert await drained(database, clock, ScriptedTransport()) == ["seed"]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "state"), [(Purpose.CAMPAIGN, S.EXPIRED), (Purpose.TRANSACTIONAL, S.ACCEPTED)]
+)
+async def test_what_programs_ask_for_obeys_national_votes_unless_it_is_a_receipt(
+    database: Database, clock: ManualClock, purpose: Purpose, state: DeliveryState
+) -> None:
+    desk = await Desk(database, clock).open()
+    await entered(database)
+    async with database.write() as session:
+        await a_person(session, "paris", departement="75")
+    clock.advance(EVE - clock.now())
+    await desk.ask(desk.wish("paris@gmail.com", purpose=purpose))
+    await desk.drain(ScriptedTransport())
+    assert [row.state for row in await desk.rows()] == [state]
+
+
+async def test_the_deadlines_that_programs_give_are_theirs_and_no_votes(
+    database: Database, clock: ManualClock
+) -> None:
+    desk = await Desk(database, clock).open()
+    day = await entered(database)
+    until = clock.now() + HOUR
+    async with database.write() as session:
+        await a_person(session, "paris", departement="75")
+    await desk.ask(desk.wish("paris@gmail.com", purpose=Purpose.CAMPAIGN, expires_at=until))
+    async with database.write() as session:
+        await take_away(session, day.id, by="ana", reason="It was the wrong year.", now=clock.now())
+    assert [row.not_after for row in await desk.rows()] == [until]
+    clock.advance(2 * HOUR)
+    await take_back(database, clock)
+    [row] = await desk.rows()
+    assert (row.state, row.reason) == (S.EXPIRED, "its time had passed")
+    async with database.read() as session:
+        assert await elections.stopped_in_silence(session, row.campaign_id) == 0
+
+
+async def test_of_somebody_who_is_no_contact_a_national_vote_may_be_theirs(
+    database: Database, clock: ManualClock
+) -> None:
+    await two_people(database, clock, channel=Channel.SMS)
+    await entered(database)
+    strangers = [
+        ClaimedDelivery.of(row)._replace(contact_id=None)
+        for row in (await deliveries_by_address(database)).values()
+    ]
+    clock.advance(MARTINIQUE_CUT - clock.now())
+    async with database.read() as session:
+        narrowed, stopped = await Vigil().narrow(session, strangers, clock.now())
+    until = {row.address: row.not_after for row in narrowed}
+    assert until == {"+33612345678": MAINLAND_CUT, "+596696123456": MARTINIQUE_CUT}
+    assert [row.id in stopped for row in narrowed] == [row.address[:4] == "+596" for row in narrowed]
 
 
 async def test_a_vote_entered_while_messages_wait_for_a_line_calls_them_back(

@@ -158,7 +158,7 @@ async def something_happens(database: Database, story: Story) -> None:
 
 async def a_vote_is_entered(database: Database, story: Story) -> None:
     draw, now = story.draw, story.clock.now()
-    day = now.date() + timedelta(days=draw.randint(1, 6))
+    day = now.date() + timedelta(days=draw.randint(1, 5))
     departement = draw.choice(["", "", "69", "972"])
     name = f"Vote {len(story.votes)}"
     local = {
@@ -247,7 +247,7 @@ async def test_nothing_leaves_in_silence(database: Database, seed: int) -> None:
         ]
         for channel in Channel
     }
-    while story.clock.now() < START + timedelta(days=9):
+    while story.clock.now() < START + timedelta(days=6):
         for _ in range(draw.randint(1, 3)):
             await something_happens(database, story)
         await everybody_works(database, workers, story)
