@@ -196,6 +196,27 @@ async def test_incidents_of_the_time_between_are_told_and_others_are_not(databas
     assert [one.provider for one in of(found, ChangeCode.VERDICT)] == []
 
 
+async def test_an_incident_that_was_over_then_is_no_part_of_the_verdict_of_before(database: Database) -> None:
+    async with database.write() as session:
+        identity = await an_identity(session)
+        await a_sent_campaign(session, identity, LANES, launched_at=START)
+        campaign = await a_sent_campaign(session, identity, LANES, launched_at=START + 5 * DAY)
+        session.add(an_incident(identity, 1, 3))
+    async with database.read() as session:
+        found = await changed(session, campaign)
+    assert [(one.code, one.turn) for one in found.listed] == [(ChangeCode.INCIDENT_ENDED, Turn.NEWS)]
+
+
+async def test_an_incident_that_lasts_longer_than_the_period_is_no_news_in_it(database: Database) -> None:
+    async with database.write() as session:
+        identity = await an_identity(session)
+        session.add(an_incident(identity, -3, 11))
+    async with database.read() as session:
+        found = await assess_identity(session, identity.id, START, NOW)
+        changes = await identity_changes(session, found)
+    assert changes.listed == ()
+
+
 async def test_the_verdict_of_before_knows_only_what_was_known_then(database: Database) -> None:
     async with database.write() as session:
         identity = await an_identity(session)

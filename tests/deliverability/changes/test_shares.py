@@ -53,6 +53,10 @@ def test_what_is_certain_and_does_not_matter_is_no_news() -> None:
     assert told({"gmail": sent(2_000_000, 60_000)}, {"gmail": sent(2_000_000, 62_000)}) == []
 
 
+def test_ten_times_next_to_nothing_is_next_to_nothing() -> None:
+    assert told({"gmail": sent(1_000_000, 10)}, {"gmail": sent(1_000_000, 100)}) == []
+
+
 def test_too_few_messages_are_not_compared_at_all() -> None:
     assert told({"gmail": sent(99, 0)}, {"gmail": sent(99, 60)}) == []
     assert told({"gmail": sent(100, 0)}, {"gmail": sent(100, 60)}) == [("click", "", Turn.BETTER)]
