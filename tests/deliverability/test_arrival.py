@@ -1,7 +1,7 @@
 """Mails that our own reader or ledger stumbles over: kept with their error, and never in anybody's way."""
 
 import asyncio
-import time
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -39,13 +39,15 @@ class Stumbling:
     def __init__(self, real: Callable[..., Any], error: Exception | None) -> None:
         self._real = real
         self.error = error
-        self.seconds = 0.0
+        self.is_held = False
+        self.goes_on = threading.Event()
 
     def __call__(self, *given: Any) -> Any:
         heaps = (one if isinstance(one, list) else [one] for one in given)
         told = [one if isinstance(one, bytes) else getattr(one, "raw", b"") for heap in heaps for one in heap]
         if any(b"X-Poison" in raw for raw in told):
-            time.sleep(self.seconds)
+            if self.is_held:
+                self.goes_on.wait(60)
             if self.error is not None:
                 raise self.error
         return self._real(*given)
@@ -168,8 +170,9 @@ async def test_a_reader_that_does_not_come_back_is_not_waited_for(
     database: Database, address: str, reader: Stumbling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrival, "READING_SECONDS", 0.1)
-    reader.seconds = 1.0
+    reader.is_held = True
     told = await take_mail(database, TOKENS, POISON, Cover("smtp", (address,)), START)
+    reader.goes_on.set()
     assert isinstance(told, SetAside)
     assert "TimeoutError" in told.problem
 
@@ -263,9 +266,9 @@ async def test_one_original_that_came_for_several_keeps_all_of_them(database: Da
 async def test_a_mail_waits_for_those_that_are_coming_in_and_only_for_them(
     database: Database, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrival, "GATHER_S", 20.0)
+    monkeypatch.setattr(arrival, "GATHER_S", 100.0)
     cover = Cover("smtp", (address,))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with on_the_way(database):
             first = asyncio.create_task(take_mail(database, TOKENS, BOUNCE, cover, START))
             await asyncio.sleep(0.3)
@@ -277,27 +280,29 @@ async def test_a_mail_waits_for_those_that_are_coming_in_and_only_for_them(
 async def test_a_mail_that_is_read_for_ever_holds_up_no_other(
     database: Database, address: str, reader: Stumbling
 ) -> None:
-    reader.seconds = 4.0
+    reader.is_held = True
     cover = Cover("smtp", (address,))
     held = asyncio.create_task(take_mail(database, TOKENS, POISON, cover, START))
     await asyncio.sleep(0.05)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         told = await asyncio.gather(*(take_mail(database, TOKENS, BOUNCE, cover, START) for _ in range(10)))
     assert all(isinstance(one, Arrival) for one in told)
     assert not held.done()
+    reader.goes_on.set()
     assert isinstance(await held, SetAside)
 
 
 async def test_a_mail_waits_for_those_that_are_read(
     database: Database, address: str, reader: Stumbling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrival, "GATHER_S", 20.0)
-    reader.error, reader.seconds = None, 0.6
+    monkeypatch.setattr(arrival, "GATHER_S", 100.0)
+    reader.error, reader.is_held = None, True
     cover = Cover("smtp", (address,))
     quick = asyncio.create_task(take_mail(database, TOKENS, BOUNCE, cover, START))
     await asyncio.sleep(0)
     slow = asyncio.create_task(take_mail(database, TOKENS, POISON, cover, START))
     await asyncio.sleep(0.3)
     assert not quick.done()
-    async with asyncio.timeout(5):
+    reader.goes_on.set()
+    async with asyncio.timeout(60):
         await asyncio.gather(quick, slow)

@@ -226,8 +226,8 @@ async def test_an_address_is_held_again_in_the_next_transaction(database: Databa
     if database.is_sqlite:
         return
 
-    async def hold_too() -> None:
-        async with asyncio.timeout(0.3), database.write() as other:
+    async def hold_too(seconds: float = 60) -> None:
+        async with asyncio.timeout(seconds), database.write() as other:
             await suppressions.hold(other, ["a" * 64])
 
     async with database.write() as session:
@@ -237,7 +237,7 @@ async def test_an_address_is_held_again_in_the_next_transaction(database: Databa
         for _ in range(2):
             await suppressions.hold(session, ["a" * 64, "b" * 64])
             with pytest.raises(TimeoutError):
-                await hold_too()
+                await hold_too(0.3)
 
 
 async def test_whoever_holds_an_address_keeps_others_from_it(database: Database) -> None:

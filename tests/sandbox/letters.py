@@ -67,7 +67,7 @@ def send(
     address: tuple[str, int], recipient: str, content: bytes, *, return_path: str = RETURN_PATH
 ) -> tuple[int, str]:
     """One message over a connection of its own; the reply that decided, code and text."""
-    with smtplib.SMTP(*address, timeout=10) as client:
+    with smtplib.SMTP(*address, timeout=60) as client:
         client.ehlo("sender.parti.example")
         code, text = client.mail(return_path)
         if code == 250:

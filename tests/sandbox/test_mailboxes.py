@@ -51,7 +51,7 @@ async def test_imaplib_finds_and_reads_a_message(make_world: WorldMaker, website
     account = account_at(world, "gmail")
 
     def read() -> None:
-        with imaplib.IMAP4(*world.imap, timeout=5) as client:
+        with imaplib.IMAP4(*world.imap, timeout=60) as client:
             client.login(account.username, account.password)
             assert client.select("INBOX", readonly=True) == ("OK", [b"2"])
             assert client.uid("SEARCH", "HEADER", "X-Tocsin-Seed", '"token1"') == ("OK", [b"2"])
@@ -84,7 +84,7 @@ async def test_imapclient_finds_the_junk_folder_by_its_use_whatever_its_name(
         account = account_at(world, provider)
 
         def read(account: SeedAccount = account, name: str = name) -> None:
-            with imapclient.IMAPClient(*world.imap, ssl=False, timeout=5) as client:
+            with imapclient.IMAPClient(*world.imap, ssl=False, timeout=60) as client:
                 client.login(account.username, account.password)
                 assert client.has_capability("SPECIAL-USE")
                 client.id_({"name": "test"})
@@ -109,7 +109,7 @@ async def test_searches_combine_and_take_literals(make_world: WorldMaker, websit
     account = account_at(world, "free")
 
     def read() -> None:
-        with imapclient.IMAPClient(*world.imap, ssl=False, timeout=5) as client:
+        with imapclient.IMAPClient(*world.imap, ssl=False, timeout=60) as client:
             client.login(account.username, account.password)
             client.select_folder("INBOX", readonly=True)
             assert client.search() == [1, 2, 3]
@@ -132,7 +132,7 @@ async def test_the_wrong_password_and_commands_out_of_turn_are_refused(make_worl
     world = await make_world()
 
     def talk() -> list[str]:
-        with socket.create_connection(world.imap, timeout=5) as client:
+        with socket.create_connection(world.imap, timeout=60) as client:
             stream = client.makefile("rb")
             stream.readline()
             answers = []
@@ -173,7 +173,7 @@ async def test_a_command_that_is_too_long_ends_the_connection(make_world: WorldM
     world = await make_world()
 
     def talk() -> bytes:
-        with socket.create_connection(world.imap, timeout=5) as client:
+        with socket.create_connection(world.imap, timeout=60) as client:
             try:
                 client.sendall(flood)
                 return b"".join(iter(lambda: client.recv(4096), b""))

@@ -20,7 +20,7 @@ async def test_every_provider_listens_and_greets(make_world: WorldMaker) -> None
     assert set(world.smtp_routes) == {manners.key for manners in EVERYBODY}
     for host, port in world.smtp_routes.values():
         assert host == "127.0.0.1"
-        client = await asyncio.to_thread(smtplib.SMTP, host, port, timeout=5)
+        client = await asyncio.to_thread(smtplib.SMTP, host, port, timeout=60)
         await asyncio.to_thread(client.ehlo)
         assert client.has_extn("pipelining")
         await asyncio.to_thread(client.quit)
@@ -78,14 +78,15 @@ async def test_filtered_content_is_refused_after_data_and_not_taken(make_world: 
 async def test_greylisting_defers_the_first_attempt_and_takes_a_later_one(
     make_world: WorldMaker, key: str, domain: str, code: int
 ) -> None:
-    # 60 seconds divided by 200: a third of a second.
-    world = await make_world(speed=200.0)
+    world, hurried = await make_world(), await make_world(speed=200.0)
     address = f"a.gris@{domain}"
-    assert (await say(world.smtp_routes[key], address))[0] == code
-    assert (await say(world.smtp_routes[key], address))[0] == code
+    for _ in range(2):
+        assert (await say(world.smtp_routes[key], address))[0] == code
+    assert (await say(hurried.smtp_routes[key], address))[0] == code
+    # 60 seconds divided by 200: a third of a second.
     await asyncio.sleep(0.35)
-    assert (await say(world.smtp_routes[key], address))[0] == 250
-    assert world.tally().providers[key].taken == 1
+    assert (await say(hurried.smtp_routes[key], address))[0] == 250
+    assert hurried.tally().providers[key].taken == 1
 
 
 async def test_the_third_connection_to_orange_is_turned_away_and_a_later_one_is_not(
@@ -95,12 +96,12 @@ async def test_the_third_connection_to_orange_is_turned_away_and_a_later_one_is_
     host, port = world.smtp_routes["orange"]
 
     def three() -> str:
-        with smtplib.SMTP(host, port, timeout=5), smtplib.SMTP(host, port, timeout=5) as second:
-            with socket.create_connection((host, port), timeout=5) as third:
+        with smtplib.SMTP(host, port, timeout=60), smtplib.SMTP(host, port, timeout=60) as second:
+            with socket.create_connection((host, port), timeout=60) as third:
                 greeting = third.recv(1000).decode()
                 assert third.recv(1000) == b""
             second.quit()
-            with smtplib.SMTP(host, port, timeout=5) as next_one:
+            with smtplib.SMTP(host, port, timeout=60) as next_one:
                 assert next_one.noop()[0] == 250
         return greeting
 
@@ -114,7 +115,7 @@ async def send_many(
     address: tuple[str, int], domain: str, count: int, first: int = 0
 ) -> list[tuple[int, bytes]]:
     def run() -> list[tuple[int, bytes]]:
-        with smtplib.SMTP(*address, timeout=10) as client:
+        with smtplib.SMTP(*address, timeout=60) as client:
             replies = []
             for number in range(first, first + count):
                 client.ehlo_or_helo_if_needed()
@@ -174,7 +175,7 @@ async def test_commands_in_one_pipeline_are_answered_in_order(make_world: WorldM
     content = a_message("http://127.0.0.1:9").replace(b"\r\n.", b"\r\n..")
 
     def talk() -> list[str]:
-        with socket.create_connection(world.smtp_routes["gmail"], timeout=5) as client:
+        with socket.create_connection(world.smtp_routes["gmail"], timeout=60) as client:
             stream = client.makefile("rb")
             stream.readline()
             transaction = f"MAIL FROM:<{RETURN_PATH}> SIZE=100\r\nRCPT TO:<%s>\r\nDATA\r\n"
@@ -201,7 +202,7 @@ async def test_nonsense_is_answered_and_the_conversation_goes_on(make_world: Wor
     world = await make_world()
 
     def talk() -> list[int]:
-        with smtplib.SMTP(*world.smtp_routes["free"], timeout=5) as client:
+        with smtplib.SMTP(*world.smtp_routes["free"], timeout=60) as client:
             commands = [
                 "BURN",
                 "RCPT TO:<a@free.fr>",
@@ -221,7 +222,7 @@ async def test_a_line_without_end_closes_the_conversation(make_world: WorldMaker
     world = await make_world()
 
     def talk() -> bytes:
-        with socket.create_connection(world.smtp_routes["free"], timeout=5) as client:
+        with socket.create_connection(world.smtp_routes["free"], timeout=60) as client:
             client.sendall(b"x" * 10_000)
             return b"".join(iter(lambda: client.recv(1000), b""))
 

@@ -358,7 +358,7 @@ async def test_stopping_drops_what_was_still_to_come_and_leaves_nothing_behind(w
     for fate in ("clic", "rebond", "plainte", "absent", "desabonne"):
         await asyncio.to_thread(send, world.smtp_routes["orange"], f"a.{fate}@orange.fr", content)
     addresses = [*world.smtp_routes.values(), world.imap]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await world.stop()
         await world.stop()
     for one in (writer, other_writer):

@@ -221,9 +221,9 @@ async def test_closing_ends_though_the_server_does_not_take_leave(
 ) -> None:
     monkeypatch.setattr(smtp_terms, "QUIT_SECONDS", 0.1)
     server = await peer(**{manner: "QUIT"})
-    line = transport(server)
+    line = transport(server, timeout=60)
     assert isinstance(await line.send(a_letter(), provider="other"), Accepted)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         await line.close()
 
 
@@ -266,8 +266,9 @@ async def test_a_check_says_what_keeps_it_from_working(
     peer: StartPeer, transport: Connect, manners: dict[str, Any], error: type[TransportError]
 ) -> None:
     server = await peer(**manners)
+    seconds = 0.3 if "stall_at" in manners else 30
     with pytest.raises(error) as raised:
-        await transport(server, timeout=0.3, username="amis", password="right").check()
+        await transport(server, timeout=seconds, username="amis", password="right").check()
     assert type(raised.value) is error
     assert str(server.port) in raised.value.problem
 

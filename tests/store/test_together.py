@@ -88,21 +88,21 @@ async def test_who_gave_up_waiting_is_left_out(writer: Writer) -> None:
 
 
 async def test_who_is_on_the_way_is_waited_for(writer: Writer) -> None:
-    desk = writer.desk = Together(writer._write, gather_s=5.0)
+    desk = writer.desk = Together(writer._write, gather_s=100.0)
     with desk.expecting(), desk.expecting():
         first = asyncio.create_task(desk.do(writer.database, "a"))
         await asyncio.sleep(0.05)
         assert writer.heaps == []
         second = asyncio.create_task(desk.do(writer.database, "b"))
         await asyncio.sleep(0.05)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         assert (await first, await second) == ("A", "B")
     assert writer.heaps == [["a", "b"]]
 
 
 async def test_nobody_is_waited_for_where_nobody_is_on_the_way(writer: Writer) -> None:
-    desk = writer.desk = Together(writer._write, gather_s=30.0)
-    async with asyncio.timeout(5):
+    desk = writer.desk = Together(writer._write, gather_s=100.0)
+    async with asyncio.timeout(60):
         assert await ask(writer, ["a", "b", "c"]) == ["A", "B", "C"]
         assert await desk.do(writer.database, "d") == "D"
 
@@ -110,17 +110,17 @@ async def test_nobody_is_waited_for_where_nobody_is_on_the_way(writer: Writer) -
 async def test_who_does_not_arrive_is_not_waited_for_longer_than_that(writer: Writer) -> None:
     desk = writer.desk = Together(writer._write, gather_s=0.05)
     with desk.expecting():
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await desk.do(writer.database, "a") == "A"
 
 
 async def test_a_full_heap_waits_for_nobody(writer: Writer) -> None:
-    desk = writer.desk = Together(writer._write, gather_s=30.0)
+    desk = writer.desk = Together(writer._write, gather_s=100.0)
     words = [str(number) for number in range(MOST)]
     with desk.expecting():
         first = asyncio.create_task(desk.do(writer.database, words[0]))
         await asyncio.sleep(0.05)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             others = await ask(writer, words[1:])
             assert [await first, *others] == words
     assert [len(heap) for heap in writer.heaps] == [MOST]
