@@ -17,11 +17,14 @@ WITHOUT_CONSENT = (LeftOutReason.NO_CONSENT, LeftOutReason.WITHDRAWN)
 WITHOUT_TARGETING = (LeftOutReason.NO_TARGETING_CONSENT, LeftOutReason.TOO_YOUNG)
 
 
-async def law_on_record(visit: Visit, session: AsyncSession, campaign_id: int) -> list[Line]:
-    """What one campaign kept to, for whoever reads its report."""
+async def law_on_record(
+    visit: Visit, session: AsyncSession, campaign_id: int, *, plain: bool = False
+) -> list[Line]:
+    """What one campaign kept to, for whoever reads its report; `plain`: in a few words."""
     context = visit.context
     found = await campaign_compliance(session, campaign_id)
-    return law_of(found, notice_address(context.tokens, context.public_url, campaign_id), visit.tongue)
+    notice = notice_address(context.tokens, context.public_url, campaign_id)
+    return (law_in_short if plain else law_of)(found, notice, visit.tongue)
 
 
 def law_of(found: CampaignCompliance, notice: str, tongue: Tongue) -> list[Line]:
@@ -37,6 +40,19 @@ def law_of(found: CampaignCompliance, notice: str, tongue: Tongue) -> list[Line]
     ]
 
 
+def law_in_short(found: CampaignCompliance, notice: str, tongue: Tongue) -> list[Line]:
+    """The same without figures that stand elsewhere on the page, and without the words of the checks."""
+    past = [
+        tongue.say(words.PAST_PLAIN, who=who_of(row.by, tongue), reason=row.reason) for row in found.overrides
+    ]
+    return [
+        _nature(found, notice, tongue),
+        _basis(found, tongue),
+        *_stopped(found, tongue),
+        *(Line("warn", said) for said in dict.fromkeys(past)),
+    ]
+
+
 def _nature(found: CampaignCompliance, notice: str, tongue: Tongue) -> Line:
     row = found.register
     if row is not None:
@@ -48,11 +64,14 @@ def _nature(found: CampaignCompliance, notice: str, tongue: Tongue) -> Line:
     )
 
 
-def _consent(found: CampaignCompliance, tongue: Tongue) -> Iterator[Line]:
+def _basis(found: CampaignCompliance, tongue: Tongue) -> Line:
     if found.campaign.basis is LegalBasis.CONSENT:
-        yield Line("good", tongue.say(words.RESTS_ON_CONSENT))
-    else:
-        yield Line("warn", tongue.say(words.RESTS_ON_INTEREST))
+        return Line("good", tongue.say(words.RESTS_ON_CONSENT))
+    return Line("warn", tongue.say(words.RESTS_ON_INTEREST))
+
+
+def _consent(found: CampaignCompliance, tongue: Tongue) -> Iterator[Line]:
+    yield _basis(found, tongue)
     for text, reasons in (
         (words.WITHOUT_CONSENT, WITHOUT_CONSENT),
         (words.WITHOUT_TARGETING, WITHOUT_TARGETING),
@@ -69,6 +88,11 @@ def _silence(found: CampaignCompliance, tongue: Tongue) -> Iterator[Line]:
     left_out = found.kept.left_out.get(LeftOutReason.ELECTION, 0)
     if left_out:
         yield Line("good", tongue.count(words.LEFT_OUT_BY_VOTE, left_out))
+    yield from _stopped(found, tongue)
+
+
+def _stopped(found: CampaignCompliance, tongue: Tongue) -> Iterator[Line]:
+    """What a vote stopped that was on its way, and who asked that it leave all the same."""
     if found.stopped:
         yield Line("good", tongue.count(words.STOPPED_BY_VOTE, found.stopped))
     for one in found.waivers:

@@ -131,4 +131,5 @@ SUPPRESSED_PEOPLE = NN_(
     "%(count)s people who want no more mail, or whose addresses are dead, got nothing.",
 )
 WAIVED = N_("In spite of silence: asked by %(who)s. The reason: “%(why)s”. %(end)s.")
+PAST_PLAIN = N_("%(who)s had it sent although a check advised against it. The reason: “%(reason)s”")
 PAST = N_("On %(moment)s %(who)s went past: %(what)s. The reason: “%(reason)s”")

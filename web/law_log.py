@@ -19,7 +19,7 @@ def vote_row(day: ElectionDay, tongue: Tongue) -> tuple[str, ...]:
     silence = silence_of(day, home_within(day), zone=day.zone)
     there = Tongue(tongue.language, ZoneInfo(silence.zone if silence else day.zone))
     span = f"{there.moment(silence.starts_at)} – {there.moment(silence.ends_at)}" if silence else "–"
-    place = " ".join(filter(None, (tongue.say(word_for(day.territory)), day.territory_value)))
+    place = " ".join(filter(None, (tongue.say(word_for(day.territory)), day.place or day.territory_value)))
     name = tongue.say(words.VOTE_ROUND, vote=day.name, round=tongue.number(day.round))
     return name, tongue.day(day.day), place, span, day.created_by or "–"
 

@@ -284,6 +284,23 @@ async def test_a_report_tells_what_its_campaign_kept_to(site: Site, monkeypatch:
     assert "Its notice is public. http" in on_paper
 
 
+async def test_a_candidate_is_told_the_same_in_a_few_words(site: Site) -> None:
+    async with site.database.write() as session:
+        campaign = await a_log(session)
+    browser = await site.signed_in(Role.READER)
+    page = await browser.read(f"/campaigns/{campaign.id}/summary")
+    for sentence in (
+        "A political message about “Municipales”, paid by Parti du Rhône.",
+        "It went only to people who agreed to be written to.",
+        "1 message that was queued was stopped",
+        "In spite of silence: asked by ana@parti.example.",
+        "ana@parti.example had it sent although a check advised against it. The reason: “a short message”",
+    ):
+        assert sentence in page
+    assert "Where bounces return" not in page
+    assert "they had not agreed, or had taken it back" not in page
+
+
 async def test_what_took_long_to_count_is_not_counted_at_each_look(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

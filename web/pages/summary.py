@@ -49,7 +49,9 @@ async def _summary(visit: Visit, campaign_id: int) -> tuple[CampaignReport, list
         report = await campaign_report(session, campaign_id, visit.context.clock.now())
         assessment = await assess_report(session, report)
         changes = await campaign_changes(session, report, assessment)
-        law = await law_on_record(visit, session, campaign_id) if report.launched_at else []
+        law = []
+        if report.launched_at is not None:
+            law = await law_on_record(visit, session, campaign_id, plain=True)
     known = Known(report, report.state in ENDED, law, assessment, changes)
     return report, summary_of(known, visit.tongue)
 
