@@ -8,20 +8,26 @@ connection is made to the very address that was looked at. Redirects are answers
 import asyncio
 import base64
 import binascii
-import hashlib
-import hmac
+import re
+import socket
 import ssl
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import httpx
+from standardwebhooks import Webhook
 
 from models.values import Accepted, Deferred, Outcome, Refused, Reply
 
 TIMEOUT = timedelta(seconds=10)
+LONGEST_REST = timedelta(days=1)
+"""However long the other side asks to be left alone, it is tried again after this."""
 READ = 1000
 """Octets of an answer that are kept as evidence; nobody reads more."""
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how such secrets begin, no secret
@@ -32,15 +38,28 @@ _SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")
 """Of protocols, of relays that are gone, of examples: the library's list has them as global."""
 
 
+PORTS = frozenset({80, 443, *range(1024, 65536)}) - {
+    *(1433, 1521, 2049, 2375, 2376, 2379, 3306, 3389, 5432, 5900, 5984, 6379, 9042, 9200, 9300, 11211, 27017)
+}
+"""Where web servers are; not where mail, shells and databases answer."""
+_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE | re.ASCII)
+_NAMES = ThreadPoolExecutor(16, thread_name_prefix="webhook-names")
+"""Names are resolved apart from other work: a slow name server must not hold it up."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookOptions:
     """How news is handed over; `private`: addresses of one's own network, and plain http, are allowed.
 
-    `trusted`: whose certificates are believed; None: those the system trusts.
+    `before`: the secret that was before, which signs as well while it is being changed.
+    `loopback`: this machine itself, and plain http to it, are allowed, for rehearsals. `trusted`: whose
+    certificates are believed; None: those the system trusts.
     """
 
     secret: str
+    before: str = ""
     private: bool = False
+    loopback: bool = False
     timeout: timedelta = TIMEOUT
     trusted: ssl.SSLContext | None = None
 
@@ -51,9 +70,7 @@ class ForbiddenAddressError(Exception):
 
 def signature(secret: str, message_id: str, at: datetime, body: bytes) -> str:
     """The value of `webhook-signature`: v1 and HMAC-SHA256 of id, seconds since 1970, body."""
-    signed = b".".join((message_id.encode(), str(int(at.timestamp())).encode(), body))
-    digest = hmac.new(key_of(secret), signed, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(digest).decode()}"
+    return Webhook(key_of(secret)).sign(message_id, at.astimezone(UTC), body.decode())
 
 
 def key_of(secret: str) -> bytes:
@@ -71,16 +88,17 @@ async def post(url: str, body: bytes, *, message_id: str, now: datetime, options
 
     `message_id` stays the same when the same news is tried again, so that the other side can tell.
     """
+    secrets = filter(None, (options.secret, options.before))
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "Tocsin",
         "webhook-id": message_id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": signature(options.secret, message_id, now, body),
+        "webhook-signature": " ".join(signature(one, message_id, now, body) for one in secrets),
     }
     try:
         async with asyncio.timeout(options.timeout.total_seconds()):
-            status, text = await _exchange(url, body, headers, options)
+            status, text, rest = await _exchange(url, body, headers, options)
     except ForbiddenAddressError as error:
         return Refused(Reply(None, None, str(error)))
     except TimeoutError:
@@ -92,20 +110,63 @@ async def post(url: str, body: bytes, *, message_id: str, now: datetime, options
         return Accepted(Reply(status, None, text))
     if status == httpx.codes.GONE:
         return Refused(Reply(status, None, text or "Gone"))
-    return Deferred(Reply(status, None, text))
+    return Deferred(Reply(status, None, text), read_rest(rest, now))
+
+
+def read_rest(text: str, now: datetime) -> timedelta | None:
+    """What `Retry-After` asks for, in seconds or as a date (RFC 9110 section 10.2.3); None: unreadable."""
+    if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        wanted = timedelta(seconds=int(text))
+    else:
+        try:
+            wanted = parsedate_to_datetime(text).astimezone(UTC) - now
+        except (ValueError, OverflowError):
+            return None
+    return min(max(wanted, timedelta()), LONGEST_REST)
+
+
+def check_address(url: str, *, private: bool = False, loopback: bool = False) -> tuple[SplitResult, str, int]:
+    """The parts, the host and the port of an address news may go to, as far as its spelling tells.
+
+    ForbiddenAddressError for anything but https to a host by name, or by a plain public address, at a port
+    where web servers are. Spellings that only some programs read as an address (2130706433, 0x7f.1, 127.1)
+    are refused, whatever they lead to, and so is a name or a password before the host.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError as error:
+        raise ForbiddenAddressError("It is no web address.") from error
+    if parts.scheme not in ("https", "http") or not host or not url.isascii() or not url.isprintable():
+        raise ForbiddenAddressError("It is no web address.")
+    if any(sign in url for sign in " \\"):
+        raise ForbiddenAddressError("It is no web address.")
+    if parts.username is not None or parts.password is not None:
+        raise ForbiddenAddressError("It holds a name or a password before the host.")
+    if parts.scheme == "http" and not (private or loopback):
+        raise ForbiddenAddressError("It is not https.")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        labels = host.split(".")
+        # A last label that begins with a figure is an address in some spelling: no such domain exists.
+        if not all(map(_NAME.fullmatch, labels)) or labels[-1][0].isdigit() or len(host) > 253:
+            raise ForbiddenAddressError("It is no web address.") from None
+    else:
+        _require_allowed([address], private=private, loopback=loopback, plain=parts.scheme == "http")
+    port = (443 if parts.scheme == "https" else 80) if port is None else port
+    if port not in PORTS and not (private or loopback):
+        raise ForbiddenAddressError(f"Nothing is posted to port {port}.")
+    return parts, host, port
 
 
 async def _exchange(
     url: str, body: bytes, headers: dict[str, str], options: WebhookOptions
-) -> tuple[int, str]:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme not in ("https", "http") or not host:
-        raise ForbiddenAddressError("It is no web address.")
-    if parts.scheme == "http" and not options.private:
-        raise ForbiddenAddressError("It is not https.")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    address = await resolve(host, port, private=options.private)
+) -> tuple[int, str, str]:
+    parts, host, port = check_address(url, private=options.private, loopback=options.loopback)
+    address = await resolve(
+        host, port, private=options.private, loopback=options.loopback, plain=parts.scheme == "http"
+    )
     literal = f"[{address}]" if address.version == 6 else str(address)
     there = urlunsplit((parts.scheme, f"{literal}:{port}", parts.path or "/", parts.query, ""))
     named = f"[{host}]" if ":" in host else host
@@ -131,18 +192,36 @@ async def _exchange(
             text += piece
             if len(text) >= READ:
                 break
-        return answer.status_code, " ".join(text[:READ].decode("utf-8", "replace").split())
+        kept = " ".join(text[:READ].decode("utf-8", "replace").replace("\0", "").split())
+        return answer.status_code, kept, answer.headers.get("retry-after", "")
 
 
-async def resolve(host: str, port: int, *, private: bool) -> IPv4Address | IPv6Address:
-    """The address a name has at this moment; ForbiddenAddressError if any of them is not a public one."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port)
+async def resolve(
+    host: str, port: int, *, private: bool, loopback: bool = False, plain: bool = False
+) -> IPv4Address | IPv6Address:
+    """The address a name has at this moment; ForbiddenAddressError if one of them is not allowed.
+
+    `plain`: for a call without https, which goes to this machine only, or to one's own network.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.run_in_executor(_NAMES, socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
     addresses = [ip_address(str(one[4][0]).partition("%")[0]) for one in found]
     if not addresses:
         raise OSError("the name has no address")
-    if not private and not all(is_public(one) for one in addresses):
-        raise ForbiddenAddressError("It leads to an address that is not of the public internet.")
+    _require_allowed(addresses, private=private, loopback=loopback, plain=plain)
     return addresses[0]
+
+
+def _require_allowed(
+    addresses: Sequence[IPv4Address | IPv6Address], *, private: bool, loopback: bool, plain: bool
+) -> None:
+    if private:
+        return
+    allowed = all((loopback and one.is_loopback) or (not plain and is_public(one)) for one in addresses)
+    if not allowed:
+        raise ForbiddenAddressError(
+            "It is not https." if plain else "It leads to an address that is not of the public internet."
+        )
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
