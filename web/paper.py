@@ -20,6 +20,8 @@ MARKS = {"good": "✓", "quiet": "•", "warn": "▲", "bad": "■"}
 FONT, BOLD = "Tocsin", "Tocsin-Bold"
 TALLEST = 640
 """Of a drawing, in points."""
+ROOM = 90
+"""Under a heading, in points: with less left on a page, it stands on the next with what it is the head of."""
 MOST_CELL, MOST_HEAD = 400, 80
 """Characters of one cell, and of a head: longer texts would not fit on a page."""
 
@@ -177,7 +179,7 @@ def settable(text: str) -> str:
 
 
 def _laid_out(block: Block, width: float) -> list[Any]:
-    from reportlab.platypus.flowables import HRFlowable, KeepTogether, Spacer  # noqa: PLC0415
+    from reportlab.platypus.flowables import CondPageBreak, HRFlowable, KeepTogether, Spacer  # noqa: PLC0415
 
     match block:
         case Title():
@@ -185,7 +187,8 @@ def _laid_out(block: Block, width: float) -> list[Any]:
             return [*parts, _text(block.below, 10, colour=SOFT, after=8)] if block.below else parts
         case Heading():
             rule = HRFlowable(width="100%", thickness=0.8, color=INK, spaceBefore=10, spaceAfter=4)
-            return [KeepTogether([rule, _text(block.text, 13, bold=True, after=6)])]
+            head = KeepTogether([rule, _text(block.text, 13, bold=True, after=6)])
+            return [CondPageBreak(ROOM), head]
         case Words():
             mark = f"{MARKS[block.tone]} " if block.tone in MARKS else ""
             colour = SOFT if block.small else TONES.get(block.tone, INK)

@@ -64,6 +64,19 @@ def test_a_table_goes_on_over_pages_and_drawings_are_made_to_fit() -> None:
     assert made.count(b"/Type /Page\n") + made.count(b"/Type /Page ") > 3
 
 
+def test_a_heading_does_not_stand_alone_at_the_end_of_a_page() -> None:
+    def pages(*blocks: Words | Heading) -> int:
+        made = print_document(Document("d", "en", "", blocks))
+        return made.count(b"/Type /Page\n") + made.count(b"/Type /Page ")
+
+    line = Words("A line.")
+    full = next(number for number in range(10, 100) if pages(*[line] * number) > 1) - 1
+    # Two lines would still find room; a heading and what is under it would not.
+    assert pages(*[line] * full) == 1
+    assert pages(*[line] * (full - 3), Heading("H")) == 2
+    assert pages(*[line] * (full - 8), Heading("H")) == 1
+
+
 def test_a_headline_counts_the_providers_it_does_not_name() -> None:
     places = ("gmail", "orange", "free", "sfr", "yahoo", "outlook")
     seen = tuple(lane(1, place, SeedCounts(spam=5)) for place in places)
