@@ -28,7 +28,7 @@ class TokenPurpose(StrEnum):
 
     MAILBOX shows that a letter to a sender's own address was read; its number is drawn, no delivery's.
     NOTICE leads to what is told of a political advertisement; its number is the campaign's. API names what
-    programs ask about; its number tells the kind, too (`web.api.ids`).
+    programs ask about; its number tells the kind, too (`models.public_ids`).
     """
 
     BOUNCE = "bounce"

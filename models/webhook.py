@@ -21,7 +21,8 @@ class WebhookEndpoint(SQLModel, table=True):
     """An address that hears of events (Standard Webhooks 1.0). Empty `event_types`: of all.
 
     `sealed_secret` is encrypted (`models.keyring`); while it is changed, `sealed_before` signs as well, until
-    `before_until`. `reason` says why it is disabled; `failing_since`: the first failure since it last worked.
+    `before_until`. `reason` says why it is disabled; `failing_since`: the first failure since it last worked;
+    `resting_until`: it is left alone until then, since it failed or asked for it.
     """
 
     __tablename__ = "webhook_endpoint"
@@ -37,6 +38,8 @@ class WebhookEndpoint(SQLModel, table=True):
     state: EndpointState = choice(EndpointState, default=EndpointState.ENABLED)
     reason: str = Field(default="", max_length=300)
     failing_since: datetime | None = moment(nullable=True)
+    resting_until: datetime | None = moment(nullable=True)
+    worked_at: datetime | None = moment(nullable=True)
     created_by: str = Field(default="", max_length=254)
     created_at: datetime = moment()
 
@@ -52,27 +55,40 @@ class NoticeState(StrEnum):
 class WebhookNotice(SQLModel, table=True):
     """One event told, or to be told, to one endpoint. `webhook_id` stays the same in every try.
 
-    `body` is what is posted, octet for octet; `next_at`: when it is tried (again).
+    `body` is what is posted, octet for octet; `next_at`: when it is tried (again). Who tries it holds it
+    until `leased_until`, the moment that fences: whoever records the outcome must still hold it. `contact_id`
+    is whom it is about: it goes with them (`store.erasure`).
     """
 
     __tablename__ = "webhook_notice"
     __table_args__ = (
         sa.UniqueConstraint("endpoint_id", "webhook_id"),
+        # Serves whoever posts: what is due of one endpoint, the oldest first.
         sa.Index(
-            "ix_webhook_notice_next_at",
+            "ix_webhook_notice_due",
+            "endpoint_id",
             "next_at",
+            "id",
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
         ),
         sa.Index("ix_webhook_notice_endpoint_id", "endpoint_id", "id"),
         sa.Index("ix_webhook_notice_created_at", "created_at"),
+        # Serves the erasure of a person.
+        sa.Index(
+            "ix_webhook_notice_contact",
+            "contact_id",
+            postgresql_where=sa.text("contact_id IS NOT NULL"),
+            sqlite_where=sa.text("contact_id IS NOT NULL"),
+        ),
     )
 
     id: int = primary_key()
     endpoint_id: int = foreign_key("webhook_endpoint.id", cascade=True)
     webhook_id: str = Field(max_length=80)
     event_type: str = Field(max_length=60)
-    body: str
+    contact_id: int | None = Field(default=None, sa_type=BigId)
+    body: str = Field(sa_type=sa.Text)
     state: NoticeState = choice(NoticeState, default=NoticeState.PENDING)
     attempts: int = 0
     next_at: datetime = moment()
@@ -85,9 +101,16 @@ class WebhookNotice(SQLModel, table=True):
 
 
 class WebhookOutbox(SQLModel, table=True):
-    """An event that somebody subscribed to, noted by a trigger in the transaction that wrote it."""
+    """Something that somebody subscribed to, noted by a trigger in the transaction that wrote it.
+
+    `subject_id` is the number of the event; of a campaign where `event_type` says so (`models.webhook_types`),
+    with the moment `at` it came to that. The rows go as they become notices (`store.webhook_triggers`).
+    """
 
     __tablename__ = "webhook_outbox"
 
     id: int = primary_key()
-    event_id: int = Field(sa_type=BigId)
+    event_type: str = Field(max_length=60)
+    mode: KeyMode = choice(KeyMode)
+    subject_id: int = Field(sa_type=BigId)
+    at: datetime | None = moment(nullable=True)

@@ -113,6 +113,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("reason", sa.String(length=300), nullable=False),
         sa.Column("failing_since", columns.UtcDateTime(), nullable=True),
+        sa.Column("resting_until", columns.UtcDateTime(), nullable=True),
+        sa.Column("worked_at", columns.UtcDateTime(), nullable=True),
         sa.Column("created_by", sa.String(length=254), nullable=False),
         sa.Column("created_at", columns.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoint")),
@@ -120,7 +122,10 @@ def upgrade() -> None:
     op.create_table(
         "webhook_outbox",
         sa.Column("id", columns.BigId, nullable=False),
-        sa.Column("event_id", columns.BigId, nullable=False),
+        sa.Column("event_type", sa.String(length=60), nullable=False),
+        sa.Column("mode", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", columns.BigId, nullable=False),
+        sa.Column("at", columns.UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_outbox")),
     )
     op.create_table(
@@ -146,7 +151,8 @@ def upgrade() -> None:
         sa.Column("endpoint_id", columns.BigId, nullable=False),
         sa.Column("webhook_id", sa.String(length=80), nullable=False),
         sa.Column("event_type", sa.String(length=60), nullable=False),
-        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("contact_id", columns.BigId, nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_at", columns.UtcDateTime(), nullable=False),
@@ -168,15 +174,22 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("webhook_notice", schema=None) as batch_op:
-        batch_op.create_index("ix_webhook_notice_created_at", ["created_at"], unique=False)
-        batch_op.create_index("ix_webhook_notice_endpoint_id", ["endpoint_id", "id"], unique=False)
         batch_op.create_index(
-            "ix_webhook_notice_next_at",
-            ["next_at"],
+            "ix_webhook_notice_contact",
+            ["contact_id"],
+            unique=False,
+            postgresql_where=sa.text("contact_id IS NOT NULL"),
+            sqlite_where=sa.text("contact_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_webhook_notice_created_at", ["created_at"], unique=False)
+        batch_op.create_index(
+            "ix_webhook_notice_due",
+            ["endpoint_id", "next_at", "id"],
             unique=False,
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
         )
+        batch_op.create_index("ix_webhook_notice_endpoint_id", ["endpoint_id", "id"], unique=False)
 
     with op.batch_alter_table("campaign", schema=None) as batch_op:
         batch_op.add_column(sa.Column("stream_key", sa.String(length=100), nullable=True))
@@ -229,13 +242,18 @@ def downgrade() -> None:
         batch_op.drop_column("stream_key")
 
     with op.batch_alter_table("webhook_notice", schema=None) as batch_op:
+        batch_op.drop_index("ix_webhook_notice_endpoint_id")
         batch_op.drop_index(
-            "ix_webhook_notice_next_at",
+            "ix_webhook_notice_due",
             postgresql_where=sa.text("state = 'pending'"),
             sqlite_where=sa.text("state = 'pending'"),
         )
-        batch_op.drop_index("ix_webhook_notice_endpoint_id")
         batch_op.drop_index("ix_webhook_notice_created_at")
+        batch_op.drop_index(
+            "ix_webhook_notice_contact",
+            postgresql_where=sa.text("contact_id IS NOT NULL"),
+            sqlite_where=sa.text("contact_id IS NOT NULL"),
+        )
 
     op.drop_table("webhook_notice")
     with op.batch_alter_table("idempotency_record", schema=None) as batch_op:
