@@ -80,5 +80,5 @@ async def test_an_import_that_cannot_write_ends_though_the_reader_has_more_to_sa
 
     monkeypatch.setattr(_Importer, "_write", fails)
     with pytest.raises(ZeroDivisionError):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await desk.bring(lines)

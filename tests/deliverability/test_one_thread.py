@@ -25,7 +25,7 @@ def stuck() -> Iterator[Callable[[], str]]:
     over = threading.Event()
 
     def wait() -> str:
-        over.wait(20)
+        over.wait(60)
         return "late"
 
     yield wait
@@ -33,7 +33,7 @@ def stuck() -> Iterator[Callable[[], str]]:
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(50):
         while not holds():
             await asyncio.sleep(0.02)
 
@@ -66,10 +66,9 @@ async def test_what_a_piece_raises_is_raised_where_it_was_asked_for(desk: OneThr
 async def test_one_that_does_not_come_back_holds_up_nobody(desk: OneThread, stuck: Callable[[], str]) -> None:
     hanging = [asyncio.create_task(desk.do(stuck)) for _ in range(2)]
     await asyncio.sleep(0)
-    begun = time.monotonic()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(50):
         assert await asyncio.gather(*(desk.do(partial(abs, n)) for n in range(20))) == list(range(20))
-    assert time.monotonic() - begun < 2
+    assert not any(one.done() for one in hanging)
     assert desk.count == 3
     for one in hanging:
         one.cancel()
@@ -91,13 +90,13 @@ async def test_one_that_comes_back_after_all_leaves_the_work_to_the_other(
 ) -> None:
     monkeypatch.setattr(one_thread, "IDLE_S", 30.0)
     over = threading.Event()
-    late = asyncio.create_task(desk.do(lambda: over.wait(20)))
+    late = asyncio.create_task(desk.do(lambda: over.wait(60)))
     await asyncio.sleep(0)
     assert await desk.do(lambda: 1) == 1
     assert desk.count == 2
     over.set()
     assert await late is True
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(50):
         for _ in range(5):
             await asyncio.sleep(0.02)
             await desk.do(lambda: time.sleep(0.01))
@@ -106,7 +105,7 @@ async def test_one_that_comes_back_after_all_leaves_the_work_to_the_other(
 
 async def test_one_that_comes_back_does_not_work_beside_the_other(desk: OneThread) -> None:
     over = threading.Event()
-    late = asyncio.create_task(desk.do(lambda: over.wait(20)))
+    late = asyncio.create_task(desk.do(lambda: over.wait(60)))
     await asyncio.sleep(0)
     seen: list[str] = []
 
@@ -119,17 +118,22 @@ async def test_one_that_comes_back_does_not_work_beside_the_other(desk: OneThrea
     assert len(set(seen)) == 1
 
 
-async def test_a_piece_nobody_waits_for_any_more_is_left_out(desk: OneThread) -> None:
+async def test_a_piece_nobody_waits_for_any_more_is_left_out(
+    desk: OneThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_thread, "PATIENCE_S", 60.0)
     done: list[str] = []
+    over = threading.Event()
 
     async def impatient() -> None:
         async with asyncio.timeout(0.02):
             await desk.do(lambda: done.append("late"))
 
-    busy = asyncio.create_task(desk.do(lambda: time.sleep(0.08)))
+    busy = asyncio.create_task(desk.do(lambda: over.wait(60)))
     await asyncio.sleep(0)
     with pytest.raises(TimeoutError):
         await impatient()
+    over.set()
     await busy
     await desk.do(lambda: done.append("next"))
     assert done == ["next"]

@@ -32,7 +32,7 @@ async def test_with_a_full_disk_nothing_leaves_and_afterwards_everything_does(
     assert worker.is_running, scene.told()
     assert before < 800, "the campaign was over before the disk was full"
     if not scene.database.is_sqlite:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "disk" not in (problem := (await scene.campaign()).problem.lower()):
                 await asyncio.sleep(0.1)
         assert "journal" in problem

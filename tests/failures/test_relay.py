@@ -15,7 +15,7 @@ from tests.sender.servers import Manners, SmtpPeer
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 
-async def _problem(scene: Scene, *, seconds: float = 30) -> str:
+async def _problem(scene: Scene, *, seconds: float = 60) -> str:
     async with asyncio.timeout(seconds):
         while not (problem := (await scene.campaign()).problem):
             await asyncio.sleep(0.1)

@@ -39,7 +39,7 @@ async def scene(
 
 async def alive(scene: Scene, count: int) -> None:
     """Until so many workers are heard of."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with scene.database.read() as session:
                 if len(await workers.alive(session, CLOCK.now())) == count:

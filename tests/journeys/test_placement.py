@@ -42,7 +42,7 @@ SEEDS = ("temoin.1", "temoin.2", "temoin.3")
 PEOPLE = 4
 # What every spam filter takes for spam, so that filters can be tried (the GTUBE of SpamAssassin).
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
-PATIENCE_SECONDS = 40
+PATIENCE_SECONDS = 60
 
 
 def _settings(folder: Path, provider: MailProvider) -> GivenSettings:

@@ -66,7 +66,7 @@ async def _set_up(database: Database, parts: Parts, folder: Path) -> tuple[int, 
 
 
 async def _finished(database: Database, campaign_id: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with database.read() as session:
                 if (await campaigns.get_campaign(session, campaign_id)).state is CampaignState.FINISHED:
@@ -77,7 +77,7 @@ async def _finished(database: Database, campaign_id: int) -> None:
 async def _report_with_bounces(
     database: Database, parts: Parts, campaign_id: int, bounces: int
 ) -> CampaignReport:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             async with database.read() as session:
                 report = await campaign_report(session, campaign_id, parts.clock.now())

@@ -55,7 +55,7 @@ def lines(block: str) -> dict[str, str]:
 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
     """Come back once it holds; TimeoutError when it does not for half a minute."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await holds():
             await asyncio.sleep(0.1)
 

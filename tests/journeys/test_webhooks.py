@@ -123,7 +123,7 @@ class Listener:
 
     async def until(self, done: Callable[[], Awaitable[bool]]) -> None:
         """Wait for the service's own jobs; TimeoutError when they do not get there."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await done():
                 await asyncio.sleep(0.1)
 

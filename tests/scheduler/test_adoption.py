@@ -268,7 +268,7 @@ async def test_stopped_while_the_database_is_away_its_journal_tells_what_was_ans
 
     monkeypatch.setattr(outcomes, "record_taken", away)
     draining = asyncio.create_task(drain_all(database, dispatcher, clock.now()))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(transport.sent) < 3:
             await asyncio.sleep(0.01)
         draining.cancel()

@@ -360,7 +360,7 @@ async def test_a_message_that_a_transport_does_not_take_leaves_once_when_it_does
     await a_running_campaign(database, *PEOPLE)
     transport = Unwilling()
     dispatcher = a_dispatcher(database, transport, clock)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for _ in range(2):
             await drain_all(database, dispatcher, clock.now())
             clock.advance(timedelta(minutes=1))

@@ -113,7 +113,7 @@ def given_to(number: int, what: str) -> bytes:
 
 
 async def ended(number: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while alive(number):
             await asyncio.sleep(0.02)
 
@@ -139,7 +139,7 @@ def places_free(staff: Scribes) -> list[int]:
 
 async def all_free(staff: Scribes) -> None:
     """Comes back once no letter lies on any shelf."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while set(places_free(staff)) != {PLACES}:
             await asyncio.sleep(0.01)
 
@@ -162,7 +162,7 @@ async def test_the_places_of_letters_that_nobody_waits_for_any_more_are_free_aga
     wordings = {7: a_wording(7)}
     await written_by(staff, a_pen(), wordings, letters_of(7))
     waiting = asyncio.create_task(staff.write(a_pen(), wordings, letters_of(7, count=60), START))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while places_free(staff) != [PLACES - 60]:
             await asyncio.sleep(0)
     waiting.cancel()
@@ -289,7 +289,7 @@ async def test_a_scribe_that_hangs_keeps_nobody_waiting_for_ever(
     monkeypatch.setattr(scribes, "PATIENCE_S", 0.2)
     monkeypatch.setattr(scribes, "LAST_ORDERS_S", 0.2)
     os.kill(number, signal.SIGSTOP)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7), START) == Written({}, {})
     await ended(number)
 
@@ -305,7 +305,7 @@ async def test_a_scribe_that_never_begins_is_not_waited_for(
     monkeypatch.setattr(scribes, "LAST_ORDERS_S", 0.2)
     staff = hire(1)
     await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7), START)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while staff._coming:
             await asyncio.sleep(0.02)
     assert staff.count == 0
@@ -325,7 +325,7 @@ async def test_where_scribes_die_again_and_again_no_more_are_started(
     staff = hire(1)
     for _ in range(scribes.MOST_DEATHS):
         assert await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7), START) == Written({}, {})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while staff._coming:
                 await asyncio.sleep(0.02)
     await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7), START)

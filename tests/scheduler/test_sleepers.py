@@ -44,7 +44,7 @@ async def states(database: Database) -> dict[str, DeliveryState]:
 
 async def has_parcels(transport: ScriptedTransport) -> None:
     """Wait until something waits for a connection."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not transport.waiting:
             await asyncio.sleep(0.01)
 
@@ -116,7 +116,7 @@ async def test_what_was_decided_about_messages_of_a_sleeper_keeps_them_from_leav
             assert await resolve_uncertain(session, campaign_id, Decision.NOT_SENT, "Ana", clock.now()) == 2
         # Awake again, it renews its lease.
         renewed.clear()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await renewed.wait()
         await asyncio.sleep(0.5)
 

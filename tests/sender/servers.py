@@ -100,7 +100,7 @@ class SmtpPeer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def heard(self, command: str, *, seconds: float = 5) -> None:
+    async def heard(self, command: str, *, seconds: float = 60) -> None:
         """Wait until a client has said `command`."""
         async with asyncio.timeout(seconds), self._hearing:
             await self._hearing.wait_for(lambda: command in self.commands)

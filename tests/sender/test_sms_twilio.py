@@ -272,7 +272,7 @@ async def test_text_messages_wait_their_turn_and_can_be_withdrawn(
     line = texting()
     for _ in range(20):
         line.offer(Parcel(a_text(), "sms", lambda: None, told.append))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(told) < 3:
             await asyncio.sleep(0.005)
     line.withdraw()

@@ -47,7 +47,7 @@ class Sink:
             self._arrival.notify_all()
         return "250 2.0.0 Kept"
 
-    async def wait_for(self, count: int, *, seconds: float = 10) -> list[ReceivedMail]:
+    async def wait_for(self, count: int, *, seconds: float = 60) -> list[ReceivedMail]:
         """The mails kept, once there are at least `count`; TimeoutError if they do not come."""
         async with asyncio.timeout(seconds), self._arrival:
             await self._arrival.wait_for(lambda: len(self.mails) >= count)
