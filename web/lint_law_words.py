@@ -11,8 +11,8 @@ LAW_WORDS: Mapping[str, LintWords] = MappingProxyType(
         "silence.within": LintWords(
             N_("Election silence does not hold at the start"),
             N_(
-                "Everybody it would go to is in election silence then: %(people)s people (%(votes)s). Silence"
-                " lasts until %(over)s."
+                "Everybody it would go to is in election silence then: %(people)s (%(votes)s). Silence lasts"
+                " until %(over)s."
             ),
             N_(
                 "Start earlier, or after the vote. Going past this check lets nothing leave: only a waiver"
@@ -29,7 +29,10 @@ LAW_WORDS: Mapping[str, LintWords] = MappingProxyType(
         ),
         "silence.cuts": LintWords(
             N_("Everything leaves before election silence begins"),
-            N_("At this pace %(people)s messages would not leave before their last moment, %(cut_off)s."),
+            N_(
+                "Messages that at this pace would not leave before their last moment, %(cut_off)s:"
+                " %(people)s."
+            ),
             N_("Start earlier, or raise the pace: what has not left by then does not leave at all."),
         ),
         "silence.eve": LintWords(

@@ -68,6 +68,25 @@ def test_an_edit_that_changes_nothing_says_so(drafted: Typed) -> None:
     assert again == "Lettre is like that already: 60 targeted, 60 would get it.\n"
 
 
+def test_a_vote_leaves_people_out_and_cuts_off_what_is_slow(drafted: Typed) -> None:
+    drafted.must("elections", "add", "Présidentielle", "--day", "2040-03-04")
+    drafted.must("campaign", "edit", "1", "--nature", "political")
+    there = ("campaign", "forecast", "1", "--at", "2040-03-03 12:00")
+    told = drafted.must(*there)
+    assert "Lettre: nobody is left to write to." in told
+    assert "60 people are in election silence when it starts, and left out." in told
+    slow = drafted.must(
+        *("campaign", "forecast", "1", "--at", "2040-03-02 21:59"), TOCSIN_EMAILS_PER_SECOND="0.1"
+    )
+    assert "of which 54 would not leave before election silence, Friday 02 March at 22:00" in slow
+    wide = drafted.must(*there[:-1], "2040-03-02 21:59", TOCSIN_SILENCE_MARGIN_HOURS="3")
+    assert "60 people are in election silence" in wide
+    late = drafted("campaign", "schedule", "1", "--at", "2040-03-03 12:00")
+    assert (late.code, "Everybody it would go to is in election silence" in late.out) == (1, True)
+    early = drafted("campaign", "schedule", "1", "--at", "2040-03-01 12:00")
+    assert "in election silence" not in early.out
+
+
 def test_whom_it_would_reach_and_when_it_would_be_over(drafted: Typed) -> None:
     assert drafted.must("campaign", "preview", "Lettre") == "Lettre: 60 targeted, 60 would get it.\n"
     told = drafted.must("campaign", "forecast", "Lettre")

@@ -11,7 +11,9 @@ from models.states import CampaignState, Channel
 from scheduler.preflight.findings import HEALTH, LintFinding
 from scheduler.preflight.table import CHECKS
 from store import campaigns, preflights
+from store.election_calendar import enter_day
 from tests.factories import a_campaign, a_contact, a_seed, a_segment, a_template, an_identity
+from tests.scheduler.voting import a_vote
 from tests.web.browsers import Browser, Site, parse_strictly
 from web.i18n import Tongue
 from web.lint_words import LINT_WORDS, UNSPOKEN, say_advice, say_fine, say_what
@@ -129,6 +131,22 @@ async def test_the_form_keeps_a_campaign_with_blockers_as_a_draft(site: Site) ->
     assert site.woken == 0
 
 
+async def test_a_start_within_election_silence_stands_in_the_way(site: Site) -> None:
+    browser = await prepare(site, Role.EDITOR, whole=True)
+    async with site.database.write() as session:
+        await enter_day(session, a_vote(), by="ana", now=site.context.clock.now())
+    fields = {"moment": "at", "day": "2026-03-14", "time": "12:00", "zone": "Europe/Paris"}
+    answer = await browser.send_form("/campaigns/1/schedule", fields, page="/campaigns/1")
+    assert answer.status_code == 400
+    text = await browser.read("/campaigns/1/checks")
+    assert "Everybody it would go to is in election silence then: 1 (Municipales)." in text
+    assert "Silence lasts until 15 Mar 2026, " in text
+    answer = await browser.send_form(
+        "/campaigns/1/schedule", {**fields, "day": "2026-03-13"}, page="/campaigns/1"
+    )
+    assert answer.status_code == 303
+
+
 async def test_warnings_stop_nobody(site: Site) -> None:
     browser = await prepare(site, Role.EDITOR, whole=True)
     answer = await browser.send_form("/campaigns/1/schedule", NOW, page="/campaigns/1")
@@ -224,8 +242,7 @@ def test_every_finding_can_be_said(language: str) -> None:
 def test_moments_are_said_as_the_language_does_and_not_moved() -> None:
     cut = LintFinding(LintLevel.WARN, "silence.cuts", {"people": "1240", "cut_off": "2026-03-13 22:00"})
     for zone in ("Europe/Paris", "Asia/Tokyo"):
-        assert "1,240 messages" in say_what(Tongue("en", ZoneInfo(zone)), cut)
-        assert "13 Mar 2026, 22:00" in say_what(Tongue("en", ZoneInfo(zone)), cut)
+        assert "13 Mar 2026, 22:00: 1,240." in say_what(Tongue("en", ZoneInfo(zone)), cut)
         assert "13 mars 2026, 22:00" in say_what(Tongue("fr", ZoneInfo(zone)), cut)
 
 

@@ -322,6 +322,22 @@ async def test_messages_that_would_miss_the_deadline_are_told_with_the_latest_st
     assert "2 messages wait for their hours" in page
 
 
+async def test_messages_that_would_not_leave_before_silence_are_told(site: Site) -> None:
+    browser = await prepare(site)
+    number = await a_launched(site, DeliveryState.QUEUED)
+    cut_off = START + timedelta(days=3)
+    async with site.database.write() as session:
+        await session.exec(sa.update(Delivery).values(not_after=cut_off))
+    page = await browser.read(f"/campaigns/{number}/forecast")
+    assert "Everything leaves before election silence: its last moment is 13 Mar 2026, 10:00." in page
+    async with site.database.write() as session:
+        await session.exec(sa.update(Delivery).values(due_at=cut_off))
+    page = await browser.read(f"/campaigns/{number}/forecast")
+    parse_strictly(page)
+    assert "2 messages would not leave before election silence: their last moment is 13 Mar 2026" in page
+    assert "deadline" not in page.partition("</strong>")[0]
+
+
 async def test_an_ended_campaign_has_no_end_to_foresee(site: Site) -> None:
     browser = await prepare(site)
     number = await a_launched(site, DeliveryState.ACCEPTED, ended=True)
