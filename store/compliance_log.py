@@ -139,8 +139,22 @@ async def honoured(session: AsyncSession, since: datetime) -> Honoured:
     it ends or is lifted. Walks the primary key of suppression back; served by the primary keys of event and
     delivery, ix_delivery_address and ix_event_delivery_id.
     """
-    wrote, took = sa.orm.aliased(Delivery), sa.orm.aliased(Event)
-    newest = (
+    newest = _newest().subquery()
+    recent = newest.c.created_at >= since
+    looked_at = (await _rows(session, sa.select(sa.func.count()).select_from(newest).where(recent)))[0][0]
+    real = {
+        Breach(number, campaign_id, suppressed_at, sent_at)
+        for number, campaign_id, suppressed_at, until, lifted_at, sent_at in await _rows(
+            session, _sent_after(newest).where(recent)
+        )
+        if sent_at > suppressed_at + ON_THE_WIRE and not _had_ended(until, lifted_at, sent_at)
+    }
+    return Honoured(int(looked_at), tuple(sorted(real, key=lambda one: -one.delivery_id)[:MOST_BREACHES]))
+
+
+def _newest() -> sa.Select[Any]:
+    """The newest suppressions that rest on one of our messages."""
+    return (
         sa.select(
             col(Suppression.id),
             col(Suppression.channel),
@@ -152,11 +166,15 @@ async def honoured(session: AsyncSession, since: datetime) -> Honoured:
         .where(col(Suppression.event_id).is_not(None))
         .order_by(col(Suppression.id).desc())
         .limit(MOST_LOOKED_AT)
-        .subquery()
     )
-    recent = newest.c.created_at >= since
-    looked_at = (await _rows(session, sa.select(sa.func.count()).select_from(newest).where(recent)))[0][0]
-    wanted = (
+
+
+def _sent_after(newest: sa.Subquery) -> sa.Select[Any]:
+    """What was taken from us for the addresses of these suppressions after they were made."""
+    wrote, took = sa.orm.aliased(Delivery), sa.orm.aliased(Event)
+    same = sa.and_(col(wrote.address) == col(Delivery.address), col(wrote.channel) == newest.c.channel)
+    taken = sa.and_(col(took.delivery_id) == col(wrote.id), col(took.kind) == EventKind.ACCEPTED)
+    return (
         sa.select(
             col(wrote.id),
             col(wrote.campaign_id),
@@ -168,25 +186,15 @@ async def honoured(session: AsyncSession, since: datetime) -> Honoured:
         .select_from(newest)
         .join(Event, col(Event.id) == newest.c.event_id)
         .join(Delivery, col(Delivery.id) == col(Event.delivery_id))
-        .join(
-            wrote,
-            sa.and_(col(wrote.address) == col(Delivery.address), col(wrote.channel) == newest.c.channel),
-        )
-        .join(took, sa.and_(col(took.delivery_id) == col(wrote.id), col(took.kind) == EventKind.ACCEPTED))
+        .join(wrote, same)
+        .join(took, taken)
         .where(
-            recent,
             col(wrote.state) == DeliveryState.ACCEPTED,
             col(wrote.seed_id).is_(None),
             col(wrote.settled_at) > newest.c.created_at,
             col(took.at) > newest.c.created_at,
         )
     )
-    real = {
-        Breach(number, campaign_id, suppressed_at, sent_at)
-        for number, campaign_id, suppressed_at, until, lifted_at, sent_at in await _rows(session, wanted)
-        if sent_at > suppressed_at + ON_THE_WIRE and not _had_ended(until, lifted_at, sent_at)
-    }
-    return Honoured(int(looked_at), tuple(sorted(real, key=lambda one: -one.delivery_id)[:MOST_BREACHES]))
 
 
 def _had_ended(until: datetime | None, lifted_at: datetime | None, at: datetime) -> bool:

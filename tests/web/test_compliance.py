@@ -39,28 +39,8 @@ COVERED = Coverage(
 LANES = {"gmail": (1_000, 30), "orange": (500, 5)}
 
 
-async def a_log(session: AsyncSession) -> Campaign:
-    """A political campaign about a vote, with everything that can be said of one."""
-    identity = await an_identity(session)
-    identity.organisation = "Parti du Rhône"
-    campaign = await a_sent_campaign(session, identity, LANES, launched_at=START)
-    values = {"nature": Nature.POLITICAL, "vote": "Municipales", "name": "Samedi à Lyon"}
-    campaign.sqlmodel_update(values)
-    session.add_all([identity, campaign])
-    session.add(CampaignIdentity(campaign_id=campaign.id, identity_id=identity.id))
-    reasons = (
-        *[LeftOutReason.NO_CONSENT] * 3,
-        *[LeftOutReason.ELECTION] * 2,
-        LeftOutReason.SUPPRESSED,
-        LeftOutReason.TOO_YOUNG,
-    )
-    for number, reason in enumerate(reasons):
-        session.add(LeftOut(campaign_id=campaign.id, contact_id=number, reason=reason))
-    stopped: Delivery = await a_delivery(
-        session, campaign=campaign, identity=identity, state=DeliveryState.EXPIRED
-    )
-    stopped.reason = CUT_OFF
-    session.add(stopped)
+def entries_about(session: AsyncSession, campaign: Campaign) -> None:
+    """Two votes, of which one was called off, a waiver, and a check that was gone past."""
     session.add(
         ElectionDay(
             name="Municipales", day=date(2026, 3, 15), created_by="ana@parti.example", created_at=START
@@ -96,6 +76,31 @@ async def a_log(session: AsyncSession) -> Campaign:
             codes=["ad.unlabelled", f"{HEALTH}return_path_no_mx"],
         )
     )
+
+
+async def a_log(session: AsyncSession) -> Campaign:
+    """A political campaign about a vote, with everything that can be said of one."""
+    identity = await an_identity(session)
+    identity.organisation = "Parti du Rhône"
+    campaign = await a_sent_campaign(session, identity, LANES, launched_at=START)
+    values = {"nature": Nature.POLITICAL, "vote": "Municipales", "name": "Samedi à Lyon"}
+    campaign.sqlmodel_update(values)
+    session.add_all([identity, campaign])
+    session.add(CampaignIdentity(campaign_id=campaign.id, identity_id=identity.id))
+    reasons = (
+        *[LeftOutReason.NO_CONSENT] * 3,
+        *[LeftOutReason.ELECTION] * 2,
+        LeftOutReason.SUPPRESSED,
+        LeftOutReason.TOO_YOUNG,
+    )
+    for number, reason in enumerate(reasons):
+        session.add(LeftOut(campaign_id=campaign.id, contact_id=number, reason=reason))
+    stopped: Delivery = await a_delivery(
+        session, campaign=campaign, identity=identity, state=DeliveryState.EXPIRED
+    )
+    stopped.reason = CUT_OFF
+    session.add(stopped)
+    entries_about(session, campaign)
     await session.flush()
     return campaign
 
