@@ -11,6 +11,7 @@ from models.identity import TerritoryKind
 from models.states import Channel, IdentityRule, LeftOutReason, LegalBasis, Nature, Purpose
 from scheduler import judging
 from scheduler.calendar import read_sending_windows, windows_to_rows
+from scheduler.campaigns import schedule
 from scheduler.choosing import Advert
 from scheduler.expansion import launch
 from scheduler.forecast import ForecastOptions, forecast
@@ -190,6 +191,18 @@ async def test_hours_that_open_within_silence_come_too_late(database: Database, 
     clock.advance(MARTINIQUE_CUT - timedelta(days=1) - clock.now())
     await launched_at(database, clock, number)
     assert set(await left_out(database)) == set(people.values())
+
+
+async def test_a_start_that_comes_late_into_silence_leaves_everybody_out(
+    database: Database, clock: ManualClock
+) -> None:
+    await entered(database)
+    number, people = await the_country(database)
+    async with database.write() as session:
+        await schedule(session, number, clock.now().replace(tzinfo=None), "UTC", clock.now())
+    await launch(database, number, CLOSED - SECOND, language="fr", rhythm=RHYTHM)
+    assert await left_out(database) == dict.fromkeys(people.values(), LeftOutReason.ELECTION)
+    assert await deliveries_by_address(database) == {}
 
 
 async def test_seeds_travel_without_a_deadline_of_their_own(database: Database, clock: ManualClock) -> None:
