@@ -152,7 +152,7 @@ async def honoured(session: AsyncSession, since: datetime) -> Honoured:
     return Honoured(int(looked_at), tuple(sorted(real, key=lambda one: -one.delivery_id)[:MOST_BREACHES]))
 
 
-def _newest() -> sa.Select[Any]:
+def _newest() -> Any:
     """The newest suppressions that rest on one of our messages."""
     return (
         sa.select(
@@ -169,7 +169,7 @@ def _newest() -> sa.Select[Any]:
     )
 
 
-def _sent_after(newest: sa.Subquery) -> sa.Select[Any]:
+def _sent_after(newest: Any) -> Any:
     """What was taken from us for the addresses of these suppressions after they were made."""
     wrote, took = sa.orm.aliased(Delivery), sa.orm.aliased(Event)
     same = sa.and_(col(wrote.address) == col(Delivery.address), col(wrote.channel) == newest.c.channel)
