@@ -39,6 +39,20 @@ class Message(SQLModel, table=True):
             postgresql_where=sa.text("reference <> ''"),
             sqlite_where=sa.text("reference <> ''"),
         ),
+        # Serves test keys: what they may see, among all that is not theirs.
+        sa.Index(
+            "ix_message_test",
+            "id",
+            postgresql_where=sa.text("mode = 'test'"),
+            sqlite_where=sa.text("mode = 'test'"),
+        ),
+        # Serves whoever looks up an address: what was never to leave has no delivery.
+        sa.Index(
+            "ix_message_undelivered",
+            "address",
+            postgresql_where=sa.text("result = 'suppressed'"),
+            sqlite_where=sa.text("result = 'suppressed'"),
+        ),
     )
 
     id: int = primary_key()

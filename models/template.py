@@ -10,21 +10,26 @@ from models.states import Channel
 
 
 class Template(SQLModel, table=True):
-    """A named message; its content lives in numbered versions."""
+    """A named message; its content lives in numbered versions.
+
+    A `hidden` one is in no list: it holds what a program sent as the content of its messages.
+    """
 
     __tablename__ = "template"
 
     id: int = primary_key()
     name: str = Field(unique=True, max_length=200)
     channel: Channel = choice(Channel)
+    hidden: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
     created_at: datetime = moment()
 
 
 class TemplateVersion(SQLModel, table=True):
     """One version, never changed once written; campaigns pin the version, not the template.
 
-    E-mail: `subject`, `preheader` and `body` (MJML). SMS: `body` alone. `fallbacks` maps a field's
-    name to what stands in its place for a person who lacks it.
+    E-mail: `subject`, `preheader` and `body` (MJML, or a whole HTML document); `text` takes the place of the
+    text part that is made from it. SMS: `body` alone. `fallbacks` maps a field's name to what stands in its
+    place for a person who lacks it.
     """
 
     __tablename__ = "template_version"
@@ -36,5 +41,6 @@ class TemplateVersion(SQLModel, table=True):
     subject: str = ""
     preheader: str = ""
     body: str
+    text: str = Field(default="", sa_column_kwargs={"server_default": ""})
     fallbacks: dict[str, str] = document()
     created_at: datetime = moment()

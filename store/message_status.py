@@ -3,10 +3,13 @@
 The vocabulary is the one callers of send APIs know (django-anymail's, with what comes before the hand-over).
 """
 
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -14,6 +17,7 @@ from models.delivery import Delivery
 from models.event import Event
 from models.message import Message, MessageResult
 from models.states import DeliveryState, EventKind
+from store.engine import is_among
 
 
 class MessageStatus(StrEnum):
@@ -71,6 +75,26 @@ async def status_of(
     session: AsyncSession, message: Message, delivery: Delivery | None
 ) -> tuple[MessageStatus, str]:
     """The word, and why; "" where nothing is to be explained. Reads the delivery's events by their index."""
+    (found,) = await statuses_of(session, [(message, delivery)])
+    return found
+
+
+async def statuses_of(
+    session: AsyncSession, rows: Sequence[tuple[Message, Delivery | None]]
+) -> list[tuple[MessageStatus, str]]:
+    """The same of many messages, in their order, with one look at the events of all."""
+    taken = [one.id for _, one in rows if one is not None and one.state is _S.ACCEPTED]
+    learnt: dict[int | None, set[EventKind]] = {}
+    if taken:
+        wanted = select(Event.delivery_id, Event.kind).where(is_among(session, col(Event.delivery_id), taken))
+        for number, kind in (await session.exec(wanted)).all():
+            learnt.setdefault(number, set()).add(EventKind(kind))
+    return [_status(message, one, learnt.get(one.id if one else None, set())) for message, one in rows]
+
+
+def _status(
+    message: Message, delivery: Delivery | None, kinds: Collection[EventKind]
+) -> tuple[MessageStatus, str]:
     if message.result is MessageResult.SUPPRESSED:
         return _M.SUPPRESSED, message.reason
     if delivery is None:
@@ -80,8 +104,40 @@ async def status_of(
         return _M.SCHEDULED, ""
     if state is not _S.ACCEPTED:
         return BY_STATE[state], delivery.reason
-    kinds = (await session.exec(select(Event.kind).where(col(Event.delivery_id) == delivery.id))).all()
-    for kind, status in _LATER:
-        if kind in kinds:
-            return status, ""
-    return _M.SENT, ""
+    return next((status for kind, status in _LATER if kind in kinds), _M.SENT), ""
+
+
+def stands_at(status: MessageStatus) -> sa.ColumnElement[bool]:
+    """Whether a message has that status: a condition on Message and its Delivery, which may be lacking."""
+    refused = col(Message.result) == MessageResult.SUPPRESSED
+    state = col(Delivery.state)
+    later = sa.and_(col(Delivery.attempts) == 0, col(Message.send_at) > col(Message.created_at))
+    match status:
+        case _M.SCHEDULED:
+            return sa.and_(state == _S.QUEUED, later)
+        case _M.QUEUED:
+            return sa.or_(state == _S.CLAIMED, sa.and_(state == _S.QUEUED, sa.not_(later)))
+        case _M.SUPPRESSED:
+            return sa.or_(refused, state.in_([_S.SUPPRESSED, _S.CAPPED]))
+        case _M.UNKNOWN:
+            return sa.or_(state == _S.UNCERTAIN, sa.and_(sa.not_(refused), state.is_(None)))
+        case _:
+            return _comes_to(status, state)
+
+
+def _comes_to(status: MessageStatus, state: Mapped[DeliveryState]) -> sa.ColumnElement[bool]:
+    """The same for what the delivery's state says, or an event and no graver one."""
+    states = [one for one, word in BY_STATE.items() if word is status and one is not _S.ACCEPTED]
+    known = state.in_(states)
+    graver: list[sa.ColumnElement[bool]] = []
+    for kind, word in _LATER:
+        if word is status:
+            return sa.or_(known, sa.and_(state == _S.ACCEPTED, _heard(kind), *graver))
+        graver.append(sa.not_(_heard(kind)))
+    if status is _M.SENT:
+        return sa.and_(state == _S.ACCEPTED, *graver)
+    return known
+
+
+def _heard(kind: EventKind) -> sa.ColumnElement[bool]:
+    return sa.exists().where(col(Event.delivery_id) == col(Delivery.id), col(Event.kind) == kind)
