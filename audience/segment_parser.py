@@ -39,7 +39,8 @@ _ORDER: Final = {
     ">=": Operator.AT_LEAST,
     "=": Operator.IS,
 }
-_BARE: Final = frozenset({FieldKind.ENGAGEMENT, FieldKind.EVERYONE})
+_HAPPENED: Final = frozenset({FieldKind.ENGAGEMENT, FieldKind.INTERACTION})
+_BARE: Final = _HAPPENED | {FieldKind.EVERYONE}
 
 
 def parse_segment(text: str) -> Node:
@@ -218,7 +219,7 @@ class _Parser:
     def _span_operator(self, sign: Token, field: str, operator: Operator) -> Operator:
         if operator in {Operator.BELOW, Operator.AT_MOST}:
             return Operator.WITHIN
-        if kind_of(field) is FieldKind.ENGAGEMENT:
+        if kind_of(field) in _HAPPENED:
             raise self._fail(
                 f"Expected “<” here: {field}<30d means within the last 30 days.",
                 f"For longer ago write {field} and not {field}<30d.",
@@ -241,4 +242,4 @@ class _Parser:
 
 
 def _takes_spans(field: str) -> bool:
-    return kind_of(field) in {FieldKind.MOMENT, FieldKind.ENGAGEMENT}
+    return kind_of(field) in {FieldKind.MOMENT, *_HAPPENED}

@@ -13,7 +13,16 @@ from typing import Final
 from audience import addresses, territory
 from audience.dates import read_day
 from models.errors import BadInputError, SegmentError
-from models.segment_tree import ATTRIBUTE_PREFIX, FIELDS, PRESENCE_FIELDS, FieldKind, Operator, kind_of
+from models.interaction import kind_key
+from models.segment_tree import (
+    ATTRIBUTE_PREFIX,
+    FIELDS,
+    INTERACTION_PREFIX,
+    PRESENCE_FIELDS,
+    FieldKind,
+    Operator,
+    kind_of,
+)
 from models.states import ConsentStatus
 from models.text import fold
 
@@ -50,6 +59,7 @@ _ALIASES: Final = {
     "bounced": ("rebond", "rebondi"),
     "complained": ("plainte",),
     "unsubscribed": ("desinscrit", "desabonne"),
+    "interaction": ("interactions", "participation"),
     "everyone": ("all", "tous", "tout le monde"),
     "first name": ("prenom",),
     "last name": ("nom",),
@@ -76,13 +86,15 @@ def field_named(word: str) -> str:
     """The field a word stands for, in either language; SegmentError naming the nearest one otherwise.
 
     `consent:email` is `consent.email`, so `consent` alone is a name too; `attr.x` and `attribut.x` are
-    free attributes.
+    free attributes, `interaction.x` what people did.
     """
     head, dot, rest = word.partition(".")
     if dot and fold(head) in {"attr", "attribut", "attribute"}:
         return f"{ATTRIBUTE_PREFIX}{attribute_key(rest)}"
     if dot and _NAMES.get(fold(head)) == "consent" and fold(rest) in _AGREED_TO:
         return f"consent.{_AGREED_TO[fold(rest)]}"
+    if dot and _NAMES.get(fold(head)) == "interaction" and kind_key(rest):
+        return f"{INTERACTION_PREFIX}{kind_key(rest).replace(' ', '_')}"
     name = _NAMES.get(fold(word), "")
     if name in FIELDS or name == "consent":
         return name
@@ -105,6 +117,8 @@ def read_value(field: str, operator: Operator, text: str) -> str:
     value = " ".join(text.split())
     if operator in {Operator.WITHIN, Operator.BEYOND}:
         return read_days(value)
+    if kind_of(field) is FieldKind.INTERACTION:
+        return _read_interaction(value)
     if operator is Operator.STARTS:
         return value.upper() if field in {"circonscription", "polling_station"} else value
     reader = _READERS.get(field) or _READERS_BY_KIND.get(kind_of(field))
@@ -153,6 +167,13 @@ def _read_presence(text: str) -> str:
             f"“has” cannot ask for “{text}”.", "It asks for email, phone, birth_date and so on."
         )
     return name
+
+
+def _read_interaction(text: str) -> str:
+    kind = kind_key(text)
+    if not kind:
+        raise SegmentError(f"“{text}” is nothing people do.", "Write it as in interaction:meeting.")
+    return kind
 
 
 def _read_number(text: str) -> str:

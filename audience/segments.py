@@ -20,6 +20,7 @@ A value with blanks or signs goes in quotes: `commune:"Saint-Étienne"`. Several
 | `consent.email:granted` `consent:sms` | by consent: granted, withdrawn or unknown |
 | `consent.targeting:granted` | by consent to being chosen by their data (`consentement.ciblage`) |
 | `clicked` `clicked:"Name"` `clicked<30d` | who ever did, in that campaign, in the last 30 days |
+| `interaction:meeting` `interaction.meeting<30d` | by what they did with you elsewhere, ever or lately |
 | `everyone` | all contacts (`tous`) |
 
 Like `clicked`: `received`, `opened`, `replied`, `bounced`, `complained`, `unsubscribed`. Spans are days

@@ -61,6 +61,7 @@ class FieldKind(StrEnum):
     PRESENCE = "presence"
     CONSENT = "consent"
     ENGAGEMENT = "engagement"
+    INTERACTION = "interaction"
     EVERYONE = "everyone"
 
 
@@ -76,6 +77,7 @@ OPERATORS: Final[Mapping[FieldKind, frozenset[Operator]]] = MappingProxyType(
         FieldKind.PRESENCE: frozenset({_O.IS}),
         FieldKind.CONSENT: frozenset({_O.IS}),
         FieldKind.ENGAGEMENT: frozenset({_O.EVER, _O.IS, _O.WITHIN}),
+        FieldKind.INTERACTION: frozenset({_O.EVER, _O.IS, _O.STARTS, _O.WITHIN}),
         FieldKind.EVERYONE: frozenset({_O.EVER}),
     }
 )
@@ -106,12 +108,14 @@ FIELDS: Final[Mapping[str, FieldKind]] = MappingProxyType(
             ("received", "opened", "clicked", "replied", "bounced", "complained", "unsubscribed"),
             _K.ENGAGEMENT,
         ),
+        "interaction": _K.INTERACTION,
         "everyone": _K.EVERYONE,
     }
 )
-"""Every field but the free attributes, which are called `attr.NAME`."""
+"""Every field but the free attributes, called `attr.NAME`, and what people did, `interaction.KIND`."""
 
 ATTRIBUTE_PREFIX: Final = "attr."
+INTERACTION_PREFIX: Final = "interaction."
 PRESENCE_FIELDS: Final = frozenset(
     {"tag", "level", "commune", "canton", "postcode", "departement", "region", "circonscription"}
     | {
@@ -128,12 +132,13 @@ PRESENCE_FIELDS: Final = frozenset(
 """What `has:` may ask for, besides `attr.NAME`."""
 
 _ATTRIBUTE_NAME = re.compile(r"attr\.\w{1,100}\Z")
+_INTERACTION_NAME = re.compile(r"interaction\.\w{1,60}\Z")
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition: `field` is a key of `FIELDS` or `attr.NAME`; any of `values` will do.
+    """One condition: any of `values` will do; `field` is one of `FIELDS`, `attr.NAME` or `interaction.KIND`.
 
     Values are text: dates and moments ISO 8601 dates, spans `30d`, numbers with a point.
     """
@@ -173,6 +178,8 @@ def kind_of(field: str) -> FieldKind:
         return FIELDS[field]
     if _ATTRIBUTE_NAME.match(field):
         return FieldKind.ATTRIBUTE
+    if _INTERACTION_NAME.match(field):
+        return FieldKind.INTERACTION
     raise SegmentError(f"A segment knows no field “{field}”.")
 
 
@@ -233,6 +240,10 @@ def check_clause(clause: Clause) -> None:
         raise SegmentError(
             f"“{clause.field}” cannot be compared in this way.",
             f"Write {' or '.join(f'{clause.field}{way}' for way in ways)}.",
+        )
+    if clause.field.startswith(INTERACTION_PREFIX) and clause.operator in {_O.IS, _O.STARTS}:
+        raise SegmentError(
+            f"“{clause.field}” says already what was done.", f"Write {clause.field} or {clause.field}<30d."
         )
     if (clause.operator is Operator.EVER) != (not clause.values):
         raise SegmentError(f"“{clause.field}” lacks a value, or has one too many.")

@@ -1,7 +1,8 @@
 """What is left of an erased person (GDPR article 17): that somebody was written to, and what came of it.
 
 Deliveries and events stay, since every figure is counted from them, without address, wording and number
-of the person; so do people left out of a campaign, under a number nobody has. Originals of news lose their
+of the person; so do messages that programs asked for, and people left out of a campaign, under a number
+nobody has. Originals of news lose their
 content, applied or still waiting. The fingerprint of a suppressed address survives: it names nobody, and
 keeps a promise.
 A blank address says of a delivery that its person was erased. The statements are run by the trigger of
@@ -21,7 +22,7 @@ from models.states import DeliveryState, EventKind
 from models.tally import Account
 from store.session import Database
 
-GOES_WITH: Final = ("contact_tag", "consent_record", "targeting_statement")
+GOES_WITH: Final = ("contact_tag", "consent_record", "targeting_statement", "interaction", "webhook_notice")
 AT_ONCE: Final = 1000
 _S = DeliveryState
 UNENDED: Final = (_S.QUEUED, _S.CLAIMED, _S.SENDING, _S.DEFERRED, _S.HELD, _S.UNCERTAIN)
@@ -31,6 +32,7 @@ _OPEN = ", ".join(f"'{state.value}'" for state in UNENDED)
 _OWN_WORDS = ", ".join(
     f"'{kind.value}'" for kind in (EventKind.COMPLAINED, EventKind.UNSUBSCRIBED, EventKind.RESUBSCRIBED)
 )
+_WORDLESS: Final = """address = '', reference = '', details = '{}', "values" = '{}', contact_id = NULL"""
 _ENDED_SINCE: Final = sa.and_(
     col(Delivery.address) == "", col(Delivery.contact_id).is_not(None), col(Delivery.state).not_in(UNENDED)
 )
@@ -88,6 +90,7 @@ def statements(*, sqlite: bool) -> tuple[str, ...]:
         f"UPDATE news SET raw = {nothing}, recipient = NULL, signal = {told} WHERE {waits}",  # noqa: S608
         f"UPDATE tally SET text = '' WHERE {said} AND ({mentioned}) AND {written_to}",  # noqa: S608
         f"UPDATE event SET contact_id = NULL, text = '', details = {_details(sqlite=sqlite)} {mine}",  # noqa: S608
+        f"UPDATE message SET {_WORDLESS} {mine}",  # noqa: S608
         f"UPDATE delivery SET address = '', reason = '', contact_id = {kept} {mine}",  # noqa: S608
     )
 

@@ -18,8 +18,10 @@ from sqlmodel import col
 from models.campaign import Campaign
 from models.contact import Contact, ContactTag
 from models.event import Event
+from models.interaction import Interaction, kind_key
 from models.segment_tree import (
     ATTRIBUTE_PREFIX,
+    INTERACTION_PREFIX,
     And,
     Clause,
     FieldKind,
@@ -55,8 +57,8 @@ _NUMBER_PATTERN: Final = r"\A-?[0-9]{1,15}([.,][0-9]{1,15})?\Z"
 def matching(tree: Node, *, now: datetime) -> Condition:
     """Who is in the segment, as a condition over `Contact`; it is true or false, never NULL.
 
-    Served by the index of each column it names, by the key of contact_tag and by the index of
-    event.contact_id.
+    Served by the index of each column it names, by the key of contact_tag and by the indexes of
+    event.contact_id and interaction.contact_id.
     """
     match tree:
         case And(children):
@@ -242,6 +244,19 @@ def _engaged(clause: Clause, now: datetime) -> Condition:
     return sa.exists().where(*conditions)
 
 
+def _did(clause: Clause, now: datetime) -> Condition:
+    """Who did something, of a kind or of any, ever or lately; served by ix_interaction_contact_id."""
+    conditions: list[Condition] = [col(Interaction.contact_id) == col(Contact.id)]
+    kind = cast("sa.ColumnElement[Any]", Interaction.kind)
+    if clause.field.startswith(INTERACTION_PREFIX):
+        conditions.append(kind == kind_key(clause.field.removeprefix(INTERACTION_PREFIX)))
+    if clause.operator is Operator.WITHIN:
+        conditions.append(col(Interaction.at) >= now - read_span(clause.values[0]))
+    elif clause.operator in {Operator.IS, Operator.STARTS}:
+        conditions.append(_text(kind, clause.operator, [kind_key(value) for value in clause.values]))
+    return sa.exists().where(*conditions)
+
+
 _MAKERS: Final[Mapping[FieldKind, Callable[[Clause, datetime], Condition]]] = {
     FieldKind.EVERYONE: _everyone,
     FieldKind.TAG: _wears,
@@ -254,4 +269,5 @@ _MAKERS: Final[Mapping[FieldKind, Callable[[Clause, datetime], Condition]]] = {
     FieldKind.PRESENCE: _presence,
     FieldKind.CONSENT: _consent,
     FieldKind.ENGAGEMENT: _engaged,
+    FieldKind.INTERACTION: _did,
 }

@@ -46,6 +46,8 @@ def clauses(words: st.SearchStrategy[str] = WORDS) -> st.SearchStrategy[Clause]:
     ages = st.integers(0, 100).map(str)
     moments = named(FieldKind.MOMENT)
     engaged = named(FieldKind.ENGAGEMENT)
+    kinds = st.sampled_from(["meeting", "meeting attended", "petition", "porte a porte"])
+    done = st.just("interaction") | kinds.map(lambda kind: f"interaction.{kind.replace(' ', '_')}")
     asked = st.sampled_from([*sorted(PRESENCE_FIELDS), "attr.profession"])
     coded = st.sampled_from(sorted(CODES)).flatmap(
         lambda name: st.builds(Clause, st.just(name), is_, several(st.sampled_from(CODES[name])))
@@ -70,6 +72,9 @@ def clauses(words: st.SearchStrategy[str] = WORDS) -> st.SearchStrategy[Clause]:
         st.builds(Clause, engaged | st.just("everyone"), st.just(Operator.EVER)),
         st.builds(Clause, engaged, is_, several(st.sampled_from(["Mars", "Lettre d’avril"]))),
         st.builds(Clause, engaged, st.just(Operator.WITHIN), one(SPANS)),
+        st.builds(Clause, st.just("interaction"), either, several(kinds)),
+        st.builds(Clause, done, st.just(Operator.EVER)),
+        st.builds(Clause, done, st.just(Operator.WITHIN), one(SPANS)),
     )
 
 

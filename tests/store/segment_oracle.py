@@ -13,11 +13,15 @@ from models.text import fold
 
 @dataclass
 class Witness:
-    """A person, what they wear, and what happened to them: kind, campaign's name, moment."""
+    """A person, what they wear, and what happened to them: kind, campaign's name, moment.
+
+    `deeds` are what they did elsewhere: as it was called, and when.
+    """
 
     contact: Contact
     tags: set[str] = field(default_factory=set)
     events: list[tuple[EventKind, str, datetime]] = field(default_factory=list)
+    deeds: list[tuple[str, datetime]] = field(default_factory=list)
 
 
 def keeps(node: Node, who: Witness, now: datetime) -> bool:
@@ -63,6 +67,8 @@ def _holds(clause: Clause, who: Witness, now: datetime) -> bool:  # noqa: PLR091
             return getattr(contact, f"{clause.field.removeprefix('consent.')}_consent").value in values
         case FieldKind.ENGAGEMENT:
             return any(_engaged(clause, *event, now) for event in who.events)
+        case FieldKind.INTERACTION:
+            return any(_did(clause, *deed, now) for deed in who.deeds)
 
 
 def _says(operator: Operator, known: str, value: str) -> bool:
@@ -135,3 +141,12 @@ def _engaged(clause: Clause, kind: EventKind, campaign: str, at: datetime, now: 
     if clause.operator is Operator.WITHIN:
         return at >= now - timedelta(days=int(clause.values[0][:-1]))
     return True
+
+
+def _did(clause: Clause, label: str, at: datetime, now: datetime) -> bool:
+    _, dot, kind = clause.field.partition(".")
+    if dot and fold(label) != kind.replace("_", " "):
+        return False
+    if clause.operator in {Operator.IS, Operator.STARTS}:
+        return any(_says(clause.operator, fold(label), fold(value)) for value in clause.values)
+    return clause.operator is Operator.EVER or at >= now - timedelta(days=int(clause.values[0][:-1]))

@@ -7,11 +7,14 @@ from alembic import command
 from sqlmodel import SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.api import KeyMode
 from models.campaign import Campaign, LeftOut
 from models.contact import Contact
 from models.delivery import Delivery
 from models.event import Event, Incoming, event_about
-from models.states import Channel, DeliveryState, EventKind, LeftOutReason, SuppressionReason
+from models.interaction import Interaction
+from models.message import Message, MessageResult
+from models.states import Channel, DeliveryState, EventKind, LeftOutReason, Purpose, SuppressionReason
 from models.suppression import Suppression, address_hash
 from models.tally import Account, Tally
 from models.values import Cover, Reply
@@ -106,6 +109,35 @@ async def a_trace(session: AsyncSession, contact: Contact, campaign: Campaign) -
     )
 
 
+def told_by_a_program(contact: Contact, campaign: Campaign) -> list[Message | Interaction]:
+    """A message it asked for, and something the person did."""
+    message = Message(
+        key_id=1,
+        mode=KeyMode.LIVE,
+        campaign_id=campaign.id,
+        identity_id=1,
+        contact_id=contact.id,
+        channel=Channel.EMAIL,
+        purpose=Purpose.TRANSACTIONAL,
+        address=contact.email or "",
+        result=MessageResult.ACCEPTED,
+        reference=f"gift of {contact.email}",
+        details={"who": contact.email or ""},
+        values={"who": contact.email or ""},
+        send_at=START,
+        created_at=START,
+    )
+    deed = Interaction(
+        contact_id=contact.id,
+        kind="meeting",
+        label="meeting",
+        at=START,
+        details={"as": contact.email or ""},
+        recorded_at=START,
+    )
+    return [message, deed]
+
+
 async def a_past(database: Database) -> tuple[int, int]:
     """Ana and Bob got a message each, both refused with their address in the answer; numbers of theirs."""
     async with database.write() as session:
@@ -113,6 +145,7 @@ async def a_past(database: Database) -> tuple[int, int]:
         people = [await a_contact(session, email=ANA, phone=PHONE), await a_contact(session, email=BOB)]
         for contact in people:
             await a_trace(session, contact, campaign)
+            session.add_all(told_by_a_program(contact, campaign))
         return people[0].id, campaign.id
 
 
@@ -142,6 +175,8 @@ async def test_no_table_names_an_erased_person_and_every_other_is_as_it_was(data
     async with database.read() as session:
         texts = (await session.exec(select(Event.text))).all()
         raws = (await session.exec(select(Incoming.raw))).all()
+        assert (await session.exec(select(sa.func.count()).select_from(Message))).one() == 2
+        assert (await session.exec(select(sa.func.count()).select_from(Interaction))).one() == 1
     assert sorted(texts) == ["", f"<{BOB}> is unknown"]
     # Bob has no number.
     bobs = [f"To: {BOB}", f"of To: {BOB}", f"who is To: {BOB}"]

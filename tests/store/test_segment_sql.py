@@ -16,6 +16,7 @@ from audience.segments import count, explain, parse_segment
 from models.campaign import Campaign
 from models.contact import Contact
 from models.event import Event
+from models.interaction import Interaction, kind_key
 from models.segment_tree import Node, Not
 from models.states import Channel, ConsentStatus, EventKind
 from models.text import fold
@@ -30,6 +31,7 @@ KINDS = [
     *(EventKind.ACCEPTED, EventKind.DELIVERED, EventKind.CLICKED, EventKind.OPENED, EventKind.BOUNCED),
     *(EventKind.UNSUBSCRIBED, EventKind.COMPLAINED, EventKind.REPLIED, EventKind.DEFERRED),
 ]
+DEEDS = ["Meeting", "Meeting attended", "Pétition", "Porte-à-porte", "Sondage"]
 CAMPAIGNS = ["Mars", "Lettre d’avril", "Mai"]
 PEOPLE = 60
 
@@ -109,6 +111,10 @@ async def populate(database: Database) -> list[Witness]:
                 )
                 witness.events.append(happening)
                 session.add(_event(number, happening, campaigns, source_id=f"{number}/{len(witness.events)}"))
+            for _ in range(lots.randrange(3)):
+                deed = lots.choice(DEEDS), START - timedelta(days=lots.randrange(400))
+                witness.deeds.append(deed)
+                session.add(_interaction(number, *deed))
             witnesses.append(witness)
         worn = [(fold(tag), who.contact.id) for who in witnesses for tag in who.tags]
         await contacts.add_tags(session, {fold(word): word for word in WORDS}, worn)
@@ -128,6 +134,10 @@ def _event(
         source="test",
         source_id=source_id,
     )
+
+
+def _interaction(number: int, label: str, at: datetime) -> Interaction:
+    return Interaction(contact_id=number, kind=kind_key(label), label=label, at=at, recorded_at=at)
 
 
 async def kept(database: Database, condition: sa.ColumnElement[bool]) -> set[int]:
@@ -178,6 +188,9 @@ def test_sql_and_plain_python_keep_the_same_people(migrated_url: str) -> None:
         "consent:email and not consent.sms:(withdrawn, unknown)",
         "consentement.ciblage:accordé and not consent.email:withdrawn",
         "clicked<100d or received:Mars",
+        'interaction:meeting or interaction:(petition, "porte à porte")',
+        "interaction:meet* and not interaction.meeting_attended",
+        "interaction<100d or participation.Pétition<300d",
         "created<90d and updated>2025-12-01",
         "birth_date<2000-01-01",
     ],
