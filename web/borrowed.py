@@ -11,6 +11,7 @@ from types import MappingProxyType
 from audience.segments import SegmentSyntaxError
 from models.errors import TocsinError
 from models.states import CampaignState, IdentityState
+from web.borrowed_elections import ELECTION_TEXTS
 from web.borrowed_feeds import FEED_TEXTS
 from web.borrowed_identities import IDENTITY_TEXTS
 from web.borrowed_seeds import SEED_TEXTS
@@ -261,6 +262,7 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("Remind people of a meeting, in one segment for most names."),
     N_("Call people to vote, with their polling station when it is known."),
     N_("Ask one question that is answered in one click, and lead to the rest of the survey."),
+    *ELECTION_TEXTS,
     *FEED_TEXTS,
     *SEED_TEXTS,
     *IDENTITY_TEXTS,

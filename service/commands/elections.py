@@ -250,13 +250,14 @@ def correct(
 
     async def put_right(desk: Desk) -> tuple[ElectionDay, str]:
         from audience.elections import compose_day
-        from store.election_calendar import correct_day, get_day
+        from scheduler.vote_corrections import correct_vote
+        from store.election_calendar import get_day
 
         async with desk.database.write() as session:
             wish = change.of(await get_day(session, vote))
             made = compose_day(wish, zone=desk.settings.zone)
             by, now = getpass.getuser(), desk.clock.now()
-            made = await correct_day(session, vote, made, by=by, reason=reason, now=now)
+            made = await correct_vote(session, vote, made, by=by, reason=reason, now=now)
             return made, desk.settings.zone
 
     made, zone = work(put_right)
@@ -295,10 +296,12 @@ def remove(*, vote: Which, reason: Reason) -> None:
     """Take a vote out of the calendar: it stops nothing any more. It stays to be seen, with the reason."""
 
     async def take(desk: Desk) -> ElectionDay:
-        from store.election_calendar import take_away
+        from scheduler.vote_corrections import take_vote_away
 
         async with desk.database.write() as session:
-            return await take_away(session, vote, by=getpass.getuser(), reason=reason, now=desk.clock.now())
+            return await take_vote_away(
+                session, vote, by=getpass.getuser(), reason=reason, now=desk.clock.now()
+            )
 
     gone = work(take)
     say(f"{gone.name}, round {gone.round}, stops nothing any more: `tocsin elections list --all` shows it.")

@@ -137,8 +137,6 @@ async def test_a_vote_taken_away_says_what_may_leave_and_can_be_entered_again(
     await admin.send_form("/elections", MUNICIPAL, page="/elections/new")
     text = await admin.read("/elections/1/remove")
     assert name in text
-    site.clock.advance(timedelta(days=4))
-    assert "Its silence is on." in await admin.read("/elections/1/remove")
     assert (await admin.send_form("/elections/1/remove", {"reason": " "})).status_code == 400
     done = await admin.send_form("/elections/1/remove", {"reason": "Annulé"})
     assert done.headers["location"] == "/elections?said=election-removed"
@@ -149,6 +147,38 @@ async def test_a_vote_taken_away_says_what_may_leave_and_can_be_entered_again(
     twice = await admin.send_form("/elections/1/remove", {"reason": "encore"}, page="/elections/new")
     assert (twice.status_code, "already" in twice.text) == (400, True)
     assert "has been taken away already" in await admin.read("/elections/1/remove")
+
+
+async def test_in_its_silence_a_vote_stays_as_it_is(site: Site, admin: Browser) -> None:
+    await admin.send_form("/elections", MUNICIPAL, page="/elections/new")
+    site.clock.advance(timedelta(days=4))
+    text = await admin.read("/elections/1/remove")
+    assert "is on: the vote stays as it is." in text
+    assert 'name="reason"' not in text
+    parse_strictly(text)
+    for path, fields in (
+        ("/elections/1/remove", {"reason": "Annulé"}),
+        ("/elections/1/edit", {**MUNICIPAL, "day": "2026-03-22", "reason": "Décret"}),
+    ):
+        refused = await admin.send_form(path, fields, page="/elections/new")
+        assert (refused.status_code, "Two administrators can let" in refused.text) == (400, True)
+    assert [day.removed_at for day in await kept(site, ElectionDay)] == [None]
+    # Whoever entered the wrong day a moment ago takes it back.
+    slip = {**MUNICIPAL, "name": "Coquille", "day": "2026-03-14"}
+    await admin.send_form("/elections", slip, page="/elections/new")
+    done = await admin.send_form("/elections/2/remove", {"reason": "Coquille"})
+    assert done.headers["location"] == "/elections?said=election-removed"
+
+
+async def test_errors_are_told_in_french(site: Site, admin: Browser) -> None:
+    await admin.send_form("/language", {"language": "fr"}, page="/account")
+    wrong = await admin.send_form(
+        "/elections", {**MUNICIPAL, "territory": "commune", "value": "Nîmes"}, page="/elections/new"
+    )
+    assert "Indiquez le département du lieu." in wrong.text
+    await admin.send_form("/elections", MUNICIPAL, page="/elections/new")
+    again = await admin.send_form("/elections", MUNICIPAL, page="/elections/new")
+    assert "est déjà au calendrier" in again.text
 
 
 async def test_votes_gone_by_are_kept_to_be_seen_and_spoken_of_no_more(site: Site, admin: Browser) -> None:

@@ -10,6 +10,7 @@ from audience.elections import VoteWish, compose_day, known_days, name_of_place,
 from models.election import DAY_BEFORE, ElectionDay
 from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
 from models.identity import TerritoryKind
+from scheduler.vote_corrections import correct_vote, is_held, take_vote_away
 from store import election_calendar as calendar
 from web.access import Admin, Editor, Reader, Visit
 from web.forms import Form
@@ -104,7 +105,7 @@ async def edit(visit: Admin, day_id: int) -> Response:
     try:
         day = compose_day(_read(visit.form), zone=context.zone)
         async with context.database.write() as session:
-            await calendar.correct_day(
+            await correct_vote(
                 *(session, day_id, day),
                 by=_name(visit),
                 reason=visit.form.text("reason", 500),
@@ -128,7 +129,7 @@ async def remove(visit: Admin, day_id: int) -> Response:
     context = visit.context
     try:
         async with context.database.write() as session:
-            await calendar.take_away(
+            await take_vote_away(
                 *(session, day_id),
                 by=_name(visit),
                 reason=visit.form.text("reason", 600),
@@ -150,6 +151,7 @@ async def _removing(visit: Visit, day_id: int, error: TocsinError | None = None)
         400 if error else 200,
         vote=_view(visit, row),
         bound=bound,
+        held=is_held(row, _name(visit), visit.context.clock.now()),
         problem=error.problem if error else "",
         advice=error.advice if error else "",
     )
