@@ -1,6 +1,6 @@
 """Verdicts that are others than the last time, and what looks at the DNS found since. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from deliverability.assessment.merging import by_provider
 from deliverability.assessment.values import Status, Word
@@ -15,14 +15,24 @@ TOLD = frozenset({FindingLevel.WARNING, FindingLevel.PROBLEM})
 
 
 def verdict_changes(before: Judged, now: Judged) -> Iterator[Change]:
-    """Of the whole, then of each provider that both wrote to."""
+    """Of the whole, then of each provider that both wrote to.
+
+    Only of senders that take part in both: what another one does is no change. With others beside them the
+    wholes are not held against each other.
+    """
+    senders = [{lane.identity_id for lane in one.lanes} for one in (before, now)]
     turn = turn_of(before.status, now.status)
-    if turn is not None:
+    if turn is not None and senders[0] == senders[1]:
         yield Change(ChangeCode.STATUS, turn, {"before": before.status.value, "now": now.status.value})
-    earlier = {lane.provider: lane for lane in by_provider(before.lanes)}
-    for lane in by_provider(now.lanes):
+    shared = senders[0] & senders[1]
+    earlier = {lane.provider: lane for lane in _together(before, shared)}
+    for lane in _together(now, shared):
         if lane.provider in earlier:
             yield from _lane(earlier[lane.provider], lane)
+
+
+def _together(judged: Judged, senders: Collection[int]) -> Sequence[LaneAssessment]:
+    return by_provider(lane for lane in judged.lanes if lane.identity_id in senders)
 
 
 def turn_of(before: Status, now: Status) -> Turn | None:

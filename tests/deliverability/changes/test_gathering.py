@@ -121,6 +121,20 @@ async def test_of_two_senders_those_that_sent_both_campaigns_are_compared(databa
     assert of(found, ChangeCode.SHARE) == []
 
 
+async def test_a_sender_that_is_new_changes_no_verdict(database: Database) -> None:
+    async with database.write() as session:
+        identity, new = await an_identity(session), await an_identity(session, "Rhône")
+        first = await a_sent_campaign(session, identity, LANES, launched_at=START)
+        await seeds_seen(session, first, identity, "gmail", *[INBOX] * 6)
+        campaign = await a_sent_campaign(session, identity, LANES, launched_at=START + 2 * DAY)
+        await seeds_seen(session, campaign, identity, "gmail", *[INBOX] * 6)
+        await more_lanes(session, campaign, new, {"gmail": (9_000, 270)})
+        await seeds_seen(session, campaign, new, "gmail", *[SPAM] * 6)
+    async with database.read() as session:
+        found = await changed(session, campaign)
+    assert found.listed == ()
+
+
 async def test_what_people_did_is_not_compared_before_they_had_the_time(database: Database) -> None:
     async with database.write() as session:
         identity = await an_identity(session)
