@@ -15,7 +15,7 @@ from scheduler.lookout import look_after_identities
 from sender import Transport
 from service.identity_watch import lookout_of
 from service.settings import Settings
-from store import Database, incidents
+from store import Database, idempotency, incidents
 
 WEIGH_EVERY = timedelta(seconds=10)
 """Soon after a batch of bad news; while none comes, it costs one row."""
@@ -28,6 +28,7 @@ INCIDENTS_KEPT = timedelta(days=400)
 COUNT_EVERY = timedelta(minutes=1)
 COUNT_PAUSE, LONGEST_COUNT_PAUSE_S = 60, 3600.0
 """The same for how often people are written to: a sixtieth of the time, and at least once an hour."""
+FORGET_ANSWERS_EVERY = timedelta(minutes=10)
 LOOK_EVERY = timedelta(minutes=5)
 """How often it is asked whose look is due; that is once a day, or once an hour."""
 
@@ -59,6 +60,7 @@ def watch_chores(
     chores = [
         Chore("weigh", WEIGH_EVERY, weigh),
         Chore("old incidents", FORGET_EVERY, forget),
+        _answers(database, clock),
         _pressure(database, clock),
     ]
     lookout = lookout_of(settings)
@@ -94,3 +96,15 @@ def _pressure(database: Database, clock: Clock) -> Chore:
             ready_at = time.monotonic() + min(LONGEST_COUNT_PAUSE_S, COUNT_PAUSE * took)
 
     return Chore("pressure", COUNT_EVERY, count)
+
+
+def _answers(database: Database, clock: Clock) -> Chore:
+    """What programs were answered is forgotten once they may not ask for it again, a few at a time."""
+
+    async def forget() -> None:
+        gone = 1
+        while gone:
+            async with database.write() as session:
+                gone = await idempotency.forget(session, clock.now())
+
+    return Chore("old answers", FORGET_ANSWERS_EVERY, forget)

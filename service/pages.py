@@ -62,6 +62,8 @@ def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI"
             language=settings.language,
             nature=settings.nature,
             data_dir=settings.data_dir,
+            api=settings.api,
+            api_per_minute=settings.api_per_minute,
             machine_span=machine_span,
             vitals=vitals,
             outlook=forecast_options(settings),

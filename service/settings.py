@@ -26,6 +26,7 @@ from models.errors import SettingsError
 from sender.relays import ProviderRelay, read_relay
 from service import settings_checks as checks
 from service.alert_settings import ALERT_SECRETS, AlertSettings
+from service.api_settings import ApiSettings
 from service.declared_settings import DECLARED_SECRETS, DeclaredSettings
 from service.hook_settings import HOOK_FIELDS, HookSettings
 from service.hosts import name_to_open
@@ -58,7 +59,14 @@ def _default_hello_name(known: dict[str, Any]) -> str:
 
 
 class Settings(
-    BaseSettings, HookSettings, IdentitySettings, LintSettings, LawSettings, AlertSettings, DeclaredSettings
+    BaseSettings,
+    ApiSettings,
+    HookSettings,
+    IdentitySettings,
+    LintSettings,
+    LawSettings,
+    AlertSettings,
+    DeclaredSettings,
 ):
     """How this installation runs. A setting `smtp_url` is read from the variable `TOCSIN_SMTP_URL`."""
 

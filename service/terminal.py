@@ -29,6 +29,7 @@ from rich.text import Text
 from models.states import LeftOutReason
 from models.text import plural
 from service.alert_settings import ALERT_FIELDS
+from service.api_settings import API_FIELDS
 from service.declared_settings import DECLARED_FIELDS
 from service.findings import Finding, Level
 from service.hook_settings import HOOK_FIELDS
@@ -118,13 +119,16 @@ def explained_settings() -> list[str]:
     senders = [name for name in Settings.model_fields if name in IDENTITY_FIELDS | LINT_FIELDS]
     told = [name for name in Settings.model_fields if name in ALERT_FIELDS]
     law = [name for name in Settings.model_fields if name in LAW_FIELDS]
-    others = [name for name in Settings.model_fields if name not in {*news, *senders, *told, *law}]
+    programs = [name for name in Settings.model_fields if name in API_FIELDS]
+    others = [
+        name for name in Settings.model_fields if name not in {*news, *senders, *told, *law, *programs}
+    ]
     before, place, last, rest = map(others.index, ("inbound_host", "twilio_account_sid", "frequency", "zone"))
     return [
         *(*others[:before], *senders),
         *(*others[before:place], *news),
         *(*others[place:last], *told),
-        *(*others[last:rest], *law),
+        *(*others[last:rest], *law, *programs),
         *others[rest:],
     ]
 

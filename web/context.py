@@ -37,7 +37,8 @@ class WebContext:
     as a rehearsal at many times the natural speed has to. `zone` (IANA) and `language` are the settings'
     defaults, `nature` what a new campaign is unless somebody says; `outlook` is what forecasts are made with,
     `lookout` how identities are looked at. `vitals`: how this process says how it is. Uploaded files and the
-    reports on them are kept under `data_dir`. `bounce_place` names the mailbox in which bounces gather,
+    reports on them are kept under `data_dir`. `api`: whether programs may call, a key `api_per_minute` times
+    in each process unless it has a limit of its own. `bounce_place` names the mailbox in which bounces gather,
     `listens` where mail is received; empty: nowhere.
     """
 
@@ -64,6 +65,8 @@ class WebContext:
     lookout: Lookout = field(default_factory=Lookout)
     outlook: ForecastOptions = field(default_factory=ForecastOptions)
     data_dir: Path = field(default_factory=lambda: Path(gettempdir()))
+    api: bool = True
+    api_per_minute: int = 20_000
 
     @property
     def secure(self) -> bool:

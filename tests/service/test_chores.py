@@ -5,15 +5,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from deliverability.pressure import pressure_of
+from models.api import IdempotencyRecord, KeyMode
 from models.identity import Identity
 from models.incident import AlertWay
 from models.pace import BreakerState, Throttle
 from scheduler.incidents import close_incident
 from service.chores import watch_chores
 from service.settings import GivenSettings
-from store import Database, alerts
+from store import Database, alerts, api_keys, idempotency
 from tests.clocks import START, ManualClock
 from tests.deliverability.rows import a_launched_campaign, an_identity
 from tests.factories import KEYRING
@@ -88,6 +90,31 @@ async def test_incidents_are_forgotten_400_days_after_their_end(
     clock.advance(timedelta(days=2))
     await forget()
     assert await scene.incidents() == []
+
+
+async def test_answers_to_programs_are_forgotten_once_nobody_may_ask_for_them_again(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with database.write() as session:
+        key, _ = await api_keys.add_key(
+            session, name="CRM", mode=KeyMode.TEST, scopes=[], by="Ana", now=clock.now()
+        )
+        call = idempotency.Call(key.id, "order-1", "0" * 64)
+        await idempotency.keep(session, call, status=202, answer="{}", now=clock.now())
+    settings = GivenSettings(data_dir=tmp_path)
+    chores = watch_chores(settings, database, clock, transports={}, keyring=KEYRING)
+    (forget,) = [one.work for one in chores if one.name == "old answers"]
+
+    async def kept() -> int:
+        async with database.read() as session:
+            return len((await session.exec(select(IdempotencyRecord))).all())
+
+    clock.advance(idempotency.LIFE - timedelta(seconds=1))
+    await forget()
+    assert await kept() == 1
+    clock.advance(timedelta(seconds=1))
+    await forget()
+    assert await kept() == 0
 
 
 @pytest.mark.parametrize("given", [{}, {"alert_emails": "ana@parti.example"}])

@@ -32,14 +32,14 @@ def make_api(context: WebContext, door: FrontDoor) -> FastAPI:
         title="Tocsin API",
         version=VERSION,
         summary="Messages, people, segments, campaigns and what became of them.",
-        openapi_url="/openapi.json",
+        openapi_url="/openapi.json" if context.api else None,
         docs_url=None,
         redoc_url=None,
         servers=[{"url": f"{context.public_url}/v1"}],
     )
     api.state.front_door = door
     api.state.gatehouse = Gatehouse()
-    for router in ROUTERS:
+    for router in ROUTERS if context.api else ():
         api.include_router(router)
     api.middleware("http")(_mark)
     api.add_exception_handler(ApiProblemError, _problem)
@@ -95,11 +95,17 @@ async def _http_error(request: Request, error: Exception) -> Response:
         return await _too_large(request, error)
     status = error.status_code if isinstance(error, HTTPException) else 500
     code = _BY_STATUS.get(status, "bad_request" if status < 500 else "internal")
-    detail = "There is nothing at this address." if code == "not_found" else CODES[code][1] + "."
+    detail = _nothing(request) if code == "not_found" else CODES[code][1] + "."
     response = _answer(request, ApiProblemError(code, detail))
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})
     return response
+
+
+def _nothing(request: Request) -> str:
+    if request.app.state.front_door.context.api:
+        return "There is nothing at this address."
+    return "The API is switched off on this installation."
 
 
 async def _tocsin_error(request: Request, error: Exception) -> Response:

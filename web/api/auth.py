@@ -23,7 +23,6 @@ from web.door import client_address, front_door
 KNOWN_FOR = timedelta(seconds=2)
 """How long a key is taken for what it was: one that is revoked opens nothing afterwards."""
 NOTED_EVERY = timedelta(minutes=1)
-USUAL_PER_MINUTE = 20_000
 NO_KEY = {"WWW-Authenticate": 'Bearer realm="Tocsin API"'}
 
 
@@ -62,7 +61,7 @@ class Gatehouse:
         origin = client_address(request)
         if key.networks and not _is_within(origin, key.networks):
             raise ApiProblemError("key_not_allowed_here", f"This key may not be used from {origin}.")
-        standing = self.quota.take(key.id, key.per_minute or USUAL_PER_MINUTE, now)
+        standing = self.quota.take(key.id, key.per_minute or context.api_per_minute, now)
         request.state.standing = standing
         if standing.wait:
             raise ApiProblemError("rate_limited", f"Try again in {standing.wait} s.")
