@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from deliverability.assessment.whole import CampaignAssessment
     from deliverability.changes import Changes
     from deliverability.report import CampaignReport
+    from web.compliance_view import Line
 
 
 def send(
@@ -143,26 +144,30 @@ def report(
     from deliverability.assessing import assess_report
     from deliverability.changes import campaign_changes, changes_document
     from deliverability.report import campaign_report, report_csv, report_json
+    from service.law_print import law_lines, print_law
     from service.report_view import print_report
     from store.elections import stopped_in_silence
 
     async def read(
         desk: Desk,
-    ) -> tuple["CampaignReport", "CampaignAssessment | None", "Changes | None", str, int]:
+    ) -> tuple["CampaignReport", "CampaignAssessment | None", "Changes | None", str, int, "list[Line]"]:
         async with desk.database.read() as session:
             found = await wanted_campaign(session, campaign)
             made = await campaign_report(session, found.id, desk.clock.now())
             judged = await assess_report(session, made)
             stopped = await stopped_in_silence(session, found.id)
-            return made, judged, await campaign_changes(session, made, judged), found.zone, stopped
+            changes = await campaign_changes(session, made, judged)
+            law = await law_lines(desk, session, found.id) if made.launched_at else []
+            return made, judged, changes, found.zone, stopped, law
 
-    found, assessment, changes, zone, stopped = work(read)
+    found, assessment, changes, zone, stopped, law = work(read)
     if json:
         put(report_json(found, assessment, changes_document(changes)))
     elif csv:
         sys.stdout.write(report_csv(found, assessment))
     else:
         print_report(found, zone, assessment=assessment, changes=changes, stopped=stopped)
+        print_law(law)
 
 
 def register(app: typer.Typer) -> None:

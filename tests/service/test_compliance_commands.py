@@ -61,6 +61,14 @@ def test_compliance_as_a_file(typed_here: Typed) -> None:
     assert found["overrides"][0]["reason"] == "urgent"
 
 
+def test_a_report_tells_what_its_campaign_kept_to(typed_here: Typed) -> None:
+    told = typed_here.must("report", "2")
+    assert "Whether the law was kept to" in told
+    assert "✓ It went only to people who agreed to be written to." in told
+    assert "ana (command line) went past" in told
+    assert "went past" not in typed_here.must("report", "1")
+
+
 def test_what_changed_since_the_campaign_before_is_told_at_the_terminal(typed_here: Typed) -> None:
     words = "! People who clicked: 1.0%, before 4.0%."
     assert words in typed_here.must("report", "2")
