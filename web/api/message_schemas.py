@@ -1,5 +1,6 @@
 """Messages as JSON: what is asked for, and what is told of it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -11,8 +12,9 @@ from models.message import Message, MessageResult
 from models.states import Channel, Purpose
 from scheduler.accepting import Receipt
 from store import campaigns, identities, templates
-from store.message_status import MessageStatus, status_of
+from store.message_status import MessageStatus, statuses_of
 from web.api.ids import Ids, Kind
+from web.api.paging import Pickable
 from web.api.schemas import Given, Line, Moment, ProblemOut, Told
 
 Value = str | int | float | bool
@@ -125,15 +127,26 @@ class MessageOut(Told):
     links: LinksOut
 
     @classmethod
-    async def of(
-        cls, session: AsyncSession, ids: Ids, message: Message, delivery: Delivery | None, base: str
-    ) -> "MessageOut":
-        """As it stands."""
+    async def all_of(
+        cls, session: AsyncSession, ids: Ids, rows: Sequence[tuple[Message, Delivery | None]], base: str
+    ) -> "list[Self]":
+        """Messages as they stand, in their order."""
+        standing = await statuses_of(session, rows)
+        return [
+            await cls._of(session, ids, message, told, base)
+            for (message, _), told in zip(rows, standing, strict=True)
+        ]
+
+    @classmethod
+    async def _of(
+        cls, session: AsyncSession, ids: Ids, message: Message, told: tuple[MessageStatus, str], base: str
+    ) -> Self:
+        # What many messages have in common is read once: the session knows it by its number.
         stream = await campaigns.get_campaign(session, message.campaign_id)
         version = await templates.get_version(session, stream.template_version_id)
         template = await templates.template_of(session, version)
         identity = await identities.get_identity(session, message.identity_id)
-        status, reason = await status_of(session, message, delivery)
+        status, reason = told
         return cls(
             id=ids.write(Kind.MESSAGE, message.id),
             status=status,
@@ -153,6 +166,10 @@ class MessageOut(Told):
             created_at=message.created_at,
             links=_links(ids, message.id, base),
         )
+
+
+class MessageRow(MessageOut, Pickable):
+    """A message in a list, of which some parts may be asked for."""
 
 
 class ResultOut(Told):

@@ -1,19 +1,16 @@
-"""Messages: a CRM hands them over, one or five hundred at a time, and asks what became of them."""
+"""Messages: a CRM hands them over, one or five hundred at a time."""
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from models.errors import NotFoundError
 from scheduler.accepting import Acceptor, Receipt, Refusal, Results, Wish
 from scheduler.forms import Forms
-from store import messages
-from web.api.auth import Caller, ReadsMessages, SendsMessages
+from web.api.auth import Caller, SendsMessages
 from web.api.calls import IdempotencyKey, answer, call_of
-from web.api.ids import Kind
 from web.api.message_schemas import BatchIn, BatchOut, MessageIn, MessageOut, ResultOut, told_of
 from web.api.problems import CODES, ApiProblemError, Fault, body_of
 from web.api.schemas import problems
@@ -91,19 +88,6 @@ async def send_many(caller: SendsMessages, body: BatchIn, key: IdempotencyKey = 
     found = await acceptor_of(caller).accept(caller.asker, wishes, tell, call)
     await caller.context.wake()
     return answer(found)
-
-
-@router.get("/messages/{message_id}", responses=problems("not_found"))
-async def look(
-    caller: ReadsMessages, message_id: Annotated[str, Path(max_length=40, examples=["msg_abc"])]
-) -> MessageOut:
-    """One message and where it stands."""
-    number = caller.ids.read(Kind.MESSAGE, message_id)
-    async with caller.context.database.read() as session:
-        message, delivery = await messages.get(session, number)
-        if message.mode is not caller.key.mode:
-            raise NotFoundError("There is no such message for this key.")
-        return await MessageOut.of(session, caller.ids, message, delivery, base(caller))
 
 
 def base(caller: Caller) -> str:

@@ -1,5 +1,7 @@
 """From the JSON of a message to a wish: names become numbers, addresses get their normal form."""
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from audience.addresses import AddressError, read_email, read_phone
 from models.magic import NUMBERS
 from models.states import Channel, Purpose
@@ -55,6 +57,17 @@ async def _version_of(caller: Caller, wanted: TemplateIn, field: str) -> tuple[T
         raise _fault("not_found", f"There is no template {what}.", field)
     template: Template = found[0]
     return found[1], template.channel
+
+
+async def template_named(caller: Caller, session: AsyncSession, wanted: str, field: str) -> Template:
+    """The template of that id or name; ApiProblemError when there is none."""
+    if wanted.startswith(f"{Kind.TEMPLATE}_"):
+        found = await templates.find(session, caller.ids.read(Kind.TEMPLATE, wanted))
+    else:
+        found = await templates.find_named(session, wanted)
+    if found is None:
+        raise _fault("not_found", f"There is no template “{wanted}”.", field)
+    return found[0]
 
 
 async def _recipient_of(
