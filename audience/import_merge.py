@@ -17,7 +17,7 @@ from models.states import ConsentStatus
 from models.text import fold
 from store.contacts import KEYS, StoredContact
 
-__all__ = ["Change", "Merger", "Person", "UpdatePolicy"]
+__all__ = ["CONTESTED", "Change", "Merger", "Person", "UpdatePolicy"]
 
 
 class UpdatePolicy(StrEnum):
@@ -55,7 +55,7 @@ class Person:
 
 # A file has few different tags.
 _folded: Final = lru_cache(maxsize=16_384)(fold)
-_CONTESTED: Final = "Belongs to another contact; the row is kept without it."
+CONTESTED: Final = "Belongs to another contact; the row is kept without it."
 _WITHDRAWN: Final = "Consent was withdrawn; an import does not undo that. The refusal stands."
 
 
@@ -89,13 +89,16 @@ class Merger:
 
     def merge(self, row: ImportedRow) -> tuple[Change, list[Note]]:
         """Lay one row over the person it is about, new if need be; notes say what was not taken over."""
+        return self.merge_into(self.person_of(row.values), row)
+
+    def merge_into(self, person: Person | None, row: ImportedRow) -> tuple[Change, list[Note]]:
+        """Lay one row over that person, whomever it may seem to be about; None: somebody new."""
         notes: list[Note] = []
         values = row.values
-        person = self._person_of(values)
         for name in KEYS:
             owner = self._by_key[name].get(values[name]) if name in values else None
             if owner is not None and owner is not person:
-                notes.append(Note(row.line, name, values[name], _CONTESTED))
+                notes.append(Note(row.line, name, values[name], CONTESTED))
                 values = {key: value for key, value in values.items() if key != name}
         if person is None:
             self._create(row, values, notes)
@@ -109,8 +112,8 @@ class Merger:
         after = len(person.changed), len(person.new_tags), len(person.statements)
         return (Change.UPDATED if changed or before != after else Change.UNCHANGED), notes
 
-    def _person_of(self, values: Mapping[str, Any]) -> Person | None:
-        """By identifier, else by e-mail, else by telephone.
+    def person_of(self, values: Mapping[str, Any]) -> Person | None:
+        """Whom a row is about: by identifier, else by e-mail, else by telephone.
 
         An address does not stand for a person who has another identifier, nor a telephone for one who has
         another e-mail: families share telephones.

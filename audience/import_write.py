@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,8 +18,7 @@ from store import contacts, targeting
 from store.newcomers import insert_people
 from store.suppressions import suppressed_hashes
 
-__all__ = ["WrittenBatch", "write_batch"]
-
+__all__ = ["WrittenBatch", "latest_words", "write_batch", "write_people"]
 
 MERGED_AT_ONCE: Final = 1000
 
@@ -85,12 +84,8 @@ async def _merge(
     """Lay rows one after the other over the people they are about; `numbers` are for those who are new."""
     keys = {name: {row.values[name] for row in rows if name in row.values} for name in contacts.KEYS}
     stored = await contacts.find_stored(session, keys, with_tags=any(row.tags for row in rows))
-    spoken = [contact.id for contact in stored] if any(row.statements for row in rows) else []
-    latest: dict[tuple[int, Topic, ConsentStatus], datetime] = {}
-    latest.update((await contacts.latest_statements(session, spoken)).items())
-    if any(TARGETING in row.statements for row in rows):
-        for (number, status), given_at in (await targeting.latest_statements(session, spoken)).items():
-            latest[number, TARGETING, status] = given_at
+    topics = {topic for row in rows for topic in row.statements}
+    latest = await latest_words(session, [contact.id for contact in stored], topics)
     merger = Merger(stored, latest, policy=policy, now=now)
     counts: Counter[Change] = Counter()
     free: list[int] = []
@@ -100,13 +95,27 @@ async def _merge(
         written.notes += [*row.notes, *found]
         if change is Change.CREATED:
             free.append(number)
-    await _write_people(session, merger, free, now)
+    await write_people(session, merger, free, now)
     written.created += counts[Change.CREATED]
     written.updated += counts[Change.UPDATED]
     written.unchanged += counts[Change.UNCHANGED]
 
 
-async def _write_people(session: AsyncSession, merger: Merger, numbers: Sequence[int], now: datetime) -> None:
+async def latest_words(
+    session: AsyncSession, people: Sequence[int], topics: Collection[Topic]
+) -> dict[tuple[int, Topic, ConsentStatus], datetime]:
+    """When each of them last said yes, and last said no, where anything is to be said of `topics`."""
+    latest: dict[tuple[int, Topic, ConsentStatus], datetime] = {}
+    if topics:
+        latest.update((await contacts.latest_statements(session, people)).items())
+    if TARGETING in topics:
+        for (number, status), given_at in (await targeting.latest_statements(session, people)).items():
+            latest[number, TARGETING, status] = given_at
+    return latest
+
+
+async def write_people(session: AsyncSession, merger: Merger, numbers: Sequence[int], now: datetime) -> None:
+    """Write what a merge changed, and its new people under `numbers`, in order."""
     released: dict[str, list[int]] = defaultdict(list)
     changes: list[tuple[int, dict[str, Any]]] = []
     fresh: list[Person] = []

@@ -28,7 +28,9 @@ __all__ = [
     "add_statements",
     "add_tags",
     "audience_batch",
+    "erase",
     "find_contact",
+    "find_numbered",
     "find_stored",
     "get_contact",
     "get_contacts",
@@ -37,6 +39,7 @@ __all__ = [
     "page_contacts",
     "prepared",
     "release_keys",
+    "remove_tags",
     "reserve",
     "tags_of",
     "update_contacts",
@@ -193,6 +196,24 @@ async def find_stored(
     return [found[contact_id] for contact_id in sorted(found)]
 
 
+async def find_numbered(session: AsyncSession, contact_id: int) -> StoredContact:
+    """The contact of that number with its tags, locked; NotFoundError. Served by the primary key."""
+    columns = [_contacts.c.id, *(_contacts.c[name] for name in DATA_COLUMNS)]
+    question = sa.select(*columns).where(_contacts.c.id == contact_id).with_for_update()
+    for row in await _ask(session, question):
+        found = StoredContact(row[0], dict(zip(DATA_COLUMNS, row[1:], strict=True)))
+        await _read_tags(session, {contact_id: found})
+        return found
+    raise NotFoundError(f"There is no contact number {contact_id}.")
+
+
+async def erase(session: AsyncSession, contact_id: int) -> None:
+    """Erase a person with all that is kept of them (`store.erasure`); NotFoundError when there is none."""
+    gone = sa.delete(_contacts).where(_contacts.c.id == contact_id)
+    if not (await (await session.connection()).execute(gone)).rowcount:
+        raise NotFoundError(f"There is no contact number {contact_id}.")
+
+
 async def _read_tags(session: AsyncSession, found: Mapping[int, StoredContact]) -> None:
     for part in _parts(found):
         question = sa.select(col(ContactTag.contact_id), col(ContactTag.tag_key)).where(
@@ -289,6 +310,16 @@ async def add_tags(
     if worn:
         rows = [{"tag_key": key, "contact_id": contact_id} for key, contact_id in sorted(worn)]
         await connection.execute(insert_for(session, ContactTag).on_conflict_do_nothing(), rows)
+
+
+async def remove_tags(session: AsyncSession, contact_id: int, keys: Collection[str]) -> int:
+    """Take tags, by folded key, off a contact; how many it wore. Served by the primary key."""
+    if not keys:
+        return 0
+    worn = sa.delete(_contact_tags).where(
+        is_among(session, _contact_tags.c.tag_key, sorted(keys)), _contact_tags.c.contact_id == contact_id
+    )
+    return (await (await session.connection()).execute(worn)).rowcount
 
 
 async def add_statements(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -2,14 +2,25 @@
 
 import hashlib
 import json
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any, Final
 
 from fastapi import Header
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
+from store import idempotency
 from store.idempotency import Answered, Call, Different, InFlight
+from store.imports import may_pass
 from web.api.auth import Caller
 from web.api.problems import ApiProblemError
+
+ATTEMPTS: Final = 4
+"""How often a deed is begun when others write the same rows at the same moment."""
+
+Deed = Callable[[AsyncSession, datetime], Awaitable[tuple[int, str]]]
+"""What a call does within a transaction; the status and the body of its answer."""
 
 IdempotencyKey = Annotated[
     str | None,
@@ -47,3 +58,30 @@ def answer(found: Answered | Different | InFlight) -> Response:
             raise ApiProblemError(
                 "call_in_flight", "The same call is being made right now.", headers={"Retry-After": "1"}
             )
+
+
+async def once(caller: Caller, key: str | None, body: Any, deed: Deed) -> Response:
+    """Do something in one transaction, and under an Idempotency-Key once: the answer is kept with the deed.
+
+    What raises is neither done nor kept. Who was in the way of another writer begins again.
+    """
+    call = call_of(caller, key, body)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return answer(await _once(caller, call, deed))
+        except Exception as error:
+            if attempt == ATTEMPTS or not may_pass(error):
+                raise
+    raise AssertionError
+
+
+async def _once(caller: Caller, call: Call | None, deed: Deed) -> Answered | Different | InFlight:
+    async with caller.context.database.write() as session:
+        now = caller.context.clock.now()
+        known = None if call is None else await idempotency.begin(session, call, now)
+        if known is not None:
+            return known
+        status, told = await deed(session, now)
+        if call is not None:
+            await idempotency.keep(session, call, status=status, answer=told, now=now)
+    return Answered(status, told, fresh=True)
