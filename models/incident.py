@@ -22,6 +22,8 @@ class IncidentKind(StrEnum):
     HEALTH = "health"
     DECLARED = "declared"
     CANARY = "canary"
+    # An address that is to hear of events does not answer; `provider` is its host and number.
+    WEBHOOK = "webhook"
 
 
 class IncidentLevel(StrEnum):

@@ -103,8 +103,8 @@ class WebhookNotice(SQLModel, table=True):
 class WebhookOutbox(SQLModel, table=True):
     """Something that somebody subscribed to, noted by a trigger in the transaction that wrote it.
 
-    `subject_id` is the number of the event; of a campaign where `event_type` says so (`models.webhook_types`),
-    with the moment `at` it came to that. The rows go as they become notices (`store.webhook_triggers`).
+    `subject_id` is the number of the event; of a campaign where `event_type` says so, with the moment `at` it
+    came to that (`models.webhook_types`). The rows go as they become notices (`store.webhook_triggers`).
     """
 
     __tablename__ = "webhook_outbox"

@@ -71,7 +71,7 @@ def _backups() -> Finding:
 
 async def triggers(desk: Desk) -> list[Finding]:
     """Whether the database itself counts what moves, and forgets who is erased."""
-    from store import cascade, tally_triggers
+    from store import cascade, tally_triggers, webhook_triggers
 
     subject = "Triggers"
     told = []
@@ -83,6 +83,9 @@ async def triggers(desk: Desk) -> list[Finding]:
             told.append(blocking(subject, text, advice))
         if not await connection.run_sync(cascade.is_installed):
             text = "The trigger that forgets whoever is deleted is missing or not this version's."
+            told.append(blocking(subject, text, "Run `tocsin migrate`."))
+        if not await connection.run_sync(webhook_triggers.are_installed):
+            text = "The triggers that note what webhooks are to be told are missing or not this version's."
             told.append(blocking(subject, text, "Run `tocsin migrate`."))
     return told or [fine(subject, "The database counts what moves, and forgets who is erased.")]
 

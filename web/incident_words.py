@@ -25,6 +25,7 @@ KINDS: Mapping[IncidentKind, str] = MappingProxyType(
         IncidentKind.HEALTH: N_("Identity in trouble"),
         IncidentKind.DECLARED: N_("Poor figures at the provider"),
         IncidentKind.CANARY: N_("First slice held"),
+        IncidentKind.WEBHOOK: N_("Webhook out of reach"),
     }
 )
 LEVELS: Mapping[IncidentLevel, str] = MappingProxyType(
@@ -51,6 +52,9 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "blocks": N_("%(part)s of %(whole)s messages met with an answer that shuts the sender out."),
         "seeds": N_("%(part)s of %(whole)s seed mailboxes found the message in the spam folder."),
         "answers": N_("The provider answered in such a way that sending to it rests."),
+        "webhook_failing": N_("Nothing of what it is told has arrived there for an hour or more."),
+        "webhook_given_up": N_("Nothing has arrived there for five days: it is told nothing any more."),
+        "webhook_gone": N_("The address answered that it is gone (410): it is told nothing any more."),
         "held": N_("The provider takes the messages of the campaign ill."),
     }
 )
@@ -79,6 +83,10 @@ ADVICE: Mapping[IncidentKind, str] = MappingProxyType(
         ),
         IncidentKind.CANARY: N_(
             "See the campaign’s page: it shows where the seed mailboxes found the message."
+        ),
+        IncidentKind.WEBHOOK: N_(
+            "See the page of the webhooks: its log tells what was answered. Once the address works, what"
+            " waits is told by itself; one that was disabled has to be enabled again."
         ),
     }
 )
@@ -155,6 +163,8 @@ def title_of(told: Told) -> str:
 
 def where_of(incident: Incident, names: Names, tongue: Tongue) -> str:
     """Whom it concerns: the identity at the provider, and the campaign."""
+    if incident.kind is IncidentKind.WEBHOOK:
+        return incident.provider
     provider = say_borrowed(tongue, provider_name(incident.provider)) if incident.provider else ""
     if names.identity and provider:
         sender = tongue.say("%(who)s at %(provider)s", who=names.identity, provider=provider)
@@ -200,6 +210,8 @@ def _done(incident: Incident, tongue: Tongue) -> str:
             return tongue.say(
                 "The rest of the campaign does not leave for this provider until somebody lets it."
             )
+        case IncidentDeed.STOPPED if incident.kind is IncidentKind.WEBHOOK:
+            return tongue.say("The webhook is disabled.")
         case IncidentDeed.STOPPED:
             return tongue.say("Nothing leaves until it is mended, or somebody lets it.")
         case IncidentDeed.PAUSED:

@@ -41,6 +41,8 @@ _WORD_OF_INCIDENT: Mapping[IncidentKind, Word] = {
     IncidentKind.HEALTH: Word.UNAUTHENTICATED,
     IncidentKind.DECLARED: Word.DECLARED,
     IncidentKind.CANARY: Word.MIXED,
+    # About no mail at all, and at no provider: it is never asked for.
+    IncidentKind.WEBHOOK: Word.MIXED,
 }
 _WORDS = {word: place for place, word in enumerate(Word)}
 

@@ -9,7 +9,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlmodel import SQLModel
 
 import store.tables  # noqa: F401 - registers every table
-from store import cascade, tally_triggers
+from store import cascade, tally_triggers, webhook_triggers
 from store.engine import make_engine
 
 
@@ -43,9 +43,11 @@ def run(connection: sa.Connection) -> None:
     )
     with context.begin_transaction():
         cascade.remove(connection)
+        webhook_triggers.remove(connection)
         context.run_migrations()
         cascade.install(connection)
         tally_triggers.install(connection)
+        webhook_triggers.install(connection)
 
 
 async def main() -> None:
