@@ -7,7 +7,7 @@ the whole, since there is a program to tell it to; and what is said to be empty 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -68,18 +68,25 @@ class Written:
     notes: tuple[Note, ...] = ()
 
 
+class _Said(NamedTuple):
+    """A card, and how it reads as a row."""
+
+    row: ImportedRow
+    card: Card
+
+
 async def upsert(session: AsyncSession, card: Card, *, region: str, now: datetime) -> Written:
     """Lay the card over whom it is about, as a file's row would be; CardError, TakenError."""
     row = _read(card, region, now)
     merger = await _merger(session, row, [], now)
-    return await _lay(session, merger, merger.person_of(row.values), row, card, now)
+    return await _lay(session, merger, merger.person_of(row.values), _Said(row, card), now)
 
 
 async def create(session: AsyncSession, card: Card, *, region: str, now: datetime) -> Written:
     """Somebody new; TakenError when one of the keys is known, CardError."""
     row = _read(card, region, now)
     merger = await _merger(session, row, [], now)
-    return await _lay(session, merger, None, row, card, now)
+    return await _lay(session, merger, None, _Said(row, card), now)
 
 
 async def change(
@@ -90,7 +97,7 @@ async def change(
     own = await contacts.find_numbered(session, contact_id)
     merger = await _merger(session, row, [own], now)
     person = next(person for person in merger.people if person.id == contact_id)
-    return await _lay(session, merger, person, row, card, now)
+    return await _lay(session, merger, person, _Said(row, card), now)
 
 
 def _read(card: Card, region: str, now: datetime) -> ImportedRow:
@@ -119,7 +126,7 @@ async def _merger(
     session: AsyncSession, row: ImportedRow, own: Sequence[StoredContact], now: datetime
 ) -> Merger:
     """Everybody who shares a key with the row; `own` in place of themselves."""
-    keys = {name: {row.values[name]} for name in KEYS if name in row.values}
+    keys: dict[str, set[str]] = {name: {row.values[name]} for name in KEYS if name in row.values}
     found = await contacts.find_stored(session, keys, with_tags=True)
     known = {contact.id for contact in own}
     stored = [*own, *(contact for contact in found if contact.id not in known)]
@@ -128,19 +135,11 @@ async def _merger(
 
 
 async def _lay(
-    session: AsyncSession,
-    merger: Merger,
-    person: Person | None,
-    row: ImportedRow,
-    card: Card,
-    now: datetime,
+    session: AsyncSession, merger: Merger, person: Person | None, said: _Said, now: datetime
 ) -> Written:
-    owners = {
-        (name, other.values[name]): other.id
-        for other in merger.people
-        for name in KEYS
-        if other is not person
-    }
+    row, card = said
+    others = [other for other in merger.people if other is not person]
+    owners = {(name, other.values[name]): other.id for other in others for name in KEYS}
     what, notes = merger.merge_into(person, row)
     for note in notes:
         if note.reason == CONTESTED:
@@ -157,7 +156,7 @@ async def _lay(
     if not made and not person.changed and (off or person.new_tags):
         # Whoever asks for what changed is told of tags, too.
         await contacts.update_contacts(session, [(number, {})], now=now)
-    return Written(number, made, tuple([*row.notes, *notes]))
+    return Written(number, made, (*row.notes, *notes))
 
 
 def _empty(person: Person, card: Card) -> None:
