@@ -73,8 +73,8 @@ async def sent_to(database: Database, port: int, **changed: Any) -> tuple[SeedMa
 
 
 async def poll(database: Database, clock: ManualClock, **options: Any) -> PlacementRun:
-    """One look, with little patience."""
-    given: dict[str, Any] = {"missing_after": timedelta(hours=1), "timeout_seconds": 0.5, **options}
+    """One look, with patience enough for a server that answers."""
+    given: dict[str, Any] = {"missing_after": timedelta(hours=1), **options}
     return await poll_seeds(database, KEYRING, clock, **given)
 
 

@@ -145,7 +145,7 @@ async def test_a_mailbox_that_cannot_be_read_is_noted_and_its_mail_not_called_mi
     _, delivery = await sent_to(database, mailbox.port)
     mailbox.inbox.add(a_mail(delivery), START)
     clock.advance(timedelta(hours=2))
-    run = await poll(database, clock)
+    run = await poll(database, clock, timeout_seconds=2 if manner is _silent else 20)
     server.close()
     assert (run.checked, run.inbox, run.missing) == (1, 1, 0)
     assert list(run.problems) == [broken.address]

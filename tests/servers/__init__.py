@@ -31,6 +31,8 @@ __all__ = [
 MEMORY = Path("/dev/shm")  # noqa: S108 - for the folders of tests, which have names nobody can guess
 """Where Linux keeps files in memory: a database is copied there in a tenth of the time."""
 ROOM_BYTES = 1 << 30
+PLACES = 8
+"""Among how many test processes the ports are shared out."""
 
 STOP_SECONDS = 30
 
@@ -70,13 +72,22 @@ def in_memory(*, runs_programs: bool = False) -> bool:
     return about.f_bavail * about.f_frsize >= ROOM_BYTES
 
 
-def free_port() -> int:
-    """A TCP port of the loopback that was free a moment ago.
+_ports: set[int] = set()
+"""Those that `free_port` has told: what is to listen there may not have begun to."""
 
-    Below those that the system hands out by itself: there it would not stay free for long.
+
+def free_port() -> int:
+    """A TCP port of the loopback that was free a moment ago, another one at each call.
+
+    Below those that the system hands out by itself: there it would not stay free for long. Test processes
+    of one run have ports of their own.
     """
+    place = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PLACES
     while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
+        port = random.SystemRandom().randrange(20_000 + place, 32_000, PLACES)
+        if port in _ports:
+            continue
+        _ports.add(port)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
