@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -27,9 +27,11 @@ from models.values import Accepted, Deferred, Outcome, Reply
 from models.webhook import EndpointState, NoticeState, WebhookEndpoint
 from scheduler.incidents import close_incident, open_incident
 from scheduler.telling import AT_ONCE, tell_noted
-from sender.webhook import WebhookOptions, post
 from store import Database, incidents, webhook_notices, webhooks
 from store.webhook_notices import Held
+
+if TYPE_CHECKING:
+    from sender.webhook import WebhookOptions
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +168,9 @@ class Courier:
         return (1 if endpoint.failing_since is not None else self._options.places) - under_way
 
     async def _call(self, endpoint: WebhookEndpoint, held: Held) -> _Told:
+        # Megabytes that a worker has no use for where nobody listens.
+        from sender.webhook import post  # noqa: PLC0415
+
         began = monotonic()
         try:
             outcome = await post(
@@ -181,7 +186,9 @@ class Courier:
             outcome = Deferred(Reply(None, None, _fault(error)))
         return _Told(held, outcome, int((monotonic() - began) * 1000))
 
-    def _means(self, endpoint: WebhookEndpoint) -> WebhookOptions:
+    def _means(self, endpoint: WebhookEndpoint) -> "WebhookOptions":
+        from sender.webhook import WebhookOptions  # noqa: PLC0415
+
         now = self._clock.now()
         both = endpoint.sealed_before and endpoint.before_until is not None and endpoint.before_until > now
         return WebhookOptions(

@@ -17,6 +17,11 @@ class ApiSettings(BaseModel):
         description="Most calls a minute of an API key that has no limit of its own, for each process with"
         " pages.",
     )
+    webhook_http: bool = Field(
+        default=False,
+        description="Whether webhooks may lead to this machine itself, without https and to any port: for"
+        " tests and rehearsals.",
+    )
 
 
 API_FIELDS = frozenset(ApiSettings.model_fields)

@@ -24,6 +24,7 @@ from models.keyring import Keyring
 from models.states import Channel
 from models.tokens import Tokens
 from scheduler import Conductor, ConductorOptions, DispatchOptions
+from scheduler.courier import Courier, CourierOptions
 from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
 from sender import Transport
@@ -109,6 +110,10 @@ async def assemble(
         group = await stack.enter_async_context(asyncio.TaskGroup())
         stack.push_async_callback(_end, group.create_task(keep_rules_fresh(), name="rules"))
         if with_worker:
+            courier = Courier(
+                database, parts.clock, parts.keyring, CourierOptions(loopback=settings.webhook_http)
+            )
+            stack.push_async_callback(_end, group.create_task(courier.run(), name="courier"))
             conducting = group.create_task(parts.conductor.run(), name="conductor")
             stack.push_async_callback(_end, conducting)
         if with_web:
