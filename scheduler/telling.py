@@ -128,22 +128,25 @@ def data_of_campaign(campaign: Campaign, state: CampaignState, ids: Ids) -> dict
 
 
 def data_of_event(what: Happened, ids: Ids) -> dict[str, Any]:
-    """What is told of a message; parts that are not known are left out."""
+    """What is told of an event, as the API's list of events has it; parts that are not known are left out."""
     event, delivery, message, campaign = what.event, what.delivery, what.message, what.campaign
-    told: dict[str, Any] = {"event": ids.write(Kind.EVENT, event.id)}
+    told: dict[str, Any] = {
+        "id": ids.write(Kind.EVENT, event.id),
+        "at": moment(event.at),
+        "recorded_at": moment(event.recorded_at),
+        "provider": event.provider or None,
+    }
     if message is not None:
         told["message"] = ids.write(Kind.MESSAGE, message.id)
         told["reference"], told["metadata"] = message.reference or None, message.details or None
-    elif campaign is not None:
+    elif campaign is not None and campaign.stream_key is None:
         told["campaign"] = ids.write(Kind.CAMPAIGN, campaign.id)
     if event.contact_id is not None:
         told["contact"], told["external_id"] = ids.write(Kind.CONTACT, event.contact_id), what.external_id
     if what.identity is not None:
-        told["identity"] = {"id": ids.write(Kind.IDENTITY, what.identity.id), "key": what.identity.key}
+        told["identity"] = what.identity.key
     if delivery is not None:
         told["channel"], told["to"] = delivery.channel.value, delivery.address or None
-        told["attempts"] = delivery.attempts
-    told["provider"] = event.provider or None
     told |= _more(what)
     return {name: value for name, value in told.items() if value is not None}
 
@@ -153,18 +156,13 @@ def _more(what: Happened) -> dict[str, Any]:
     event = what.event
     match event.kind:
         case kind if kind in _REFUSALS:
-            return {"answer": _answer(what)}
+            return {"answer": _answer(what) or None}
         case EventKind.CLICKED:
-            return {
-                "link": {"number": event.link_index, "url": what.link},
-                "machine": "machine" in event.details,
-            }
+            return {"link": what.link, "machine": "machine" in event.details}
         case EventKind.OPENED:
             return {"machine": "machine" in event.details}
         case EventKind.SUPPRESSED | EventKind.CAPPED | EventKind.EXPIRED | EventKind.CANCELLED:
-            return {
-                "reason": (what.delivery.reason if what.delivery else "") or event.text or event.kind.value
-            }
+            return {"reason": (what.delivery.reason if what.delivery else "") or event.kind.value}
         case EventKind.UNSUBSCRIBED | EventKind.RESUBSCRIBED:
             return {"via": event.details.get("via")}
         case EventKind.RESOLVED:
@@ -177,7 +175,7 @@ def _answer(what: Happened) -> dict[str, Any]:
     """What the other side said, and how it is read."""
     event = what.event
     read = {
-        "permanent": None if event.permanence is None else event.permanence.value == "hard",
+        "permanence": event.permanence and event.permanence.value,
         "class": event.bounce_class and event.bounce_class.value,
         "fault": event.fault and event.fault.value,
         "code": event.code,

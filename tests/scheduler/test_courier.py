@@ -55,8 +55,8 @@ async def test_what_happens_is_told_signed_and_the_library_takes_it(
     assert (told["type"], told["version"], told["mode"]) == ("message.clicked", 1, "live")
     assert told["timestamp"] == "2026-03-10T09:00:00.000Z"
     data = told["data"]
-    assert headers["webhook-id"] == data["event"]
-    assert data["event"].startswith("evt_")
+    assert headers["webhook-id"] == data["id"]
+    assert data["id"].startswith("evt_")
     assert data["contact"].startswith("ctc_")
     assert (data["to"], data["channel"], data["machine"]) == (delivery.address, "email", False)
     (notice,) = await notices(database)
