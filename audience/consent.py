@@ -14,7 +14,7 @@ from models.errors import BadInputError
 from models.states import Channel, ConsentStatus
 from models.text import fold
 
-__all__ = ["CONSENT_COLUMN", "TARGETING", "Statement", "Topic", "read_consent", "stands"]
+__all__ = ["CONSENT_COLUMN", "TARGETING", "Statement", "Topic", "read_consent", "refuses", "stands"]
 
 TARGETING: Final = "targeting"
 Topic = Channel | Literal["targeting"]
@@ -27,12 +27,20 @@ CONSENT_COLUMN: Final[Mapping[Topic, str]] = {
 }
 
 _YES = "yes y oui o true vrai 1 x ok granted accorde donne accepte optin subscribed abonne inscrit agreed"
-_NO = "no n non false faux 0 withdrawn retire refuse optout unsubscribed desabonne desinscrit stop"
+_NO = (
+    "no n non false faux 0 withdrawn retire refuse optout unsubscribed desabonne desinscrit stop "
+    "bouncing bounced cleaned blocklisted blacklisted"
+)
 _WORDS: Final = {
     **dict.fromkeys([*_YES.split(), "opt in", "d accord"], ConsentStatus.GRANTED),
-    **dict.fromkeys([*_NO.split(), "opt out"], ConsentStatus.WITHDRAWN),
-    **dict.fromkeys(("unknown", "inconnu", "?", "na", "n a", "nc"), ConsentStatus.UNKNOWN),
+    **dict.fromkeys(
+        [*_NO.split(), "opt out", "previous bounce", "previous spam complaint"], ConsentStatus.WITHDRAWN
+    ),
+    **dict.fromkeys(("unknown", "inconnu", "?", "na", "n a", "nc", "pending"), ConsentStatus.UNKNOWN),
 }
+
+
+_PLAIN_NO: Final = frozenset({"no", "n", "non", "false", "faux", "0", "none", "null", "aucun"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,14 @@ def read_consent(text: str) -> Statement:
         raise BadInputError(
             f"“{text[:40]}” says neither yes nor no.", "Write yes, no, or the date of the agreement."
         ) from error
+
+
+def refuses(text: str) -> bool:
+    """Whether a cell of a column of refusals says that somebody refused: anything but blank and no."""
+    status = _WORDS.get(fold(text))
+    if status is ConsentStatus.WITHDRAWN:
+        return fold(text) not in _PLAIN_NO
+    return bool(fold(text)) and status is not ConsentStatus.UNKNOWN
 
 
 def stands(new: Statement, status: ConsentStatus, given_at: datetime | None) -> bool:

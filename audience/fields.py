@@ -89,6 +89,12 @@ FIELDS: Final[tuple[KnownField, ...]] = (
            "email consent date,date consentement email,date du consentement email"),
     _field("email_consent_source", "Source of e-mail consent / Source du consentement e-mail",
            "A form, a paper, an event.", "Formulaire, bulletin, réunion.", "email consent source"),
+    _field("email_refusal", "Refuses e-mails / Refuse les e-mails",
+           "Yes, a date or a reason: no more e-mails. No says nothing.",
+           "Oui, une date ou une raison : plus d’e-mails. Non ne dit rien.",
+           "do not email,no bulk emails (user opt out),unsubscribed from all email,unsubscribed,"
+           "email opt out,optout email,opt out email,desinscrit,desabonne,ne pas contacter,do not contact,"
+           "unsub time"),
     _field("sms_consent", "SMS consent / Consentement SMS", "Yes, no, or the date of the agreement.",
            "Oui, non, ou la date de l’accord.",
            "consent sms,opt in sms,optin sms,accepte les sms,sms opt in"),
@@ -96,6 +102,10 @@ FIELDS: Final[tuple[KnownField, ...]] = (
            "Quand la personne l’a dit.", "sms consent date,date consentement sms"),
     _field("sms_consent_source", "Source of SMS consent / Source du consentement SMS",
            "A form, a paper, an event.", "Formulaire, bulletin, réunion.", "sms consent source"),
+    _field("sms_refusal", "Refuses SMS / Refuse les SMS",
+           "Yes, a date or a reason: no more text messages. No says nothing.",
+           "Oui, une date ou une raison : plus de SMS. Non ne dit rien.",
+           "do not sms,sms opt out,optout sms,opt out sms"),
     _field("targeting_consent", "Consent to targeting / Consentement au ciblage",
            "To political messages chosen by one’s data: yes, no, or the date of the agreement.",
            "Aux messages politiques choisis d’après ses données : oui, non, ou la date de l’accord.",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from audience.addresses import AddressError, read_email
+from audience.exports import Export, recognise
 from audience.fields import FIELD_BY_NAME, FIELDS
 from audience.import_file import ImportFileError
 from audience.segment_words import attribute_key
@@ -15,6 +16,8 @@ __all__ = ["IGNORE", "Column", "map_columns"]
 
 IGNORE: Final = "ignore"
 _KEYS: Final = frozenset({"email", "phone", "external_id"})
+_REFUSALS: Final = frozenset({"email_refusal", "sms_refusal"})
+"""What several columns may say: each no counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,13 @@ def map_columns(
     _refuse_data(header)
     wanted = _wanted(header, mapping)
     fields = [wanted.get(fold(title)) for title in header]
+    export = recognise(header)
+    if export is not None:
+        _recognise_export(header, fields, export)
     _recognise(header, fields)
     columns = tuple(
         Column(index, title, field or _free(title, keep=keep_unknown))
-        for index, (title, field) in enumerate(zip(header, fields, strict=True))
+        for index, (title, field) in enumerate(zip(header, _number(fields), strict=True))
     )
     _refuse_doubles(columns)
     if not _KEYS & {column.field for column in columns}:
@@ -83,6 +89,34 @@ def _field(name: str) -> str:
     )
 
 
+def _recognise_export(header: Sequence[str], fields: list[str | None], export: Export) -> None:
+    """Give each field the column in which that program keeps it."""
+    titles = [fold(title) for title in header]
+    for heading, name in export.fields.items():
+        if name in fields and name not in _REFUSALS:
+            continue
+        for index, title in enumerate(titles):
+            if title == heading and fields[index] is None:
+                fields[index] = name
+                break
+    for index, title in enumerate(titles):
+        if fields[index] is None and title in export.useless:
+            fields[index] = IGNORE
+
+
+def _number(fields: Sequence[str | None]) -> list[str | None]:
+    """The second column of a refusal gets a name of its own, and so does each further one."""
+    seen: dict[str, int] = {}
+    named: list[str | None] = []
+    for name in fields:
+        if name in _REFUSALS and name is not None:
+            seen[name] = seen.get(name, 0) + 1
+            named.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        else:
+            named.append(name)
+    return named
+
+
 def _recognise(header: Sequence[str], fields: list[str | None]) -> None:
     """Give each field the column whose heading is the surest name for it; a second choice stays free.
 
@@ -90,13 +124,13 @@ def _recognise(header: Sequence[str], fields: list[str | None]) -> None:
     """
     titles = [fold(title) for title in header]
     for field in FIELDS:
-        if field.name in fields:
+        if field.name in fields and field.name not in _REFUSALS:
             continue
         for heading in field.headers:
             free = [i for i, title in enumerate(titles) if title == heading and fields[i] is None]
             for index in free:
                 fields[index] = field.name
-            if free:
+            if free and field.name not in _REFUSALS:
                 break
 
 

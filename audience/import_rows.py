@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from audience import addresses, territory
-from audience.consent import CONSENT_COLUMN, TARGETING, Statement, Topic, read_consent
+from audience.consent import CONSENT_COLUMN, TARGETING, Statement, Topic, read_consent, refuses
 from audience.dates import read_day, read_moment
 from audience.import_columns import IGNORE, Column
 from audience.import_file import Record
@@ -35,7 +35,9 @@ _CIVILITIES: Final = {
 _FRANCE: Final = frozenset({"france", "fr", "fra"})
 _CONSENT_FIELDS: Final = {CONSENT_COLUMN[channel]: channel for channel in Channel}
 _TARGETING_FIELD: Final = CONSENT_COLUMN[TARGETING]
-CONSENT_PARTS: Final = re.compile(r"(?:email_|sms_)?consent(?:_at|_source)?\Z")
+CONSENT_PARTS: Final = re.compile(
+    r"(?:(?:email_|sms_)?consent(?:_at|_source)?|(?:email|sms)_refusal(?:_[0-9]+)?)\Z"
+)
 """Names of the fields that together say who agreed to be written to."""
 TARGETING_PARTS: Final = re.compile(r"(?:targeting_consent(?:_at|_source)?|consent_(?:at|source))\Z")
 """Names of the fields that together say who agreed to be chosen by their data."""
@@ -263,8 +265,24 @@ class RowReader:
         if self._states_consent:
             for name, channel in _CONSENT_FIELDS.items():
                 self._read_consent(row, special, name, channel)
+            self._read_refusals(row, special)
         if self._states_targeting:
             self._read_consent(row, special, _TARGETING_FIELD, TARGETING)
+
+    def _read_refusals(self, row: ImportedRow, special: Mapping[str, str]) -> None:
+        """A yes, a date or a reason in a column of refusals goes before whatever else the line says."""
+        for name, cell in special.items():
+            if "_refusal" not in name or not refuses(cell):
+                continue
+            channel = Channel(name.partition("_")[0])
+            try:
+                given_at = read_moment(cell)
+            except BadInputError:
+                given_at = None
+            if given_at is None or given_at > self._now + timedelta(days=1):
+                given_at = self._given_at(row, special, "")
+            source = special.get("consent_source") or self._source
+            row.statements[channel] = Statement(ConsentStatus.WITHDRAWN, given_at, source[:300])
 
     def _read_consent(self, row: ImportedRow, special: Mapping[str, str], name: str, topic: Topic) -> None:
         """A word or date of its own, with date and source from the columns beside it; else the default."""

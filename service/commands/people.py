@@ -133,7 +133,11 @@ def _consents(words: Iterable[str]) -> dict[Channel, ConsentStatus]:
 def _print_result(file: Path, result: "ImportResult", consents: Mapping[Channel, ConsentStatus]) -> None:
     if result.resumed_at:
         say(f"Went on from line {result.resumed_at:,}, where an import of this file was interrupted.")
-    say(f"{file.name}: {plural(result.rows_read, 'row')} read. {_columns(result.columns)}")
+    from audience.exports import recognise
+
+    export = recognise([column.header for column in result.columns])
+    known = f" It is an export of {export.name}." if export is not None else ""
+    say(f"{file.name}: {plural(result.rows_read, 'row')} read.{known} {_columns(result.columns)}")
     say(
         f"{result.rows_created:,} created, {result.rows_updated:,} updated,"
         f" {result.rows_unchanged:,} unchanged, {result.rows_rejected:,} rejected."
