@@ -19,6 +19,7 @@ import pytest
 
 __all__ = [
     "MEMORY",
+    "STOP_SECONDS",
     "as_user",
     "find_program",
     "free_port",
@@ -35,6 +36,7 @@ PLACES = 8
 """Among how many test processes the ports are shared out."""
 
 STOP_SECONDS = 30
+"""After so long a server is ended by force."""
 
 # The watcher waits for the end of standard input, then ends the process group. A parent-death signal
 # would be simpler, but the kernel forgets it when a server changes its user. Twice in brackets: it is no

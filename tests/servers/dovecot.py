@@ -17,7 +17,7 @@ import pytest
 import trustme
 from imapclient import IMAPClient
 
-from tests.servers import find_program, free_port, missing, start_server, stop_server
+from tests.servers import STOP_SECONDS, find_program, free_port, missing, start_server, stop_server
 
 __all__ = ["PASSWORD", "USER", "Dovecot", "dovecot"]
 
@@ -104,10 +104,10 @@ class Dovecot:
                 )
             time.sleep(0.05)
 
-    def stop(self) -> None:
-        """Stop it; what it keeps stays."""
+    def stop(self, *, patience_s: float = STOP_SECONDS) -> None:
+        """Stop it, after `patience_s` by force; what it keeps stays."""
         if self._process is not None:
-            stop_server(self._process)
+            stop_server(self._process, patience_s=patience_s)
             self._process = None
 
     def sign_in(self) -> IMAPClient:
@@ -159,5 +159,5 @@ def dovecot() -> Iterator[Dovecot]:
         server.start(program)
         yield server
     finally:
-        server.stop()
+        server.stop(patience_s=0)  # to take leave of everybody takes it a second
         shutil.rmtree(folder, ignore_errors=True)
