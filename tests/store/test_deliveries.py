@@ -117,6 +117,10 @@ async def a_full_ledger(session: AsyncSession) -> None:
         }
         for number in range(4000)
     ]
+    # Another campaign, nearly at its end: nothing but the state tells what waits of it.
+    other = await a_campaign(session, senders=[sender])
+    ended = {"campaign_id": other.id, "state": DeliveryState.ACCEPTED}
+    rows += [{**row, **ended, "address": f"q{number}@exemple.fr"} for number, row in enumerate(rows)]
     await session.exec(insert_for(session, Delivery), params=rows)
     lanes = [
         {"campaign_id": campaign.id, "identity_id": sender.id, "provider": row["provider"]} for row in rows
