@@ -87,7 +87,7 @@ async def test_however_many_workers_there_are_everybody_gets_one_message(
 
 
 async def test_workers_share_the_limits(scene: Scene) -> None:
-    rate, scene.people = 40.0, 240
+    rate, scene.people = 40.0, 160
     scene.emails_per_second = rate
     await scene.set_up()
     crew = [scene.start() for _ in range(4)]
@@ -103,7 +103,7 @@ async def test_workers_share_the_limits(scene: Scene) -> None:
 async def test_what_a_killed_worker_had_is_taken_over_within_a_minute_and_its_journal_tells_the_rest(
     scene: Scene,
 ) -> None:
-    scene.people, scene.emails_per_second = 1500, 150
+    scene.people, scene.emails_per_second = 1000, 150
     await scene.set_up()
     # On two machines: nobody can read the journal of the one that dies.
     victim = scene.start(data_dir="there")
