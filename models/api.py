@@ -17,7 +17,10 @@ class KeyMode(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a key may do: a noun and a verb. Reading people's data and changing it are granted apart."""
+    """What a key may do: a noun and a verb. Reading people's data and changing it are granted apart.
+
+    CAMPAIGNS_OVERRIDE is an administrator's: past the checks with a reason, past the limits on frequency.
+    """
 
     MESSAGES_SEND = "messages:send"
     MESSAGES_READ = "messages:read"
@@ -29,6 +32,7 @@ class Scope(StrEnum):
     IDENTITIES_READ = "identities:read"
     CAMPAIGNS_READ = "campaigns:read"
     CAMPAIGNS_WRITE = "campaigns:write"
+    CAMPAIGNS_OVERRIDE = "campaigns:override"
     EVENTS_READ = "events:read"
     SUPPRESSIONS_READ = "suppressions:read"
     SUPPRESSIONS_WRITE = "suppressions:write"

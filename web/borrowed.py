@@ -14,6 +14,7 @@ from models.states import CampaignState, IdentityState
 from web.borrowed_elections import ELECTION_TEXTS
 from web.borrowed_feeds import FEED_TEXTS
 from web.borrowed_identities import IDENTITY_TEXTS
+from web.borrowed_keys import KEY_TEXTS
 from web.borrowed_seeds import SEED_TEXTS
 from web.i18n import N_, NN_, Tongue
 from web.words import word_for
@@ -266,6 +267,7 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     *FEED_TEXTS,
     *SEED_TEXTS,
     *IDENTITY_TEXTS,
+    *KEY_TEXTS,
 )
 
 

@@ -81,6 +81,7 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "seed-paused": N_("The mailbox is paused: nothing is sent to it."),
         "seed-resumed": N_("The mailbox gets every campaign again, from the next one on."),
         "seed-removed": N_("The mailbox is no seed any more; its password is forgotten."),
+        "key-revoked": N_("The key is revoked: it opens nothing any more."),
         "signed-out": N_("You are signed out."),
     }
 )

@@ -12,6 +12,7 @@ from html5lib.html5parser import ParseError
 from sqlmodel import SQLModel
 
 from models.access import Role
+from models.api import KeyMode
 from models.contact import Contact
 from models.election import ElectionDay
 from models.incident import IncidentKind, IncidentLevel
@@ -19,7 +20,7 @@ from models.states import Channel
 from scheduler.campaigns import schedule
 from scheduler.expansion import launch
 from scheduler.incidents import open_incident
-from store import Database, incoming
+from store import Database, api_keys, incoming
 from tests.clocks import START
 from tests.factories import a_campaign, a_contact, a_segment, a_template, an_identity
 from tests.web.browsers import Browser, Site, parse_strictly
@@ -78,13 +79,15 @@ TABLE: dict[str, dict[str, str]] = {
             /elections /elections/known/{key}""",
     },
     ADMIN: {
-        "GET": """/accounts /incoming/replay /suppressions/undo /seeds /elections/{day_id}/edit
+        "GET": """/api-keys /api-keys/{key_id}/rotate /api-keys/{key_id}/revoke
+            /accounts /incoming/replay /suppressions/undo /seeds /elections/{day_id}/edit
             /elections/{day_id}/remove""",
         "POST": """/identities/{identity_id}/keys /identities/{identity_id}/keys/cancel
             /identities/{identity_id}/keys/switch /identities/{identity_id}/resume
             /identities/{identity_id}/retire /seeds /seeds/{seed_id}/test /seeds/{seed_id}/pause
             /seeds/{seed_id}/resume
             /seeds/{seed_id}/remove /accounts /accounts/{user_id}/role /accounts/{user_id}/remove
+            /api-keys /api-keys/{key_id}/rotate /api-keys/{key_id}/revoke
             /pace/limits /pace/limits/remove /pace/warmup/stop /suppressions/undo
             /suppressions/undo/confirm /incoming/replay /incoming/replay/apply
             /campaigns/{campaign_id}/waivers /campaigns/{campaign_id}/waivers/{waiver_id}/agree
@@ -130,6 +133,7 @@ async def furnish(database: Database) -> None:
         session.add(
             ElectionDay(name="Élections municipales", round=2, day=date(2026, 3, 22), created_at=START)
         )
+        await api_keys.add_key(session, name="CRM", mode=KeyMode.TEST, scopes=[], by="Ana", now=START)
         await incoming.keep(session, source="dsn", raw=b"<no> delivery", matched=False, now=START)
     async with database.write() as session:
         await schedule(

@@ -53,8 +53,8 @@ class Gatehouse:
     quota: Quota = field(default_factory=Quota)
     _known: dict[str, tuple[datetime, ApiKey | None]] = field(default_factory=dict)
 
-    async def admit(self, request: Request, scope: Scope) -> Caller:
-        """The caller; ApiProblemError when there is no valid key, or it may not do this."""
+    async def admit(self, request: Request, scope: Scope | None) -> Caller:
+        """The caller; ApiProblemError when there is no valid key, or it may not do this (None: any may)."""
         context = front_door(request).context
         now = context.clock.now()
         key = await self._key_of(request, context, now)
@@ -65,7 +65,7 @@ class Gatehouse:
         request.state.standing = standing
         if standing.wait:
             raise ApiProblemError("rate_limited", f"Try again in {standing.wait} s.")
-        if scope not in key.scopes:
+        if scope is not None and scope not in key.scopes:
             raise ApiProblemError("missing_scope", f"This call needs the scope {scope.value}.")
         await _note_use(context, key, origin, now)
         return Caller(key, context, Ids(context.tokens), request)
@@ -112,8 +112,8 @@ async def _note_use(context: WebContext, key: ApiKey, origin: str, now: datetime
 _BEARER = HTTPBearer(scheme_name="key", description="An API key, made under “API keys”.", auto_error=False)
 
 
-def may(scope: Scope) -> Any:
-    """A parameter of an endpoint: its caller, who has that scope."""
+def may(scope: Scope | None) -> Any:
+    """A parameter of an endpoint: its caller, who has that scope; None: any caller with a key."""
 
     async def admitted(request: Request, _shown: Annotated[object, Depends(_BEARER)]) -> Caller:
         gatehouse: Gatehouse = request.app.state.gatehouse
@@ -123,6 +123,13 @@ def may(scope: Scope) -> Any:
     return Depends(admitted)
 
 
+def require_live(caller: Caller) -> None:
+    """ApiProblemError for a test key: what everybody shares is not a test's to change."""
+    if caller.key.mode is KeyMode.TEST:
+        raise ApiProblemError("live_key_needed", "A test key reads this, and changes nothing of it.")
+
+
 Admitted = Callable[[Request], Coroutine[Any, Any, Caller]]
+AnyKey = Annotated[Caller, may(None)]
 SendsMessages = Annotated[Caller, may(Scope.MESSAGES_SEND)]
 ReadsMessages = Annotated[Caller, may(Scope.MESSAGES_READ)]

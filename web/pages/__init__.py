@@ -6,6 +6,7 @@ another one after a form. Only `web.app` may call.
 
 from web.pages import (
     accounts,
+    api_keys,
     authentication,
     campaign_canary,
     campaign_checks,
@@ -45,6 +46,7 @@ from web.pages import (
 ROUTERS = (
     sign_in.router,
     accounts.router,
+    api_keys.router,
     campaign_form.router,
     campaign_list.router,
     campaigns.router,
