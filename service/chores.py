@@ -12,6 +12,7 @@ from scheduler.alerts import tell_alerts
 from scheduler.breakers import Scales
 from scheduler.jobs import Chore
 from scheduler.lookout import look_after_identities
+from scheduler.rehearsals import Rehearsals
 from sender import Transport
 from service.identity_watch import lookout_of
 from service.settings import Settings
@@ -29,6 +30,7 @@ COUNT_EVERY = timedelta(minutes=1)
 COUNT_PAUSE, LONGEST_COUNT_PAUSE_S = 60, 3600.0
 """The same for how often people are written to: a sixtieth of the time, and at least once an hour."""
 FORGET_ANSWERS_EVERY = timedelta(minutes=10)
+REHEARSE_EVERY = timedelta(seconds=2)
 LOOK_EVERY = timedelta(minutes=5)
 """How often it is asked whose look is due; that is once a day, or once an hour."""
 
@@ -62,6 +64,7 @@ def watch_chores(
         Chore("old incidents", FORGET_EVERY, forget),
         _answers(database, clock),
         _pressure(database, clock),
+        _rehearsals(database, clock),
     ]
     lookout = lookout_of(settings)
     if lookout.resolver is not None:
@@ -96,6 +99,16 @@ def _pressure(database: Database, clock: Clock) -> Chore:
             ready_at = time.monotonic() + min(LONGEST_COUNT_PAUSE_S, COUNT_PAUSE * took)
 
     return Chore("pressure", COUNT_EVERY, count)
+
+
+def _rehearsals(database: Database, clock: Clock) -> Chore:
+    """What follows test messages is told soon after they were taken."""
+    rehearsals = Rehearsals(database, clock)
+
+    async def tell() -> None:
+        await rehearsals.tell()
+
+    return Chore("rehearsals", REHEARSE_EVERY, tell)
 
 
 def _answers(database: Database, clock: Clock) -> Chore:
