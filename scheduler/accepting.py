@@ -136,19 +136,34 @@ class Acceptor:
         Under `call` once: the second time the answer is the first one's. An answer of which nothing is on
         record is not kept, so that what was refused may be mended and asked for again under the same key.
         """
-        forms = {number: await self.forms.get(number) for number in {wish.version_id for wish in wishes}}
+        forms = await self.forms_of(wishes)
         async with self.database.write() as session:
             now = self.clock.now()
             known = None if call is None else await idempotency.begin(session, call, now)
             if known is not None:
                 return known
-            facts = await _learn(session, asker, wishes, forms, now)
-            results = [self._judge(asker, wish, forms[wish.version_id], facts) for wish in wishes]
-            results = await self._write(session, asker, results, now)
+            results = await self.grant(session, asker, wishes, forms, now)
             status, answer = tell(results)
             if call is not None and any(isinstance(result, Receipt) for result in results):
                 await idempotency.keep(session, call, status=status, answer=answer, now=now)
         return Answered(status, answer, fresh=True)
+
+    async def forms_of(self, wishes: Sequence[Wish]) -> dict[int, Form]:
+        """The compiled versions of wishes, by number; TemplateError for one that cannot be compiled."""
+        return {number: await self.forms.get(number) for number in {wish.version_id for wish in wishes}}
+
+    async def grant(
+        self,
+        session: AsyncSession,
+        asker: Asker,
+        wishes: Sequence[Wish],
+        forms: Mapping[int, Form],
+        now: datetime,
+    ) -> list["Receipt | Refusal"]:
+        """Put what can be on record, within a transaction of the caller's; one result a wish, in order."""
+        facts = await _learn(session, asker, wishes, forms, now)
+        judged = [self._judge(asker, wish, forms[wish.version_id], facts) for wish in wishes]
+        return await self._write(session, asker, judged, now)
 
     def _judge(self, asker: Asker, wish: Wish, form: Form, facts: _Facts) -> Receipt | Refusal:
         """What comes of one wish."""
