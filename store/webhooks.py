@@ -131,3 +131,9 @@ async def set_state(
         col(WebhookEndpoint.id) == endpoint_id, col(WebhookEndpoint.state) != state
     )
     return (await session.exec(change.values(**values).execution_options(**NO_SYNC))).rowcount == 1
+
+
+async def wake(session: AsyncSession, endpoint_id: int) -> None:
+    """Do not let it rest any longer: somebody wants to see whether it works."""
+    change = sa.update(WebhookEndpoint).where(col(WebhookEndpoint.id) == endpoint_id)
+    await session.exec(change.values(resting_until=None).execution_options(**NO_SYNC))

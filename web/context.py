@@ -39,7 +39,7 @@ class WebContext:
     `lookout` how identities are looked at. `vitals`: how this process says how it is. Uploaded files and the
     reports on them are kept under `data_dir`. `api`: whether programs may call, a key `api_per_minute` times
     in each process unless it has a limit of its own; `webhooks_here`: webhooks may lead to this machine.
-    `bounce_place` names the mailbox in which bounces gather, `listens` where mail is received; empty: nowhere.
+    `bounce_place` names the mailbox in which bounces gather, `listens` where mail is received, if anywhere.
     """
 
     database: Database
