@@ -17,6 +17,7 @@ from typer.main import get_command
 
 from service.commands import (
     alerts,
+    api_keys,
     backups,
     bench,
     bounces,
@@ -61,6 +62,7 @@ COMMANDS = (
     setup,
     backups,
     users,
+    api_keys,
     people,
     consents,
     segments,
