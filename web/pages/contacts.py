@@ -18,7 +18,7 @@ from models.contact import Contact
 from models.errors import BadInputError, SegmentError
 from models.states import Channel, ConsentStatus
 from models.suppression import Suppression
-from store import campaigns, consents, contacts, events, suppressions, targeting
+from store import campaigns, consents, contacts, events, interactions, suppressions, targeting
 from store.segment_sql import matching
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_error
@@ -152,6 +152,7 @@ async def _record(visit: Visit, contact_id: int, problem: str = "", status: int 
         timeline = await histories(session, happened, contact_id)
         names = await _names_of(session, timeline)
         statements = await _statements_of(session, contact_id)
+        deeds = await interactions.of_contact(session, contact_id, limit=A_PAGE)
         history = await _suppressions_of(session, contact)
     suppressed = [
         channel
@@ -176,6 +177,7 @@ async def _record(visit: Visit, contact_id: int, problem: str = "", status: int 
         timeline=timeline,
         names=names,
         statements=statements,
+        deeds=deeds,
         suppressed=suppressed,
         history=[(row, read_evidence(row.evidence)) for row in history],
         suppressed_words=[visit.tongue.say(word_for(channel)) for channel in suppressed],

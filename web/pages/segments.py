@@ -32,6 +32,8 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("attr.profession:enseignant", N_("a column of your own file")),
     ("consent.email:granted and not has:phone", N_("what they agreed to, what is known of them")),
     ("clicked<30d", N_("who clicked in the last 30 days")),
+    ("interaction:meeting*", N_("who ever came to a meeting, as your other programs tell it")),
+    ("interaction.petition<30d", N_("who signed a petition in the last 30 days")),
     ("everyone", N_("all contacts")),
 )
 
