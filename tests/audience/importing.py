@@ -1,6 +1,10 @@
-"""An import in a process of its own, to be killed: python -m tests.audience.importing URL FILE."""
+"""An import in a process of its own, to be killed: python -m tests.audience.importing URL FILE BATCHES.
+
+It goes on after it has told of so many batches, and comes to a stop a batch later.
+"""
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -13,15 +17,20 @@ from tests.clocks import ManualClock
 OPTIONS = ImportOptions(source="formulaire", consents={Channel.EMAIL: ConsentStatus.GRANTED})
 
 
-def say(_done: int, _total: int, counts: Checkpoint) -> None:
-    print(counts.rows_read, flush=True)  # noqa: T201 - the test listens
+async def main(url: str, path: Path, batches: int) -> None:
+    told = 0
 
+    def say(_done: int, _total: int, counts: Checkpoint) -> None:
+        nonlocal told
+        told += 1
+        print(counts.rows_read, flush=True)  # noqa: T201 - the test listens
+        if told > batches:
+            signal.pause()
 
-async def main(url: str, path: Path) -> None:
     database = Database(url)
     await import_contacts(database, path, OPTIONS, ManualClock(), say)
     await database.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

@@ -17,7 +17,7 @@ from tests.audience.importing import OPTIONS
 from tests.clocks import ManualClock
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = 8000
+ROWS = 12_000
 SAID = ("channel", "status", "given_at", "source")
 
 
@@ -65,7 +65,9 @@ async def _state(database: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 def _kill_after(url: str, path: Path, batches: int) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.audience.importing", url, str(path)], stdout=subprocess.PIPE, cwd=ROOT
+        [sys.executable, "-m", "tests.audience.importing", url, str(path), str(batches)],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
     )
     assert process.stdout is not None
     for _ in range(batches):
