@@ -255,6 +255,8 @@ async def schedule(
 ) -> Campaign:
     """Set when a draft (or a blocked campaign) starts; a moment gone by means at once."""
     campaign = await campaigns.get_campaign(session, campaign_id)
+    if campaign.test:
+        raise ConflictError("A campaign of a test key is looked at, and never sent.", "Use a live key.")
     starts_at = instant(local_time, zone)
     if campaign.not_after is not None and campaign.not_after <= max(starts_at, now):
         raise BadInputError(

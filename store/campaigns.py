@@ -36,8 +36,11 @@ async def find_campaign(session: AsyncSession, name: str) -> Campaign | None:
 async def list_campaigns(
     session: AsyncSession, *, limit: int = 50, before_id: int | None = None
 ) -> list[Campaign]:
-    """The newest first, `limit` at a time; `before_id` is the last of the page before. Streams are none."""
-    own = select(Campaign).where(col(Campaign.stream_key).is_(None))
+    """The newest first, `limit` at a time; `before_id` is the last of the page before.
+
+    Streams are none, and what programs try out with test keys is not among them.
+    """
+    own = select(Campaign).where(col(Campaign.stream_key).is_(None), col(Campaign.test).is_(False))
     wanted = own.order_by(col(Campaign.id).desc()).limit(limit)
     if before_id is not None:
         wanted = wanted.where(col(Campaign.id) < before_id)

@@ -111,7 +111,7 @@ async def _with_version(
 
 
 async def list_templates(session: AsyncSession) -> list[tuple[Template, TemplateVersion]]:
-    """Every template with its newest version, by name."""
+    """Every template but hidden ones with its newest version, by name."""
     newest = select(TemplateVersion.template_id, func.max(TemplateVersion.number).label("number"))
     latest = newest.group_by(col(TemplateVersion.template_id)).subquery()
     wanted = (
@@ -122,6 +122,7 @@ async def list_templates(session: AsyncSession) -> list[tuple[Template, Template
             (latest.c.template_id == TemplateVersion.template_id)
             & (latest.c.number == TemplateVersion.number),
         )
+        .where(col(Template.hidden).is_(False))
         .order_by(col(Template.name))
     )
     return list((await session.exec(wanted)).all())

@@ -1,7 +1,7 @@
 """What goes wrong, in a form programs can act on: RFC 9457, with codes that never change their meaning."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,10 +13,12 @@ CODES: Final = MappingProxyType(
         "unauthenticated": (401, "No valid key"),
         "key_not_allowed_here": (403, "Not from this address"),
         "missing_scope": (403, "The key may not do this"),
+        "live_key_needed": (403, "A test key may not do this"),
         "identity_not_allowed": (403, "The key may not write as that identity"),
         "not_found": (404, "Nothing there"),
         "method_not_allowed": (405, "Not with this method"),
         "conflict": (409, "Not as things stand"),
+        "checks_in_the_way": (409, "Checks stand in the campaign's way"),
         "call_in_flight": (409, "The same call is being made"),
         "too_large": (413, "The request is too large"),
         "unsupported_media_type": (415, "The body is no JSON"),
@@ -40,11 +42,15 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One part of a request that is not as it should be. `field`: a path such as `to.email`."""
+    """One part of a request that is not as it should be. `field`: a path such as `to.email`.
+
+    `position`: where in a text, in characters from 0.
+    """
 
     field: str
     code: str
     message: str
+    position: int | None = None
 
 
 class ApiProblemError(Exception):
@@ -57,10 +63,12 @@ class ApiProblemError(Exception):
         faults: Sequence[Fault] = (),
         *,
         headers: dict[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
-        """`detail`: a sentence about this very call; `headers`: of the answer."""
+        """`detail`: a sentence about this very call; `headers`: of the answer; `more`: further members."""
         super().__init__(detail)
         self.code, self.detail, self.faults, self.headers = code, detail, tuple(faults), headers or {}
+        self.more = more or {}
 
 
 def body_of(problem: ApiProblemError, request_id: str, base: str) -> dict[str, Any]:
@@ -76,9 +84,10 @@ def body_of(problem: ApiProblemError, request_id: str, base: str) -> dict[str, A
     }
     if problem.faults:
         told["errors"] = [
-            {"field": fault.field, "code": fault.code, "message": fault.message} for fault in problem.faults
+            {name: value for name, value in asdict(fault).items() if value is not None}
+            for fault in problem.faults
         ]
-    return told
+    return told | dict(problem.more)
 
 
 def answer_with(problem: ApiProblemError, request_id: str, base: str) -> JSONResponse:

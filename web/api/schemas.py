@@ -48,6 +48,7 @@ class FaultOut(Told):
     field: str = Field(examples=["to.email"])
     code: str
     message: str
+    position: int | None = Field(default=None, description="Where in a text, in characters from 0.")
 
 
 class ProblemOut(Told):

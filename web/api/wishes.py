@@ -18,7 +18,9 @@ AUTO = "auto"
 
 async def read_wish(caller: Caller, body: MessageIn, place: str) -> Wish:
     """The wish; ApiProblemError that names the part, whose path begins with `place`."""
-    version, channel = await _version_of(caller, body.template, f"{place}template")
+    async with caller.context.database.read() as session:
+        template, version = await version_named(caller, session, body.template, f"{place}template")
+    channel = template.channel
     contact_id, address = await _recipient_of(caller, body.to, channel, f"{place}to")
     campaign = body.purpose is Purpose.CAMPAIGN
     heed = campaign if body.respect_quiet_hours is None else body.respect_quiet_hours
@@ -45,29 +47,23 @@ def _text(value: Value) -> str:
     return str(value)
 
 
-async def _version_of(caller: Caller, wanted: TemplateIn, field: str) -> tuple[TemplateVersion, Channel]:
-    """The version and its channel; remembered by the process, since versions never change."""
-    async with caller.context.database.read() as session:
-        if wanted.id.startswith(f"{Kind.TEMPLATE}_"):
-            found = await templates.find(session, caller.ids.read(Kind.TEMPLATE, wanted.id), wanted.version)
-        else:
-            found = await templates.find_named(session, wanted.id, wanted.version)
+async def version_named(
+    caller: Caller, session: AsyncSession, wanted: TemplateIn, field: str
+) -> tuple[Template, TemplateVersion]:
+    """The version of the template of that id or name; ApiProblemError when there is none."""
+    if wanted.id.startswith(f"{Kind.TEMPLATE}_"):
+        found = await templates.find(session, caller.ids.read(Kind.TEMPLATE, wanted.id), wanted.version)
+    else:
+        found = await templates.find_named(session, wanted.id, wanted.version)
     if found is None:
         what = f"“{wanted.id}”" if wanted.version is None else f"“{wanted.id}” in version {wanted.version}"
         raise _fault("not_found", f"There is no template {what}.", field)
-    template: Template = found[0]
-    return found[1], template.channel
+    return found
 
 
 async def template_named(caller: Caller, session: AsyncSession, wanted: str, field: str) -> Template:
     """The template of that id or name; ApiProblemError when there is none."""
-    if wanted.startswith(f"{Kind.TEMPLATE}_"):
-        found = await templates.find(session, caller.ids.read(Kind.TEMPLATE, wanted))
-    else:
-        found = await templates.find_named(session, wanted)
-    if found is None:
-        raise _fault("not_found", f"There is no template “{wanted}”.", field)
-    return found[0]
+    return (await version_named(caller, session, TemplateIn(id=wanted), field))[0]
 
 
 async def _recipient_of(
