@@ -59,7 +59,7 @@ class Gatehouse:
         now = context.clock.now()
         key = await self._key_of(request, context, now)
         origin = client_address(request)
-        if key.networks and not _is_within(origin, key.networks):
+        if key.networks and not is_within(origin, key.networks):
             raise ApiProblemError("key_not_allowed_here", f"This key may not be used from {origin}.")
         standing = self.quota.take(key.id, key.per_minute or context.api_per_minute, now)
         request.state.standing = standing
@@ -91,7 +91,8 @@ class Gatehouse:
         return key
 
 
-def _is_within(address: str, networks: list[str]) -> bool:
+def is_within(address: str, networks: list[str]) -> bool:
+    """Whether an address is in one of these networks (CIDR)."""
     try:
         origin = ipaddress.ip_address(address)
     except ValueError:
