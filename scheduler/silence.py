@@ -92,11 +92,15 @@ class Home(NamedTuple):
     @property
     def living(self) -> str | None:
         """The département, by whatever tells it; None abroad, and when nothing does."""
-        head = (self.circonscription or "").rpartition("-")[0]
-        if f"{head}-" == ABROAD:
+        if (self.circonscription or "").startswith(ABROAD):
             return self.departement
-        known = living_in(self.departement, self.postcode, self.phone)
-        return known or (head if head in DEPARTEMENTS else None)
+        return living_in(self.departement, self.postcode, self.phone) or self.enrolled
+
+    @property
+    def enrolled(self) -> str | None:
+        """The département of the constituency, where people vote wherever they live; None abroad."""
+        head = (self.circonscription or "").rpartition("-")[0]
+        return head if head in DEPARTEMENTS else None
 
 
 class VotingDay(Protocol):
@@ -146,12 +150,15 @@ def concerns(day: VotingDay, home: Home) -> bool:
         return True
     living = home.living
     if day.territory is TerritoryKind.DEPARTEMENT:
-        return living == day.territory_value
+        return day.territory_value in (living, home.enrolled)
     if day.territory is TerritoryKind.REGION:
-        return (home.region or REGION_BY_DEPARTEMENT.get(living or "")) == day.territory_value
+        lives_in = home.region or REGION_BY_DEPARTEMENT.get(living or "")
+        return day.territory_value in (lives_in, REGION_BY_DEPARTEMENT.get(home.enrolled or ""))
     around = day.departement
-    if around is None and day.territory is TerritoryKind.CIRCONSCRIPTION:
-        around = day.territory_value.rpartition("-")[0]
+    if day.territory is TerritoryKind.CIRCONSCRIPTION:
+        if home.circonscription is not None:  # known, it says where they vote, wherever their letters go
+            return home.circonscription == day.territory_value
+        around = around or day.territory_value.rpartition("-")[0]
     if around and living is not None and living != around:
         return False
     if getattr(home, _OWN_FIELD[day.territory]) is None:
@@ -168,7 +175,8 @@ def silence_of(day: VotingDay, home: Home, *, zone: str) -> Silence | None:
     if not concerns(day, home):
         return None
     clock = _clock_of(home, zone)
-    early = home.living in day.day_before or home.circonscription in day.day_before
+    told = (home.living, home.enrolled, home.circonscription)
+    early = any(place in day.day_before for place in told)
     votes_on = day.day - timedelta(days=1) if early else day.day
     eve = datetime.combine(votes_on - timedelta(days=1), datetime.min.time(), tzinfo=_zone(clock))
     return Silence(day.id, day.name, votes_on, clock, eve.astimezone(UTC), closes_at(day))

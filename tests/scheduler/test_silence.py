@@ -161,12 +161,44 @@ COMMUNE = {"territory": TerritoryKind.COMMUNE, "territory_value": "saint denis",
             False,
         ),
         ({"territory": TerritoryKind.CIRCONSCRIPTION, "territory_value": "13-04"}, Home(), False),
+        # People vote where they are on the roll, wherever their letters go.
+        (
+            {"territory": TerritoryKind.DEPARTEMENT, "territory_value": "13"},
+            Home(departement="75", circonscription="13-04"),
+            True,
+        ),
+        (
+            {"territory": TerritoryKind.REGION, "territory_value": "93"},
+            Home(departement="75", region="11", circonscription="13-04"),
+            True,
+        ),
+        (
+            {"territory": TerritoryKind.CIRCONSCRIPTION, "territory_value": "13-04"},
+            Home(departement="75", circonscription="13-04"),
+            True,
+        ),
+        (
+            {"territory": TerritoryKind.CIRCONSCRIPTION, "territory_value": "ZZ-04"},
+            Home(departement="75", circonscription="ZZ-04"),
+            True,
+        ),
+        (
+            {"territory": TerritoryKind.CIRCONSCRIPTION, "territory_value": "13-04"},
+            Home(departement="13", circonscription="13-05"),
+            False,
+        ),
     ],
 )
 def test_a_vote_concerns_who_lives_there_or_may(vote: dict[str, object], home: Home, theirs: bool) -> None:
     day = a_day(**vote)
     assert concerns(day, home) is theirs
     assert (silence_of(day, home, zone=PARIS) is not None) is theirs
+
+
+def test_who_is_on_a_roll_overseas_votes_on_its_day_wherever_they_live() -> None:
+    found = silence(Home(departement="75", circonscription="972-02"), a_day(day_before=list(DAY_BEFORE)))
+    assert found.votes_on == a_day().day - timedelta(days=1)
+    assert found.zone == PARIS
 
 
 def test_civic_campaigns_and_receipts_are_not_bound() -> None:
