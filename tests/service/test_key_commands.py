@@ -25,7 +25,7 @@ def test_a_key_is_made_shown_once_replaced_and_revoked(keys: Typed) -> None:
     listed = keys.must("api-key", "list")
     assert first not in listed
     assert f"tcn_live_…{first[-4:]}" in listed
-    assert re.search(r"CRM .* crm .* never .*2099", listed), listed
+    assert re.search(r"CRM .* crm .* never .*2100-01-01 00:00", listed), listed
     second = keys.must("api-key", "rotate", first[-4:], "--quiet").strip()
     assert is_well_formed(second)
     assert "Several keys are called 'CRM'" in keys("api-key", "revoke", "CRM", "--yes").err
