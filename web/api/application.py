@@ -12,7 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
-from web.api import contact_parts, contacts, events, interactions, messages, sent_messages, webhooks
+from web.api import (
+    contact_parts,
+    contacts,
+    events,
+    interactions,
+    messages,
+    sent_messages,
+    suppressions,
+    webhooks,
+)
 from web.api.auth import Gatehouse
 from web.api.problems import CODES, ApiProblemError, Fault, answer_with
 from web.context import WebContext
@@ -29,6 +38,7 @@ ROUTERS = (
     contacts.router,
     contact_parts.router,
     interactions.router,
+    suppressions.router,
 )
 _BY_STATUS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
 Next = Callable[[Request], Awaitable[Response]]
