@@ -10,6 +10,7 @@ from models.api import Scope
 from models.errors import NotFoundError
 from models.states import Channel
 from models.template import Template, TemplateVersion
+from scheduler.accepting import SAID
 from scheduler.letters import GIVEN
 from store import templates
 from store.template_pages import next_templates, next_versions
@@ -42,10 +43,11 @@ class TemplateOut(Pickable):
 class VariableOut(Told):
     """One variable. `of_contact`: contacts may have it, so that it need not be sent for somebody known.
 
-    `fallback` stands in its place where nobody has it; without one it is needed wherever it is shown.
+    `needed`: without a value nothing is sent; `fallback` stands in its place where there is none.
     """
 
     name: str
+    needed: bool
     fallback: str | None
     of_contact: bool
 
@@ -132,6 +134,7 @@ async def look_at_version(
     template, version = await _find(caller, template_id, number)
     form = await acceptor_of(caller).forms.get(version.id)
     asked = sorted(form.compiled.fields - GIVEN)
+    needed = form.compiled.missing(SAID)
     return VersionOut(
         id=caller.ids.write(Kind.TEMPLATE, template.id),
         number=version.number,
@@ -140,7 +143,12 @@ async def look_at_version(
         body=version.body,
         text=version.text,
         variables=[
-            VariableOut(name=one, fallback=version.fallbacks.get(one), of_contact=one in STANDARD_FIELDS)
+            VariableOut(
+                name=one,
+                needed=one in needed,
+                fallback=version.fallbacks.get(one),
+                of_contact=one in STANDARD_FIELDS,
+            )
             for one in asked
         ],
         links=list(form.links),
