@@ -13,13 +13,18 @@ from starlette.responses import Response
 
 from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
 from web.api import (
+    campaign_actions,
+    campaigns,
     contact_parts,
     contacts,
     events,
+    identities,
     interactions,
     messages,
+    segments,
     sent_messages,
     suppressions,
+    templates,
     webhooks,
 )
 from web.api.auth import Gatehouse
@@ -34,6 +39,11 @@ ROUTERS = (
     messages.router,
     sent_messages.router,
     events.router,
+    campaigns.router,
+    campaign_actions.router,
+    segments.router,
+    templates.router,
+    identities.router,
     webhooks.router,
     contacts.router,
     contact_parts.router,
