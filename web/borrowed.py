@@ -16,6 +16,7 @@ from web.borrowed_feeds import FEED_TEXTS
 from web.borrowed_identities import IDENTITY_TEXTS
 from web.borrowed_keys import KEY_TEXTS
 from web.borrowed_seeds import SEED_TEXTS
+from web.borrowed_webhooks import WEBHOOK_TEXTS
 from web.i18n import N_, NN_, Tongue
 from web.words import word_for
 
@@ -268,6 +269,7 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     *SEED_TEXTS,
     *IDENTITY_TEXTS,
     *KEY_TEXTS,
+    *WEBHOOK_TEXTS,
 )
 
 

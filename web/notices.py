@@ -82,6 +82,13 @@ NOTICES: Mapping[str, str] = MappingProxyType(
         "seed-resumed": N_("The mailbox gets every campaign again, from the next one on."),
         "seed-removed": N_("The mailbox is no seed any more; its password is forgotten."),
         "key-revoked": N_("The key is revoked: it opens nothing any more."),
+        "webhook-changed": N_("The webhook is changed; what waits goes to the address as it is now."),
+        "webhook-pinged": N_("A test is on its way: the log tells what comes of it."),
+        "webhook-enabled": N_("The webhook is enabled; what waited is told now."),
+        "webhook-disabled": N_("The webhook is disabled: it is told nothing any more."),
+        "webhook-removed": N_("The webhook is removed, and its log with it."),
+        "webhook-again": N_("It is told again."),
+        "webhook-none-again": N_("There is nothing to tell again."),
         "signed-out": N_("You are signed out."),
     }
 )

@@ -82,7 +82,11 @@ TABLE: dict[str, dict[str, str]] = {
         "GET": """/api-keys /api-keys/{key_id}/rotate /api-keys/{key_id}/revoke
             /accounts /incoming/replay /suppressions/undo /seeds /elections/{day_id}/edit
             /elections/{day_id}/remove""",
-        "POST": """/identities/{identity_id}/keys /identities/{identity_id}/keys/cancel
+        "POST": """/webhooks /webhooks/{endpoint_id}/change /webhooks/{endpoint_id}/ping
+            /webhooks/{endpoint_id}/enable /webhooks/{endpoint_id}/disable /webhooks/{endpoint_id}/rotate
+            /webhooks/{endpoint_id}/remove /webhooks/{endpoint_id}/again
+            /webhooks/{endpoint_id}/notices/{notice_id}/again
+            /identities/{identity_id}/keys /identities/{identity_id}/keys/cancel
             /identities/{identity_id}/keys/switch /identities/{identity_id}/resume
             /identities/{identity_id}/retire /seeds /seeds/{seed_id}/test /seeds/{seed_id}/pause
             /seeds/{seed_id}/resume

@@ -40,6 +40,7 @@ from web.pages import (
     suppression_undo,
     suppressions,
     templates,
+    webhooks,
 )
 
 # The form before the campaigns: /campaigns/new must not be read as a campaign's number.
@@ -47,6 +48,7 @@ ROUTERS = (
     sign_in.router,
     accounts.router,
     api_keys.router,
+    webhooks.router,
     campaign_form.router,
     campaign_list.router,
     campaigns.router,
