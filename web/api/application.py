@@ -18,9 +18,12 @@ from web.api import (
     contact_parts,
     contacts,
     events,
+    handbook,
     identities,
     interactions,
+    key,
     messages,
+    problem_pages,
     segments,
     sent_messages,
     suppressions,
@@ -28,6 +31,7 @@ from web.api import (
     webhooks,
 )
 from web.api.auth import Gatehouse
+from web.api.description import describer
 from web.api.problems import CODES, ApiProblemError, Fault, answer_with
 from web.context import WebContext
 from web.door import FrontDoor
@@ -36,6 +40,7 @@ from web.protection import BodyTooLargeError
 log = logging.getLogger(__name__)
 VERSION = "1"
 ROUTERS = (
+    key.router,
     messages.router,
     sent_messages.router,
     events.router,
@@ -44,9 +49,9 @@ ROUTERS = (
     segments.router,
     templates.router,
     identities.router,
-    webhooks.router,
     contacts.router,
     contact_parts.router,
+    webhooks.router,
     interactions.router,
     suppressions.router,
 )
@@ -67,8 +72,9 @@ def make_api(context: WebContext, door: FrontDoor) -> FastAPI:
     )
     api.state.front_door = door
     api.state.gatehouse = Gatehouse()
-    for router in ROUTERS if context.api else ():
+    for router in (*ROUTERS, problem_pages.router, handbook.router) if context.api else ():
         api.include_router(router)
+    api.openapi = describer(api)  # type: ignore[method-assign]
     api.middleware("http")(_mark)
     api.add_exception_handler(ApiProblemError, _problem)
     api.add_exception_handler(RequestValidationError, _invalid)
