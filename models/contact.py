@@ -167,3 +167,46 @@ class ImportRun(SQLModel, table=True):
     report_path: str | None = Field(default=None, max_length=1000)
     started_at: datetime = moment()
     finished_at: datetime | None = moment(nullable=True)
+
+
+class BulkState(StrEnum):
+    """Where a file that a program handed over stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+class BulkImport(SQLModel, table=True):
+    """A file of people that a program handed over, to be read in its turn.
+
+    `stored` is its name among the files kept meanwhile, `options` how it is read, `numbered_from` the line its
+    first person is on, as its sender counts. `file_sha256` leads to its `ImportRun`, which counts.
+    """
+
+    __tablename__ = "bulk_import"
+    __table_args__ = (
+        sa.Index(
+            "ix_bulk_import_open",
+            "id",
+            postgresql_where=sa.text("state IN ('waiting', 'running')"),
+            sqlite_where=sa.text("state IN ('waiting', 'running')"),
+        ),
+    )
+
+    id: int = primary_key()
+    key_id: int = Field(sa_type=BigId)
+    file_name: str = Field(default="", max_length=200)
+    stored: str = Field(max_length=100)
+    file_sha256: str = Field(max_length=64)
+    size: int = Field(sa_type=BigId)
+    bytes_read: int = Field(default=0, sa_type=BigId)
+    columns: dict[str, str] = document()
+    options: dict[str, str] = document()
+    numbered_from: int = 2
+    state: BulkState = choice(BulkState, default=BulkState.WAITING)
+    attempts: int = 0
+    problem: str = Field(default="", max_length=1000)
+    created_at: datetime = moment()
+    finished_at: datetime | None = moment(nullable=True)

@@ -43,6 +43,34 @@ def upgrade() -> None:
         sa.UniqueConstraint("key_hash", name=op.f("uq_api_key_key_hash")),
     )
     op.create_table(
+        "bulk_import",
+        sa.Column("id", columns.BigId, nullable=False),
+        sa.Column("key_id", columns.BigId, nullable=False),
+        sa.Column("file_name", sa.String(length=200), nullable=False),
+        sa.Column("stored", sa.String(length=100), nullable=False),
+        sa.Column("file_sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", columns.BigId, nullable=False),
+        sa.Column("bytes_read", columns.BigId, nullable=False),
+        sa.Column("columns", columns.JsonColumn, nullable=False),
+        sa.Column("options", columns.JsonColumn, nullable=False),
+        sa.Column("numbered_from", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.String(length=1000), nullable=False),
+        sa.Column("created_at", columns.UtcDateTime(), nullable=False),
+        sa.Column("finished_at", columns.UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_import")),
+    )
+    with op.batch_alter_table("bulk_import", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_bulk_import_open",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("state IN ('waiting', 'running')"),
+            sqlite_where=sa.text("state IN ('waiting', 'running')"),
+        )
+
+    op.create_table(
         "interaction",
         sa.Column("id", columns.BigId, nullable=False),
         sa.Column("contact_id", columns.BigId, nullable=False),
@@ -321,5 +349,13 @@ def downgrade() -> None:
         batch_op.drop_index("ix_interaction_contact_id")
 
     op.drop_table("interaction")
+    with op.batch_alter_table("bulk_import", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_bulk_import_open",
+            postgresql_where=sa.text("state IN ('waiting', 'running')"),
+            sqlite_where=sa.text("state IN ('waiting', 'running')"),
+        )
+
+    op.drop_table("bulk_import")
     op.drop_table("api_key")
     # ### end Alembic commands ###
