@@ -27,10 +27,10 @@ from scheduler.calendar import UsualWindows, opens
 from scheduler.destinations import providers_as_known
 from scheduler.forms import Form, Forms
 from scheduler.letters import GIVEN, sender_values
+from scheduler.roads import Roads
 from scheduler.senders import Chooser
-from scheduler.streams import StreamKind, open_stream, tie_lanes
+from scheduler.streams import StreamKind
 from store import Database, contacts, idempotency, messages, suppressions
-from store import identities as identity_rows
 from store.idempotency import Answered, Call, Different, InFlight
 from store.messages import Wished
 from templates import CompiledSms
@@ -127,6 +127,7 @@ class Acceptor:
     forms: Forms
     hours: UsualWindows
     zone: str
+    roads: Roads = field(default_factory=Roads)
 
     async def accept(
         self, asker: Asker, wishes: Sequence[Wish], tell: Tell, call: Call | None = None
@@ -146,6 +147,7 @@ class Acceptor:
             status, answer = tell(results)
             if call is not None and any(isinstance(result, Receipt) for result in results):
                 await idempotency.keep(session, call, status=status, answer=answer, now=now)
+        self.roads.keep(session)
         return Answered(status, answer, fresh=True)
 
     async def forms_of(self, wishes: Sequence[Wish]) -> dict[int, Form]:
@@ -161,7 +163,8 @@ class Acceptor:
         now: datetime,
     ) -> list["Receipt | Refusal"]:
         """Put what can be on record, within a transaction of the caller's; one result a wish, in order."""
-        facts = await _learn(session, asker, wishes, forms, now)
+        senders = await self.roads.senders(session, now)
+        facts = await _learn(session, asker, wishes, forms=forms, senders=senders, now=now)
         judged = [self._judge(asker, wish, forms[wish.version_id], facts) for wish in wishes]
         return await self._write(session, asker, judged, now)
 
@@ -223,12 +226,12 @@ class Acceptor:
         receipts = [result for result in results if isinstance(result, Receipt)]
         for kind in dict.fromkeys(map(_kind_of, receipts)):
             form = next(receipt.form for receipt in receipts if _kind_of(receipt) == kind)
-            streams[kind] = await open_stream(
+            streams[kind] = await self.roads.open(
                 session, kind, links=form.links, hours=self.hours, zone=self.zone, now=now
             )
         for kind, stream in streams.items():
             its = [one for one in receipts if _kind_of(one) == kind and one.result is MessageResult.ACCEPTED]
-            await tie_lanes(session, stream, ((one.identity.id, one.provider) for one in its))
+            await self.roads.tie(session, stream, {(one.identity.id, one.provider) for one in its})
         rows = [_rows_of(asker, receipt, streams[_kind_of(receipt)], now) for receipt in receipts]
         numbers = iter(await messages.add(session, rows))
         return [
@@ -241,7 +244,9 @@ async def _learn(
     session: AsyncSession,
     asker: Asker,
     wishes: Sequence[Wish],
+    *,
     forms: Mapping[int, Form],
+    senders: Sequence[Identity],
     now: datetime,
 ) -> _Facts:
     people: dict[tuple[Channel, str], Contact] = {}
@@ -258,11 +263,7 @@ async def _learn(
     everybody = [contact.id for contact in (*people.values(), *by_number.values())]
     domains = {address.rpartition("@")[2] for channel, address in people if channel is Channel.EMAIL}
     domains |= {wish.address.rpartition("@")[2] for wish in wishes if wish.channel is Channel.EMAIL}
-    able = [
-        identity
-        for identity in await identity_rows.list_identities(session)
-        if not asker.identity_ids or identity.id in asker.identity_ids
-    ]
+    able = [one for one in senders if not asker.identity_ids or one.id in asker.identity_ids]
     return _Facts(
         now=now,
         people=people,

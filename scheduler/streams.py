@@ -69,13 +69,18 @@ async def open_stream(
         if number is None:
             raise ConflictError("The stream of this message went away just now.", "Try again.")
         await campaigns.save_links(session, number, links)
+    await enter(session, number, now)
+    return number
+
+
+async def enter(session: AsyncSession, number: int, now: datetime) -> None:
+    """Let a stream send, and go on sending until this transaction ends; ConflictError where it may not."""
     # Whoever ends it waits for this transaction, and then finds what it brings.
     state = await campaigns.hold(session, number, alone=False)
     if state in {_S.FINISHED, _S.INCOMPLETE}:
         await campaigns.move(session, number, origin=state, to=_S.SENDING, now=now)
-    elif state is _S.CANCELLED:
+    elif state is None or state is _S.CANCELLED:
         raise ConflictError("Messages of this kind were stopped for good by a person.", "Save a new version.")
-    return number
 
 
 async def is_idle(session: AsyncSession, campaign_id: int, now: datetime) -> bool:

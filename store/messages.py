@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlmodel import col, func, select
@@ -14,9 +14,14 @@ from models.errors import NotFoundError
 from models.message import Message, MessageResult
 from models.states import Channel
 from store.bulk import Question, Spelling, listed
-from store.engine import insert_for, is_among
+from store.engine import copy_lines, is_among, is_embedded
+from store.loading import as_text, lines_of, reserve_numbers
 
-_M = cast("Any", Message).__table__.c
+_MESSAGE = cast("sa.Table", cast("Any", Message).__table__)
+_DELIVERY = cast("sa.Table", cast("Any", Delivery).__table__)
+_M = _MESSAGE.c
+WORTH_A_COPY: Final = 20
+"""Rows from which on they travel as lines."""
 
 
 def _values(spelling: Spelling) -> sa.Select[Any]:
@@ -62,20 +67,28 @@ class Wished(NamedTuple):
 
 async def add(session: AsyncSession, wishes: Sequence[Wished]) -> list[int]:
     """Write messages with their deliveries; their numbers, in the same order."""
-    if not wishes:
-        return []
-    connection = await session.connection()
-    given = insert_for(session, Message).returning(_M.id, sort_by_parameter_order=True)
-    rows = await connection.execute(given, [wish.message for wish in wishes])
-    numbers = [int(row[0]) for row in rows]
+    numbers = await reserve_numbers(session, _MESSAGE, len(wishes))
+    given = [{"id": number, **wish.message} for wish, number in zip(wishes, numbers, strict=True)]
     deliveries = [
         {**wish.delivery, "message_id": number}
         for wish, number in zip(wishes, numbers, strict=True)
         if wish.delivery is not None
     ]
-    if deliveries:
-        await connection.execute(sa.insert(Delivery), deliveries)
+    await _write(session, _MESSAGE, given)
+    await _write(session, _DELIVERY, deliveries)
     return numbers
+
+
+async def _write(session: AsyncSession, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows that have the same columns; many of them as lines, which PostgreSQL reads without a plan."""
+    if not rows:
+        return
+    if is_embedded(session) or len(rows) < WORTH_A_COPY:
+        await (await session.connection()).execute(sa.insert(table), list(rows))
+        return
+    columns = {name: [as_text(row[name]) for row in rows] for name in rows[0]}
+    listed = ", ".join(f'"{name}"' for name in columns)
+    await copy_lines(session, f"COPY {table.name} ({listed}) FROM STDIN", lines_of(columns))
 
 
 async def get(session: AsyncSession, message_id: int) -> tuple[Message, Delivery | None]:

@@ -363,3 +363,16 @@ async def test_streams_are_in_no_list_of_campaigns_and_tests_in_no_rates(desk: D
         assert await campaigns.list_campaigns(session) == []
         assert await campaigns.find_campaign(session, stream.name) is None
         assert (await rates.tallies(session, [stream.id])).lanes == ()
+
+
+async def test_lanes_of_a_call_that_came_to_nothing_are_tied_by_the_next(desk: Desk) -> None:
+    def refused_after_all(_: Results) -> tuple[int, str]:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await desk.acceptor.accept(Asker(desk.key), [desk.wish()], refused_after_all)
+    for _ in range(2):
+        await desk.ask(desk.wish())
+    transport = ScriptedTransport()
+    await desk.drain(transport)
+    assert len(transport.recipients) == 2

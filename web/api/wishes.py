@@ -11,6 +11,7 @@ from store import contacts, identities, templates
 from web.api.auth import Caller
 from web.api.ids import Kind
 from web.api.message_schemas import MessageIn, RecipientIn, TemplateIn, Value
+from web.api.names import names_of
 from web.api.problems import ApiProblemError, Fault
 
 AUTO = "auto"
@@ -18,8 +19,7 @@ AUTO = "auto"
 
 async def read_wish(caller: Caller, body: MessageIn, place: str) -> Wish:
     """The wish; ApiProblemError that names the part, whose path begins with `place`."""
-    async with caller.context.database.read() as session:
-        template, version = await version_named(caller, session, body.template, f"{place}template")
+    template, version = await _version_of(caller, body.template, f"{place}template")
     channel = template.channel
     contact_id, address = await _recipient_of(caller, body.to, channel, f"{place}to")
     campaign = body.purpose is Purpose.CAMPAIGN
@@ -45,6 +45,19 @@ def _text(value: Value) -> str:
         # As conditions of templates read it: blank is false.
         return "1" if value else ""
     return str(value)
+
+
+async def _version_of(caller: Caller, wanted: TemplateIn, field: str) -> tuple[Template, TemplateVersion]:
+    """`version_named`, remembered for a moment."""
+
+    async def ask() -> tuple[Template, TemplateVersion]:
+        async with caller.context.database.read() as session:
+            return await version_named(caller, session, wanted, field)
+
+    found = await names_of(caller.request).get(("template", wanted.id, wanted.version), ask)
+    if found is None:
+        raise AssertionError("a template that is not there is a problem")
+    return found
 
 
 async def version_named(
@@ -98,11 +111,16 @@ async def _identity_of(caller: Caller, wanted: str, field: str) -> int | None:
         return None
     if wanted.startswith(f"{Kind.IDENTITY}_"):
         return caller.ids.read(Kind.IDENTITY, wanted)
-    async with caller.context.database.read() as session:
-        identity = await identities.find_identity(session, wanted)
-    if identity is None:
+
+    async def ask() -> int | None:
+        async with caller.context.database.read() as session:
+            identity = await identities.find_identity(session, wanted)
+        return None if identity is None else identity.id
+
+    found = await names_of(caller.request).get(("identity", wanted), ask)
+    if found is None:
         raise _fault("not_found", f"There is no identity “{wanted}”.", field)
-    return identity.id
+    return found
 
 
 def _fault(code: str, problem: str, field: str) -> ApiProblemError:
