@@ -70,6 +70,7 @@ def wording_of(
         fallbacks=dict(version.fallbacks),
         language=language,
         label=label,
+        text=version.text,
     )
 
 
