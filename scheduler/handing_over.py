@@ -36,4 +36,5 @@ async def accept_each(acceptor: Acceptor, asker: Asker, asked: Sequence[Asked], 
             if call is not None:
                 await idempotency.keep(session, call, status=status, answer=answer, now=now)
     following = iter(told)
+    acceptor.roads.keep(session)
     return [found or next(following) for found in known]
