@@ -1,8 +1,6 @@
 """The API as an application of its own, mounted under /v1: its routes, its problems, its description."""
 
 import logging
-import secrets
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -32,6 +30,7 @@ from web.api import (
 )
 from web.api.auth import Gatehouse
 from web.api.description import describer
+from web.api.marks import Marks
 from web.api.problems import CODES, ApiProblemError, Fault, answer_with
 from web.context import WebContext
 from web.door import FrontDoor
@@ -56,7 +55,6 @@ ROUTERS = (
     suppressions.router,
 )
 _BY_STATUS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
-Next = Callable[[Request], Awaitable[Response]]
 
 
 def make_api(context: WebContext, door: FrontDoor) -> FastAPI:
@@ -75,7 +73,7 @@ def make_api(context: WebContext, door: FrontDoor) -> FastAPI:
     for router in (*ROUTERS, problem_pages.router, handbook.router) if context.api else ():
         api.include_router(router)
     api.openapi = describer(api)  # type: ignore[method-assign]
-    api.middleware("http")(_mark)
+    api.add_middleware(Marks)
     api.add_exception_handler(ApiProblemError, _problem)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(BodyTooLargeError, _too_large)
@@ -85,21 +83,13 @@ def make_api(context: WebContext, door: FrontDoor) -> FastAPI:
     return api
 
 
-async def _mark(request: Request, call: Next) -> Response:
-    """Every call gets a number by which it is found in the log, and is told what is left to its key."""
-    request.state.request_id = f"req_{secrets.token_hex(12)}"
-    response = await call(request)
-    response.headers["Request-Id"] = request.state.request_id
-    response.headers.setdefault("Cache-Control", "no-store")
-    standing = getattr(request.state, "standing", None)
-    if standing is not None:
-        response.headers.update(standing.headers)
-    return response
-
-
 def _answer(request: Request, problem: ApiProblemError) -> Response:
     context: WebContext = request.app.state.front_door.context
-    return answer_with(problem, getattr(request.state, "request_id", ""), f"{context.public_url}/v1")
+    number = getattr(request.state, "request_id", "")
+    response = answer_with(problem, number, f"{context.public_url}/v1")
+    # The answer to what nobody foresaw is made outside of the layer that marks the others.
+    response.headers["Request-Id"] = number
+    return response
 
 
 async def _problem(request: Request, error: Exception) -> Response:
