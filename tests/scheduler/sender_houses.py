@@ -101,6 +101,8 @@ async def sender_house(
 ) -> AsyncIterator[House]:
     """An identity in that state; nothing is published yet."""
     async with dns_server() as server:
+        # A server that denies what a domain stands under is not believed.
+        server.publish(DOMAIN.rpartition(".")[2], "NS", "ns.nic.example.")
         async with database.write() as session:
             identity = await an_identity(session, domain=DOMAIN, state=state, algorithms=BOTH)
         lookout = Lookout(resolver=PatientResolver(server), required=required, suspends=suspends)
