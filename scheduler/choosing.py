@@ -132,7 +132,7 @@ async def _advertising(
         version = await templates.get_version(session, advert.version_id)
     asked = advert.identity_ids if advert.rule is IdentityRule.TERRITORY else ()
     senders = [await identities.get_identity(session, number) for number in asked]
-    sources = () if version is None else (version.subject, version.preheader, version.body)
+    sources = () if version is None else (version.subject, version.preheader, version.body, version.text)
     return advertising_of(
         nature=advert.nature,
         purpose=advert.purpose,

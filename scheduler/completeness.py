@@ -62,7 +62,7 @@ def fields_to_look_at(
         if content.compiled.missing({**dict.fromkeys(fields - GIVEN, "x"), **_given(identity)}):
             return None
     own = fields - GIVEN - {name for name, text in version.fallbacks.items() if text.strip()}
-    texts = f"{version.subject}\n{version.preheader}\n{version.body}"
+    texts = f"{version.subject}\n{version.preheader}\n{version.body}\n{version.text}"
     if not all(_PLAIN.fullmatch(mark) for mark in _MARKS.findall(texts)):
         return frozenset(own)
     # Each field stands for itself: what is missed of one person is missed of everybody.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
-from models.errors import BadInputError, TemplateError, TocsinError
+from models.errors import BadInputError, TocsinError
 from models.signing import EmailSender
 from models.states import Channel
 from models.tokens import TokenPurpose, Tokens
@@ -18,7 +18,6 @@ from models.values import Envelope, SmsEnvelope
 from sender import EmailBuilder
 from sender.relays import ProviderRelay
 from templates import CompiledEmail, CompiledSms, compile_email, compile_sms
-from templates.document import compile_document, is_document
 from templates.label import NOTICE_FIELD, Label
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ GIVEN: Final = frozenset(
 class Wording:
     """What a campaign says, before it is compiled; `label`: of what is political advertising.
 
-    `text`: of a whole HTML document, in place of the text made from it.
+    `text`: the text part, where it is not made from the HTML.
     """
 
     campaign_name: str
@@ -57,8 +56,6 @@ class Wording:
     def compile(self) -> CompiledEmail | CompiledSms:
         """Ready to be rendered; TemplateError when it cannot be."""
         match self.channel:
-            case Channel.EMAIL if is_document(self.body):
-                return self._compile_document()
             case Channel.EMAIL:
                 return compile_email(
                     subject=self.subject,
@@ -73,20 +70,6 @@ class Wording:
                 return compile_sms(body=self.body, fallbacks=self.fallbacks)
             case _:
                 assert_never(self.channel)
-
-    def _compile_document(self) -> CompiledEmail:
-        if self.label is not None:
-            raise TemplateError(
-                "Political advertising bears a label, which a document of one's own has no place for.",
-                "Make a template of it.",
-            )
-        return compile_document(
-            subject=self.subject,
-            html=self.body,
-            text=self.text,
-            fallbacks=self.fallbacks,
-            language=self.language,
-        )
 
 
 class Letter(NamedTuple):

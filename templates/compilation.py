@@ -12,6 +12,7 @@ from html import escape
 
 from models.errors import TemplateError
 from models.values import EmailMessage
+from templates.document import is_document, own_text, settled, whole_html, with_section
 from templates.label import Label, label_section, require_label
 from templates.language import fields_of, parse
 from templates.links import CLICK_FIELD, UNSUBSCRIBE_FIELD, number_links, target_fields
@@ -21,7 +22,7 @@ from templates.personalise import line_sandbox
 from templates.plaintext import to_text
 from templates.segments import Segments, compile_segments, cut
 from templates.slots import Slots
-from templates.source import MARK, Protected, normalise, protect
+from templates.source import MARK, PRINT, Protected, normalise, protect
 from templates.spelling import Column, spell_once
 from templates.transfer import encode_html, encode_text
 
@@ -100,28 +101,34 @@ def compile_email(
     fallbacks: Mapping[str, str],
     language: str = "fr",
     label: Label | None = None,
+    text: str = "",
 ) -> CompiledEmail:
-    """Compile a template once for a campaign.
+    """Compile a template once for a campaign; `mjml` may be a whole HTML document, too.
 
-    A template that does not use `unsubscribe_url` gets a footer in `language` ("fr" or "en") with the
-    organisation, its postal address and the link to unsubscribe; what is political advertising ends with its
-    `label`. Raises TemplateError, for mistakes in the MJML with line and column.
+    `text` takes the place of the text part that is made from the HTML. A template that does not use
+    `unsubscribe_url` gets a footer in `language` ("fr" or "en") with the organisation, its postal address and
+    the link to unsubscribe; what is political advertising ends with its `label`. Raises TemplateError, for
+    mistakes in the MJML with line and column.
     """
     subject = _one_line(subject, "subject")
     preheader = _one_line(preheader, "preheader")
-    source = _with_footer(normalise(mjml, "template", TEMPLATE_LENGTH), language)
+    source = _with_footer(settled(normalise(mjml, "template", TEMPLATE_LENGTH)), language)
     if label is not None:
         source = _at_the_end(source, label_section(label, language))
-    html = protect(source)
-    html.text = to_html(source, html).replace('lang="und"', f'lang="{language}"')
+    html = _html_of(source, language)
     html.text = _with_preheader(html, preheader)
-    whole = f"{subject}\n{html.restore(html.text)}"
+    written = _with_way_out(normalise(text, "text part", TEMPLATE_LENGTH), language) if text.strip() else ""
+    whole = f"{subject}\n{html.restore(html.text)}\n{written}"
     slots = Slots(whole, fallbacks, _GIVEN)
     if CLICK_FIELD in slots.fields:
         raise TemplateError(f"{CLICK_FIELD} is a reserved name.", "Write the address of the link itself.")
     numbered, links = number_links(html)
+    if written:
+        base = html.set_aside(PRINT, f"{{{{{CLICK_FIELD}}}}}")
+        text, links = own_text(html, written, links, base)
+    else:
+        text = to_text(numbered, _COLONS.get(language, ": "))
     _check_targets(links, slots.fields | _GIVEN)
-    text = to_text(numbered, _COLONS.get(language, ": "))
     if label is not None:
         require_label(text, language)
     known = slots.fields | _GIVEN | {CLICK_FIELD}
@@ -137,6 +144,24 @@ def compile_email(
         _html=compile_html(html, encode_html(numbered), fields),
         _text=compile_text(html, encode_text(text), fields),
     )
+
+
+def _html_of(source: str, language: str) -> Protected:
+    if is_document(source):
+        return whole_html(source)
+    html = protect(source)
+    html.text = to_html(source, html).replace('lang="und"', f'lang="{language}"')
+    return html
+
+
+def _with_way_out(text: str, language: str) -> str:
+    """A text part that says how to unsubscribe."""
+    environment = line_sandbox()
+    if UNSUBSCRIBE_FIELD in fields_of(environment, parse(environment, text)):
+        return text
+    leave = _FOOTER_WORDS.get(language, _FOOTER_WORDS["en"])[1]
+    colon = _COLONS.get(language, ": ")
+    return f"{text.rstrip()}\n\n{leave}{colon}{{{{ {UNSUBSCRIBE_FIELD} }}}}\n"
 
 
 def _one_line(text: str, what: str) -> str:
@@ -158,13 +183,15 @@ def _with_footer(source: str, language: str) -> str:
     if UNSUBSCRIBE_FIELD in fields_of(environment, parse(environment, source)):
         return source
     # Before anything is added, so that mistakes are told with the lines the person wrote.
-    to_html(source, protect(source))
+    _html_of(source, language)
     sent_to, leave = _FOOTER_WORDS.get(language, _FOOTER_WORDS["en"])
     return _at_the_end(source, _FOOTER.format(sent_to=sent_to, leave=leave))
 
 
 def _at_the_end(source: str, section: str) -> str:
     """The MJML with one more section, where its body ends; as it is, if there is no end to be found."""
+    if is_document(source):
+        return with_section(source, section)
     ends = list(_BODY_END.finditer(source))
     return source[: ends[-1].start()] + section + source[ends[-1].start() :] if ends else source
 

@@ -42,14 +42,22 @@ def as_document(html: str, language: str) -> str:
     return f'<!DOCTYPE html><html lang="{language}"><head>{head}</head><body>{html}</body></html>'
 
 
+def settled(source: str) -> str:
+    """A document whose styles do not pass for merge code; MJML as it is.
+
+    In close-set style sheets a brace and a hash begin a rule, and in a template a comment.
+    """
+    if not is_document(source):
+        return source
+    return _STYLE.sub(lambda found: found[1] + found[2].replace("{#", "{ #") + found[3], source)
+
+
 def whole_html(source: str) -> Protected:
     """The protected HTML of a document: quotes in order, nothing in it that runs.
 
     Raises SourceError, with line and column, for what no message may hold.
     """
-    # A brace and a hash begin a comment of the template language, and a rule in close-set style sheets.
-    held = _STYLE.sub(lambda found: found[1] + found[2].replace("{#", "{ #") + found[3], source)
-    html = protect(held)
+    html = protect(source)
     out: list[str] = []
     position = 0
     for tag in _TAG.finditer(html.text):
