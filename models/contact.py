@@ -181,8 +181,8 @@ class BulkState(StrEnum):
 class BulkImport(SQLModel, table=True):
     """A file of people that a program handed over, to be read in its turn.
 
-    `stored` is its name among the files kept meanwhile, `options` how it is read, `numbered_from` the line its
-    first person is on, as its sender counts. `file_sha256` leads to its `ImportRun`, which counts.
+    `stored` is its name among the files kept meanwhile, `options` how it is read. `file_sha256` leads to its
+    `ImportRun`, which counts. `numbered_from`: the line of its first person, as its sender counts.
     """
 
     __tablename__ = "bulk_import"

@@ -10,6 +10,7 @@ from models.keyring import Keyring
 from models.states import Channel
 from scheduler.alerts import tell_alerts
 from scheduler.breakers import Scales
+from scheduler.bulk_imports import BulkReader
 from scheduler.jobs import Chore
 from scheduler.lookout import look_after_identities
 from scheduler.rehearsals import Rehearsals
@@ -30,6 +31,7 @@ COUNT_EVERY = timedelta(minutes=1)
 COUNT_PAUSE, LONGEST_COUNT_PAUSE_S = 60, 3600.0
 """The same for how often people are written to: a sixtieth of the time, and at least once an hour."""
 FORGET_ANSWERS_EVERY = timedelta(minutes=10)
+READ_FILES_EVERY = timedelta(seconds=2)
 REHEARSE_EVERY = timedelta(seconds=2)
 LOOK_EVERY = timedelta(minutes=5)
 """How often it is asked whose look is due; that is once a day, or once an hour."""
@@ -65,6 +67,7 @@ def watch_chores(
         _answers(database, clock),
         _pressure(database, clock),
         _rehearsals(database, clock),
+        _files(settings, database, clock),
     ]
     lookout = lookout_of(settings)
     if lookout.resolver is not None:
@@ -99,6 +102,17 @@ def _pressure(database: Database, clock: Clock) -> Chore:
             ready_at = time.monotonic() + min(LONGEST_COUNT_PAUSE_S, COUNT_PAUSE * took)
 
     return Chore("pressure", COUNT_EVERY, count)
+
+
+def _files(settings: Settings, database: Database, clock: Clock) -> Chore:
+    """Files of people that programs handed over are read, one after the other."""
+    reader = BulkReader(database, clock, settings.data_dir)
+
+    async def read() -> None:
+        while await reader.read_next():
+            pass
+
+    return Chore("files of people", READ_FILES_EVERY, read)
 
 
 def _rehearsals(database: Database, clock: Clock) -> Chore:

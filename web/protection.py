@@ -51,6 +51,7 @@ LIMIT_BY_PREFIX: tuple[tuple[str, int], ...] = (
     # Reports of receivers and tables of providers, as long as their readers take them.
     ("/deliverability/authentication", 20 * MEBIBYTE),
     ("/deliverability/declared", 10 * MEBIBYTE),
+    ("/v1/contacts/imports", 256 * MEBIBYTE),
     # Five hundred messages with their variables.
     ("/v1/messages/batch", 16 * MEBIBYTE),
     # What Tocsin exports of half a million.
