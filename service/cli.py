@@ -46,6 +46,7 @@ from service.commands import (
     unwrap_help,
     users,
     warmup,
+    webhooks,
 )
 from service.problems import Problem, explain, wants_traceback
 
@@ -63,6 +64,7 @@ COMMANDS = (
     backups,
     users,
     api_keys,
+    webhooks,
     people,
     consents,
     segments,

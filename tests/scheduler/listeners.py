@@ -47,8 +47,8 @@ async def an_endpoint(
 
 
 def a_courier(database: Database, clock: Clock, **changes: Any) -> Courier:
-    """One that reaches this machine, and waits half a second for an answer."""
-    options = {"loopback": True, "timeout": timedelta(seconds=0.5), "look_every": timedelta(seconds=0.02)}
+    """One that reaches this machine."""
+    options = {"loopback": True, "look_every": timedelta(seconds=0.02)}
     return Courier(database, clock, KEYRING, CourierOptions(**{**options, **changes}))
 
 

@@ -141,11 +141,12 @@ async def test_however_it_misbehaves_it_is_tried_again_later(
     hook_taker.answers = [answer, OK]
     await an_endpoint(database, hook_taker.url)
     await happen(database)
-    courier = a_courier(database, clock)
-    await courier.settle()
+    patience = timedelta(seconds=0.5 if answer is None else 15)
+    await a_courier(database, clock, timeout=patience).settle()
     (notice,) = await notices(database)
     assert (notice.state, notice.attempts) == (NoticeState.PENDING, 1)
     assert len(notice.problem) <= 300
+    courier = a_courier(database, clock)
     clock.advance(timedelta(seconds=10))
     await courier.settle()
     assert (await notices(database))[0].state is NoticeState.DELIVERED
