@@ -18,6 +18,7 @@ from web.api import (
     events,
     handbook,
     identities,
+    imports,
     interactions,
     key,
     messages,
@@ -48,6 +49,8 @@ ROUTERS = (
     segments.router,
     templates.router,
     identities.router,
+    # Before people, whose addresses would take it for one of theirs.
+    imports.router,
     contacts.router,
     contact_parts.router,
     webhooks.router,
