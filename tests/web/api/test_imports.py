@@ -15,7 +15,12 @@ from scheduler.bulk_imports import FOLDER, BulkReader
 from tests.web.browsers import Site
 from tests.web.programs import Program, a_program
 
-TABLE = "id;Prénom;Courriel;Étiquettes\nA1;Camille;camille@gmail.com;militant\nA2;Bob;no address;\nA3;;;\n;Ana;x;\n"
+TABLE = """id;Prénom;Courriel;Étiquettes
+A1;Camille;camille@gmail.com;militant
+A2;Bob;no address;
+A3;;;
+;Ana;x;
+"""
 
 
 @pytest.fixture
