@@ -40,9 +40,13 @@ DESCRIPTION: Final = """\
 Hand over messages and people, and hear what became of them.
 
 **Keys.** `Authorization: Bearer tcn_live_…`. A test key does everything but write to people.
+
 **Once.** `Idempotency-Key` on calls that do something: made again within 24 hours, they do nothing new.
+
 **Problems** are `application/problem+json` (RFC 9457); `code` never changes its meaning.
+
 **Limits.** `RateLimit` says what is left to a key; after 429 wait for `Retry-After`.
+
 **Lists** come in pages: go on with `next_cursor` while `has_more`.
 """
 HEADERS: Final[Json] = {
@@ -60,6 +64,14 @@ HEADERS: Final[Json] = {
     },
 }
 _PROBLEM: Final[Json] = {"$ref": "#/components/schemas/ProblemOut"}
+_NAMED: Final = {
+    ("POST", "/suppressions/look"): "suppressions_look",
+    ("POST", "/suppressions/lift"): "suppressions_lift_address",
+    ("POST", "/suppressions/{suppression_id}/lift"): "suppressions_lift",
+    ("POST", "/contacts/imports"): "contacts_import",
+    ("GET", "/contacts/imports/{import_id}/report"): "contacts_get_import_report",
+}
+"""Where the address does not say it well."""
 _VERBS: Final = {"POST": "add", "PUT": "put", "PATCH": "change", "DELETE": "remove"}
 
 
@@ -68,6 +80,8 @@ def operation_name(route: APIRoute) -> str:
     noun, *parts = route.path.strip("/").split("/")
     last, colon, deed = (parts or [noun])[-1].rpartition(":")
     (method,) = sorted(route.methods or {"GET"})[:1]
+    if (method, route.path) in _NAMED:
+        return _NAMED[method, route.path]
     words = [part.replace("-", "_") for part in parts if not part.startswith("{")]
     if words and _is_one(parts):
         words[-1] = _one_of(words[-1])

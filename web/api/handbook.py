@@ -26,7 +26,7 @@ window.ui = SwaggerUIBundle({
   dom_id: "#handbook",
   deepLinking: true,
   displayRequestDuration: true,
-  docExpansion: "list",
+  docExpansion: "none",
   defaultModelsExpandDepth: 0,
   filter: true,
   persistAuthorization: false,
