@@ -161,6 +161,7 @@ def _settings(rehearsal: Rehearsal, world: World, secret: str) -> Settings:
         frequency="2/24h 3/7d 8/30d",
         sending_windows_sms="always",
         dns_servers="off",
+        webhook_http=True,
         log_level="error",
         **kept,
     )

@@ -30,7 +30,7 @@ TYPE_NAMES: Mapping[str, str] = MappingProxyType(
         "campaign.blocked": N_("stopped by a check"),
         "campaign.finished": N_("finished"),
         "campaign.incomplete": N_("incomplete"),
-        "campaign.cancelled": N_("cancelled"),
+        "campaign.cancelled": N_("stopped for good"),
         "webhook.ping": N_("test"),
     }
 )
