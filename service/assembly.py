@@ -37,6 +37,7 @@ from service.pacing import follow_settings, keep_rules_fresh
 from service.rhythm import frequency_policy, pace_of, usual_windows
 from service.secret_key import open_keyring
 from service.settings import Settings
+from service.submission import start_submission
 from service.transports import make_transports
 from service.vitals import Pulse
 from store import Database
@@ -58,7 +59,8 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Parts:
     """What runs: `web_port`, `inbound_port` and `metrics_port` are None where nothing listens.
 
-    `setup_code` makes the first administrator, on the pages.
+    `submission_ports` are those on which programs hand over mail; `setup_code` makes the first
+    administrator, on the pages.
     """
 
     settings: Settings
@@ -71,6 +73,7 @@ class Parts:
     setup_code: str
     web_port: int | None = None
     inbound_port: int | None = None
+    submission_ports: tuple[int, ...] = ()
     metrics_port: int | None = None
 
 
@@ -118,6 +121,7 @@ async def assemble(
             stack.push_async_callback(_end, conducting)
         if with_web:
             parts = replace(parts, inbound_port=await _start_inbound(parts, stack))
+            parts = replace(parts, submission_ports=await start_submission(parts, stack))
         pulse = Pulse(database)
         if door is not None:
             server = _server(parts, pulse, machine_span if with_web else None)

@@ -44,6 +44,10 @@ async def greeting(parts: Parts, *, with_worker: bool = True) -> list[str]:
         lines.append(
             f"Bounces and complaints are received on {settings.inbound_host}, port {parts.inbound_port}."
         )
+    lines += [
+        f"Programs hand over mail on {settings.submission_host}, port {port}."
+        for port in parts.submission_ports
+    ]
     if settings.inbound_lmtp is not None and parts.web_port is not None:
         lines.append(f"Bounces and complaints are received by LMTP at {settings.inbound_lmtp}.")
     return lines

@@ -36,6 +36,7 @@ from service.law_settings import LawSettings
 from service.lint_settings import LintSettings
 from service.settings_problems import PREFIX, describe_problems, describe_unknown, variable
 from service.smtp_url import RelayAddress, parse_smtp_url
+from service.submission_settings import SubmissionSettings
 
 ENV_FILE = Path("tocsin.env")
 DEFAULT_PORT = 8025
@@ -67,6 +68,7 @@ class Settings(
     LawSettings,
     AlertSettings,
     DeclaredSettings,
+    SubmissionSettings,
 ):
     """How this installation runs. A setting `smtp_url` is read from the variable `TOCSIN_SMTP_URL`."""
 

@@ -8,14 +8,17 @@ from typing import Final
 
 from models.states import Channel
 from store import Database, contents
-from templates.document import compile_document, is_document
+from templates import compile_email
+from templates.document import as_document
 
 _CODE: Final = re.compile(r"\{+[%#]|\{\{+")
 
 
-async def keep_content(database: Database, *, subject: str, html: str, text: str, now: datetime) -> int:
+async def keep_content(
+    database: Database, *, subject: str, html: str, text: str, language: str, now: datetime
+) -> int:
     """The number of the version that says exactly this; TemplateError for what no message may carry."""
-    body = html if is_document(html) else f"<html><body>{html or lines_of(text)}</body></html>"
+    body = as_document(html or lines_of(text), language)
     said = {"subject": literal(subject), "text": literal(text), "body": literal(body)}
     async with database.read() as session:
         known = await contents.find_content(session, channel=Channel.EMAIL, **said)
@@ -23,7 +26,13 @@ async def keep_content(database: Database, *, subject: str, html: str, text: str
         return known
     # What cannot be compiled is not kept.
     await asyncio.to_thread(
-        compile_document, subject=said["subject"], html=said["body"], text=said["text"], fallbacks={}
+        compile_email,
+        subject=said["subject"],
+        preheader="",
+        mjml=said["body"],
+        fallbacks={},
+        language=language,
+        text=said["text"],
     )
     async with database.write() as session:
         return await contents.keep_content(session, channel=Channel.EMAIL, now=now, **said)

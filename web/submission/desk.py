@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from models.errors import BadInputError, ConflictError, TemplateError, TocsinError
@@ -31,10 +31,16 @@ SUPPRESSED = " suppressed: "
 
 @dataclass(frozen=True, slots=True)
 class SubmissionDesk:
-    """Takes mails on. `ids` writes what names messages to programs."""
+    """Takes mails on.
+
+    `ids` writes what names messages to programs, `wake` tells who sends that there is something to send;
+    `language`: of what is added to mails.
+    """
 
     acceptor: Acceptor
     ids: Ids
+    wake: Callable[[], Awaitable[None]]
+    language: str = "fr"
 
     async def take(self, guest: Guest, raw: bytes, recipients: Sequence[str]) -> str:
         """The answer to a mail; 2.. only once all of it is on record, 4.. when nothing is wrong with it.
@@ -56,7 +62,9 @@ class SubmissionDesk:
             # Whatever it is, nothing is on record: the program keeps its mail and tries again.
             log.exception("mail not taken on", extra=about)
             return LATER
-        if not answer.startswith("2"):
+        if answer.startswith("2"):
+            await self.wake()
+        else:
             log.info("mail refused", extra=about | {"answer": answer[:9]})
         return answer
 
@@ -67,6 +75,7 @@ class SubmissionDesk:
             subject=mail.subject,
             html=mail.html,
             text=mail.text,
+            language=self.language,
             now=self.acceptor.clock.now(),
         )
         asked = [
