@@ -130,7 +130,7 @@ def compile_email(
         text = to_text(numbered, _COLONS.get(language, ": "))
     _check_targets(links, slots.fields | _GIVEN)
     if label is not None:
-        require_label(text, language)
+        require_label(text, html.text, language)
     known = slots.fields | _GIVEN | {CLICK_FIELD}
     fields = Fields(known, known - {name for name, given in slots.fallbacks.items() if not given.clean})
     marked = protect(subject)

@@ -2,11 +2,13 @@
 
 It says what it is, on whose behalf, for which vote, whether people were chosen for it, and where the whole
 notice stands. No template can leave it out: it is put there when the message is compiled, on white, whatever
-the colours of the template; a template in which it would not be seen cannot be used.
+the colours of the template; a template in which it would not be seen, or whose styles could hide it, cannot
+be used.
 A text message has no room for it: it shows the address of the notice.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Final
@@ -57,14 +59,33 @@ _WORDS: Final = {
         notice="Transparency notice",
     ),
 }
+_CLASS: Final = "political-label"
+"""Of the label's own: what a template sets for all its parts would be the label's otherwise."""
 _SECTION = (
-    '<mj-section padding="16px 24px 24px 24px"><mj-column background-color="#ffffff"'
-    ' border="1px solid #6b7280" padding="4px 0"><mj-text align="left" padding="6px 14px" font-size="13px"'
-    ' line-height="1.5" color="#1f2937" font-family="Helvetica, Arial, sans-serif">'
+    f'<mj-section css-class="{_CLASS}" padding="16px 24px 24px 24px">'
+    f'<mj-column css-class="{_CLASS}" background-color="#ffffff" border="1px solid #6b7280" padding="4px 0">'
+    f'<mj-text css-class="{_CLASS}" align="left" padding="6px 14px" font-size="13px" line-height="1.5"'
+    ' letter-spacing="normal" color="#1f2937" font-family="Helvetica, Arial, sans-serif">'
     "{lines}</mj-text></mj-column></mj-section>"
 )
 _STRONG = '<span style="font-weight:bold;color:#1f2937">{}</span>'
 _LINK = '<a href="{{{{ notice_url }}}}" style="color:#1f2937;text-decoration:underline">{}</a>'
+_STYLES = re.compile(r"<style\b", re.IGNORECASE)
+_HIDES = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)"
+    r"|(?:opacity|font-size|max-height)\s*:\s*[.0]+(?![.\d])",
+    re.IGNORECASE,
+)
+_OF_THE_LABEL: Final = frozenset({_CLASS, "mj-column-per-100", "mj-outlook-group-fix"})
+"""Classes it bears; whatever bears another one is not part of it."""
+_NAMED = re.compile(r"[.#]((?:[\w-]|[^\x00-\x7f]|\\.)+)")
+_BY_CLASS = re.compile(r"""\[\s*(?:class|id)\s*[~|^$*]?=\s*["']?([^"'\]\s]+)[^\]]*\]""", re.IGNORECASE)
+_LONGEST_SELECTOR: Final = 500
+_UNSURE = re.compile(r":not\([^()]*\)|\[[^\]]*\]", re.IGNORECASE)
+_ELSEWHERE: Final = frozenset(
+    {"img", "p", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "ul", "ol", "li", "th", "input", "label", "u"}
+)
+"""Elements it does not hold."""
 _SENDER = "{{ organisation }}"
 
 
@@ -81,16 +102,52 @@ def label_section(label: Label, language: str) -> str:
     return _SECTION.format(lines="<br />".join(lines))
 
 
-def require_label(shown: str, language: str) -> None:
-    """TemplateError unless the label is among what is `shown`: the text made from the HTML.
+def require_label(shown: str, html: str, language: str) -> None:
+    """TemplateError unless what is `shown`, the text made from the HTML, ends with it, and no style hides it.
 
     No condition can stand around it: MJML takes none that reaches beyond a body.
     """
-    if _words(language).what not in " ".join(shown.split()):
+    words = _words(language)
+    # Words that the template itself says elsewhere do not stand in for it.
+    _, found, rest = _on_one_line(shown).rpartition(words.what)
+    if not found or not all(_on_one_line(part) in rest for part in (words.sponsor, words.notice)):
         raise TemplateError(
             "The label of political advertising would not be seen.",
             "End the body of the template with </mj-body>, once, and outside of comments.",
         )
+    hiding = next(_hiding(html), None)
+    if hiding is not None:
+        raise TemplateError(
+            f"The style “{hiding[:80]}” would hide the label of political advertising.",
+            "Name what it hides by a class of your own.",
+        )
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _hiding(html: str) -> Iterator[str]:
+    """Selectors of rules that hide something which may be the label, or stand around it."""
+    for styles in _STYLES.split(html)[1:]:
+        first, *others = styles.partition(">")[2].partition("</")[0].split("/*")
+        rules = first + " ".join(other.partition("*/")[2] for other in others)
+        for rule in rules.split("}"):
+            head, _, declared = rule.rpartition("{")
+            if _HIDES.search(declared):
+                selectors = head.rpartition("{")[2].split(",")
+                yield from (one.strip() for one in selectors if _may_be_the_label(one))
+
+
+def _may_be_the_label(selector: str) -> bool:
+    """Whether what a selector chooses bears no class or name but those of the label."""
+    if len(selector) > _LONGEST_SELECTOR:
+        return True
+    named = {name for name in _BY_CLASS.findall(selector) if not any(name in own for own in _OF_THE_LABEL)}
+    last = re.split(r"[\s>+~]+", _UNSURE.sub("", selector).strip())[-1]
+    named |= set(_NAMED.findall(last)) - _OF_THE_LABEL
+    element = re.match(r"[\w-]*", last)
+    return not named and (element is None or element.group().lower() not in _ELSEWHERE)
 
 
 def _words(language: str) -> _Words:

@@ -1,5 +1,6 @@
 """The label of political advertising: what it says, and that no template gets rid of it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,63 @@ SECTION = f"<mj-section><mj-column><mj-text>Bonjour {LEAVE_LINK}</mj-text></mj-c
 def test_a_template_in_which_the_label_would_not_be_seen_cannot_be_used(body: str) -> None:
     with pytest.raises(TemplateError, match="would not be seen"):
         a_letter(mjml=f"<mjml>{body}</mjml>", label=WHOLE)
+
+
+def test_what_the_template_says_itself_does_not_stand_in_for_the_label() -> None:
+    body = f"<mj-body>{SECTION.replace('Bonjour', WHAT['fr'])}</mj-body><!-- </mj-body> -->"
+    with pytest.raises(TemplateError, match="would not be seen"):
+        a_letter(mjml=f"<mjml>{body}</mjml>", label=WHOLE)
+
+
+HIDDEN = "{display:none !important}"
+
+
+def styled(css: str, attributes: str = "") -> str:
+    head = f"<mj-attributes>{attributes}</mj-attributes><mj-style>{css}</mj-style>"
+    return f"<mjml><mj-head>{head}</mj-head><mj-body>{SECTION}</mj-body></mjml>"
+
+
+@pytest.mark.parametrize(
+    "css",
+    [
+        f"div {HIDDEN}",
+        f"a, span {HIDDEN}",
+        f"body > div > div:last-child {HIDDEN}",
+        f"@media screen {{ .menu {HIDDEN} * {HIDDEN} }}",
+        f".political-label {HIDDEN}",
+        f".mj-column-per-100:last-child {HIDDEN}",
+        f'[class*="political"] {HIDDEN}',
+        f"/* for print */ table {HIDDEN}",
+        "span{opacity:0.0}",
+        "span{font-size: 0 !important}",
+        "td{visibility:hidden}",
+    ],
+)
+def test_a_template_whose_styles_could_hide_the_label_cannot_be_used(css: str) -> None:
+    with pytest.raises(TemplateError, match="would hide the label"):
+        a_letter(mjml=styled(css), label=WHOLE)
+    a_letter(mjml=styled(css))  # of what is not political they are nobody's business
+
+
+@pytest.mark.parametrize(
+    "css",
+    [
+        f"@media (max-width:480px) {{ td.wide, .menu a.more {HIDDEN} }}",
+        f"img {HIDDEN}",
+        f"*[class=wide] {HIDDEN}",
+        "div{opacity:0.9;font-size:0.9em}",
+        f"/* div {HIDDEN} */ .menu{{color:red}}",
+    ],
+)
+def test_what_a_template_hides_of_its_own_stays_its_own_matter(css: str) -> None:
+    assert WHAT["fr"] in read_html(rendered(a_letter(mjml=styled(css), label=WHOLE), **SENDER))
+
+
+def test_a_class_that_all_parts_of_a_template_bear_is_not_the_labels() -> None:
+    mjml = styled(f".all {HIDDEN}", '<mj-all css-class="all" />')
+    html = rendered(a_letter(mjml=mjml, label=WHOLE), **SENDER).html.decode("ascii").replace("\r\n", " ")
+    label = html[html.index("political-label") :]
+    assert not re.search(r'class="[^"]*\ball\b', label)
 
 
 @pytest.mark.parametrize("condition", ["{% if commune %}", "{% for tag in tags.split(',') %}"])
