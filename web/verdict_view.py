@@ -135,7 +135,7 @@ def verdicts_of(found: CampaignAssessment | IdentityAssessment, tongue: Tongue) 
     return Verdicts(
         tone=tone,
         status=tongue.say(status),
-        headline=_headline(together, tongue),
+        headline=_headline(together, found.lanes, tongue),
         providers=tuple(
             replace(lane_view(merged, tongue), worse=_worse(merged, found.lanes, tongue))
             for merged in together
@@ -171,23 +171,36 @@ def _to_do(
     if isinstance(found, IdentityAssessment) or len(found.senders) < 2:
         return found.advice, found.gaps
     everywhere = {one.identity_id: one.clicks for one in found.senders if one.clicks is not None}
-    light = {lane.provider: lane.assessment.status.gravity for lane in together}
-    worse = [lane for lane in found.lanes if lane.assessment.status.gravity > max(light[lane.provider], 1)]
+    # Of who fares worse only what is worse: too few seeds for each sender may be enough for all together.
+    worse = [
+        replace(lane, assessment=replace(lane.assessment, reasons=graver))
+        for lane in _graver(found.lanes, together)
+        if (
+            graver := tuple(
+                one for one in lane.assessment.reasons if one.status.gravity > Status.GREY.gravity
+            )
+        )
+    ]
     steps: dict[tuple[str, str], Advice] = {}
     for one in advise([*together, *worse], everywhere):
         steps.setdefault((one.code, one.provider), one)
     return tuple(steps.values()), gaps_of(together, everywhere.values())
 
 
+def _graver(lanes: Iterable[LaneAssessment], together: Iterable[LaneAssessment]) -> list[LaneAssessment]:
+    """Identities at providers whose verdict is graver than that of all together there, and bad."""
+    light = {lane.provider: max(lane.assessment.status.gravity, Status.GREY.gravity) for lane in together}
+    return [lane for lane in lanes if lane.assessment.status.gravity > light[lane.provider]]
+
+
 def _worse(
     merged: LaneAssessment, lanes: Iterable[LaneAssessment], tongue: Tongue
 ) -> tuple[tuple[str, str, str], ...]:
     """Identities whose verdict at a provider is graver than that of all together."""
+    there = (lane for lane in lanes if lane.provider == merged.provider)
     return tuple(
         (lane.identity_name, STATUSES[lane.assessment.status][0], tongue.say(WORDS[lane.assessment.word]))
-        for lane in lanes
-        if lane.provider == merged.provider
-        and lane.assessment.status.gravity > max(merged.assessment.status.gravity, Status.GREY.gravity)
+        for lane in _graver(there, [merged])
     )
 
 
@@ -248,22 +261,29 @@ def estimate_of(estimate: ListEstimate, tongue: Tongue, *, awaited: bool = False
     return (measured, whole, tongue.say("That is too much unknown to judge the list by."))
 
 
-def _headline(lanes: Sequence[LaneAssessment], tongue: Tongue) -> str:
-    """One line: the gravest places with their words; or that all is well, or unknown."""
+def _headline(lanes: Sequence[LaneAssessment], each: Sequence[LaneAssessment], tongue: Tongue) -> str:
+    """One line: the gravest places with their words; or that all is well, or unknown.
+
+    `lanes`: all senders together, by provider; `each` of them: who fares worse is named with its place.
+    """
     grave = [lane for lane in lanes if lane.assessment.status.gravity >= Status.AMBER.gravity]
-    if grave:
+    whole = {lane.provider for lane in grave}
+    alone = [lane for lane in _graver(each, lanes) if lane.provider not in whole]
+    if grave or alone:
         named: dict[str, str] = {}
-        for lane in grave:
-            named.setdefault(
-                say_borrowed(tongue, lane.provider_name), tongue.say(WORDS[lane.assessment.word])
-            )
+        for lane in (*grave, *alone):
+            place = say_borrowed(tongue, lane.provider_name)
+            if lane.provider not in whole:
+                place = f"{place} ({lane.identity_name})"
+            named.setdefault(place, tongue.say(WORDS[lane.assessment.word]))
         places = ", ".join(
             tongue.say("%(provider)s: %(verdict)s", provider=name, verdict=word)
             for name, word in list(named.items())[:MOST_NAMED]
         )
         if len(named) > MOST_NAMED:
             places += f" (+{tongue.number(len(named) - MOST_NAMED)})"
-        return _and_elsewhere(places, lanes, tongue) if len(lanes) > len(grave) else f"{places}."
+        others = [one for one in lanes if one.provider not in whole | {lane.provider for lane in alone}]
+        return _and_elsewhere(places, others, tongue) if others else f"{places}."
     if any(lane.assessment.status is Status.GREEN for lane in lanes):
         return tongue.say("Nothing to worry about where it was looked at.")
     if any(lane.facts.seeds.tested for lane in lanes):
