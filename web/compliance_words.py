@@ -43,7 +43,7 @@ NOBODY_TARGETED = N_(
 )
 CAMPAIGNS = N_("What was sent, and on what it rests")
 CAMPAIGNS_CAPTION = N_("Campaigns of this period by what they are and what they rest on")
-CAMPAIGNS_HEADS = (N_("What it is"), N_("It rests on"), N_("Campaigns"), N_("Messages"))
+CAMPAIGNS_HEADS = (N_("What it is"), N_("It rests on"), N_("Campaigns"), N_("Messages accepted"))
 NOTHING_SENT = N_("Nothing was sent in this period.")
 UNSAID = NN_(
     "Of %(count)s campaign nobody has said whether it is political: say so on its page.",
@@ -73,7 +73,7 @@ REGISTER_HEADS = (
     N_("Launched"),
     N_("Paid by"),
     N_("Vote"),
-    N_("Messages"),
+    N_("Messages made"),
     N_("Public notice"),
 )
 NONE_POLITICAL = N_("No political campaign was sent yet.")

@@ -58,7 +58,7 @@ def _for_whom(report: CampaignReport, tongue: Tongue) -> Iterator[Line]:
     people = sum(left_out.values())
     if people:
         most = sorted(left_out.items(), key=lambda one: -one[1])
-        reasons = "; ".join(
+        reasons = tongue.say(words.NEXT_REASON).join(
             tongue.say(words.WHY[reason], count=tongue.number(count)) for reason, count in most
         )
         yield Line("quiet", tongue.say_plural(*words.NOT_WRITTEN_TO, people, reasons=reasons))
@@ -78,6 +78,8 @@ def _arrived(known: Known, tongue: Tongue) -> Iterator[Line]:
     if back:
         dead = 2 * (counts.refused_hard + counts.bounced_hard) > back
         yield Line("quiet", tongue.count(words.DEAD if dead else words.CAME_BACK, back))
+    if counts.expired:
+        yield Line("quiet", tongue.count(words.TOO_LATE, counts.expired))
     if counts.waiting + counts.held:
         yield Line("quiet", tongue.count(words.WAITING, counts.waiting + counts.held))
 

@@ -19,12 +19,14 @@ NOT_WRITTEN_TO = NN_(
     "%(count)s of them was not written to: %(reasons)s.",
     "%(count)s of them were not written to: %(reasons)s.",
 )
+NEXT_REASON = N_("; ")
+"""Between two reasons."""
 WHY: Mapping[LeftOutReason, str] = MappingProxyType(
     {
         LeftOutReason.EXCLUDED: N_("left out on purpose (%(count)s)"),
         LeftOutReason.NO_ADDRESS: N_("we have no address of theirs (%(count)s)"),
-        LeftOutReason.NO_CONSENT: N_("they have not agreed to it (%(count)s)"),
-        LeftOutReason.WITHDRAWN: N_("they agreed once and do no longer (%(count)s)"),
+        LeftOutReason.NO_CONSENT: N_("they have not agreed to be written to (%(count)s)"),
+        LeftOutReason.WITHDRAWN: N_("they no longer agree to be written to (%(count)s)"),
         LeftOutReason.SUPPRESSED: N_("they want no more mail, or their address is dead (%(count)s)"),
         LeftOutReason.CAPPED: N_("they had enough from us lately (%(count)s)"),
         LeftOutReason.NO_IDENTITY: N_("nobody of ours speaks for where they live (%(count)s)"),
@@ -43,6 +45,7 @@ DEAD = NN_(
 WAITING = NN_(
     "%(count)s message is still waiting to leave.", "%(count)s messages are still waiting to leave."
 )
+TOO_LATE = NN_("%(count)s message could not leave in time.", "%(count)s messages could not leave in time.")
 INBOX = N_(
     "Where it was looked for, between %(low)s and %(high)s of the messages are in the inbox, where people see"
     " them; the others are in the junk folder, or nowhere."

@@ -267,10 +267,13 @@ async def test_it_takes_two_administrators_to_let_a_campaign_leave_in_silence(
     text = await admin.read(path)
     assert "Agree: let it leave" not in text
     assert "Another administrator has to agree." in text
+    lonely = 'There is nobody else yet: <a href="/accounts">add an administrator</a>.'
+    assert lonely in text
     own = await admin.send_form(f"{path}/waivers/1/agree", page=path)
     assert (own.status_code, "Who asks cannot agree." in own.text) == (400, True)
 
     await site.someone(Role.ADMIN, "second@parti.example")
+    assert lonely not in await admin.read(path)
     second = site.browser()
     await second.send_form("/sign-in", {"email": "second@parti.example", "password": PASSWORD})
     assert "Ordonnance du juge" in await second.read(path)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models.access import Role
-from models.campaign import Campaign
+from models.campaign import Campaign, CampaignIdentity
 from models.states import CampaignState, Channel, LegalBasis, Nature
 from models.tokens import TOKEN_LENGTH, TokenPurpose
 from tests.clocks import START
@@ -66,6 +66,17 @@ async def test_it_says_who_paid_for_which_vote_and_what_was_spent(site: Site) ->
     assert "36,204 people" in page
     assert "About the message “Samedi à Lyon”" in page
     assert "rhone@parti.example" in page
+
+
+async def test_an_organisation_with_several_identities_is_named_once(site: Site) -> None:
+    campaign = await _a_campaign(site)
+    async with site.database.write() as session:
+        other = await an_identity(session, key="isere")
+        other.organisation, other.reply_to = "Parti du Rhône", "isere@parti.example"
+        session.add_all([other, CampaignIdentity(campaign_id=campaign.id, identity_id=other.id, position=1)])
+    page = await _read(site, campaign)
+    assert page.count("Parti du Rhône 1 rue de la Paix") == 1
+    assert "isere@parti.example" in page
 
 
 async def test_what_was_not_told_is_said_to_be_missing(site: Site) -> None:

@@ -75,7 +75,7 @@ async def test_a_candidate_reads_whom_it_reached_and_where_it_landed(database: D
     text = read(known)
     for sentence in (
         "The message was meant for 10,004 people.",
-        "4 of them were not written to: they have not agreed to it (3); they had enough from us lately (1).",
+        "4 of them were not written to: they have not agreed to be written to (3); they had enough from us ",
         "Of 10,000 messages that were sent, 9,960 arrived (99.6%).",
         "40 messages came back.",
         "of the messages are in the inbox, where people see them",
@@ -113,6 +113,14 @@ async def test_dead_addresses_are_named_as_the_cause_where_they_are(database: Da
     async with database.read() as session:
         text = read(await known_of(session, campaign))
     assert "30 messages came back, mostly because the addresses do not exist any more." in text
+
+
+async def test_what_could_not_leave_in_time_is_no_gap_in_the_account(database: Database) -> None:
+    async with database.write() as session:
+        campaign, _ = await a_campaign(session, expired=4)
+    async with database.read() as session:
+        text = read(await known_of(session, campaign))
+    assert "4 messages could not leave in time." in text
 
 
 async def test_text_messages_have_no_folder_and_nothing_to_do_about_it(database: Database) -> None:

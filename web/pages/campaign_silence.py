@@ -16,7 +16,7 @@ from models.states import CampaignState
 from scheduler.likeness import fingerprint_now
 from scheduler.silence import binds
 from scheduler.waivers import agree_to_waiver, ask_waiver, refuse_waiver
-from store import elections
+from store import elections, users
 from web.access import Admin, Visit
 from web.view import go
 from web.votes_view import NearVotes, Vote, near_votes
@@ -35,7 +35,7 @@ class SilenceView:
     """What the page shows. `asked` waits for an answer, `agreed` holds; `past` was refused or is outdated.
 
     `missing`: votes known to come that nobody entered. `stopped`: how many messages a vote has stopped.
-    `mine`: the reader is who asked.
+    `mine`: the reader is who asked. `alone`: nobody else could agree, there is no second administrator.
     """
 
     votes: Sequence[Vote]
@@ -45,6 +45,7 @@ class SilenceView:
     past: Sequence[SilenceWaiver] = ()
     stopped: int = 0
     mine: bool = False
+    alone: bool = False
     may_ask: bool = False
 
     @property
@@ -69,6 +70,7 @@ async def silence_of(session: AsyncSession, visit: Visit, campaign: Campaign) ->
     asked = next((one for one in alive if one.agreed_at is None), None)
     agreed = next((one for one in alive if one.agreed_at is not None), None)
     reader = visit.user.email if visit.user else ""
+    deciding = [one for one in await users.list_users(session) if one.role is Role.ADMIN]
     return SilenceView(
         votes=near.votes,
         missing=near.missing,
@@ -77,6 +79,7 @@ async def silence_of(session: AsyncSession, visit: Visit, campaign: Campaign) ->
         past=[one for one in waivers if one not in alive],
         stopped=stopped,
         mine=asked is not None and asked.asked_by == reader,
+        alone=all(one.email == reader for one in deciding),
         may_ask=bool(near.votes) and not alive and visit.may(Role.ADMIN),
     )
 

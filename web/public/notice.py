@@ -5,6 +5,7 @@ visit, and stays as long as the campaign is kept. What is no political advertisi
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
@@ -44,6 +45,7 @@ async def notice_page(request: Request, token: str) -> Response:
         notice=notice,
         row=notice.row,
         about=_about(notice.row.subject),
+        senders=_named_once(notice.row.senders),
         period=period_line(tongue, notice),
         reach=reach_line(tongue, notice),
         consent=consent_lines(tongue, notice),
@@ -54,6 +56,11 @@ async def notice_page(request: Request, token: str) -> Response:
         complaints=[(one, _mail_to(one, tongue, request)) for one in notice.row.senders if one.address],
         others=[(code, name) for code, name in LANGUAGES.items() if code != tongue.language],
     )
+
+
+def _named_once(senders: Iterable[RegisterSender]) -> list[tuple[str, str]]:
+    """Each organisation with its address, though it sent from several identities."""
+    return list(dict.fromkeys((one.organisation or one.name, one.postal_address) for one in senders))
 
 
 def _tongue(request: Request) -> Tongue:
