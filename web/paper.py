@@ -18,6 +18,8 @@ INK, SOFT, RULE, ACCENT, WASH = "#17211f", "#53615d", "#c3ccc8", "#14665c", "#ee
 TONES = {"good": "#14665c", "quiet": "#53615d", "warn": "#855600", "bad": "#a3261d"}
 MARKS = {"good": "✓", "quiet": "•", "warn": "▲", "bad": "■"}
 FONT, BOLD = "Tocsin", "Tocsin-Bold"
+FRAME = 6
+"""What a frame keeps free at each side, in points."""
 TALLEST = 640
 """Of a drawing, in points."""
 ROOM = 90
@@ -108,7 +110,8 @@ def print_document(document: Document) -> bytes:
         author="Tocsin",
         lang=document.language,
     )
-    width = A4[0] - 2 * MARGIN
+    # What a frame keeps free at its sides: tables and headings begin on one line.
+    width = A4[0] - 2 * MARGIN - 2 * FRAME
     flow = [part for block in document.blocks for part in _laid_out(block, width)]
 
     def foot(canvas: Any, page: Any) -> None:

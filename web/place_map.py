@@ -6,7 +6,6 @@ tell: nothing depends on telling one hue from another. The table beside it says 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from audience.territory import DEPARTEMENTS
@@ -209,17 +208,17 @@ def _legend(
 def _shades(measure: Measure, cuts: Sequence[float], tongue: Tongue) -> Iterable[tuple[str, str]]:
     """Each shade with what it stands for."""
     digits = digits_for(cuts)
-    edges = [
-        tongue.number(round(cut)) if measure is Measure.ARRIVED else tongue.percent(cut, digits)
-        for cut in cuts
-    ]
+    counted = measure is Measure.ARRIVED
+    edges = [tongue.number(round(cut)) if counted else tongue.percent(cut, digits) for cut in cuts]
+    # Numbers end at the one before the next shade begins; of shares there is none before.
+    ends = [tongue.number(round(cut) - 1) for cut in cuts] if counted else edges
     shades = [f"shade{shade}" for shade in shades_for(cuts)]
     if not edges:
         yield shades[0], tongue.say("more than nought")
         return
     yield shades[0], tongue.say("under %(number)s", number=edges[0])
-    for shade, (low, high) in zip(shades[1:], pairwise(edges), strict=False):
-        yield shade, f"{low} – {high}"
+    for shade, low, high in zip(shades[1:], edges, ends[1:], strict=False):
+        yield shade, low if low == high else f"{low} – {high}"
     yield shades[-1], tongue.say("%(number)s and more", number=edges[-1])
 
 

@@ -230,7 +230,8 @@ def _verdict_grid(lanes: Sequence[LaneView], tongue: Tongue, *, whose: bool) -> 
             for lane in lanes
         ],
         numbers=frozenset(range(2, 8)),
-        widths=(2.2, 4.6, 1.3, 1.4, 1.6, 1.9, 1.8, 1.5),
+        # A name with its sender takes more room than the name of a provider.
+        widths=(3.2 if whose else 2.2, 4.6, 1.3, 1.4, 1.6, 1.9, 1.8, 1.5),
         tones=[lane.tone for lane in lanes],
     )
 

@@ -190,7 +190,8 @@ def _hints(kept: Sequence[ElectionDay], today: date) -> list[str]:
 
     return [
         f"Known beforehand, not entered: {one.wish.name}, round {one.wish.round},"
-        f" {one.wish.day.isoformat()}{'' if one.confirmed else ' (to be confirmed)'}."
+        f" {one.wish.day.isoformat()}{'' if one.confirmed else ' (to be confirmed)'}:"
+        " `tocsin elections import` enters it."
         for one in unentered(kept, today)
     ]
 

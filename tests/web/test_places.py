@@ -140,3 +140,19 @@ async def test_before_anything_was_sent_the_map_of_a_period_says_so(site: Site) 
     page = await (await site.signed_in(Role.READER)).read("/deliverability/map")
     assert "Nothing was sent in this period." in page
     assert "map.csv" not in page
+
+
+async def test_each_shade_of_numbers_begins_after_the_one_before_it(site: Site) -> None:
+    homes = {"13": 400, "59": 900, "69": 300, "75": 120, "33": 60, "31": 30, "06": 20}
+    browser = await site.signed_in(Role.EDITOR)
+    page = await browser.read(f"/campaigns/{await a_mapped_campaign(site, homes)}/report")
+    between = [(int(low), int(high)) for low, high in re.findall(r">(\d+) – (\d+)<", page)]
+    first, last = re.search(r"under (\d+)<", page), re.search(r"(\d+) and more", page)
+    assert first
+    assert last
+    assert len(between) == 3
+    begin = int(first[1])
+    for low, high in between:
+        assert (low, high >= low) == (begin, True)
+        begin = high + 1
+    assert begin == int(last[1])

@@ -1,5 +1,7 @@
 """Consent to targeting on the page of a contact, and what the form of a campaign says of targeting."""
 
+import re
+
 from audience.targeting import record_targeting
 from models.access import Role
 from models.states import ConsentStatus
@@ -28,6 +30,7 @@ async def test_what_a_person_said_is_kept_with_where_and_who_wrote_it_down(site:
     number = await somebody(site.database)
     browser = await site.signed_in(Role.EDITOR)
     form, page = f"/contacts/{number}/targeting", f"/contacts/{number}"
+    assert not re.search(r'name="status"[^>]* checked', await browser.read(page))
     answer = await browser.send_form(form, {"status": "granted", "source": "bulletin papier"}, page=page)
     assert answer.headers["location"] == f"{page}?said=targeting-granted"
     proof = "bulletin papier (editor@parti.example)"

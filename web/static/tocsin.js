@@ -146,7 +146,9 @@ async function bring(place) {
 // What a notice told is told once: neither the next look nor a bookmark repeats it.
 if (new URLSearchParams(location.search).has("said")) history.replaceState(null, "", location.pathname);
 // On a phone the menu is wider than the screen: where we are is seen.
-document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+for (const here of document.querySelectorAll(".nav [aria-current]")) {
+  here.scrollIntoView({ block: "nearest", inline: "center" });
+}
 for (const place of document.querySelectorAll("[data-live]")) follow(place);
 for (const place of document.querySelectorAll("[data-part]")) bring(place);
 for (const form of document.querySelectorAll("form[data-count]")) accompany(form);
