@@ -424,3 +424,22 @@ async def test_a_closed_incident_does_not_stand_in_the_way_of_working_again(
     await courier.settle()
     assert (await endpoints(database))[0].failing_since is None
     assert timedelta(days=5) == GIVEN_UP_AFTER
+
+
+async def test_whoever_held_it_before_has_no_say_any_more(database: Database, clock: ManualClock) -> None:
+    endpoint = await an_endpoint(database, "https://hooks.example/")
+    await happen(database)
+    await a_courier(database, clock, places=0).round()
+    held = []
+    for _ in range(2):
+        async with database.write() as session:
+            now, until = clock.now(), clock.now() + timedelta(minutes=1)
+            (one,) = await webhook_notices.hold(session, endpoint.id, now=now, until=until, limit=5)
+            held.append(one)
+            assert await webhook_notices.hold(session, endpoint.id, now=now, until=until, limit=5) == []
+        clock.advance(timedelta(minutes=1))
+    told = []
+    for one in held:
+        async with database.write() as session:
+            told.append(await webhook_notices.settle(session, one, state=NoticeState.FAILED, now=clock.now()))
+    assert told == [False, True]
