@@ -27,6 +27,7 @@ from scheduler.calendar import UsualWindows, opens
 from scheduler.destinations import providers_as_known
 from scheduler.forms import Form, Forms
 from scheduler.letters import GIVEN, sender_values
+from scheduler.pricing import UNPRICED, Price
 from scheduler.roads import Roads
 from scheduler.senders import Chooser
 from scheduler.streams import StreamKind
@@ -91,6 +92,7 @@ class Receipt:
     result: MessageResult = MessageResult.ACCEPTED
     reason: str = ""
     segments: int | None = None
+    cost: int | None = None
     later: bool = False
     number: int = 0
 
@@ -128,6 +130,7 @@ class Acceptor:
     hours: UsualWindows
     zone: str
     roads: Roads = field(default_factory=Roads)
+    price: Price = UNPRICED
 
     async def accept(
         self, asker: Asker, wishes: Sequence[Wish], tell: Tell, call: Call | None = None
@@ -202,7 +205,8 @@ class Acceptor:
             send_at=send_at,
             result=MessageResult.SUPPRESSED if reason else MessageResult.ACCEPTED,
             reason=reason,
-            segments=_segments(form, {**SAID, **values}),
+            segments=(segments := _segments(form, {**SAID, **values})),
+            cost=None if reason else self.price.of(segments),
             later=send_at > facts.now,
         )
 
@@ -378,7 +382,7 @@ def _rows_of(asker: Asker, receipt: Receipt, stream_id: int, now: datetime) -> W
         "details": dict(wish.details),
         "values": dict(wish.variables),
         "segments": receipt.segments,
-        "cost": None,
+        "cost": receipt.cost,
         "send_at": receipt.send_at,
         "created_at": now,
     }

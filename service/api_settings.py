@@ -1,6 +1,11 @@
 """The settings of the API that programs call."""
 
+from decimal import Decimal
+from typing import Annotated
+
 from pydantic import BaseModel, Field
+
+from scheduler.pricing import Price
 
 
 class ApiSettings(BaseModel):
@@ -22,6 +27,19 @@ class ApiSettings(BaseModel):
         description="Whether webhooks may lead to this machine itself, without https and to any port: for"
         " tests and rehearsals.",
     )
+    sms_price: Annotated[Decimal, Field(ge=0, le=100, decimal_places=5)] | None = Field(
+        default=None,
+        description="What one segment of an SMS costs, for the estimates that programs are told. Without it,"
+        " none are.",
+    )
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = Field(
+        default="EUR", description="The currency of that price (ISO 4217)."
+    )
+
+    @property
+    def price(self) -> Price:
+        """The price of messages."""
+        return Price(self.sms_price, self.currency)
 
 
 API_FIELDS = frozenset(ApiSettings.model_fields)

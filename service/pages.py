@@ -64,6 +64,7 @@ def _web_app(parts: Parts, machine_span: timedelta, vitals: Vitals) -> "FastAPI"
             data_dir=settings.data_dir,
             api=settings.api,
             api_per_minute=settings.api_per_minute,
+            price=settings.price,
             webhooks_here=settings.webhook_http,
             machine_span=machine_span,
             vitals=vitals,

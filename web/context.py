@@ -12,6 +12,7 @@ from models.states import Channel, Nature
 from models.tokens import Tokens
 from scheduler.forecast import ForecastOptions
 from scheduler.lookout import Lookout
+from scheduler.pricing import UNPRICED, Price
 from sender import Transport
 from store import Database
 from web.health import Vitals
@@ -67,6 +68,7 @@ class WebContext:
     data_dir: Path = field(default_factory=lambda: Path(gettempdir()))
     api: bool = True
     api_per_minute: int = 20_000
+    price: Price = UNPRICED
     webhooks_here: bool = False
 
     @property

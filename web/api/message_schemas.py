@@ -11,6 +11,7 @@ from models.delivery import Delivery
 from models.message import Message, MessageResult
 from models.states import Channel, Purpose
 from scheduler.accepting import Receipt
+from scheduler.pricing import say_cost
 from store import campaigns, identities, templates
 from store.message_status import MessageStatus, statuses_of
 from web.api.ids import Ids, Kind
@@ -43,11 +44,43 @@ class TemplateIn(Given):
     version: int | None = Field(default=None, ge=1, le=1_000_000)
 
 
+class ContentIn(Given):
+    """What is said, in place of a template: an e-mail by `subject` and `html` or `mjml`, an SMS by `text`.
+
+    Variables stand in it as in a template (`{{ first_name }}`), and its links are counted. The same content
+    is kept once: hand over what differs from person to person as variables.
+    """
+
+    subject: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    html: Annotated[str, Field(min_length=1, max_length=400_000)] | None = Field(
+        default=None, description="A piece of HTML, or a whole document, which keeps its head and its styles."
+    )
+    mjml: Annotated[str, Field(min_length=1, max_length=400_000)] | None = None
+    text: Annotated[str, Field(min_length=1, max_length=400_000)] | None = Field(
+        default=None, description="Of an e-mail: its text part, made from the HTML unless it is given."
+    )
+
+    @property
+    def channel(self) -> Channel:
+        """Of an e-mail a subject is given."""
+        return Channel.SMS if self.subject is None else Channel.EMAIL
+
+    @model_validator(mode="after")
+    def _of_one_channel(self) -> Self:
+        bodies = sum(body is not None for body in (self.html, self.mjml))
+        if self.subject is None and (bodies or self.text is None):
+            raise ValueError("an e-mail has a subject, an SMS a text alone")
+        if self.subject is not None and bodies != 1:
+            raise ValueError("name exactly one of html and mjml")
+        return self
+
+
 class MessageIn(Given):
-    """One message to one person."""
+    """One message to one person, said by a `template` or as `content`."""
 
     to: RecipientIn
-    template: TemplateIn
+    template: TemplateIn | None = None
+    content: ContentIn | None = None
     identity: Line = Field(
         default="auto",
         max_length=60,
@@ -76,6 +109,12 @@ class MessageIn(Given):
     reference: Line = Field(
         default="", max_length=200, description="Your own name for it, not necessarily unique."
     )
+
+    @model_validator(mode="after")
+    def _says_something_once(self) -> Self:
+        if (self.template is None) == (self.content is None):
+            raise ValueError("name exactly one of template and content")
+        return self
 
 
 class BatchIn(Given):
@@ -119,7 +158,11 @@ class MessageOut(Told):
     identity: IdentityRef
     template: TemplateRef
     segments: int | None = None
-    estimated_cost: str | None = None
+    estimated_cost: str | None = Field(
+        default=None,
+        description="In the currency of this installation, where it knows a price.",
+        examples=["0.0491"],
+    )
     reference: str | None = None
     metadata: dict[str, str] | None = None
     send_at: datetime
@@ -160,6 +203,7 @@ class MessageOut(Told):
                 id=ids.write(Kind.TEMPLATE, template.id), name=template.name, version=version.number
             ),
             segments=message.segments,
+            estimated_cost=say_cost(message.cost),
             reference=message.reference or None,
             metadata=message.details or None,
             send_at=message.send_at,
@@ -206,6 +250,7 @@ def told_of(ids: Ids, receipt: Receipt, base: str) -> MessageOut:
             id=ids.write(Kind.TEMPLATE, form.template_id), name=form.name, version=form.number
         ),
         segments=receipt.segments,
+        estimated_cost=say_cost(receipt.cost),
         reference=wish.reference or None,
         metadata=dict(wish.details) or None,
         send_at=receipt.send_at,

@@ -28,7 +28,12 @@ def acceptor_of(caller: Caller) -> Acceptor:
         context = caller.context
         forms = Forms(context.database, context.language)
         found = state.acceptor = Acceptor(
-            context.database, context.clock, forms, context.outlook.rhythm.windows, context.zone
+            context.database,
+            context.clock,
+            forms,
+            context.outlook.rhythm.windows,
+            context.zone,
+            price=context.price,
         )
     return found
 

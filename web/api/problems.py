@@ -29,6 +29,7 @@ CODES: Final = MappingProxyType(
         "contact_unreachable": (422, "That contact cannot be reached this way"),
         "channel_mismatch": (422, "Template and recipient are of two channels"),
         "expires_too_soon": (422, "It would expire before it is sent"),
+        "no_way_to_leave": (422, "The message says no way to stop them"),
         "unusable": (422, "This cannot be used"),
         "idempotency_key_reused": (422, "That Idempotency-Key belongs to another call"),
         "rate_limited": (429, "Too many calls"),

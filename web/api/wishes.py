@@ -9,6 +9,7 @@ from models.template import Template, TemplateVersion
 from scheduler.accepting import Wish
 from store import contacts, identities, templates
 from web.api.auth import Caller
+from web.api.contents import tells_stop, version_of_content
 from web.api.ids import Kind
 from web.api.message_schemas import MessageIn, RecipientIn, TemplateIn, Value
 from web.api.names import names_of
@@ -19,13 +20,12 @@ AUTO = "auto"
 
 async def read_wish(caller: Caller, body: MessageIn, place: str) -> Wish:
     """The wish; ApiProblemError that names the part, whose path begins with `place`."""
-    template, version = await _version_of(caller, body.template, f"{place}template")
-    channel = template.channel
+    version_id, channel = await _said(caller, body, place)
     contact_id, address = await _recipient_of(caller, body.to, channel, f"{place}to")
     campaign = body.purpose is Purpose.CAMPAIGN
     heed = campaign if body.respect_quiet_hours is None else body.respect_quiet_hours
     return Wish(
-        version_id=version.id,
+        version_id=version_id,
         channel=channel,
         address=address,
         contact_id=contact_id,
@@ -45,6 +45,22 @@ def _text(value: Value) -> str:
         # As conditions of templates read it: blank is false.
         return "1" if value else ""
     return str(value)
+
+
+async def _said(caller: Caller, body: MessageIn, place: str) -> tuple[int, Channel]:
+    """The number of the version that says it, and its channel."""
+    if body.content is not None:
+        version_id = await version_of_content(caller, body.content, f"{place}content")
+        channel, text = body.content.channel, body.content.text or ""
+    elif body.template is not None:
+        template, version = await _version_of(caller, body.template, f"{place}template")
+        version_id, channel, text = version.id, template.channel, version.body
+    else:
+        raise AssertionError("a message says something")
+    if body.purpose is Purpose.CAMPAIGN and channel is Channel.SMS and not tells_stop(text):
+        problem = "An SMS of a campaign says how to stop them: “STOP au …”."
+        raise _fault("no_way_to_leave", problem, f"{place}{'content.text' if body.content else 'template'}")
+    return version_id, channel
 
 
 async def _version_of(caller: Caller, wanted: TemplateIn, field: str) -> tuple[Template, TemplateVersion]:
