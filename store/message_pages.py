@@ -28,10 +28,11 @@ STOPPABLE = (DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.HELD)
 class Wanted:
     """Which messages: each part that is given narrows them down. `address` in its normal form.
 
-    `key_id`: what that key sent is among them whatever its mode, as live keys write to magic addresses.
+    `mode` None: of both. `key_id`: what that key sent is among them whatever its mode: live keys, too, may
+    write to magic addresses.
     """
 
-    mode: KeyMode
+    mode: KeyMode | None = None
     key_id: int = 0
     reference: str = ""
     status: MessageStatus | None = None
@@ -69,10 +70,12 @@ async def page(
 
 
 def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
-    # Spelt out for the partial index of tests.
-    mode = col(Message.mode) == sa.literal_column(f"'{wanted.mode.value}'")
-    own = col(Message.key_id) == wanted.key_id
-    found = [mode if wanted.mode is KeyMode.TEST or not wanted.key_id else sa.or_(mode, own)]
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.mode is not None:
+        # Spelt out for the partial index of tests.
+        mode = col(Message.mode) == sa.literal_column(f"'{wanted.mode.value}'")
+        own = col(Message.key_id) == wanted.key_id
+        found.append(mode if wanted.mode is KeyMode.TEST or not wanted.key_id else sa.or_(mode, own))
     if wanted.reference:
         found += [
             col(Message.reference) == wanted.reference,

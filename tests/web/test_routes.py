@@ -40,7 +40,7 @@ TABLE: dict[str, dict[str, str]] = {
             /campaigns/{campaign_id}/live /campaigns/{campaign_id}/forecast /campaigns/{campaign_id}/checks
             /campaigns/{campaign_id}/uncertain /campaigns/{campaign_id}/capped
             /campaigns/{campaign_id}/report /campaigns/{campaign_id}/report.json
-            /campaigns/{campaign_id}/report.csv /campaigns/{campaign_id}/report.pdf /contacts
+            /campaigns/{campaign_id}/report.csv /campaigns/{campaign_id}/report.pdf /contacts /api-messages
             /contacts/{contact_id} /segments /segments/count
             /segments/{segment_id} /templates /templates/versions/{version_id} /templates/{template_id}
             /identities /identities/{identity_id} /suppressions /suppressions/lifted /pace /pace/answers

@@ -7,6 +7,7 @@ another one after a form. Only `web.app` may call.
 from web.pages import (
     accounts,
     api_keys,
+    api_messages,
     authentication,
     campaign_canary,
     campaign_checks,
@@ -81,6 +82,7 @@ ROUTERS = (
     suppression_lists.router,
     suppression_undo.router,
     seeds.router,
+    api_messages.router,
 )
 
 __all__ = ["ROUTERS"]

@@ -1,0 +1,65 @@
+"""The page of what programs hand over: its streams, its latest messages, one found again."""
+
+import pytest
+
+from models.access import Role
+from models.api import KeyMode
+from tests.web.browsers import Site, parse_strictly
+from tests.web.programs import a_program
+
+
+async def test_before_the_first_message_the_page_says_how_to_begin(site: Site) -> None:
+    admin, reader = await site.signed_in(Role.ADMIN), await site.signed_in(Role.READER)
+    assert 'href="/api-keys"' in await admin.read("/api-messages")
+    assert "An administrator gives it a key." in await reader.read("/api-messages")
+
+
+async def test_readers_see_what_programs_handed_over_and_where_it_stands(site: Site) -> None:
+    program = await a_program(site)
+    await program.send(reference="don 42")
+    await program.drain()
+    await program.send(to={"email": "nobody@gmail.com"}, purpose="campaign")
+    content = {"subject": "Bienvenue à bord", "html": "<p>Bonjour</p>"}
+    body = {"to": {"email": "sacha@gmail.com"}, "content": content}
+    assert (await program.call("POST", "/messages", body)).status_code == 202
+    tester = await a_program(site, mode=KeyMode.TEST, furnished=False)
+    await tester.send(to={"email": "essai@gmail.com"})
+    reader = await site.signed_in(Role.READER)
+    text = await reader.read("/api-messages")
+    parse_strictly(text)
+    for said in ("camille@gmail.com", "don 42", "Has left", "nobody agreed to it", "In the queue"):
+        assert said in text, said
+    assert "Bienvenue à bord" in text
+    assert "content/" not in text
+    assert text.count('<span class="badge quiet">Test</span>') == 2
+    assert 'href="/deliveries/1"' in text
+    assert "Reçu · API" not in await reader.read("/campaigns")
+
+
+@pytest.mark.parametrize(
+    ("sought", "found"),
+    [("camille@gmail.com", True), ("don 42", True), ("CAMILLE@gmail.com", True), ("don 43", False)],
+)
+async def test_a_message_is_found_by_its_address_or_its_reference(
+    site: Site, sought: str, found: bool
+) -> None:
+    program = await a_program(site)
+    await program.send(reference="don 42")
+    await program.send(reference="autre", to={"email": "sacha@gmail.com"})
+    reader = await site.signed_in(Role.READER)
+    text = await reader.read(f"/api-messages?q={sought}")
+    assert ("don 42</small>" in text) is found
+    assert ("No message with that address or reference." in text) is not found
+    assert "sacha@gmail.com" not in text
+
+
+async def test_more_messages_follow_on_the_next_page(site: Site) -> None:
+    program = await a_program(site)
+    for number in range(31):
+        await program.send(reference=f"ref-{number:02}")
+    reader = await site.signed_in(Role.READER)
+    text = await reader.read("/api-messages")
+    assert "ref-30" in text
+    assert "ref-00" not in text
+    assert "ref-00" in await reader.read("/api-messages?before=2")
+    assert 'href="/api-messages?before=2"' in text
