@@ -1,9 +1,11 @@
 """What of a person decides what a message says: the conditions and loops of a template.
 
-A merge field alone chooses nothing, nor does a condition that fills a blank (`{% if commune %} in {{ commune
-}}{% endif %}`) or lets a word agree with the civility: all people read the same message, addressed to them.
+A merge field alone chooses nothing, unless it names a picture or a style by which parts are shown; nor does a
+condition that fills a blank (`{% if commune %} in {{ commune }}{% endif %}`) or lets a word agree with the
+civility: all people read the same message, addressed to them.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
@@ -13,6 +15,7 @@ from jinja2 import nodes
 from models.errors import TemplateError
 from templates.language import parse
 from templates.personalise import line_sandbox
+from templates.source import MARK, PRINT, Protected, normalise, protect
 
 __all__ = ["deciding_fields"]
 
@@ -24,6 +27,13 @@ MOST_AROUND: Final = 200
 """Characters around a value that is shown where it is known: more is a message of its own."""
 MOST_AGREEING: Final = 40
 """Characters that agree with a civility."""
+_SHOWS = re.compile(
+    r"""(?<![\w-])(?:(src|srcset|background(?:-url)?)|class|css-class|mj-class|style|id)\s*=\s*"""
+    r"""("[^"]*"|'[^']*')""",
+    re.IGNORECASE,
+)
+"""Attributes that say what is shown: of pictures, by their addresses, and of styles."""
+_STYLES = re.compile(r"<(?:mj-)?style\b", re.IGNORECASE)
 _NOT_FIELDS: Final = frozenset({"loop", "range"})
 _ABOUT_PRESENCE: Final = frozenset({"defined", "undefined", "none"})
 
@@ -38,11 +48,27 @@ def _fields_of(source: str) -> frozenset[str]:
     if "{" not in source:
         return frozenset()
     try:
+        source = normalise(source, "template", len(source))
         tree = parse(line_sandbox(), source)
     except TemplateError:
         return frozenset()
     loops = {name.name for loop in tree.find_all(nodes.For) for name in _names(loop.target)}
-    return frozenset(_deciding(tree)) - loops - _NOT_FIELDS
+    return frozenset((*_deciding(tree), *_showing(source))) - loops - _NOT_FIELDS
+
+
+def _showing(source: str) -> Iterator[str]:
+    """The fields that choose a picture, names and addresses apart, or a style."""
+    protected = protect(source)
+    for attribute in _SHOWS.finditer(protected.text):
+        found = _printed(protected, attribute.group(2))
+        yield from (found - ADDRESS if attribute.group(1) else found)
+    for styles in _STYLES.split(protected.text)[1:]:
+        yield from _printed(protected, styles.partition("</")[0])
+
+
+def _printed(protected: Protected, text: str) -> set[str]:
+    codes = [mark.group() for mark in MARK.finditer(text) if mark.group(1) == PRINT]
+    return {name for code in codes for name in _read(parse(line_sandbox(), protected.restore(code)))}
 
 
 def _deciding(tree: nodes.Template) -> Iterator[str]:
@@ -73,6 +99,13 @@ def _computed(node: nodes.Node) -> Iterator[str]:
             return
         case nodes.Getitem():
             yield from _read(node.arg)
+            sides = (node.node,)
+        case nodes.Filter(name="default" | "d"):
+            sides = node.iter_child_nodes()
+        case nodes.Filter() | nodes.Call():
+            # What is cut, joined or split by a value depends on it as by a condition.
+            told = [child for child in node.iter_child_nodes() if child is not node.node]
+            yield from (name for one in told for name in _read(one))
             sides = (node.node,)
         case _:
             sides = node.iter_child_nodes()
