@@ -10,10 +10,12 @@ import logging
 import re
 from base64 import b64decode
 from collections.abc import Callable
+from contextvars import ContextVar
 from ssl import SSLContext
-from typing import Final
+from typing import Final, NoReturn
 
 from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException, syntax
+from aiosmtpd.smtp import log as library_log
 
 from audience.addresses import AddressError, read_email
 from models.errors import SettingsError
@@ -31,6 +33,10 @@ MAX_TRIES: Final = 3
 STRANGER_S, GUEST_S = 60.0, 300.0
 """How long somebody may be silent before they signed in, and afterwards (RFC 5321 section 4.5.3.2.7)."""
 _AUTH_PARAMETER = re.compile(r"\s+AUTH=\S*", re.IGNORECASE)
+
+_KEYS_ARE_SAID: Final[ContextVar[bool]] = ContextVar("keys are said", default=False)
+# The library logs each line it hears: a program that does not wait for answers may say its key in any.
+library_log.addFilter(lambda _record: not _KEYS_ARE_SAID.get())
 
 
 class SubmissionServer:
@@ -125,10 +131,15 @@ class _Session(SMTP):
         peer = None if self.transport is None else self.transport.get_extra_info("peername")
         return str(peer[0]) if isinstance(peer, tuple) else "unknown"
 
-    def hang_up(self) -> None:
-        """Close, once what was said is on its way."""
+    async def dismiss(self, answer: str) -> NoReturn:
+        """Say a last word; what was said to us meanwhile is not heard."""
+        await self.push(answer)
         if self.transport is not None:
-            asyncio.get_running_loop().call_soon(self.transport.close)
+            self.transport.close()
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+        await asyncio.sleep(0)
+        raise ConnectionResetError
 
     @syntax("AUTH <mechanism>")
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
@@ -189,9 +200,9 @@ class _Session(SMTP):
         log.info("sign-in refused", extra={"origin": self.origin, "answer": found[:9]})
         if self.tries >= MAX_TRIES and not found.startswith("421"):
             found = "421 4.7.0 Too many tries"
-        await self.push(found)
         if found.startswith("421"):
-            self.hang_up()
+            await self.dismiss(found)
+        await self.push(found)
 
     @syntax("MAIL FROM: <address>", extended=" [SP <mail-parameters>]")
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
@@ -200,8 +211,7 @@ class _Session(SMTP):
 
     async def smtp_BDAT(self, _arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
         """Refuse chunks, and what comes after the command with them."""
-        await self.push("502 5.5.1 Chunks are not taken, send DATA")
-        self.hang_up()
+        await self.dismiss("502 5.5.1 Chunks are not taken, send DATA")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         handler: _Handler = self.event_handler
@@ -214,7 +224,10 @@ class _Session(SMTP):
                 transport.close()
                 return
         handler.lines[self] = transport
+        # What is heard is heard in a task that begins here, and knows it.
+        before = _KEYS_ARE_SAID.set(True)
         super().connection_made(transport)
+        _KEYS_ARE_SAID.reset(before)
 
     def connection_lost(self, error: Exception | None) -> None:
         handler: _Handler = self.event_handler
@@ -257,8 +270,7 @@ class _Handler:
             return "530 5.7.0 Authentication required"
         found = await self.entrance.refresh(server.guest)
         if not isinstance(found, Guest):
-            server.hang_up()
-            return found
+            await server.dismiss(found)
         server.guest = found
         envelope.mail_from = address
         envelope.mail_options.extend(options)
