@@ -39,12 +39,16 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked. `takes_key`: it may be made twice under one Idempotency-Key."""
+    """What is asked. `takes_key`: it may be made twice under one Idempotency-Key.
+
+    `body`: what is sent as JSON, or octets of `content_type`.
+    """
 
     method: str
     path: str
     query: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     body: Any = None
+    content_type: str = ""
     takes_key: bool = False
     key: str | None = None
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
@@ -41,6 +42,7 @@ def _asked(ask: Ask) -> dict[str, Any]:
             pass
         case bytes():
             told["content"] = call.body
+            told["headers"]["Content-Type"] = call.content_type
         case _:
             told["json"] = call.body
     return {"method": call.method, "url": call.path, **told}
@@ -159,6 +161,11 @@ class AsyncWire:
                     return _reply(await self._client.request(**_asked(step)))
                 except httpx.TransportError as error:
                     return _lost(error)
+
+
+def part(value: str | int) -> str:
+    """A part of a path, whatever is in it."""
+    return quote(str(value), safe="")
 
 
 def following(call: Call, cursor: str) -> Call:

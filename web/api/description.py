@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 
 from models.api import Scope
 from web.api.examples import example_of
-from web.api.problem_pages import EXPLAINED
+from web.api.problem_pages import explain
 from web.api.problems import CODES, MEDIA_TYPE
 
 Json = dict[str, Any]
@@ -68,8 +68,10 @@ _NAMED: Final = {
     ("POST", "/suppressions/look"): "suppressions_look",
     ("POST", "/suppressions/lift"): "suppressions_lift_address",
     ("POST", "/suppressions/{suppression_id}/lift"): "suppressions_lift",
-    ("POST", "/contacts/imports"): "contacts_import",
-    ("GET", "/contacts/imports/{import_id}/report"): "contacts_get_import_report",
+    ("POST", "/contacts/imports"): "imports_add",
+    ("GET", "/contacts/imports"): "imports_list",
+    ("GET", "/contacts/imports/{import_id}"): "imports_get",
+    ("GET", "/contacts/imports/{import_id}/report"): "imports_get_report",
 }
 """Where the address does not say it well."""
 _VERBS: Final = {"POST": "add", "PUT": "put", "PATCH": "change", "DELETE": "remove"}
@@ -159,6 +161,7 @@ def _described(api: FastAPI) -> Json:
     for path, method, operation in operations(told):
         used.update(operation.get("tags", ()))
         _complete(operation, routes[path, method], schemas)
+        _share_problems(operation, components.setdefault("responses", {}))
     told["tags"] = [{"name": name, "description": words} for name, words in TAGS.items() if name in used]
     return told
 
@@ -253,13 +256,22 @@ def _tell_problem(answer: Json, status: int) -> None:
     }
 
 
+def _share_problems(operation: Json, shared: Json) -> None:
+    """Answers that many operations have are told once."""
+    for status, answer in operation["responses"].items():
+        if int(status) >= 400:
+            name = ".".join([status, *answer["content"][MEDIA_TYPE]["examples"]])
+            shared[name] = answer
+            operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+
+
 def _problem(code: str) -> Json:
     status, title = CODES[code]
     return {
         "type": f"https://tocsin.example.org/v1/errors/{code}",
         "title": title,
         "status": status,
-        "detail": EXPLAINED[code][0],
+        "detail": explain(code)[0],
         "code": code,
         "request_id": "req_5f2c8a1b9d3e4f5061728394",
     }

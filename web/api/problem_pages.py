@@ -96,6 +96,10 @@ EXPLAINED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "The message would expire before it may be sent.",
             "Let it expire later, or send it earlier.",
         ),
+        "no_way_to_leave": (
+            "The content of the message has no way to leave: an e-mail of a campaign needs one.",
+            "Put {{ unsubscribe_url }} into it.",
+        ),
         "unusable": ("What was sent is well formed and cannot be used; the detail says why.", "Change it."),
         "idempotency_key_reused": (
             "That Idempotency-Key was sent before, with another body or to another address.",
@@ -110,6 +114,11 @@ EXPLAINED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 """Of each code: what it means, what to do."""
+
+
+def explain(code: str) -> tuple[str, str]:
+    """What a code means, and what to do."""
+    return EXPLAINED.get(code, (f"{CODES[code][1]}.", ""))
 
 
 @router.get("/errors")
@@ -130,6 +139,6 @@ def _page(codes: tuple[str, ...]) -> Response:
     text = (
         environment("en")
         .get_template("api_errors.html")
-        .render(codes=[(code, *CODES[code], *EXPLAINED[code]) for code in codes])
+        .render(codes=[(code, *CODES[code], *explain(code)) for code in codes])
     )
     return Response(text, media_type="text/html", headers={"Cache-Control": "public, max-age=3600"})
