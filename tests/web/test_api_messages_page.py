@@ -19,7 +19,7 @@ async def test_readers_see_what_programs_handed_over_and_where_it_stands(site: S
     await program.send(reference="don 42")
     await program.drain()
     await program.send(to={"email": "nobody@gmail.com"}, purpose="campaign")
-    content = {"subject": "Bienvenue à bord", "html": "<p>Bonjour</p>"}
+    content = {"subject": "Bienvenue {{ first_name|default('') }} à bord", "html": "<p>Bonjour</p>"}
     body = {"to": {"email": "sacha@gmail.com"}, "content": content}
     assert (await program.call("POST", "/messages", body)).status_code == 202
     tester = await a_program(site, mode=KeyMode.TEST, furnished=False)
@@ -29,9 +29,9 @@ async def test_readers_see_what_programs_handed_over_and_where_it_stands(site: S
     parse_strictly(text)
     for said in ("camille@gmail.com", "don 42", "Has left", "nobody agreed to it", "In the queue"):
         assert said in text, said
-    assert "Bienvenue à bord" in text
+    assert "Bienvenue ‹first_name› à bord" in text
     assert "content/" not in text
-    assert text.count('<span class="badge quiet">Test</span>') == 2
+    assert text.count('<span class="badge quiet">for a test</span>') == 2
     assert 'href="/deliveries/1"' in text
     assert "Reçu · API" not in await reader.read("/campaigns")
 

@@ -1,5 +1,6 @@
 """What programs hand over, message by message: how it flows, and where the latest stand."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from web.view import page
 
 router = APIRouter()
 A_PAGE = 30
+_CODE = re.compile(r"\{\{\s*(\w+).*?\}\}")
 STREAMS = 8
 """How many of the latest streams are shown: each kind of message has one."""
 
@@ -121,6 +123,6 @@ async def _named(session: AsyncSession, campaign_ids: set[int]) -> dict[int, str
         stream = await campaigns.get_campaign(session, number)
         version = await templates.get_version(session, stream.template_version_id)
         template = await templates.template_of(session, version)
-        own = version.subject or version.body
+        own = _CODE.sub(r"‹\1›", version.subject or version.body)
         named[number] = own[:80] if template.hidden else template.name
     return named
