@@ -101,12 +101,14 @@ class Vigil:
         self._known_until = now + HOLDS
 
     async def _bound_among(self, session: AsyncSession, campaign_ids: Collection[int]) -> set[int]:
-        unknown = {number for number in campaign_ids if number not in self._bound}
+        # Another lane may look again meanwhile, and begin anew: what this one has found stays its own.
+        known = self._bound
+        unknown = {number for number in campaign_ids if number not in known}
         if unknown:
             bound = await elections.bound_among(session, unknown)
             bound -= await lifted_among(session, bound) if bound else set()
-            self._bound.update({number: number in bound for number in unknown})
-        return {number for number in campaign_ids if self._bound[number]}
+            known.update({number: number in bound for number in unknown})
+        return {number for number in campaign_ids if known[number]}
 
 
 def _home_of(row: ClaimedDelivery, homes: Mapping[int, tuple[str | None, ...]]) -> Home:

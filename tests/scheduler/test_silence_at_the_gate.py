@@ -1,10 +1,12 @@
 """What was queued before a vote does not leave in its silence: late, retried, resumed, or not foreseen."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.campaign import Campaign
 from models.delivery import Delivery
@@ -362,3 +364,27 @@ async def test_a_day_taken_away_lets_go_of_what_it_held(database: Database, cloc
         campaign = await session.get(Campaign, number)
     assert campaign is not None
     assert campaign.state is CampaignState.SENDING
+
+
+async def test_votes_looked_up_meanwhile_do_not_make_a_chunk_fail(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lanes share what is known: one asks about a campaign while another finds that it is time to look."""
+    await two_people(database, clock)
+    await entered(database)
+    clock.advance(EVE - clock.now())
+    known, ask = Vigil(), elections.bound_among
+    one = ClaimedDelivery.of((await deliveries_by_address(database))["paris"])
+    async with database.read() as session:
+        other = one._replace(id=one.id + 100, campaign_id=one.campaign_id + 1)
+        assert (await known.narrow(session, [one], clock.now()))[1]
+
+        async def slowly(session: AsyncSession, campaign_ids: Collection[int]) -> set[int]:
+            monkeypatch.setattr(elections, "bound_among", ask)
+            clock.advance(timedelta(minutes=1))
+            await known.narrow(session, [other], clock.now())
+            return await ask(session, campaign_ids)
+
+        monkeypatch.setattr(elections, "bound_among", slowly)
+        _, stopped = await known.narrow(session, [one, other], clock.now())
+    assert set(stopped) == {one.id}
