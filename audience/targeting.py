@@ -40,6 +40,9 @@ async def record_targeting(
     contact = await contacts.get_contact(session, contact_id)
     latest = await targeting.latest_statements(session, [contact_id])
     before = latest.get((contact_id, contact.targeting_consent))
+    if status is ConsentStatus.WITHDRAWN and before is not None and at >= now:
+        # Who says no now comes after whatever they said before, whatever clock dated it.
+        at = max(at, before)
     holds = stands(Statement(status, at, source), contact.targeting_consent, before)
     said = targeting.Said(contact_id, status, source, at)
     await targeting.add_statements(session, [said], now)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from audience.targeting import record_targeting
 from models.contact import Contact
 from models.states import ConsentStatus
 from store import Database, targeting
@@ -48,3 +49,24 @@ async def test_what_an_erased_person_said_is_erased_with_them(database: Database
     async with database.read() as session:
         left = [await targeting.statements_of(session, number, limit=10) for number in numbers]
     assert [len(found) for found in left] == [0, 1]
+
+
+async def test_a_no_said_now_stands_whatever_date_the_yes_bears(database: Database) -> None:
+    """A file with hours on another clock dates agreements ahead; taken in again they change nothing."""
+    to_come = START + timedelta(hours=1)
+    async with database.write() as session:
+        number = (await a_contact(session)).id
+        for status, given_at in ((GRANTED, to_come), (WITHDRAWN, START), (GRANTED, to_come)):
+            await record_targeting(session, number, status, source="stand", given_at=given_at, now=START)
+    async with database.read() as session:
+        found = await session.get_one(Contact, number)
+        assert found.targeting_consent is WITHDRAWN
+
+
+async def test_a_no_of_an_earlier_day_does_not_outlive_a_later_yes(database: Database) -> None:
+    async with database.write() as session:
+        number = (await a_contact(session)).id
+        for status, given_at in ((GRANTED, START - DAY), (WITHDRAWN, START - 2 * DAY)):
+            await record_targeting(session, number, status, source="stand", given_at=given_at, now=START)
+    async with database.read() as session:
+        assert (await session.get_one(Contact, number)).targeting_consent is GRANTED
