@@ -113,9 +113,9 @@ def _moment(moment: datetime, zone: str) -> str:
 def reach_sentence(preview: "AudiencePreview") -> str:
     """How many it would reach, who is left out for what, and what political advertising asks."""
     from service.lint_view import ENGLISH
-    from web.advertising_words import say_advertising
+    from web.advertising_words import say_audience
 
-    advert = say_advertising(ENGLISH, preview.advertising)
+    advert = say_audience(ENGLISH, preview)
     left_out = [f"{count:,} {words(reason)}" for reason, count in preview.left_out.items() if count]
     reach = f"{preview.targeted:,} targeted, {preview.deliveries:,} would get it"
     if preview.outside_hours:

@@ -5,7 +5,9 @@ from typing import Final
 
 from audience.fields import FIELD_BY_NAME
 from models.segment_tree import ATTRIBUTE_PREFIX
+from models.states import LeftOutReason
 from scheduler.advertising import Advertising, Choice, ChosenBy
+from scheduler.preview import AudiencePreview
 from web.i18n import N_, Tongue
 
 _CHOICES: Final[Mapping[ChosenBy, str]] = {
@@ -23,6 +25,20 @@ _TARGETED: Final = N_(
     " nobody known to be under 17."
 )
 _SENSITIVE: Final = N_("Nobody may be chosen by this for a political message: %(parts)s.")
+_NOBODY: Final[Mapping[LeftOutReason, str]] = {
+    LeftOutReason.NO_CONSENT: N_(
+        "Nobody would get it: nobody has agreed to it yet. Whoever did agree is imported once more, with"
+        " where they said so."
+    ),
+    LeftOutReason.NO_TARGETING_CONSENT: N_(
+        "Nobody would get it: nobody has agreed to be chosen by their data. Write the same to the whole list,"
+        " or keep who did agree, by an import or on their page."
+    ),
+    LeftOutReason.ELECTION: N_(
+        "Nobody would get it: they are all in the silence before a vote. Let it start after the vote."
+    ),
+}
+"""What to do where all are left out, by what most are left out for."""
 _OTHER_FIELDS: Final[Mapping[str, str]] = {
     "tag": N_("tags"),
     "age": N_("age"),
@@ -34,6 +50,16 @@ _OTHER_FIELDS: Final[Mapping[str, str]] = {
         N_("what they did with messages"),
     ),
 }
+
+
+def say_audience(tongue: Tongue, found: AudiencePreview) -> str:
+    """What the rules ask of an audience, and what to do where they leave nobody; "" when nothing."""
+    said = say_advertising(tongue, found.advertising)
+    if found.deliveries or not found.left_out:
+        return said
+    most = max(found.left_out, key=lambda reason: found.left_out[reason])
+    nobody = tongue.say(_NOBODY[most]) if most in _NOBODY else ""
+    return " ".join(filter(None, (nobody, said)))
 
 
 def say_advertising(tongue: Tongue, found: Advertising) -> str:

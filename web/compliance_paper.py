@@ -34,7 +34,8 @@ def blocks_of(sections: Sequence[Section]) -> Iterator[Block]:
             yield Words(line.on_paper, line.tone)
         for table in section.tables:
             yield Words(table.caption, small=True)
-            yield Grid(table.heads, table.rows, table.numbers)
+            widths = [1.0 if place in table.numbers else 1.8 for place, _ in enumerate(table.heads)]
+            yield Grid(table.heads, table.rows, table.numbers, widths)
 
 
 def compliance_json(found: Compliance, covered: Coverage, counted_at: datetime) -> str:

@@ -231,7 +231,7 @@ def _verdict_grid(lanes: Sequence[LaneView], tongue: Tongue, *, whose: bool) -> 
         ],
         numbers=frozenset(range(2, 8)),
         # A name with its sender takes more room than the name of a provider.
-        widths=(3.2 if whose else 2.2, 4.6, 1.3, 1.4, 1.6, 1.9, 1.8, 1.5),
+        widths=(3.8 if whose else 2.2, 4.6, 1.3, 1.4, 1.6, 1.9, 1.8, 1.5),
         tones=[lane.tone for lane in lanes],
     )
 

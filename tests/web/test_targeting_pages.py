@@ -98,6 +98,24 @@ async def test_the_form_of_a_campaign_says_what_makes_it_targeted(site: Site) ->
     assert "The same message to the whole list" in answer.text
 
 
+async def test_where_nobody_is_left_the_form_says_what_to_do(site: Site) -> None:
+    async with site.database.write() as session:
+        (await a_contact(session)).email_consent = UNKNOWN
+        everyone, version = await a_segment(session), await a_template(session)
+        sender = await an_identity(session)
+    browser = await site.signed_in(Role.EDITOR)
+    chosen = {"version": str(version.id), "identity": str(sender.id), "include": str(everyone.id)}
+    news = (await browser.get("/campaigns/count", params={**chosen, "nature": "civic"})).json()
+    assert news["values"]["advert"].startswith("Nobody would get it: nobody has agreed to it yet.")
+    async with site.database.write() as session:
+        person = await a_contact(session)
+        marseille = await a_segment(session, "commune:Marseille")
+    assert person.targeting_consent is UNKNOWN
+    targeted = {**chosen, "include": str(marseille.id), "nature": "political", "basis": "legitimate_interest"}
+    news = (await browser.get("/campaigns/count", params=targeted)).json()
+    assert "nobody has agreed to be chosen by their data. Write the same" in news["values"]["advert"]
+
+
 async def test_who_stays_takes_back_the_consent_to_targeting_by_one_button(site: Site) -> None:
     sent = await send_message(site, language="en")
     number = sent.delivery.contact_id or 0

@@ -26,7 +26,7 @@ from scheduler.preview import (
 from store import audiences, identities, templates
 from templates.label import Label
 from web.access import Visit
-from web.advertising_words import say_advertising
+from web.advertising_words import say_audience
 from web.borrowed import say_error
 from web.forms import Form
 from web.i18n import N_, Tongue
@@ -238,8 +238,8 @@ def sender_line(identity: Identity | None, channel: Channel) -> str:
 
 
 def advert_line(sketch: Sketch, tongue: Tongue) -> str:
-    """What the rules of political advertising say of the choice; "" when nothing."""
-    return say_advertising(tongue, sketch.audience.advertising) if sketch.audience else ""
+    """What the rules of political advertising say of the choice, or why nobody is left; "" when nothing."""
+    return say_audience(tongue, sketch.audience) if sketch.audience else ""
 
 
 def audience_rows(audience: AudiencePreview, tongue: Tongue) -> list[tuple[str, str, str]]:
