@@ -15,6 +15,7 @@ from service.desk import Desk
 from service.examinations import bounce_mailbox, email, receiving, seed_mailboxes, senders, sms, web_pages
 from service.examinations_of_hooks import webhooks
 from service.examinations_of_running import alerts, journals, sending, set_aside, triggers, votes, watching
+from service.examinations_of_submission import submission
 from service.findings import Finding, blocking, fine, warning
 from service.secret_key import is_readable_by_others, key_file, open_keyring
 from service.settings import ENV_FILE, Settings
@@ -52,6 +53,7 @@ async def examine(settings: Settings, *, with_network: bool = True) -> list[Find
             rounds.append(("Votes", lambda: votes(desk)))
             rounds.append(("Mail set aside", lambda: set_aside(desk)))
             rounds.append(("Webhooks", lambda: webhooks(desk)))
+            rounds.append(("Mail of programs", lambda: submission(desk)))
             rounds.append(("Seeds", lambda: seed_mailboxes(desk, with_network=with_network)))
         for results in await asyncio.gather(*(_patiently(subject, look) for subject, look in rounds)):
             found += results

@@ -49,7 +49,8 @@ def encryption_of(settings: Settings) -> Certificate | None:
     """The certificate, None for the loopback in the clear; SettingsError where keys would travel openly."""
     if settings.submission_certificate is not None:
         return Certificate(settings.submission_certificate, settings.submission_key)
-    if settings.submission_plain and is_local(settings.submission_host) and not settings.submission_tls_port:
+    on_loopback = is_local(settings.submission_host) and settings.submission_tls_port is None
+    if settings.submission_plain and on_loopback:
         return None
     raise SettingsError(
         "Programs would hand over their keys without encryption.",

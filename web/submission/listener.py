@@ -6,6 +6,7 @@ would be read as commands; addresses beyond ASCII (RFC 6531) are not offered, as
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 from base64 import b64decode
@@ -30,6 +31,7 @@ MAX_LINE_BYTES: Final = 256 * 1024
 MAX_RECIPIENTS: Final = 500
 MAX_SESSIONS: Final = 200
 MAX_TRIES: Final = 3
+GOODBYE_S: Final = 1.0
 STRANGER_S, GUEST_S = 60.0, 300.0
 """How long somebody may be silent before they signed in, and afterwards (RFC 5321 section 4.5.3.2.7)."""
 _AUTH_PARAMETER = re.compile(r"\s+AUTH=\S*", re.IGNORECASE)
@@ -90,6 +92,12 @@ class SubmissionServer:
         await self._handler.idle()
         for line in tuple(self._handler.lines.values()):
             line.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await self._handler.alone()
+        # Whoever does not answer the end of an encrypted line would hold us up for half a minute.
+        for line in tuple(self._handler.lines.values()):
+            line.abort()
         await self._server.wait_closed()
         self._server = None
 
@@ -223,7 +231,9 @@ class _Session(SMTP):
                 transport.write(f"{answer}\r\n".encode())
                 transport.close()
                 return
-        handler.lines[self] = transport
+        if self not in handler.lines and isinstance(transport, asyncio.WriteTransport):
+            # The one below the encryption, which ends when it is told to.
+            handler.lines[self] = transport
         # What is heard is heard in a task that begins here, and knows it.
         before = _KEYS_ARE_SAID.set(True)
         super().connection_made(transport)
@@ -233,6 +243,7 @@ class _Session(SMTP):
         handler: _Handler = self.event_handler
         # One that was turned away was never begun.
         if handler.lines.pop(self, None) is not None:
+            handler.left.set()
             super().connection_lost(error)
 
 
@@ -243,15 +254,22 @@ class _Handler:
         """`patience_s`: how long a guest may be silent."""
         self.entrance = entrance
         self.patience_s = patience_s
-        self.lines: dict[_Session, asyncio.BaseTransport] = {}
+        self.lines: dict[_Session, asyncio.WriteTransport] = {}
         self._desk = desk
         self._busy = 0
         self._free = asyncio.Event()
         self._free.set()
+        self.left = asyncio.Event()
 
     async def idle(self) -> None:
         """Come back when no mail is being taken on."""
         await self._free.wait()
+
+    async def alone(self) -> None:
+        """Come back when nobody is there any more."""
+        while self.lines:
+            self.left.clear()
+            await self.left.wait()
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
         self, server: _Session, session: Session, _envelope: Envelope, hostname: str, _usual: list[str]
