@@ -44,6 +44,7 @@ GIVEN_UP_AFTER: Final = timedelta(days=5)
 TOLD_AFTER: Final = timedelta(hours=1)
 """One that took nothing for so long is an incident."""
 LONGEST_PAUSE: Final = timedelta(minutes=1)
+TOGETHER_S: Final = 0.01
 GONE: Final = 410
 KEPT: Final = timedelta(days=30)
 
@@ -112,7 +113,7 @@ class Courier:
         """Work until nothing is due and nothing is under way."""
         while await self.round() or self._calls:
             if self._calls:
-                await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+                await self._some_calls(None)
 
     async def _try_round(self) -> bool:
         try:
@@ -125,9 +126,14 @@ class Courier:
     async def _wait(self, *, busy: bool) -> None:
         span = self._options.look_every.total_seconds()
         if self._calls:
-            await asyncio.wait(self._calls, timeout=span, return_when=asyncio.FIRST_COMPLETED)
+            await self._some_calls(span)
         elif not busy:
             await asyncio.sleep(span)
+
+    async def _some_calls(self, span: float | None) -> None:
+        """Until a call has ended, and those that end with it: they are noted together."""
+        await asyncio.wait(self._calls, timeout=span, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(TOGETHER_S)
 
     async def _end(self) -> None:
         if not self._calls:
