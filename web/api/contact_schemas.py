@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from audience.consent import TARGETING, Statement, Topic
 from audience.import_rows import Note
@@ -13,6 +13,7 @@ from audience.segment_words import attribute_key
 from models.contact import Contact
 from models.segment_tree import ATTRIBUTE_PREFIX
 from models.states import Channel, ConsentStatus
+from models.text import fold
 from web.api.ids import Ids, Kind
 from web.api.paging import Pickable
 from web.api.schemas import Given, Line, Moment, Told
@@ -20,7 +21,23 @@ from web.api.schemas import Given, Line, Moment, Told
 CONTACT = "The contact's id."
 ContactId = Annotated[str, Field(max_length=40, examples=["ctc_aeaaaaaaaaaaaaaaaaaaaaaa"])]
 AboutWhat = Literal["email", "sms", "targeting"]
-Label = Annotated[Line, Field(min_length=1, max_length=100, pattern=r"^[^,;|\n]*\w[^,;|\n]*$")]
+
+
+def _wearable(label: str) -> str:
+    if not 0 < len(fold(label)) <= 100:
+        raise ValueError("is no word")
+    return label
+
+
+def _named(attributes: dict[str, Any]) -> dict[str, Any]:
+    if not all(map(attribute_key, attributes)):
+        raise ValueError("has a name without letters or digits")
+    return attributes
+
+
+Label = Annotated[
+    Line, Field(min_length=1, max_length=100, pattern=r"^[^,;|\n]+$"), AfterValidator(_wearable)
+]
 Attribute = Annotated[Line, Field(max_length=1000)]
 _PLAIN = (
     *("external_id", "email", "phone", "civility", "first_name", "last_name", "language", "level", "commune"),
@@ -75,7 +92,9 @@ class ContactIn(Given):
     canton: Line | None = Field(default=None, max_length=200)
     circonscription: Line | None = Field(default=None, max_length=200, examples=["13-04"])
     polling_station: Line | None = Field(default=None, max_length=40)
-    attributes: dict[Annotated[str, Field(max_length=100)], Attribute | None] = Field(
+    attributes: Annotated[
+        dict[Annotated[str, Field(max_length=100)], Attribute | None], AfterValidator(_named)
+    ] = Field(
         default_factory=dict,
         max_length=200,
         description="Free attributes, laid over those there are; null takes one away.",

@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
 from audience.addresses import read_email, read_phone
+from audience.import_rows import tidy
 from audience.one_person import Card, CardError, TakenError, Written, change, create, upsert
 from models.api import Scope
 from models.contact import Contact
@@ -30,7 +31,7 @@ REGION = "FR"
 ReadsContacts = Annotated[Caller, may(Scope.CONTACTS_READ)]
 WritesContacts = Annotated[Caller, may(Scope.CONTACTS_WRITE)]
 ContactPath = Annotated[str, Path(max_length=40, description="The contact's id.", examples=["ctc_abc"])]
-ExternalPath = Annotated[str, Path(min_length=1, max_length=200, description="The person's id in your CRM.")]
+ExternalPath = Annotated[Line, Path(min_length=1, max_length=200, description="The person's id in your CRM.")]
 WRITTEN: dict[int | str, dict[str, Any]] = {
     200: {"model": ContactOut, "description": "They were there; what differed was changed."},
     201: {"model": ContactOut, "description": "Somebody new."},
@@ -103,7 +104,7 @@ async def look_by_external_id(
 ) -> Response:
     """One person, by your own id."""
     async with caller.context.database.read() as session:
-        contact = await contacts.find_contact(session, external_id=external_id)
+        contact = await contacts.find_contact(session, external_id=tidy(external_id))
         if contact is None:
             raise ApiProblemError("not_found", "No contact has this external id.")
         tags = await contacts.tags_of(session, [contact.id])
@@ -141,7 +142,7 @@ async def list_contacts(
     condition = wanted(
         email=_read("email", email, read_email),
         phone=_read("phone", phone, read_phone),
-        external_id=external_id,
+        external_id=None if external_id is None else tidy(external_id),
         tag=tag,
         updated_since=updated_since,
     )

@@ -289,3 +289,43 @@ async def test_each_call_opens_to_its_scope_alone(site: Site, method: str, path:
     assert (await stranger.call(method, path, {})).json()["code"] == "missing_scope"
     friend = await a_program(site, scopes=[scope], furnished=False)
     assert (await friend.call(method, path, {})).status_code not in {401, 403}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/contacts/by-external-id/%00", {}),
+        ("GET", "/contacts/by-external-id/a%00b", None),
+        ("GET", "/contacts?tag=%00", None),
+        ("GET", "/contacts?external_id=%00", None),
+        ("GET", "/contacts?cursor=é", None),
+        ("GET", "/contacts?cursor=AAAA", None),
+        ("PUT", "/contacts/by-external-id/A1", {"attributes": {"…": "1"}}),
+        ("PUT", "/contacts/by-external-id/A1", {"tags": ["_"]}),
+        ("PUT", "/contacts/by-external-id/A1", {"tags": ["ﷺ" * 60]}),
+        ("PUT", "/contacts/by-external-id/A1", {"first_name": "a\0b"}),
+        ("POST", "/contacts/ctc_x/tags", {"add": ["-"]}),
+    ],
+)
+async def test_what_no_ledger_takes_is_refused_and_breaks_nothing(
+    program: Program, method: str, path: str, body: Any
+) -> None:
+    answer = await program.call(method, path, body)
+    assert answer.status_code == 422, answer.text
+
+
+async def test_ids_of_a_crm_are_found_as_they_are_written(program: Program) -> None:
+    assert (await put(program, " 12  3 ")).status_code == 201
+    assert (await put(program, "12 3")).status_code == 200
+    assert (await program.call("GET", "/contacts/by-external-id/12  3")).status_code == 200
+
+
+async def test_half_a_character_is_refused(program: Program) -> None:
+    told = {"authorization": f"Bearer {program.secret}", "content-type": "application/json"}
+    for body in (
+        b'{"first_name": "\\ud800"}',
+        b'{"attributes": {"a\\ud800": "x"}}',
+        b'{"tags": ["\\ud800x"]}',
+    ):
+        answer = await program.client.put("/v1/contacts/by-external-id/A1", content=body, headers=told)
+        assert answer.status_code == 422, answer.text

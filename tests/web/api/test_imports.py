@@ -175,3 +175,10 @@ async def test_a_key_sees_its_own_imports_alone_unless_it_reads_people(site: Sit
     reader = await a_program(site, scopes=[Scope.CONTACTS_READ], furnished=False)
     assert (await reader.call("GET", "/contacts/imports")).json()["code"] == "missing_scope"
     assert (await hand_over(reader, TABLE)).json()["code"] == "missing_scope"
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+async def test_a_form_that_is_none_is_one_clear_problem(program: Program, kind: str) -> None:
+    answer = await hand_over(program, "no form", kind=kind)
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.json()["code"] in {"bad_request", "invalid"}
