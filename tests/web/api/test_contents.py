@@ -11,6 +11,7 @@ from sqlmodel import select
 from models.template import Template
 from models.values import EmailEnvelope
 from scheduler.pricing import Price, say_cost
+from store import templates
 from tests.web.browsers import Site
 from tests.web.programs import Program, a_program
 from web import create_app
@@ -69,6 +70,9 @@ async def test_the_same_content_is_kept_once_and_in_no_list(program: Program) ->
     assert await hidden(program) == 2
     listed = (await program.call("GET", "/templates")).json()["data"]
     assert sorted(one["name"] for one in listed) == ["Reçu", "SMS"]
+    async with program.site.database.read() as session:
+        shown = [template.name for template, _ in await templates.list_templates(session)]
+    assert shown == ["Reçu", "SMS"]
     by_number = (await program.call("GET", f"/templates/{first['template']['id']}")).json()
     assert by_number["hidden"] is True
 
