@@ -43,6 +43,9 @@ async def record_statement(
     status: ConsentStatus = getattr(contact, CONSENT_COLUMN[topic])
     latest = await contacts.latest_statements(session, [contact_id])
     before = latest.get((contact_id, topic, status))
+    if said.status is ConsentStatus.WITHDRAWN and before is not None and at >= now:
+        # Who says no now comes after whatever they said before, whatever clock dated it.
+        at = max(at, before)
     holds = stands(Statement(said.status, at, said.source), status, before)
     await consents.record_statement(
         session,
