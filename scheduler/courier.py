@@ -72,6 +72,12 @@ class _Told:
     outcome: Outcome
     milliseconds: int
 
+    @property
+    def rest(self) -> timedelta:
+        """How long the other side wants to be left alone."""
+        asked = self.outcome.retry_after if isinstance(self.outcome, Deferred) else None
+        return asked or timedelta()
+
 
 class Courier:
     """Tells endpoints what is noted for them."""
@@ -121,7 +127,10 @@ class Courier:
         except StoreError as error:
             # What was told and could not be noted is told again, under its number.
             log.warning("webhooks not looked at", extra={"problem": error.problem})
-            return False
+        except Exception:
+            # A fault of our own must not keep messages from leaving: it stays in the log, and is tried again.
+            log.exception("webhooks not looked at")
+        return False
 
     async def _wait(self, *, busy: bool) -> None:
         span = self._options.look_every.total_seconds()
@@ -205,38 +214,18 @@ class Courier:
         )
 
     async def _record(self, told: list[_Told]) -> None:
-        """Note what came of calls, in their order, in one transaction."""
+        """Note what came of calls in one transaction, endpoint by endpoint, as every courier does."""
         if not told:
             return
         now = self._clock.now()
         async with self._database.write() as session:
-            for one in told:
-                await self._record_one(session, one, now)
-
-    async def _record_one(self, session: AsyncSession, told: _Told, now: datetime) -> None:
-        held, reply = told.held, told.outcome.reply
-        taken = isinstance(told.outcome, Accepted)
-        rest = told.outcome.retry_after if isinstance(told.outcome, Deferred) else None
-        over = NoticeState.PENDING if held.attempts < MOST_TRIES else NoticeState.FAILED
-        await webhook_notices.settle(
-            session,
-            held,
-            state=NoticeState.DELIVERED if taken else over,
-            now=now,
-            next_at=now if taken else now + max(_wait_after(held.attempts), rest or timedelta()),
-            status=reply.code,
-            problem="" if taken else reply.text,
-            milliseconds=told.milliseconds,
-        )
-        if taken:
-            if await webhooks.note_working(session, held.endpoint_id, now):
-                await _recovered(session, held.endpoint_id, now)
-            return
-        endpoint = await webhooks.note_failing(
-            session, held.endpoint_id, now=now, until=now + max(timedelta(seconds=1), rest or timedelta())
-        )
-        if endpoint is not None and endpoint.state is EndpointState.ENABLED:
-            await _judge(session, endpoint, gone=reply.code == GONE, rest=rest, now=now)
+            for number in sorted({one.held.endpoint_id for one in told}):
+                its = [one for one in told if one.held.endpoint_id == number]
+                failed = [one for one in its if not await _settle(session, one, now)]
+                for one in failed:
+                    await _note_failure(session, one, now)
+                if len(failed) < len(its) and await webhooks.note_working(session, number, now):
+                    await _recovered(session, number, now)
 
     async def _forget(self) -> None:
         """Clear the log away, now and then."""
@@ -245,6 +234,31 @@ class Courier:
         async with self._database.write() as session:
             many = await webhook_notices.forget_notices(session, self._clock.now() - KEPT)
         self._forget_at = monotonic() + (1 if many else 3600)
+
+
+async def _settle(session: AsyncSession, told: _Told, now: datetime) -> bool:
+    """Note of one notice what came of its call; whether it was taken."""
+    held, reply = told.held, told.outcome.reply
+    taken = isinstance(told.outcome, Accepted)
+    over = NoticeState.PENDING if held.attempts < MOST_TRIES else NoticeState.FAILED
+    await webhook_notices.settle(
+        session,
+        held,
+        state=NoticeState.DELIVERED if taken else over,
+        now=now,
+        next_at=now if taken else now + max(_wait_after(held.attempts), told.rest),
+        status=reply.code,
+        problem="" if taken else reply.text,
+        milliseconds=told.milliseconds,
+    )
+    return taken
+
+
+async def _note_failure(session: AsyncSession, told: _Told, now: datetime) -> None:
+    until = now + max(timedelta(seconds=1), told.rest)
+    endpoint = await webhooks.note_failing(session, told.held.endpoint_id, now=now, until=until)
+    if endpoint is not None and endpoint.state is EndpointState.ENABLED:
+        await _judge(session, endpoint, gone=told.outcome.reply.code == GONE, rest=told.rest, now=now)
 
 
 def _wait_after(attempts: int) -> timedelta:
@@ -260,7 +274,7 @@ def _fault(error: Exception) -> str:
 
 
 async def _judge(
-    session: AsyncSession, endpoint: WebhookEndpoint, *, gone: bool, rest: timedelta | None, now: datetime
+    session: AsyncSession, endpoint: WebhookEndpoint, *, gone: bool, rest: timedelta, now: datetime
 ) -> None:
     """What becomes of an endpoint that failed: a longer pause, an incident, its end."""
     failing = now - (endpoint.failing_since or now)
@@ -271,7 +285,7 @@ async def _judge(
         await _tell_people(session, endpoint, reason, now=now)
         return
     # A tenth of the time it has been failing, up to a minute, unless it asked for more itself.
-    pause = max(min(failing / 10, LONGEST_PAUSE), timedelta(seconds=1), rest or timedelta())
+    pause = max(min(failing / 10, LONGEST_PAUSE), timedelta(seconds=1), rest)
     await webhooks.note_failing(session, endpoint.id, now=now, until=now + pause)
     if failing >= TOLD_AFTER:
         await _tell_people(session, endpoint, "webhook_failing", now=now)
