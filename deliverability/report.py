@@ -47,6 +47,8 @@ LONGEST_EXAMPLE = 300
 OURS = {Channel.EMAIL: "our mail server", Channel.SMS: "our SMS account"}
 """Who said it when nobody did: the provider was never asked."""
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
+_NUMBER = re.compile(r"\+?\d(?:[ .-]?\d){8,14}")
+"""A telephone number, as operators repeat it; in answers of mail servers such figures are their own."""
 Lane = tuple[int, str]
 
 
@@ -191,10 +193,16 @@ def _refusal(said: RefusalText, channel: Channel) -> Refusal:
         bounce_class=said.bounce_class,
         code=said.code,
         enhanced=said.enhanced,
-        example=shorten(_ADDRESS.sub("…@…", said.example)),
+        example=shorten(_masked(said.example, channel)),
         deliveries=said.deliveries,
         ours=ours,
     )
+
+
+def _masked(text: str, channel: Channel) -> str:
+    """Without the addresses and numbers of people."""
+    text = _ADDRESS.sub("…@…", text)
+    return _NUMBER.sub("+…", text) if channel is Channel.SMS else text
 
 
 def _ours_together(refusals: Iterable[Refusal]) -> list[Refusal]:

@@ -25,7 +25,7 @@ from models.campaign import Campaign, LeftOut
 from models.delivery import Delivery
 from models.errors import NotFoundError
 from models.event import event_about
-from models.states import BounceClass, DeliveryState, EventKind, Fault, LeftOutReason, Permanence
+from models.states import BounceClass, Channel, DeliveryState, EventKind, Fault, LeftOutReason, Permanence
 from models.values import Reply, Verdict
 from store import Database, events
 from tests.clocks import START
@@ -282,6 +282,24 @@ async def test_refusals_are_shown_by_provider_without_addresses(database: Databa
     (refusal,) = report.refusals
     assert (refusal.provider_name, refusal.deliveries) == ("Orange", 3)
     assert (refusal.example, refusal.bounce_class) == ("550 <…@…>: unknown", BounceClass.NO_SUCH_ADDRESS)
+
+
+@pytest.mark.parametrize("number", ["+33639988211", "33639988211", "+33 6 39 98 82 11", "06.39.98.82.11"])
+async def test_what_an_operator_said_is_shown_without_the_number(database: Database, number: str) -> None:
+    said = f"21211 Unable to create record: The 'To' number {number} is not a valid phone number."
+    async with database.write() as session:
+        campaign = await a_launched_campaign(session, channel=Channel.SMS)
+        delivery = await a_delivery(
+            session,
+            campaign=campaign,
+            identity=await an_identity(session),
+            provider="sms",
+            state=DeliveryState.REFUSED,
+        )
+        await happen(session, delivery, EventKind.REFUSED, verdict=HARD, text=said)
+        report = await campaign_report(session, campaign.id, START)
+    (refusal,) = report.refusals
+    assert refusal.example == said.replace(number, "+…")
 
 
 async def test_what_our_own_mail_server_put_off_is_held_against_no_provider(database: Database) -> None:

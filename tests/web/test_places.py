@@ -124,6 +124,7 @@ async def test_text_messages_have_no_map_of_clicks(site: Site) -> None:
     page = await (await site.signed_in(Role.READER)).read(f"/campaigns/{number}/report")
     assert squares_of(page, "unsubscribed")
     assert not squares_of(page, "clicked")
+    assert "Bounced, soft" in page, "those that arrived are those sent without these"
 
 
 async def test_without_a_departement_there_is_no_map_and_it_says_why(site: Site) -> None:

@@ -68,7 +68,7 @@ REACTIONS: tuple[tuple[str, str, str, str, int], ...] = (
     ("clicked", N_("Clicked"), "click_rate", N_("of those accepted"), 1),
 )
 """Count in the report, heading, the share shown under it, what that is a share of, digits after the point."""
-SMS_ONLY, EMAIL_ONLY = frozenset({"delivered"}), frozenset({"complained", "clicked", "bounced_soft"})
+SMS_ONLY, EMAIL_ONLY = frozenset({"delivered"}), frozenset({"complained", "clicked"})
 ENDS = (N_("Arrived"), N_("waiting"), N_("Refused or bounced"), N_("uncertain"), N_("Not sent"))
 """How a delivery can end, for the chart by provider."""
 ENDED = frozenset({CampaignState.FINISHED, CampaignState.CANCELLED, CampaignState.INCOMPLETE})
