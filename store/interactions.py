@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlmodel import col, select
@@ -16,6 +16,8 @@ from store.contacts import KEYS
 from store.engine import insert_for, is_among
 
 _I = cast("Any", Interaction).__table__.c
+Name = tuple[str, str]
+"""A source, and what it calls something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,12 @@ async def write(session: AsyncSession, deeds: Sequence[Deed], now: datetime) -> 
     The same name from the same source is the same row, and says from then on what was said last. Served by
     uq_interaction_external_id.
     """
-    named: dict[tuple[str, str], Deed] = {}
+    named: dict[Name, Deed] = {}
     for deed in deeds:
         if deed.external_id is not None:
             named[deed.source, deed.external_id] = deed
     # In one order, so that two tellers of the same things do not wait for each other in a circle.
-    known = {name: await _write_named(session, named[name], now) for name in sorted(named)}
+    known = await _write_named(session, {name: named[name] for name in sorted(named)}, now)
     nameless = [deed for deed in deeds if deed.external_id is None]
     numbers = iter(await _add(session, nameless, now))
     told: list[tuple[int, bool]] = []
@@ -75,27 +77,48 @@ async def write(session: AsyncSession, deeds: Sequence[Deed], now: datetime) -> 
     return told
 
 
-async def _write_named(session: AsyncSession, deed: Deed, now: datetime) -> tuple[int, bool]:
+async def _write_named(
+    session: AsyncSession, deeds: Mapping[Name, Deed], now: datetime
+) -> dict[Name, tuple[int, bool]]:
+    """The number of each, and whether it is new: who comes second waits for the first, and changes it."""
+    if not deeds:
+        return {}
     connection = await session.connection()
-    row = _row(deed, now)
-    made = (
+    given = (
         insert_for(session, Interaction)
-        .values(row)
         .on_conflict_do_nothing(
             index_elements=["source", "external_id"], index_where=_I.external_id.is_not(None)
         )
-        .returning(_I.id)
+        .returning(_I.source, _I.external_id, _I.id)
     )
-    number = (await connection.execute(made)).scalar()
-    if number is not None:
-        return int(number), True
-    changed = (
-        sa.update(Interaction)
-        .where(_I.source == deed.source, _I.external_id == deed.external_id)
-        .values({name: row[name] for name in ("contact_id", "kind", "label", "at", "details")})
-        .returning(_I.id)
+    made = await connection.execute(given, [_row(deed, now) for deed in deeds.values()])
+    known = {(row[0], row[1]): (int(row[2]), True) for row in made}
+    there = {name for name in deeds if name not in known}
+    if not there:
+        return known
+    await connection.execute(_CHANGE, [_changed(deeds[name], now) for name in deeds if name in there])
+    asked = sa.select(_I.source, _I.external_id, _I.id).where(
+        is_among(session, _I.external_id, sorted({name[1] for name in there})),
+        is_among(session, _I.source, sorted({name[0] for name in there})),
     )
-    return int((await connection.execute(changed)).scalar_one()), False
+    found = {(row[0], row[1]): int(row[2]) for row in await connection.execute(asked)}
+    known |= {name: (number, False) for name, number in found.items() if name in there}
+    # Somebody took one away just now: then it is new.
+    gone = {name: deeds[name] for name in there if name not in found}
+    return known | await _write_named(session, gone, now)
+
+
+_TOLD_ANEW: Final = ("contact_id", "kind", "label", "at", "details")
+_CHANGE: Final = (
+    sa.update(Interaction)
+    .where(_I.source == sa.bindparam("its_source"), _I.external_id == sa.bindparam("its_external_id"))
+    .values({_I[name]: sa.bindparam(f"its_{name}", type_=_I[name].type) for name in _TOLD_ANEW})
+)
+
+
+def _changed(deed: Deed, now: datetime) -> dict[str, Any]:
+    row = _row(deed, now)
+    return {f"its_{name}": row[name] for name in ("source", "external_id", *_TOLD_ANEW)}
 
 
 async def _add(session: AsyncSession, deeds: Sequence[Deed], now: datetime) -> list[int]:
