@@ -123,11 +123,9 @@ def compile_email(
     if CLICK_FIELD in slots.fields:
         raise TemplateError(f"{CLICK_FIELD} is a reserved name.", "Write the address of the link itself.")
     numbered, links = number_links(html)
+    text = to_text(numbered, _COLONS.get(language, ": "))
     if written:
-        base = html.set_aside(PRINT, f"{{{{{CLICK_FIELD}}}}}")
-        text, links = own_text(html, written, links, base)
-    else:
-        text = to_text(numbered, _COLONS.get(language, ": "))
+        text, links = own_text(html, written, links, html.set_aside(PRINT, f"{{{{{CLICK_FIELD}}}}}"))
     _check_targets(links, slots.fields | _GIVEN)
     if label is not None:
         require_label(text, html.text, language)
