@@ -1,6 +1,7 @@
 """The front door as one application: routes, protection, and what is shown when something goes wrong."""
 
 import logging
+import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
 from web.access import ForbiddenError, FormRefusedError, SetupNeededError, SignInNeededError
 from web.api import make_api
+from web.api.problems import ApiProblemError, answer_with
 from web.context import WebContext
 from web.door import make_front_door
 from web.i18n import N_
@@ -23,7 +25,7 @@ from web.public import ROUTERS as PUBLIC
 from web.view import public_page
 
 log = logging.getLogger(__name__)
-HOOKS = "/hooks/"
+HOOKS, API = "/hooks/", "/v1/"
 MACHINE_WORDS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
         403: ("Not proven", "This call is not proven to be the provider's: its secret, or its signature."),
@@ -73,6 +75,11 @@ async def _to_sign_in(request: Request, _error: Exception) -> Response:
 def _trouble(request: Request, status: int, title: str, text: str, advice: str = "") -> Response:
     if request.url.path.startswith(HOOKS):
         return _told_to_a_machine(status, title, text)
+    if request.url.path.startswith(API):
+        # An address with a line break in it belongs to no mounted application.
+        problem = ApiProblemError("not_found", "There is nothing at this address.")
+        base = request.app.state.front_door.context.public_url
+        return answer_with(problem, f"req_{secrets.token_hex(12)}", f"{base}{API.rstrip('/')}")
     return public_page(request, "trouble.html", status, status=status, title=title, text=text, advice=advice)
 
 

@@ -24,3 +24,10 @@ async def test_an_api_that_is_switched_off_answers_nobody(site: Site) -> None:
     async with AsyncClient(transport=ASGITransport(site.app), base_url=site.public_url) as anybody:
         assert (await anybody.get("/v1/openapi.json")).status_code == 404
         assert (await anybody.get("/healthz")).status_code != 404
+
+
+async def test_an_address_with_a_line_break_is_answered_as_any_other_of_the_api(site: Site) -> None:
+    program = await a_program(site)
+    answer = await program.call("GET", "/messages/%0A/events")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
