@@ -48,14 +48,16 @@ async def list_events(
     paging = Paging(caller, limit, cursor)
     async with caller.context.database.read() as session:
         delivery_id: int | None = None
+        mode = caller.key.mode
         if message is not None:
             row, delivery = await messages.get(session, caller.ids.read(Kind.MESSAGE, message))
             if not is_visible(row, caller.key.mode, caller.key.id):
                 raise NotFoundError("There is no such message for this key.")
+            mode = row.mode
             # Who must not be written to has no delivery, and nothing happened to it.
             delivery_id = 0 if delivery is None else delivery.id
         wanted = WantedEvents(
-            mode=caller.key.mode,
+            mode=mode,
             delivery_id=delivery_id,
             campaign_id=None if campaign is None else await _campaign(caller, campaign),
             contact_id=None if contact is None else caller.ids.read(Kind.CONTACT, contact),

@@ -145,6 +145,15 @@ async def test_a_test_key_sees_tests_alone_and_a_live_key_what_it_sent(site: Sit
             assert (await one.call(method, f"/messages/{other['id']}{rest}")).status_code == 404
 
 
+async def test_a_live_key_follows_what_it_sent_to_a_magic_address(program: Program) -> None:
+    sent = (await program.send(to={"email": "delivered@example.com"})).json()
+    await program.drain()
+    for path in (f"/messages/{sent['id']}/events", f"/events?message={sent['id']}"):
+        told = (await program.call("GET", path)).json()["data"]
+        assert {event["message"] for event in told} == {sent["id"]}, path
+    assert (await program.call("GET", "/events")).json()["data"] == []
+
+
 async def test_events_are_listed_by_what_they_are_about(site: Site, program: Program) -> None:
     await program.drain()
     for name in ("a", "b", "c"):
