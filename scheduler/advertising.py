@@ -12,7 +12,7 @@ from typing import Final, assert_never
 
 from models.identity import Identity, TerritoryKind
 from models.segment_tree import And, Clause, Node, Not, Or, clauses_of
-from models.states import IdentityRule, Nature, Purpose
+from models.states import IdentityRule, Nature
 from scheduler.sensitive import category_of
 
 __all__ = ["Advertising", "Choice", "ChosenBy", "advertising_of"]
@@ -76,7 +76,6 @@ UNBOUND: Final = Advertising()
 def advertising_of(
     *,
     nature: Nature,
-    purpose: Purpose,
     include: Sequence[Node],
     exclude: Sequence[Node],
     rule: IdentityRule,
@@ -84,12 +83,12 @@ def advertising_of(
     deciding: Collection[str],
     place_is_free: bool = False,
 ) -> Advertising:
-    """What a campaign is, from its parts; what is not POLITICAL, or is awaited, is not bound.
+    """What a campaign is, from its parts; what is not POLITICAL is not bound, whatever it is for.
 
     `deciding`: the merge fields by which some read something else than others. `place_is_free`: where people
     live is not counted as a choice.
     """
-    if nature is not Nature.POLITICAL or purpose is not Purpose.CAMPAIGN:
+    if nature is not Nature.POLITICAL:
         return UNBOUND
     fields = {
         ChosenBy.INCLUDED: _chosen_by_any(include),

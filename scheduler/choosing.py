@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from audience.segments import parse_segment
 from models.campaign import AudienceRole, Campaign
 from models.segment_tree import Node
-from models.states import Channel, IdentityRule, LegalBasis, Nature, Purpose
+from models.states import Channel, IdentityRule, LegalBasis, Nature
 from models.template import TemplateVersion
 from scheduler.advertising import UNBOUND, Advertising, advertising_of
 from scheduler.letters import GIVEN
@@ -33,7 +33,6 @@ class Advert:
     """
 
     nature: Nature = Nature.UNSAID
-    purpose: Purpose = Purpose.CAMPAIGN
     rule: IdentityRule = IdentityRule.ONE
     identity_ids: Sequence[int] = ()
     version_id: int | None = None
@@ -85,7 +84,6 @@ async def choose_for(
         trees[tie.role].append(parse_segment(frozen or segment.text))
     advert = Advert(
         nature=campaign.nature,
-        purpose=campaign.purpose,
         rule=campaign.identity_rule,
         identity_ids=[identity.id for identity in await campaigns.identities_of(session, campaign.id)],
         version_id=campaign.template_version_id,
@@ -135,7 +133,6 @@ async def _advertising(
     sources = () if version is None else (version.subject, version.preheader, version.body, version.text)
     return advertising_of(
         nature=advert.nature,
-        purpose=advert.purpose,
         include=include,
         exclude=exclude,
         rule=advert.rule,

@@ -137,8 +137,11 @@ class Silence:
 
 
 def binds(nature: Nature, purpose: Purpose) -> bool:
-    """Whether silence holds for a campaign: for every one that is neither civic nor a receipt."""
-    return nature is not Nature.CIVIC and purpose is not Purpose.TRANSACTIONAL
+    """Whether silence holds for a campaign: for all that is political, and what nobody called civic.
+
+    Calling a political message a receipt changes nothing; a receipt of which nobody said more is none.
+    """
+    return nature is Nature.POLITICAL or (nature is Nature.UNSAID and purpose is not Purpose.TRANSACTIONAL)
 
 
 def concerns(day: VotingDay, home: Home) -> bool:

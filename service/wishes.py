@@ -76,7 +76,6 @@ async def tell_reach(
         campaign_id=campaign_id,
         advert=Advert(
             nature=wanted.nature,
-            purpose=wanted.purpose,
             rule=wanted.identity_rule,
             identity_ids=wanted.identity_ids,
             version_id=wanted.template_version_id,

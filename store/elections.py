@@ -60,8 +60,10 @@ async def bound_among(session: AsyncSession, campaign_ids: Collection[int]) -> s
     number = cast("sa.ColumnElement[int]", Campaign.id)
     wanted = sa.select(number).where(
         number.in_(sorted(campaign_ids)),
-        col(Campaign.nature) != Nature.CIVIC,
-        col(Campaign.purpose) != Purpose.TRANSACTIONAL,
+        sa.or_(
+            col(Campaign.nature) == Nature.POLITICAL,
+            sa.and_(col(Campaign.nature) == Nature.UNSAID, col(Campaign.purpose) != Purpose.TRANSACTIONAL),
+        ),
     )
     return set((await (await session.connection()).scalars(wanted)).all())
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from audience.segments import parse_segment
 from models.identity import Identity, TerritoryKind
-from models.states import IdentityRule, Nature, Purpose
+from models.states import IdentityRule, Nature
 from scheduler.advertising import Advertising, Choice, ChosenBy, advertising_of
 from scheduler.sensitive import SENSITIVE_WORDS, category_of
 
@@ -17,7 +17,6 @@ def found(
     *include: str,
     exclude: tuple[str, ...] = (),
     nature: Nature = Nature.POLITICAL,
-    purpose: Purpose = Purpose.CAMPAIGN,
     rule: IdentityRule = IdentityRule.ONE,
     territories: tuple[TerritoryKind, ...] = (TerritoryKind.NATIONAL,),
     deciding: frozenset[str] = frozenset(),
@@ -25,7 +24,6 @@ def found(
 ) -> Advertising:
     return advertising_of(
         nature=nature,
-        purpose=purpose,
         include=[parse_segment(text) for text in include or (EVERYBODY,)],
         exclude=[parse_segment(text) for text in exclude],
         rule=rule,
@@ -114,10 +112,6 @@ def test_where_people_live_is_no_choice_where_the_installation_says_so() -> None
 def test_what_is_not_political_is_not_concerned(nature: Nature) -> None:
     told = found("tag:religion", nature=nature)
     assert (told.bound, told.targeted, told.exempt, told.sensitive) == (False, False, False, ())
-
-
-def test_what_is_awaited_is_not_concerned() -> None:
-    assert not found("tag:bénévole", purpose=Purpose.TRANSACTIONAL).bound
 
 
 def test_rules_that_ask_for_protected_data_are_named_part_by_part() -> None:

@@ -100,10 +100,10 @@ async def test_what_is_not_political_has_no_label(
     assert all(WHAT not in text_of(transport.letter_to(one)) for one in transport.recipients)
 
 
-async def test_what_somebody_waits_for_is_no_advertising(database: Database, clock: ManualClock) -> None:
+async def test_a_political_receipt_is_labelled(database: Database, clock: ManualClock) -> None:
     await _launched(database, nature=Nature.POLITICAL, purpose=Purpose.TRANSACTIONAL)
     transport = await _sent(database, clock)
-    assert WHAT not in text_of(transport.letter_to("a@gmail.com"))
+    assert WHAT in text_of(transport.letter_to("a@gmail.com"))
 
 
 async def test_who_was_chosen_is_told_so(database: Database, clock: ManualClock) -> None:

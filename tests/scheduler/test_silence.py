@@ -205,7 +205,12 @@ def test_civic_campaigns_and_receipts_are_not_bound() -> None:
     assert binds(Nature.POLITICAL, Purpose.CAMPAIGN)
     assert binds(Nature.UNSAID, Purpose.CAMPAIGN)
     assert not binds(Nature.CIVIC, Purpose.CAMPAIGN)
-    assert not binds(Nature.POLITICAL, Purpose.TRANSACTIONAL)
+    assert not binds(Nature.CIVIC, Purpose.TRANSACTIONAL)
+    assert not binds(Nature.UNSAID, Purpose.TRANSACTIONAL)
+
+
+def test_a_political_message_called_a_receipt_is_bound_all_the_same() -> None:
+    assert binds(Nature.POLITICAL, Purpose.TRANSACTIONAL)
 
 
 def test_nothing_leaves_within_the_margin_and_again_once_the_polls_have_closed() -> None:

@@ -67,7 +67,7 @@ async def preview(database: Database, now: datetime, *, nature: Nature, purpose:
             now=now,
             rhythm=RHYTHM,
             purpose=purpose,
-            advert=Advert(nature, purpose, IdentityRule.ONE),
+            advert=Advert(nature, IdentityRule.ONE),
         )
 
 
@@ -119,7 +119,7 @@ async def test_who_votes_soon_is_left_out_and_the_preview_said_so(
 
 @pytest.mark.parametrize(
     ("nature", "purpose"),
-    [(Nature.CIVIC, Purpose.CAMPAIGN), (Nature.POLITICAL, Purpose.TRANSACTIONAL)],
+    [(Nature.CIVIC, Purpose.CAMPAIGN), (Nature.UNSAID, Purpose.TRANSACTIONAL)],
 )
 async def test_civic_campaigns_and_receipts_leave_as_if_nobody_voted(
     database: Database, clock: ManualClock, nature: Nature, purpose: Purpose

@@ -100,7 +100,7 @@ class Story:
         """Whether silence held for a campaign at that moment; not in the seconds it takes to know better."""
         if self.natures[number] in {
             (Nature.CIVIC, Purpose.CAMPAIGN),
-            (Nature.POLITICAL, Purpose.TRANSACTIONAL),
+            (Nature.UNSAID, Purpose.TRANSACTIONAL),
         }:
             return False
         return not any(
@@ -114,7 +114,7 @@ async def the_country(database: Database, story: Story) -> None:
         *((Nature.POLITICAL, Purpose.CAMPAIGN),) * 3,
         (Nature.UNSAID, Purpose.CAMPAIGN),
         (Nature.CIVIC, Purpose.CAMPAIGN),
-        (Nature.POLITICAL, Purpose.TRANSACTIONAL),
+        (Nature.UNSAID, Purpose.TRANSACTIONAL),
     ]
     async with database.write() as session:
         for place, (name, (known, _, _)) in enumerate(HOMES.items()):

@@ -185,7 +185,6 @@ async def draw_message(session: AsyncSession, visit: Visit, choice: Choice, sket
 def _advert(choice: Choice, *, place_is_free: bool = False) -> Advert:
     return Advert(
         nature=choice.about.nature,
-        purpose=choice.options.purpose,
         rule=choice.rule,
         identity_ids=choice.identities,
         version_id=choice.version,
