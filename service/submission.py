@@ -34,7 +34,12 @@ class Certificate:
             if self._context is None or written != self._read_at:
                 fresh = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
                 fresh.load_cert_chain(self.file, self.key)
-                self._context, self._read_at = fresh, written
+                if self._context is None:
+                    self._context = fresh
+                else:
+                    # The one that is in use: a port that encrypts from the first byte was given it for good.
+                    self._context.load_cert_chain(self.file, self.key)
+                self._read_at = written
         except OSError as error:  # ssl.SSLError is one
             if self._context is None:
                 raise SettingsError(

@@ -147,20 +147,35 @@ def test_keys_never_travel_in_the_clear_but_on_the_loopback(tmp_path: Path, auth
             encryption_of(settings(**given))
 
 
-def test_a_renewed_certificate_is_read_and_a_broken_one_leaves_things_as_they_were(
+async def test_a_renewed_certificate_is_shown_and_a_broken_one_leaves_things_as_they_were(
     tmp_path: Path, authority: trustme.CA
 ) -> None:
     chain, key = a_certificate(tmp_path, authority)
     certificate = Certificate(chain, key)
-    first = certificate.context()
-    assert certificate.context() is first
-    a_certificate(tmp_path, authority)
-    later = chain.stat().st_mtime + 10
-    os.utime(chain, (later, later))
-    second = certificate.context()
-    assert second is not first
-    chain.write_text("half a file")
-    assert certificate.context() is second
+
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def shown() -> str:
+        certificate.context()
+        _, writer = await asyncio.open_connection(*address, ssl=trust(authority), server_hostname="localhost")
+        number = str(writer.get_extra_info("peercert")["serialNumber"])
+        writer.close()
+        await writer.wait_closed()
+        return number
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=certificate.context())
+    async with server:
+        address = server.sockets[0].getsockname()
+        first = await shown()
+        assert await shown() == first
+        a_certificate(tmp_path, authority)
+        later = chain.stat().st_mtime + 10
+        os.utime(chain, (later, later))
+        second = await shown()
+        assert second != first
+        chain.write_text("half a file")
+        assert await shown() == second
     with pytest.raises(SettingsError, match="cannot be used as a certificate"):
         Certificate(chain, key).context()
 
