@@ -113,12 +113,7 @@ async def assemble(
         group = await stack.enter_async_context(asyncio.TaskGroup())
         stack.push_async_callback(_end, group.create_task(keep_rules_fresh(), name="rules"))
         if with_worker:
-            courier = Courier(
-                database, parts.clock, parts.keyring, CourierOptions(loopback=settings.webhook_http)
-            )
-            stack.push_async_callback(_end, group.create_task(courier.run(), name="courier"))
-            conducting = group.create_task(parts.conductor.run(), name="conductor")
-            stack.push_async_callback(_end, conducting)
+            _start_worker(parts, group, stack)
         if with_web:
             parts = replace(parts, inbound_port=await _start_inbound(parts, stack))
             parts = replace(parts, submission_ports=await start_submission(parts, stack))
@@ -133,6 +128,14 @@ async def assemble(
             yield parts
         finally:
             pulse.stopping = True
+
+
+def _start_worker(parts: Parts, group: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
+    """Sending, and telling webhooks what becomes of it."""
+    options = CourierOptions(loopback=parts.settings.webhook_http)
+    courier = Courier(parts.database, parts.clock, parts.keyring, options)
+    stack.push_async_callback(_end, group.create_task(courier.run(), name="courier"))
+    stack.push_async_callback(_end, group.create_task(parts.conductor.run(), name="conductor"))
 
 
 def _scribes(settings: Settings) -> int:

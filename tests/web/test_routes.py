@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from fastapi.routing import APIRoute
 from html5lib.html5parser import ParseError
 from sqlmodel import SQLModel
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.access import Role
 from models.api import KeyMode
@@ -17,12 +18,13 @@ from models.contact import Contact
 from models.election import ElectionDay
 from models.incident import IncidentKind, IncidentLevel
 from models.states import Channel
+from scheduler import endpoints
 from scheduler.campaigns import schedule
 from scheduler.expansion import launch
 from scheduler.incidents import open_incident
 from store import Database, api_keys, incoming
 from tests.clocks import START
-from tests.factories import a_campaign, a_contact, a_segment, a_template, an_identity
+from tests.factories import KEYRING, a_campaign, a_contact, a_segment, a_template, an_identity
 from tests.web.browsers import Browser, Site, parse_strictly
 from web.pages import ROUTERS as PAGE_ROUTERS
 from web.public import ROUTERS as PUBLIC_ROUTERS
@@ -79,7 +81,8 @@ TABLE: dict[str, dict[str, str]] = {
             /elections /elections/known/{key}""",
     },
     ADMIN: {
-        "GET": """/api-keys /api-keys/{key_id}/rotate /api-keys/{key_id}/revoke
+        "GET": """/webhooks /webhooks/{endpoint_id}
+            /api-keys /api-keys/{key_id}/rotate /api-keys/{key_id}/revoke
             /accounts /incoming/replay /suppressions/undo /seeds /elections/{day_id}/edit
             /elections/{day_id}/remove""",
         "POST": """/webhooks /webhooks/{endpoint_id}/change /webhooks/{endpoint_id}/ping
@@ -137,6 +140,7 @@ async def furnish(database: Database) -> None:
         session.add(
             ElectionDay(name="Élections municipales", round=2, day=date(2026, 3, 22), created_at=START)
         )
+        await furnish_webhook(session)
         await api_keys.add_key(session, name="CRM", mode=KeyMode.TEST, scopes=[], by="Ana", now=START)
         await incoming.keep(session, source="dsn", raw=b"<no> delivery", matched=False, now=START)
     async with database.write() as session:
@@ -148,6 +152,15 @@ async def furnish(database: Database) -> None:
             START,
         )
     await launch(database, campaign.id, campaign.created_at, language="fr")
+
+
+async def furnish_webhook(session: AsyncSession) -> None:
+    """One that waits for its first call."""
+    wanted = endpoints.Wanted("https://crm.example.org/hooks")
+    made, _ = await endpoints.make_endpoint(
+        session, wanted, mode=KeyMode.LIVE, keyring=KEYRING, by="Ana", now=START
+    )
+    await endpoints.try_out(session, made, START)
 
 
 def test_every_route_is_in_the_table_of_roles() -> None:
