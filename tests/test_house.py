@@ -157,7 +157,7 @@ def test_every_tool_knows_the_same_rooms() -> None:
         name for layer in tools["importlinter"]["contracts"][0]["layers"] for name in layer.split(" | ")
     ]
     assert sorted(tools["importlinter"]["root_packages"]) == sorted(ROOMS)
-    assert sorted([*layers, "sandbox", "benchmarks"]) == sorted(ROOMS)
+    assert sorted([*layers, "sandbox", "benchmarks", "tocsin_client"]) == sorted(ROOMS)
     assert sorted(tools["coverage"]["run"]["source"]) == sorted(ROOMS)
     assert sorted(tools["mypy"]["files"]) == sorted([*ROOMS, "tests"])
     assert sorted(tools["ruff"]["lint"]["isort"]["known-first-party"]) == sorted([*ROOMS, "tests"])

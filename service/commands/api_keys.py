@@ -22,6 +22,29 @@ ONCE = "It is shown now and never again: put it where the program keeps its secr
 Which = Annotated[
     str, typer.Argument(help="Number of the key, its last four characters, or its name.", metavar="KEY")
 ]
+Live = Annotated[bool, typer.Option("--live", help="Write to people; a test key does all but that.")]
+May = Annotated[
+    list[str] | None,
+    typer.Option(
+        help=f"What it may do, several times if need be: {', '.join(GRANTS)}, or a scope such as"
+        " contacts:read. Without it, sending.",
+        metavar="SCOPE",
+    ),
+]
+Senders = Annotated[
+    list[str] | None,
+    typer.Option(help="As whom it may write, several times if need be. Without it, anybody.", metavar="KEY"),
+]
+Networks = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="From where it may call, several times if need be. Without it, anywhere.", metavar="CIDR"
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Calls a minute. Without it, the usual ones.", metavar="NUMBER")
+]
+LastDay = Annotated[str, typer.Option(help="Day after which it opens nothing, as 2026-12-31.", metavar="DAY")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", help="Print the secret alone, for a script that puts it in its place.")
 ]
@@ -38,35 +61,12 @@ Quiet = Annotated[
 def new(
     *,
     name: Annotated[str, typer.Argument(help="Which program has it.", metavar="NAME")],
-    live: Annotated[
-        bool, typer.Option("--live", help="Write to people; a test key does all but that.")
-    ] = False,
-    may: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"What it may do, several times if need be: {', '.join(GRANTS)}, or a scope such as"
-            " contacts:read. Without it, sending.",
-            metavar="SCOPE",
-        ),
-    ] = None,
-    identity: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="As whom it may write, several times if need be. Without it, anybody.", metavar="KEY"
-        ),
-    ] = None,
-    network: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="From where it may call, several times if need be. Without it, anywhere.", metavar="CIDR"
-        ),
-    ] = None,
-    per_minute: Annotated[
-        int | None, typer.Option(min=1, help="Calls a minute. Without it, the usual ones.", metavar="NUMBER")
-    ] = None,
-    last_day: Annotated[
-        str, typer.Option(help="Day after which it opens nothing, as 2026-12-31.", metavar="DAY")
-    ] = "",
+    live: Live = False,
+    may: May = None,
+    identity: Senders = None,
+    network: Networks = None,
+    per_minute: Limit = None,
+    last_day: LastDay = "",
     quiet: Quiet = False,
 ) -> None:
     """Make a key and show its secret, once. Without --live it is a test key: nobody is written to."""
