@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.election import ElectionDay
 from models.errors import ConflictError
-from scheduler.silence import closes_at, table_of
+from scheduler.silence import USUAL_MARGIN, closes_at, table_of
 from store import election_calendar as calendar
 
 __all__ = ["correct_vote", "is_held", "take_vote_away"]
@@ -20,10 +20,10 @@ SLIP: Final = timedelta(hours=1)
 
 
 def is_held(day: ElectionDay, by: str, now: datetime) -> bool:
-    """Whether `by` may not take the vote away now, since somebody is in its silence."""
+    """Whether `by` may not take the vote away now: messages are held back for it, or will be within hours."""
     if not by or day.created_by != by or now - day.created_at > SLIP:
-        begun = [silence for _, silence in table_of(day, zone=day.zone) if silence.starts_at <= now]
-        return bool(begun) and now < closes_at(day)
+        starts = [silence.starts_at - USUAL_MARGIN for _, silence in table_of(day, zone=day.zone)]
+        return min(starts, default=closes_at(day)) <= now < closes_at(day)
     return False
 
 

@@ -26,13 +26,14 @@ def a_day(*, number: int = 1, early: Sequence[str] = ()) -> ElectionDay:
     ("day", "now", "held"),
     [
         # The mainland's Saturday begins at 23:00 UTC; Wallis, twelve hours ahead, is in silence by noon.
-        (a_day(), datetime(2026, 3, 13, 11, 59, tzinfo=UTC), False),
-        (a_day(), datetime(2026, 3, 13, 12, 0, tzinfo=UTC), True),
+        # What is to leave there is held back two hours before.
+        (a_day(), datetime(2026, 3, 13, 9, 59, tzinfo=UTC), False),
+        (a_day(), datetime(2026, 3, 13, 10, 0, tzinfo=UTC), True),
         (a_day(), datetime(2026, 3, 15, 18, 59, tzinfo=UTC), True),
         (a_day(), datetime(2026, 3, 15, 19, 0, tzinfo=UTC), False),
         # Where some vote the day before, theirs begins a day early.
         (a_day(early=DAY_BEFORE), datetime(2026, 3, 13, 4, 0, tzinfo=UTC), True),
-        (a_day(early=DAY_BEFORE), datetime(2026, 3, 12, 22, 0, tzinfo=UTC), False),
+        (a_day(early=DAY_BEFORE), datetime(2026, 3, 12, 7, 59, tzinfo=UTC), False),
     ],
 )
 def test_a_vote_is_held_while_somebody_is_in_its_silence(
