@@ -29,7 +29,7 @@ from web.api.campaign_schemas import (
 )
 from web.api.ids import Kind
 from web.api.paging import Cursor, Fields, Limit, PageOut, Paging
-from web.api.schemas import problems
+from web.api.schemas import Line, problems
 
 router = APIRouter(tags=["campaigns"])
 ReadsCampaigns = Annotated[Caller, may(Scope.CAMPAIGNS_READ)]
@@ -48,7 +48,7 @@ async def list_campaigns(
     *,
     state: Annotated[list[CampaignState] | None, Query(description="Only these; may be repeated.")] = None,
     channel: Channel | None = None,
-    name: Annotated[str, Query(max_length=200, description="Those that are called so.")] = "",
+    name: Annotated[Line, Query(max_length=200, description="Those that are called so.")] = "",
     limit: Limit = 50,
     cursor: Cursor = None,
     fields: Fields = None,

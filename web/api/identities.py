@@ -15,7 +15,7 @@ from store import identities
 from web.api.auth import Caller, may
 from web.api.ids import Ids, Kind
 from web.api.paging import Cursor, Fields, Limit, PageOut, Paging, Pickable
-from web.api.schemas import Told, problems
+from web.api.schemas import Line, Told, problems
 
 router = APIRouter(tags=["identities"])
 Reads = Annotated[Caller, may(Scope.IDENTITIES_READ)]
@@ -66,7 +66,9 @@ async def list_identities(
 @router.get("/identities/{identity_id}", responses=problems("not_found"))
 async def look(
     caller: Reads,
-    identity_id: Annotated[str, Path(max_length=60, description="Its id or its key.", examples=["national"])],
+    identity_id: Annotated[
+        Line, Path(max_length=60, description="Its id or its key.", examples=["national"])
+    ],
 ) -> IdentityOut:
     """One identity."""
     async with caller.context.database.read() as session:

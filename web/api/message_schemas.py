@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.delivery import Delivery
@@ -18,7 +18,16 @@ from web.api.ids import Ids, Kind
 from web.api.paging import Pickable
 from web.api.schemas import Given, Line, Moment, ProblemOut, Told
 
-Value = str | int | float | bool
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL character")
+    return text
+
+
+Words = Annotated[str, AfterValidator(_storable)]
+"""Text of any shape that a database can hold."""
+Value = Words | int | float | bool
 MOST_VARIABLES, MOST_METADATA = 100, 20
 
 
@@ -87,7 +96,7 @@ class MessageIn(Given):
         description="The id or the key of the identity that writes; `auto`: whoever speaks for where the "
         "person lives.",
     )
-    variables: dict[Annotated[str, Field(max_length=100)], Value | None] = Field(
+    variables: dict[Annotated[Words, Field(max_length=100)], Value | None] = Field(
         default_factory=dict,
         max_length=MOST_VARIABLES,
         examples=[{"first_name": "Camille", "amount": "20 €"}],
@@ -103,7 +112,7 @@ class MessageIn(Given):
         default=None,
         description="Wait for the hours in which messages may arrive. Unless said otherwise: for campaigns.",
     )
-    metadata: dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=500)]] = Field(
+    metadata: dict[Annotated[Words, Field(max_length=40)], Annotated[Words, Field(max_length=500)]] = Field(
         default_factory=dict, max_length=MOST_METADATA
     )
     reference: Line = Field(

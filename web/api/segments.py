@@ -108,7 +108,7 @@ def read_rule(text: str) -> Node:
 async def list_segments(
     caller: Reads,
     *,
-    name: Annotated[str, Query(max_length=200, description="The one that is called so.")] = "",
+    name: Annotated[Line, Query(max_length=200, description="The one that is called so.")] = "",
     limit: Limit = 50,
     cursor: Cursor = None,
     fields: Fields = None,

@@ -25,7 +25,7 @@ from web.api.message_schemas import MessageOut, MessageRow
 from web.api.messages import base
 from web.api.paging import Cursor, Fields, Limit, PageOut, Paging
 from web.api.problems import ApiProblemError, Fault
-from web.api.schemas import Moment, problems
+from web.api.schemas import Line, Moment, problems
 from web.api.wishes import template_named
 
 router = APIRouter(tags=["messages"])
@@ -36,10 +36,10 @@ MessageId = Annotated[str, Path(max_length=40, examples=["msg_aeaaaaaaaaaaaaaaaa
 async def list_messages(
     caller: ReadsMessages,
     *,
-    reference: Annotated[str, Query(max_length=200, description="Your own name for it.")] = "",
+    reference: Annotated[Line, Query(max_length=200, description="Your own name for it.")] = "",
     status: Annotated[MessageStatus | None, Query(description="Where it stands now.")] = None,
-    to: Annotated[str, Query(max_length=320, description="An address, or the id of a contact.")] = "",
-    template: Annotated[str, Query(max_length=200, description="The id or the name of a template.")] = "",
+    to: Annotated[Line, Query(max_length=320, description="An address, or the id of a contact.")] = "",
+    template: Annotated[Line, Query(max_length=200, description="The id or the name of a template.")] = "",
     since: Annotated[Moment | None, Query(description="Handed over at that moment or later.")] = None,
     until: Annotated[Moment | None, Query(description="Handed over before that moment.")] = None,
     limit: Limit = 50,

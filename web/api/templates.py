@@ -19,7 +19,7 @@ from web.api.auth import Caller, may
 from web.api.ids import Ids, Kind
 from web.api.messages import acceptor_of
 from web.api.paging import Cursor, Fields, Limit, PageOut, Paging, Pickable
-from web.api.schemas import Told, problems
+from web.api.schemas import Line, Told, problems
 
 router = APIRouter(tags=["templates"])
 Reads = Annotated[Caller, may(Scope.TEMPLATES_READ)]
@@ -77,7 +77,7 @@ class VersionRow(Pickable):
 async def list_templates(
     caller: Reads,
     *,
-    name: Annotated[str, Query(max_length=200, description="The one that is called so.")] = "",
+    name: Annotated[Line, Query(max_length=200, description="The one that is called so.")] = "",
     channel: Channel | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
