@@ -24,7 +24,7 @@ GRANTS: Final[Mapping[str, tuple[Scope, ...]]] = MappingProxyType(
         "everything": tuple(scope for scope in Scope if scope is not Scope.CAMPAIGNS_OVERRIDE),
     }
 )
-"""Usual sets: messages and what becomes of them; what a CRM does; looking only; all but what is past the rules."""
+"""Usual sets: messages and what becomes of them; what a CRM does; looking only; all but going past rules."""
 MOST_NETWORKS: Final = 50
 
 

@@ -120,9 +120,7 @@ def explained_settings() -> list[str]:
     told = [name for name in Settings.model_fields if name in ALERT_FIELDS]
     law = [name for name in Settings.model_fields if name in LAW_FIELDS]
     programs = [name for name in Settings.model_fields if name in API_FIELDS]
-    others = [
-        name for name in Settings.model_fields if name not in {*news, *senders, *told, *law, *programs}
-    ]
+    others = [name for name in Settings.model_fields if name not in {*news, *senders, *told, *law, *programs}]
     before, place, last, rest = map(others.index, ("inbound_host", "twilio_account_sid", "frequency", "zone"))
     return [
         *(*others[:before], *senders),

@@ -119,7 +119,7 @@ async def a_full_ledger(session: AsyncSession) -> None:
     ]
     # Another campaign, nearly at its end: nothing but the state tells what waits of it.
     other = await a_campaign(session, senders=[sender])
-    ended = {"campaign_id": other.id, "state": DeliveryState.ACCEPTED}
+    ended: dict[str, Any] = {"campaign_id": other.id, "state": DeliveryState.ACCEPTED}
     rows += [{**row, **ended, "address": f"q{number}@exemple.fr"} for number, row in enumerate(rows)]
     await session.exec(insert_for(session, Delivery), params=rows)
     lanes = [

@@ -8,8 +8,8 @@ import pytest
 from models.api import KeyMode, Scope
 from models.states import DeliveryState
 from tests.factories import a_contact
-from tests.web.programs import Program, a_program, a_wish
 from tests.web.browsers import Site
+from tests.web.programs import Program, a_program, a_wish
 
 
 @pytest.fixture
