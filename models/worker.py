@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from models.columns import document, moment
+from models.columns import BigId, document, moment
 
 
 class Worker(SQLModel, table=True):
@@ -46,3 +46,15 @@ class Installation(SQLModel, table=True):
     id: int = Field(default=1, primary_key=True)
     key: str = Field(max_length=32)
     made_at: datetime = moment()
+
+
+class NumbersUsed(SQLModel, table=True):
+    """Up to which number a table has given numbers whose rows are gone since: SQLite would give them again.
+
+    Programs keep the ids of people they have erased; none of these may ever mean somebody else.
+    """
+
+    __tablename__ = "numbers_used"
+
+    table_name: str = Field(primary_key=True, max_length=60)
+    number: int = Field(sa_type=BigId)

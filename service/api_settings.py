@@ -40,6 +40,3 @@ class ApiSettings(BaseModel):
     def price(self) -> Price:
         """The price of messages."""
         return Price(self.sms_price, self.currency)
-
-
-API_FIELDS = frozenset(ApiSettings.model_fields)

@@ -29,7 +29,7 @@ from rich.text import Text
 from models.states import LeftOutReason
 from models.text import plural
 from service.alert_settings import ALERT_FIELDS
-from service.api_settings import API_FIELDS
+from service.api_settings import ApiSettings
 from service.declared_settings import DECLARED_FIELDS
 from service.findings import Finding, Level
 from service.hook_settings import HOOK_FIELDS
@@ -39,6 +39,7 @@ from service.lint_settings import LINT_FIELDS
 from service.settings import SECRET_FIELDS, Settings
 from service.settings_problems import variable
 from service.smtp_url import mask_url
+from service.submission_settings import SubmissionSettings
 
 PIPE_WIDTH = 160
 MARKS = MappingProxyType(
@@ -119,7 +120,7 @@ def explained_settings() -> list[str]:
     senders = [name for name in Settings.model_fields if name in IDENTITY_FIELDS | LINT_FIELDS]
     told = [name for name in Settings.model_fields if name in ALERT_FIELDS]
     law = [name for name in Settings.model_fields if name in LAW_FIELDS]
-    programs = [name for name in Settings.model_fields if name in API_FIELDS]
+    programs = [*ApiSettings.model_fields, *SubmissionSettings.model_fields]
     others = [name for name in Settings.model_fields if name not in {*news, *senders, *told, *law, *programs}]
     before, place, last, rest = map(others.index, ("inbound_host", "twilio_account_sid", "frequency", "zone"))
     return [

@@ -61,7 +61,7 @@ def is_installed(connection: sa.Connection) -> bool:
 
 def _is_recent(connection: sa.Connection) -> bool:
     # The last that came of all the tables the trigger names.
-    return sa.inspect(connection).has_table("interaction")
+    return sa.inspect(connection).has_table("numbers_used")
 
 
 def _is_fired(connection: sa.Connection) -> bool:

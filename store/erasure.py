@@ -24,6 +24,11 @@ from store.session import Database
 
 GOES_WITH: Final = ("contact_tag", "consent_record", "targeting_statement", "interaction", "webhook_notice")
 AT_ONCE: Final = 1000
+_USED: Final = (
+    "INSERT INTO numbers_used (table_name, number) VALUES ('contact', old.id) ON CONFLICT (table_name) "
+    "DO UPDATE SET number = max(numbers_used.number, excluded.number)"
+)
+"""SQLite gives the last number of a table again once its row is gone: see `models.worker.NumbersUsed`."""
 _S = DeliveryState
 UNENDED: Final = (_S.QUEUED, _S.CLAIMED, _S.SENDING, _S.DEFERRED, _S.HELD, _S.UNCERTAIN)
 """Who is in one of these keeps the number until the end: it tells the sender that somebody was there."""
@@ -84,6 +89,7 @@ def statements(*, sqlite: bool) -> tuple[str, ...]:
     told, waits = _told(sqlite=sqlite), f"state = 'waiting' AND recipient IN ({addresses})"
     written_to = f"campaign_id IN (SELECT campaign_id FROM delivery {mine})"  # noqa: S608
     return (
+        *((_USED,) if sqlite else ()),
         *(f"DELETE FROM {table} WHERE contact_id = old.id" for table in GOES_WITH),  # noqa: S608 - our own words
         f"UPDATE left_out SET contact_id = {_nobody(sqlite=sqlite)} {mine} AND {anywhere}",  # noqa: S608
         f"UPDATE incoming SET raw = {nothing}, sender = '', problem = '', contact_id = NULL {mine}",  # noqa: S608

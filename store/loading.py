@@ -15,9 +15,11 @@ from typing import Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import StoreError
+from models.worker import NumbersUsed
 from store.engine import is_embedded
 from store.session import Database
 
@@ -72,6 +74,8 @@ async def reserve_numbers(session: AsyncSession, table: sa.Table, count: int) ->
         return []
     if is_embedded(session):
         last = (await connection.execute(sa.select(sa.func.max(table.c.id)))).scalar() or 0
+        used = sa.select(col(NumbersUsed.number)).where(NumbersUsed.table_name == table.name)
+        last = max(last, (await connection.execute(used)).scalar() or 0)
         return list(range(last + 1, last + count + 1))
     # One word for all of them: to fetch a row for each takes ten times as long. The sequence in a question of
     # its own, which is answered once: to look it up for each takes six times as long as to draw the number.

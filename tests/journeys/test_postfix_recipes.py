@@ -93,9 +93,14 @@ async def hand_over(mta: Postfix, addresses: list[str], mail: bytes = BOUNCE, se
 
 
 async def recorded(database: Database, mta: Postfix, count: int) -> list[Incoming]:
-    """What is kept once so many bounces are recorded."""
+    """What is kept once so many bounces are recorded; what is put off is tried again meanwhile."""
+    tries = 0
 
     async def is_there() -> bool:
+        nonlocal tries
+        tries += 1
+        if tries % 30 == 0:
+            await asyncio.to_thread(mta.flush)
         async with database.read() as session:
             return len((await session.exec(select(Event))).all()) >= count
 

@@ -18,7 +18,7 @@ from models.states import Channel, DeliveryState, EventKind, LeftOutReason, Purp
 from models.suppression import Suppression, address_hash
 from models.tally import Account, Tally
 from models.values import Cover, Reply
-from store import Database, campaigns, cascade, erasure, events, incoming, suppressions
+from store import Database, campaigns, cascade, contacts, erasure, events, incoming, suppressions
 from store.schema import configuration
 from tests.clocks import START
 from tests.factories import a_campaign, a_contact, an_identity
@@ -287,3 +287,16 @@ async def test_on_older_tables_people_can_be_deleted_without_it(database: Databa
             " '2026-03-01 10:00:00', '2026-03-01 10:00:00')"
         )
     await erase(database, 1)
+
+
+async def test_the_number_of_somebody_who_is_gone_never_means_somebody_else(database: Database) -> None:
+    async with database.write() as session:
+        first, last = await contacts.insert_contacts(
+            session, [{"email": "a@b.fr"}, {"email": "b@b.fr"}], now=START
+        )
+        await contacts.erase(session, last)
+        await contacts.erase(session, first)
+    async with database.write() as session:
+        [next_one] = await contacts.insert_contacts(session, [{"email": "c@b.fr"}], now=START)
+        assert next_one > last
+        assert await contacts.reserve(session, 1) >= [next_one + 1]

@@ -143,6 +143,12 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "numbers_used",
+        sa.Column("table_name", sa.String(length=60), nullable=False),
+        sa.Column("number", columns.BigId, nullable=False),
+        sa.PrimaryKeyConstraint("table_name", name=op.f("pk_numbers_used")),
+    )
+    op.create_table(
         "webhook_endpoint",
         sa.Column("id", columns.BigId, nullable=False),
         sa.Column("url", sa.String(length=1000), nullable=False),
@@ -318,6 +324,7 @@ def downgrade() -> None:
     op.drop_table("idempotency_record")
     op.drop_table("webhook_outbox")
     op.drop_table("webhook_endpoint")
+    op.drop_table("numbers_used")
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_message_undelivered",
