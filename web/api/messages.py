@@ -14,6 +14,7 @@ from web.api.calls import IdempotencyKey, answer, call_of
 from web.api.message_schemas import BatchIn, BatchOut, MessageIn, MessageOut, ResultOut, told_of
 from web.api.problems import CODES, ApiProblemError, Fault, body_of
 from web.api.schemas import problems
+from web.api.waking import ring
 from web.api.wishes import read_wish
 
 router = APIRouter(tags=["messages"])
@@ -62,7 +63,7 @@ async def send(caller: SendsMessages, body: MessageIn, key: IdempotencyKey = Non
 
     call = call_of(caller, key, body.model_dump(mode="json"))
     found = await acceptor_of(caller).accept(caller.asker, [wish], tell, call)
-    await caller.context.wake()
+    ring(caller.request, caller.context.wake)
     return answer(found)
 
 
@@ -91,7 +92,7 @@ async def send_many(caller: SendsMessages, body: BatchIn, key: IdempotencyKey = 
 
     call = call_of(caller, key, body.model_dump(mode="json"))
     found = await acceptor_of(caller).accept(caller.asker, wishes, tell, call)
-    await caller.context.wake()
+    ring(caller.request, caller.context.wake)
     return answer(found)
 
 

@@ -10,6 +10,7 @@ from models.states import DeliveryState
 from tests.factories import a_contact
 from tests.web.browsers import Site
 from tests.web.programs import Program, a_program, a_wish
+from web.api.waking import Bell
 
 
 @pytest.fixture
@@ -187,3 +188,27 @@ async def test_messages_are_kept_apart_from_what_campaigns_write(program: Progra
         await program.send()
     await program.drain()
     assert [row.state for row in await program.deliveries()] == [DeliveryState.ACCEPTED] * 3
+
+
+async def test_whoever_sends_is_woken_once_for_many_calls_and_no_call_fails_by_it(site: Site) -> None:
+    program = await a_program(site)
+
+    async def broken() -> None:
+        site.woken += 1
+        raise RuntimeError
+
+    for _ in range(5):
+        assert (await program.send()).status_code == 202
+    async with asyncio.timeout(10):
+        while site.woken < 1:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    assert 1 <= site.woken <= 3
+    bell = Bell(broken)
+    before = site.woken
+    bell.ring()
+    await asyncio.sleep(0.01)
+    bell.ring()
+    bell.ring()
+    await asyncio.sleep(0.5)
+    assert site.woken == before + 2
