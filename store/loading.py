@@ -74,7 +74,7 @@ async def reserve_numbers(session: AsyncSession, table: sa.Table, count: int) ->
         return []
     if is_embedded(session):
         last = (await connection.execute(sa.select(sa.func.max(table.c.id)))).scalar() or 0
-        used = sa.select(col(NumbersUsed.number)).where(NumbersUsed.table_name == table.name)
+        used = sa.select(col(NumbersUsed.number)).where(col(NumbersUsed.table_name) == table.name)
         last = max(last, (await connection.execute(used)).scalar() or 0)
         return list(range(last + 1, last + count + 1))
     # One word for all of them: to fetch a row for each takes ten times as long. The sequence in a question of
