@@ -4,9 +4,11 @@ Who may import whom is checked by import-linter (`make house`), from the contrac
 """
 
 import ast
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -136,6 +138,19 @@ def test_every_folder_and_module_is_named_for_what_it_holds() -> None:
     vague = [path for path in paths if BANNED_NAMES & {*path.parent.parts, path.stem}]
     assert vague == []
     assert [path for path in paths if path.name == "service.py"] == []
+
+
+@pytest.mark.timeout(300)
+def test_every_process_finds_the_same_tests(request: pytest.FixtureRequest) -> None:
+    """Names of tests hold neither time nor chance: workers that disagree about them run nothing at all."""
+    other = {**os.environ, "PYTHONHASHSEED": str(1 + (int(os.environ.get("PYTHONHASHSEED") or 0) + 1) % 1000)}
+    for mine in [name for name in other if name.startswith(("PYTEST_", "COV_", "COVERAGE_"))]:
+        del other[mine]
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
+        cwd=ROOT, env=other, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert {item.nodeid for item in request.session.items} - set(found) == set()
 
 
 @pytest.mark.parametrize("room", ROOMS)
