@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -51,6 +51,14 @@ BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 """SQLite gives automatic row ids to INTEGER columns only."""
 
 JsonColumn = sa.JSON().with_variant(postgresql.JSONB, "postgresql")
+
+
+NUMBERED_ONCE: Final = {"sqlite_autoincrement": True}
+"""The last of a table's arguments, where programs keep numbers: one whose row is gone is never given again.
+
+Sequences of PostgreSQL are like that anyway. Where rows are written with numbers of ours, or the table is
+older, `models.worker.NumbersUsed` keeps the same promise.
+"""
 
 
 def primary_key() -> Any:

@@ -7,7 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from models.columns import BigId, document, moment, primary_key
+from models.columns import NUMBERED_ONCE, BigId, document, moment, primary_key
 from models.text import fold
 
 KIND_LENGTH: Final = 60
@@ -42,6 +42,7 @@ class Interaction(SQLModel, table=True):
             postgresql_where=sa.text("external_id IS NOT NULL"),
             sqlite_where=sa.text("external_id IS NOT NULL"),
         ),
+        NUMBERED_ONCE,
     )
 
     id: int = primary_key()

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.api import KeyMode
-from models.columns import BigId, choice, document, foreign_key, moment, primary_key
+from models.columns import NUMBERED_ONCE, BigId, choice, document, foreign_key, moment, primary_key
 
 
 class EndpointState(StrEnum):
@@ -26,6 +26,7 @@ class WebhookEndpoint(SQLModel, table=True):
     """
 
     __tablename__ = "webhook_endpoint"
+    __table_args__ = NUMBERED_ONCE
 
     id: int = primary_key()
     url: str = Field(max_length=1000)

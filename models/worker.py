@@ -51,7 +51,7 @@ class Installation(SQLModel, table=True):
 class NumbersUsed(SQLModel, table=True):
     """Up to which number a table has given numbers whose rows are gone since: SQLite would give them again.
 
-    Programs keep the ids of people they have erased; none of these may ever mean somebody else.
+    Programs keep the ids of people they have erased, and of segments; none of these may ever mean another.
     """
 
     __tablename__ = "numbers_used"

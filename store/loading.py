@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import StoreError
 from models.worker import NumbersUsed
-from store.engine import is_embedded
+from store.engine import insert_for, is_embedded
 from store.session import Database
 
 __all__ = [
@@ -28,8 +28,10 @@ __all__ = [
     "Texts",
     "as_text",
     "lines_of",
+    "number_of_its_own",
     "quoted",
     "reserve_numbers",
+    "retire_number",
     "room_for_many",
 ]
 
@@ -85,6 +87,20 @@ async def reserve_numbers(session: AsyncSession, table: sa.Table, count: int) ->
     each = drawn.subquery()
     listed = sa.select(sa.func.string_agg(sa.cast(each.c.number, sa.Text()), ","))
     return sorted(map(int, ((await connection.execute(listed)).scalar() or "").split(",")))
+
+
+async def number_of_its_own(session: AsyncSession, table: sa.Table) -> dict[str, int]:
+    """The `id` for a new row, lest it get that of one that is gone; nothing where no number comes again."""
+    return {"id": (await reserve_numbers(session, table, 1))[0]} if is_embedded(session) else {}
+
+
+async def retire_number(session: AsyncSession, table: sa.Table, number: int) -> None:
+    """Before a row goes: nobody gets its number any more, if asked by `reserve_numbers`."""
+    if not is_embedded(session):
+        return
+    told = insert_for(session, NumbersUsed).values(table_name=table.name, number=number)
+    highest = sa.func.max(col(NumbersUsed.number), told.excluded.number)
+    await session.exec(told.on_conflict_do_update(index_elements=["table_name"], set_={"number": highest}))
 
 
 @asynccontextmanager

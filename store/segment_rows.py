@@ -13,6 +13,8 @@ from models.errors import ConflictError
 from models.segment import Segment
 from models.segment_tree import Node, tree_to_json
 from store.engine import insert_for
+from store.loading import number_of_its_own, retire_number
+from store.segments import TABLE
 
 NAMED = 5
 """How many campaigns are named that hold a segment."""
@@ -32,7 +34,14 @@ async def next_segments(
 
 async def add_segment(session: AsyncSession, *, name: str, text: str, tree: Node, now: datetime) -> Segment:
     """A new one; ConflictError when another has its name."""
-    row = {"name": name, "text": text, "tree": tree_to_json(tree), "created_at": now, "updated_at": now}
+    row: dict[str, Any] = {
+        "name": name,
+        "text": text,
+        "tree": tree_to_json(tree),
+        "created_at": now,
+        "updated_at": now,
+    }
+    row |= await number_of_its_own(session, TABLE)
     made = insert_for(session, Segment).values(row).on_conflict_do_nothing(index_elements=["name"])
     number = (await session.exec(made.returning(col(Segment.id)))).scalar()
     if number is None:
@@ -66,6 +75,8 @@ async def drop_segment(session: AsyncSession, segment: Segment) -> None:
     if holders:
         named = ", ".join(f"“{name}”" for name in holders)
         raise ConflictError(f"Campaigns hold this segment: {named}.", "It stays, so that they can be told.")
+    # Programs keep its id, which must not come to mean another one.
+    await retire_number(session, TABLE, segment.id)
     try:
         await session.delete(segment)
         await session.flush()

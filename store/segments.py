@@ -1,7 +1,7 @@
 """Rows of segments, and how many people a rule keeps."""
 
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlmodel import col, select
@@ -12,15 +12,18 @@ from models.errors import NotFoundError
 from models.segment import Segment
 from models.segment_tree import Node, Or, tree_from_json, tree_to_json
 from store.engine import insert_for
+from store.loading import number_of_its_own
 from store.segment_sql import leads_in, matching
 
 __all__ = ["count_matching", "find_segment", "get_segment", "list_segments", "save_segment", "tree_of"]
+TABLE = cast("sa.Table", cast("Any", Segment).__table__)
 
 
 async def save_segment(session: AsyncSession, *, name: str, text: str, tree: Node, now: datetime) -> Segment:
     """Create the segment of that name, or give it this rule; served by the unique index of the name."""
     rule = {"text": text, "tree": tree_to_json(tree), "updated_at": now}
-    insert = insert_for(session, Segment).values(name=name, created_at=now, **rule)
+    number = await number_of_its_own(session, TABLE)
+    insert = insert_for(session, Segment).values(name=name, created_at=now, **rule, **number)
     await session.exec(insert.on_conflict_do_update(index_elements=["name"], set_=rule))
     found = await session.exec(
         select(Segment).where(Segment.name == name).execution_options(populate_existing=True)

@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("details", columns.JsonColumn, nullable=False),
         sa.Column("recorded_at", columns.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_interaction")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("interaction", schema=None) as batch_op:
         batch_op.create_index("ix_interaction_contact_id", ["contact_id", "kind", "at"], unique=False)
@@ -166,6 +167,7 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(length=254), nullable=False),
         sa.Column("created_at", columns.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_endpoint")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "webhook_outbox",
