@@ -11,6 +11,7 @@ from audience.statements import record_statement
 from models.contact import Contact
 from models.text import fold
 from store import consents, contacts, targeting
+from web.api.auth import require_live
 from web.api.calls import IdempotencyKey, once
 from web.api.contact_schemas import ConsentsOut, StatementIn, StatementOut, StatementsOut, TagsIn, TagsOut
 from web.api.contacts import ContactPath, ReadsContacts, WritesContacts, reads
@@ -30,9 +31,10 @@ async def tags(caller: ReadsContacts, contact_id: ContactPath) -> TagsOut:
         return TagsOut(tags=(await contacts.tags_of(session, [number]))[number])
 
 
-@router.post("/contacts/{contact_id}/tags", responses=problems("invalid", "not_found"))
+@router.post("/contacts/{contact_id}/tags", responses=problems("invalid", "not_found", "live_key_needed"))
 async def change_tags(caller: WritesContacts, contact_id: ContactPath, body: TagsIn) -> TagsOut:
     """Put tags on and take tags off, in that order. Safe to repeat."""
+    require_live(caller)
     number = caller.ids.read(Kind.CONTACT, contact_id)
     async with caller.context.database.write() as session:
         stored = await contacts.find_numbered(session, number)
@@ -58,7 +60,7 @@ async def statements(caller: ReadsContacts, contact_id: ContactPath) -> Statemen
     "/contacts/{contact_id}/consents",
     status_code=201,
     response_model=StatementsOut,
-    responses=problems("invalid", "not_found", "idempotency_key_reused", "call_in_flight"),
+    responses=problems("invalid", "not_found", "idempotency_key_reused", "call_in_flight", "live_key_needed"),
 )
 async def say(
     caller: WritesContacts, contact_id: ContactPath, body: StatementIn, key: IdempotencyKey = None
@@ -67,6 +69,7 @@ async def say(
 
     The latest word holds, and at the same moment the refusal does. Safe to repeat when `given_at` is said.
     """
+    require_live(caller)
     number = caller.ids.read(Kind.CONTACT, contact_id)
     said = Statement(body.status, body.given_at, body.source or caller.name)
 

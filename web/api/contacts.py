@@ -16,7 +16,7 @@ from models.contact import Contact
 from models.errors import BadInputError
 from store import contacts
 from store.contact_pages import wanted
-from web.api.auth import Caller, may
+from web.api.auth import Caller, may, require_live
 from web.api.calls import IdempotencyKey, once
 from web.api.contact_schemas import ContactIn, ContactOut
 from web.api.ids import Kind
@@ -41,7 +41,8 @@ WRITTEN: dict[int | str, dict[str, Any]] = {
 @router.put(
     "/contacts/by-external-id/{external_id}",
     response_model=ContactOut,
-    responses=problems("invalid", "conflict", "idempotency_key_reused", "call_in_flight") | WRITTEN,
+    responses=problems("invalid", "conflict", "idempotency_key_reused", "call_in_flight", "live_key_needed")
+    | WRITTEN,
 )
 async def put(
     caller: WritesContacts, external_id: ExternalPath, body: ContactIn, key: IdempotencyKey = None
@@ -51,6 +52,7 @@ async def put(
     Whoever has the e-mail address and no external id yet is taken for the same person, as in an import.
     Safe to repeat.
     """
+    require_live(caller)
     if body.external_id not in {None, external_id}:
         problem = "The address names another external id; to change it, PATCH the contact."
         raise ApiProblemError("invalid", problem, [Fault("external_id", "invalid", problem)])
@@ -66,10 +68,11 @@ async def put(
     "/contacts",
     status_code=201,
     response_model=ContactOut,
-    responses=problems("invalid", "conflict", "idempotency_key_reused", "call_in_flight"),
+    responses=problems("invalid", "conflict", "idempotency_key_reused", "call_in_flight", "live_key_needed"),
 )
 async def post(caller: WritesContacts, body: ContactIn, key: IdempotencyKey = None) -> Response:
     """Add somebody new; 409 when their address, number or external id is known already."""
+    require_live(caller)
     card = _card(caller, body)
 
     async def deed(session: AsyncSession, now: datetime) -> tuple[int, str]:
@@ -81,12 +84,15 @@ async def post(caller: WritesContacts, body: ContactIn, key: IdempotencyKey = No
 @router.patch(
     "/contacts/{contact_id}",
     response_model=ContactOut,
-    responses=problems("invalid", "not_found", "conflict", "idempotency_key_reused", "call_in_flight"),
+    responses=problems(
+        "invalid", "not_found", "conflict", "idempotency_key_reused", "call_in_flight", "live_key_needed"
+    ),
 )
 async def patch(
     caller: WritesContacts, contact_id: ContactPath, body: ContactIn, key: IdempotencyKey = None
 ) -> Response:
     """Change what is named; null empties it."""
+    require_live(caller)
     number = caller.ids.read(Kind.CONTACT, contact_id)
     card = _card(caller, body)
 
@@ -157,13 +163,14 @@ async def list_contacts(
     return paging.answer(found, lambda contact: (contact.id,), ContactOut, tell, fields)
 
 
-@router.delete("/contacts/{contact_id}", status_code=204, responses=problems("not_found"))
+@router.delete("/contacts/{contact_id}", status_code=204, responses=problems("not_found", "live_key_needed"))
 async def erase(caller: WritesContacts, contact_id: ContactPath) -> Response:
     """Erase a person, with everything that names them; what was sent still counts, for nobody.
 
     A suppression outlives them by its fingerprint: whoever asked not to be written to is not, even when they
     are brought in again.
     """
+    require_live(caller)
     number = caller.ids.read(Kind.CONTACT, contact_id)
     async with caller.context.database.write() as session:
         await contacts.erase(session, number)

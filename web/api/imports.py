@@ -21,7 +21,7 @@ from models.states import Channel
 from scheduler.bulk_imports import FOLDER, report_of
 from store import bulk_imports
 from web.api.arrivals import Arrived, receive
-from web.api.auth import Caller
+from web.api.auth import Caller, require_live
 from web.api.calls import IdempotencyKey, once
 from web.api.contacts import WritesContacts
 from web.api.ids import Kind
@@ -62,6 +62,7 @@ _BODY: dict[str, Any] = {
         "unsupported_media_type",
         "idempotency_key_reused",
         "call_in_flight",
+        "live_key_needed",
     ),
     openapi_extra=_BODY,
 )
@@ -87,6 +88,7 @@ async def hand_over(
     202: it is kept and will be read, even if the service is stopped meanwhile; its id tells how far it is.
     Read twice it changes nothing the second time.
     """
+    require_live(caller)
     if granted and not source:
         problem = "Say where these people agreed: it is kept as the proof."
         raise ApiProblemError("invalid", problem, [Fault("source", "missing", problem)])

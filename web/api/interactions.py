@@ -15,7 +15,7 @@ from models.errors import BadInputError, NotFoundError
 from models.interaction import kind_key
 from store import interactions
 from store.interactions import Deed
-from web.api.auth import Caller, may
+from web.api.auth import Caller, may, require_live
 from web.api.calls import IdempotencyKey, once
 from web.api.ids import Kind
 from web.api.interaction_schemas import (
@@ -42,11 +42,12 @@ Name = tuple[str, Any]
     "/interactions",
     status_code=201,
     response_model=InteractionOut,
-    responses=problems("invalid", "not_found", "idempotency_key_reused", "call_in_flight")
+    responses=problems("invalid", "not_found", "idempotency_key_reused", "call_in_flight", "live_key_needed")
     | {200: {"model": InteractionOut, "description": "It was on record; it is as it was told now."}},
 )
 async def post(caller: WritesInteractions, body: InteractionIn, key: IdempotencyKey = None) -> Response:
     """Tell of one thing a person did: made (201), or changed (200) where its source told of it before."""
+    require_live(caller)
     name = _name_of(caller, body.contact, "contact.")
 
     async def deed(session: AsyncSession, now: datetime) -> tuple[int, str]:
@@ -63,10 +64,11 @@ async def post(caller: WritesInteractions, body: InteractionIn, key: Idempotency
     "/interactions/batch",
     status_code=207,
     response_model=InteractionBatchOut,
-    responses=problems("invalid", "idempotency_key_reused", "call_in_flight"),
+    responses=problems("invalid", "idempotency_key_reused", "call_in_flight", "live_key_needed"),
 )
 async def post_many(caller: WritesInteractions, body: InteractionsIn, key: IdempotencyKey = None) -> Response:
     """Tell of up to 500 at once; what is wrong with one keeps no other."""
+    require_live(caller)
     named: list[Name | ApiProblemError] = []
     for place, one in enumerate(body.interactions):
         try:
@@ -124,9 +126,12 @@ async def look(caller: ReadsInteractions, interaction_id: InteractionPath, field
     return one_of(InteractionOut.of(caller.ids, row), fields)
 
 
-@router.delete("/interactions/{interaction_id}", status_code=204, responses=problems("not_found"))
+@router.delete(
+    "/interactions/{interaction_id}", status_code=204, responses=problems("not_found", "live_key_needed")
+)
 async def remove(caller: WritesInteractions, interaction_id: InteractionPath) -> Response:
     """Take one back that was told by mistake."""
+    require_live(caller)
     number = caller.ids.read(Kind.INTERACTION, interaction_id)
     async with caller.context.database.write() as session:
         await interactions.remove(session, number)

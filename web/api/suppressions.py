@@ -19,7 +19,7 @@ from models.states import Channel, SuppressionReason
 from models.suppression import Suppression, address_hash
 from store import consents, suppression_pages, suppressions
 from store.suppression_pages import Line as Known
-from web.api.auth import Caller, may
+from web.api.auth import Caller, may, require_live
 from web.api.calls import IdempotencyKey, once
 from web.api.ids import Ids, Kind
 from web.api.paging import USUAL, Cursor, Fields, Limit, PageOut, Paging, Pickable
@@ -162,10 +162,11 @@ async def look(caller: ReadsSuppressions, body: AddressIn) -> LookedUpOut:
 @router.post(
     "/suppressions",
     response_model=DecidedOut,
-    responses=problems("invalid", "idempotency_key_reused", "call_in_flight"),
+    responses=problems("invalid", "idempotency_key_reused", "call_in_flight", "live_key_needed"),
 )
 async def add(caller: WritesSuppressions, body: DecisionIn, key: IdempotencyKey = None) -> Response:
     """Write to an address no more. Safe to repeat."""
+    require_live(caller)
     channel, address = body.read()
 
     async def deed(session: AsyncSession, now: datetime) -> tuple[int, str]:
@@ -186,10 +187,11 @@ async def add(caller: WritesSuppressions, body: DecisionIn, key: IdempotencyKey 
 @router.post(
     "/suppressions/lift",
     response_model=DecidedOut,
-    responses=problems("invalid", "idempotency_key_reused", "call_in_flight"),
+    responses=problems("invalid", "idempotency_key_reused", "call_in_flight", "live_key_needed"),
 )
 async def lift(caller: WritesSuppressions, body: DecisionIn, key: IdempotencyKey = None) -> Response:
     """End every suppression of an address; they stay on record, with who lifted them and why."""
+    require_live(caller)
     channel, address = body.read()
 
     async def deed(session: AsyncSession, now: datetime) -> tuple[int, str]:
@@ -204,9 +206,12 @@ async def lift(caller: WritesSuppressions, body: DecisionIn, key: IdempotencyKey
     return await once(caller, key, body.model_dump(mode="json"), deed)
 
 
-@router.post("/suppressions/{suppression_id}/lift", responses=problems("invalid", "not_found"))
+@router.post(
+    "/suppressions/{suppression_id}/lift", responses=problems("invalid", "not_found", "live_key_needed")
+)
 async def lift_one(caller: WritesSuppressions, suppression_id: SuppressionPath, body: WhyIn) -> DecidedOut:
     """End one suppression, the others of its address stay; 404 when it has ended already."""
+    require_live(caller)
     number = caller.ids.read(Kind.SUPPRESSION, suppression_id)
     now = caller.context.clock.now()
     async with caller.context.database.write() as session:
