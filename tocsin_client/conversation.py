@@ -15,6 +15,7 @@ from typing import Any, Final
 from tocsin_client.errors import ApiProblemError, NoAnswerError, problem_of
 
 IN_FLIGHT: Final = "call_in_flight"
+NO_CONTENT: Final = 204
 _draw: Final = SystemRandom().random
 
 
@@ -98,10 +99,10 @@ def converse(call: Call, patience: Patience, *, draw: Callable[[], float] = _dra
     key = (call.key or f"py-{secrets.token_hex(16)}") if call.takes_key else None
     headers = {} if key is None else {"Idempotency-Key": key}
     for attempt in range(1, patience.attempts + 1):
-        found = yield Ask(call, headers)
+        found = _heard((yield Ask(call, headers)))
         last = attempt == patience.attempts
         match found:
-            case Reply(status, _, told) if status < 400:
+            case Reply(status, _, told) if 200 <= status < 300:
                 return told
             case Reply():
                 wait = _wait_after(call, found, patience.wait(attempt, draw()))
@@ -115,6 +116,15 @@ def converse(call: Call, patience: Patience, *, draw: Callable[[], float] = _dra
                 raise RuntimeError("An attempt ends with a reply, or with its loss.")
         yield Pause(wait)
     raise ValueError("Patience begins with one attempt.")
+
+
+def _heard(found: Reply | Lost | None) -> Reply | Lost | None:
+    """What came back; a success without JSON is somebody's between us, and the service's answer is lost."""
+    match found:
+        case Reply(status, _, None) if 200 <= status < 300 and status != NO_CONTENT:
+            return Lost(f"{status} without the JSON that the service answers with")
+        case _:
+            return found
 
 
 def _wait_after(call: Call, reply: Reply, usual: float) -> float | None:
@@ -137,4 +147,5 @@ def _retry_after(text: str) -> float | None:
     except ValueError:
         return None
     now = datetime.now(UTC)  # noqa: TID251 - a client of its own, without the house's clock
-    return max(0.0, (moment - now).total_seconds())
+    # A zone that is not known (-0000) is UTC, as all of HTTP.
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())

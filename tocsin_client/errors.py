@@ -45,12 +45,15 @@ class NotGenuineError(ClientError, ValueError):
 
 
 def problem_of(status: int, told: object, headers: Mapping[str, str]) -> ApiProblemError:
-    """What an answer of 400 and above says; whatever is between may have made it instead of the service."""
+    """What an answer of 300 and above says; whatever is between may have made it instead of the service."""
     known = told if isinstance(told, dict) else {}
+    usual = "The answer is no problem of Tocsin's."
+    if status < 400:
+        usual = f"The service is elsewhere, at {headers.get('location', '?')}: nothing was done."
     return ApiProblemError(
         status,
         str(known.get("code", "unknown")),
-        str(known.get("detail", "The answer is no problem of Tocsin's.")),
+        str(known.get("detail", usual)),
         known.get("errors", ()),
         str(known.get("request_id", headers.get("request-id", ""))),
     )

@@ -56,7 +56,7 @@ def _reply(answer: httpx.Response) -> Reply:
     return Reply(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, told)
 
 
-def _lost(error: httpx.TransportError) -> Lost:
+def _lost(error: httpx.RequestError) -> Lost:
     return Lost(str(error) or type(error).__name__, sent=not isinstance(error, NEVER_SENT))
 
 
@@ -107,7 +107,7 @@ class Wire:
             case Ask():
                 try:
                     return _reply(self._client.request(**_asked(step)))
-                except httpx.TransportError as error:
+                except httpx.RequestError as error:
                     return _lost(error)
 
 
@@ -159,7 +159,7 @@ class AsyncWire:
             case Ask():
                 try:
                     return _reply(await self._client.request(**_asked(step)))
-                except httpx.TransportError as error:
+                except httpx.RequestError as error:
                     return _lost(error)
 
 

@@ -103,6 +103,46 @@ async def test_failures_in_between_are_tried_again(program: Program, status: int
     assert len(wire.seen) == 2
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_service_that_is_elsewhere_is_no_success(program: Program, status: int) -> None:
+    moved = httpx.Response(status, headers={"Location": "https://tocsin.example/v1/messages"})
+    tocsin, wire = client_of(program, moved)
+    with pytest.raises(ApiProblemError, match=r"elsewhere, at https://tocsin\.example/") as caught:
+        await tocsin.messages.send(**WISH)
+    assert (caught.value.status, len(wire.seen)) == (status, 1)
+    assert await program.deliveries() == []
+
+
+@pytest.mark.parametrize("text", ["", "<html>Sign in to the wireless network</html>", "{"])
+async def test_what_somebody_between_says_is_no_success(program: Program, text: str) -> None:
+    tocsin, wire = client_of(program, httpx.Response(200, text=text))
+    assert (await tocsin.messages.send(**WISH))["status"] == "accepted"
+    assert len(wire.seen) == 2
+    tocsin, wire = client_of(program, *[httpx.Response(200, text=text)] * 9)
+    with pytest.raises(NoAnswerError, match="without the JSON") as caught:
+        await tocsin.messages.send(**WISH)
+    assert {caught.value.key} == wire.keys
+    tocsin, wire = client_of(program, httpx.Response(200, text=text))
+    with pytest.raises(NoAnswerError):
+        await tocsin.messages.cancel("msg_a")
+    assert len(wire.seen) == 1
+
+
+async def test_an_answer_that_cannot_be_unpacked_is_a_lost_one(program: Program) -> None:
+    broken = httpx.Response(202, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"no gzip"))
+    tocsin, wire = client_of(program, broken)
+    assert (await tocsin.messages.send(**WISH))["status"] == "accepted"
+    assert len(wire.seen) == 2
+
+
+async def test_a_moment_to_come_back_without_a_zone_is_understood(program: Program) -> None:
+    past = {"Retry-After": "Sun, 01 Mar 2026 10:00:00 -0000"}
+    busy = httpx.Response(429, json={"code": "rate_limited", "detail": ""}, headers=past)
+    tocsin, wire = client_of(program, busy)
+    await tocsin.messages.send(**WISH)
+    assert len(wire.seen) == 2
+
+
 async def test_the_same_call_in_flight_is_waited_for(program: Program) -> None:
     busy = httpx.Response(409, json={"code": "call_in_flight", "detail": ""}, headers={"Retry-After": "0"})
     tocsin, wire = client_of(program, busy)
