@@ -308,11 +308,12 @@ async def resume(session: AsyncSession, campaign_id: int, now: datetime, *, by: 
     it go: somebody, `by`, has just said so.
     """
     campaign = await campaigns.get_campaign(session, campaign_id)
-    if campaign.state is C.BLOCKED:
+    if campaign.state is not C.PAUSED:
         # Only scheduling asks the checks that stand before a launch.
+        advice = {C.BLOCKED: "Mend what blocked it, then schedule it again.", C.DRAFT: "Schedule it."}
         raise ConflictError(
-            f"The campaign {campaign.name!r} is blocked: there is nothing to go on with.",
-            "Mend what blocked it, then schedule it again.",
+            f"The campaign {campaign.name!r} is {campaign.state}, not paused: nothing to go on with.",
+            advice.get(campaign.state, "Look at its page for what it allows now."),
         )
     following = C.SENDING if campaign.expanded else C.LAUNCHING
     if campaign.launched_at is None:

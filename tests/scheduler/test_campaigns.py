@@ -98,6 +98,18 @@ async def test_a_draft_cannot_be_paused(database: Database) -> None:
             await pause(session, campaign.id, START)
 
 
+@pytest.mark.parametrize("following", [CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.FINISHED])
+async def test_only_what_was_paused_goes_on(database: Database, following: CampaignState) -> None:
+    """A draft that went on would be scheduled past the checks that stand before every launch."""
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+        campaign.state = following
+        await session.flush()
+        with pytest.raises(ConflictError, match="not paused: nothing to go on with"):
+            await resume(session, campaign.id, START)
+        assert campaign.state is following
+
+
 async def test_a_cancelled_campaign_stays_cancelled(database: Database) -> None:
     async with database.write() as session:
         campaign = await a_campaign(session)
