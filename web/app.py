@@ -10,12 +10,14 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.errors import BadInputError, ConflictError, NotFoundError, TocsinError
 from web.access import ForbiddenError, FormRefusedError, SetupNeededError, SignInNeededError
 from web.api import make_api
 from web.api.problems import ApiProblemError, answer_with
+from web.api.threshold import lay
 from web.context import WebContext
 from web.door import make_front_door
 from web.i18n import N_
@@ -45,9 +47,14 @@ def create_app(context: WebContext) -> FastAPI:
     app = FastAPI(title="Tocsin", openapi_url=None, docs_url=None, redoc_url=None)
     door = app.state.front_door = make_front_door(context)
     app.state.vitals = context.vitals
-    app.add_middleware(Protection, https=context.secure)
+    app.add_middleware(Protection, https=context.secure, too_large=_announced_too_large(context))
     # First, so that programs, who call often, are not held up by two hundred pages to choose from.
-    app.mount("/v1", make_api(context, door))
+    api = make_api(context, door)
+    lay(api, f"{context.public_url}/v1")
+    app.mount("/v1", api)
+    app.router.add_route(
+        "/v1", _no_such_call, methods=["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
+    )
     for router in (*PUBLIC, *PAGES):
         app.include_router(router)
     app.add_exception_handler(SetupNeededError, _to_setup)
@@ -60,6 +67,25 @@ def create_app(context: WebContext) -> FastAPI:
     app.add_exception_handler(TocsinError, _tocsin_error)
     app.add_exception_handler(Exception, _unexpected)
     return app
+
+
+def _announced_too_large(context: WebContext) -> ASGIApp:
+    """Answers who announces more than is taken; the connection ends, since nobody reads what would come."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        response: Response = PlainTextResponse("This request is too large.\n", 413)
+        if scope["path"].startswith(API):
+            response = _told_to_a_program(context, ApiProblemError("too_large", "Send less at a time."))
+        response.headers["Connection"] = "close"
+        await response(scope, receive, send)
+
+    return refuse
+
+
+async def _no_such_call(request: Request) -> Response:
+    """The bare address of the API: a redirection would only lead to nothing, and might lose the key."""
+    context = request.app.state.front_door.context
+    return _told_to_a_program(context, ApiProblemError("not_found", "Calls begin with /v1/: see /v1/docs."))
 
 
 async def _to_setup(_request: Request, _error: Exception) -> Response:
@@ -78,9 +104,16 @@ def _trouble(request: Request, status: int, title: str, text: str, advice: str =
     if request.url.path.startswith(API):
         # An address with a line break in it belongs to no mounted application.
         problem = ApiProblemError("not_found", "There is nothing at this address.")
-        base = request.app.state.front_door.context.public_url
-        return answer_with(problem, f"req_{secrets.token_hex(12)}", f"{base}{API.rstrip('/')}")
+        return _told_to_a_program(request.app.state.front_door.context, problem)
     return public_page(request, "trouble.html", status, status=status, title=title, text=text, advice=advice)
+
+
+def _told_to_a_program(context: WebContext, problem: ApiProblemError) -> Response:
+    """What the API did not come to see, in its own form."""
+    number = f"req_{secrets.token_hex(12)}"
+    response = answer_with(problem, number, f"{context.public_url}{API.rstrip('/')}")
+    response.headers["Request-Id"] = number
+    return response
 
 
 def _told_to_a_machine(status: int, title: str, text: str) -> Response:

@@ -73,9 +73,13 @@ def limit_for(path: str) -> int:
 class Protection:
     """The outermost layer: refuses bodies that are too large, adds the security headers."""
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
-        """`https`: whether browsers should be told never to come back over plain HTTP."""
+    def __init__(self, app: ASGIApp, *, https: bool, too_large: ASGIApp | None = None) -> None:
+        """`https`: whether browsers should be told never to come back over plain HTTP.
+
+        `too_large` answers a request that announces more than its path takes; without it, a line of text.
+        """
         self.app = app
+        self._too_large = too_large or _refuse
         self._headers = {**SECURITY_HEADERS, **(HTTPS_HEADERS if https else {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,12 +107,12 @@ class Protection:
 
         announced = Headers(scope=scope).get("content-length", "0")
         if not announced.isascii() or not announced.isdigit() or int(announced) > limit:
-            await _refuse(send_protected)
+            await self._too_large(scope, receive, send_protected)
             return
         await self.app(scope, receive_within_limit, send_protected)
 
 
-async def _refuse(send: Send) -> None:
+async def _refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": b"This request is too large.\n"})

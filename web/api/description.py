@@ -235,7 +235,7 @@ def _possible(operation: Json) -> set[str]:
     if parameters or "requestBody" in operation:
         found.add("422")
     if "requestBody" in operation:
-        found |= {"400", "413"}
+        found |= {"400", "413", "415"}
     if any(parameter["name"].lower() == "idempotency-key" for parameter in parameters):
         found.add("409")
     return found
