@@ -1,8 +1,8 @@
 """What programs ask for travels in streams: campaigns without an audience, one for each kind of message.
 
 So a message of a program is compiled once, paced, signed, cleared and recorded like any other. A stream
-sends while there is something to send; one that has been idle for an hour is finished and proved by its sums,
-and sends on with the next wish.
+sends while there is something to send; one that has been idle for an hour, or for seconds while it carried
+little, is finished and proved by its sums, and sends on with the next wish.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,10 +17,13 @@ from models.campaign import Campaign, CampaignIdentity, CampaignLane
 from models.errors import ConflictError
 from models.states import CampaignState, Channel, IdentityRule, LegalBasis, Nature, Purpose
 from scheduler.calendar import AT_ANY_TIME, SendingWindows, UsualWindows, windows_to_rows
-from store import campaigns, messages
+from store import campaigns, message_pages, messages
 from store.engine import insert_for
 
-IDLE: Final = timedelta(hours=1)
+IDLE, IDLE_WITH_FEW = timedelta(hours=1), timedelta(seconds=20)
+FEW: Final = 100
+"""Messages whose proof costs next to nothing: a program that sends its own content with every message opens a
+stream for each, and whoever sweeps looks at all that are open, every second."""
 _S = CampaignState
 
 
@@ -86,7 +89,9 @@ async def enter(session: AsyncSession, number: int, now: datetime) -> None:
 async def is_idle(session: AsyncSession, campaign_id: int, now: datetime) -> bool:
     """Whether a stream was asked for nothing lately; a campaign always is."""
     last = await messages.last_wish(session, campaign_id)
-    return last is None or now - last >= IDLE
+    if last is None or now - last >= IDLE:
+        return True
+    return now - last >= IDLE_WITH_FEW and not await message_pages.carries_more(session, campaign_id, FEW)
 
 
 async def tie_lanes(session: AsyncSession, stream_id: int, lanes: Iterable[tuple[int, str]]) -> None:

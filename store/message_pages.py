@@ -148,3 +148,9 @@ async def streams(
     if states:
         asked = asked.where(col(Campaign.state).in_(states))
     return list((await session.exec(asked.order_by(col(Campaign.id).desc()).limit(limit))).all())
+
+
+async def carries_more(session: AsyncSession, campaign_id: int, count: int) -> bool:
+    """Whether a stream was given more messages than so many; ix_message_campaign_id counts them."""
+    asked = select(Message.id).where(Message.campaign_id == campaign_id).order_by(col(Message.id))
+    return (await session.exec(asked.offset(count).limit(1))).first() is not None
