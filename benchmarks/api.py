@@ -9,6 +9,7 @@ answer of 2xx is looked for in the tables: nothing missing, nothing twice.
 
 import argparse
 import asyncio
+import json
 import socket
 import tempfile
 import time
@@ -23,6 +24,7 @@ import httpx
 import sqlalchemy as sa
 
 from benchmarks import ledger
+from benchmarks.calling import Caller
 from benchmarks.event_figures import Costs
 from benchmarks.ledger import temporary_database
 from benchmarks.processes import MeasureError, complaints, python, running, tocsin
@@ -82,7 +84,7 @@ class _Bench:
 
     plan: ApiPlan
     database: Database
-    client: httpx.AsyncClient
+    caller: Caller
     service: int
     taken: set[str]
 
@@ -140,16 +142,10 @@ async def _put_up(plan: ApiPlan, folder: Path, stack: AsyncExitStack) -> _Bench:
     }
     serve = tocsin("serve", *([] if plan.worker else ["--no-worker"]))
     service, _ = await stack.enter_async_context(running(serve, folder=folder, environment=environment))
-    client = await stack.enter_async_context(
-        httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}",
-            headers={"authorization": f"Bearer {secret}"},
-            trust_env=False,
-            timeout=60,
-        )
-    )
-    await _until_up(client, folder)
-    return _Bench(plan, database, client, service.pid, set())
+    await _until_up(f"http://127.0.0.1:{port}/healthz", folder)
+    caller = Caller(port, {"Authorization": f"Bearer {secret}"})
+    stack.callback(caller.close)
+    return _Bench(plan, database, caller, service.pid, set())
 
 
 def _free_port() -> int:
@@ -180,14 +176,15 @@ async def _furnish(database: Database) -> str:
     return secret
 
 
-async def _until_up(client: httpx.AsyncClient, folder: Path) -> None:
-    for _ in range(300):
-        try:
-            if (await client.get("/healthz")).status_code == httpx.codes.OK:
-                return
-        except httpx.HTTPError:
-            pass
-        await asyncio.sleep(0.1)
+async def _until_up(health: str, folder: Path) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for _ in range(300):
+            try:
+                if (await client.get(health)).status_code == httpx.codes.OK:
+                    return
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.1)
     raise MeasureError(f"The service did not come up. {complaints(folder)}")
 
 
@@ -218,12 +215,11 @@ async def _at_a_pace(bench: _Bench, seconds: int, group: str) -> list[float]:
 
     async def call(number: int, due: float) -> None:
         name = f"{group} {number}"
-        answer = await bench.client.post(
-            "/v1/messages", json=_wish(name), headers={"idempotency-key": name.replace(" ", "-")}
-        )
+        body = json.dumps(_wish(name)).encode()
+        status, answer = await bench.caller.post("/v1/messages", body, name.replace(" ", "-"))
         waits.append(time.perf_counter() - due)
-        if answer.status_code != httpx.codes.ACCEPTED:
-            raise MeasureError(f"A call was answered with {answer.status_code}: {answer.text[:300]}")
+        if status != httpx.codes.ACCEPTED:
+            raise MeasureError(f"A call was answered with {status}: {answer[:300]!r}")
         bench.taken.add(name)
 
     async for number, due in _moments(bench.plan.rate, seconds):
@@ -240,13 +236,11 @@ async def _as_fast(bench: _Bench, batches: int, group: str) -> float:
     async def send_some() -> None:
         for number in numbers:
             names = [f"{group} {number} {place}" for place in range(AT_ONCE)]
-            answer = await bench.client.post(
-                "/v1/messages/batch",
-                json={"messages": [_wish(name) for name in names]},
-                headers={"idempotency-key": f"{group.replace(' ', '-')}-{number}"},
-            )
-            if answer.status_code != httpx.codes.MULTI_STATUS or answer.json()["refused"]:
-                raise MeasureError(f"A batch was answered with {answer.status_code}: {answer.text[:300]}")
+            body = json.dumps({"messages": [_wish(name) for name in names]}).encode()
+            key = f"{group.replace(' ', '-')}-{number}"
+            status, answer = await bench.caller.post("/v1/messages/batch", body, key)
+            if status != httpx.codes.MULTI_STATUS or json.loads(answer)["refused"]:
+                raise MeasureError(f"A batch was answered with {status}: {answer[:300]!r}")
             bench.taken.update(names)
 
     begun = time.perf_counter()

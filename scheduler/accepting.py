@@ -5,119 +5,42 @@ error: the wish is on record, and answered with the reason. The same call made t
 (`store.idempotency`).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from itertools import islice
+from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from audience.fields import contact_values
 from audience.territory import zone_of
 from models.api import KeyMode
 from models.clock import Clock
 from models.contact import Contact
-from models.identity import Identity, TerritoryKind
-from models.magic import Magic, magic_of
+from models.magic import magic_of
 from models.message import MessageResult
-from models.providers import OTHER, SANDBOX, SANDBOX_SMS, SMS
-from models.states import Channel, ConsentStatus, DeliveryState, IdentityRule, Purpose
-from models.suppression import address_hash
+from models.states import Channel, DeliveryState, Purpose
+from scheduler.asked import SAID, Ask, Asker, Receipt, Refusal, Results, Tell, Wish
 from scheduler.calendar import UsualWindows, opens
-from scheduler.destinations import providers_as_known
+from scheduler.facts import (
+    Facts,
+    address_of,
+    learn,
+    person_of,
+    provider_of,
+    reason_against,
+    sender_of,
+    values_of,
+)
 from scheduler.forms import Form, Forms
-from scheduler.letters import GIVEN, sender_values
 from scheduler.pricing import UNPRICED, Price
 from scheduler.roads import Roads
-from scheduler.senders import Chooser
 from scheduler.streams import StreamKind
-from store import Database, contacts, idempotency, messages, suppressions
-from store.idempotency import Answered, Call, Different, InFlight
+from store import Database, idempotency, messages
+from store.idempotency import Answered, Call, Known
 from store.messages import Wished
 from templates import CompiledSms
 from templates.sms import measure
-
-Results = Sequence["Receipt | Refusal"]
-Tell = Callable[[Results], tuple[int, str]]
-"""The status and the body of an answer; called within the transaction, since both are kept with it."""
-SAID: Final = dict.fromkeys(GIVEN, "-")
-"""Stands for what every message is given, while it is looked at what it lacks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """One message as it is asked for, its parts read and in their normal form.
-
-    `address` (or `contact_id`, whose address is taken) is whom to write to; `identity_id` None: whoever
-    speaks for where the person lives. `heed_hours`: wait for the hours in which messages may arrive.
-    """
-
-    version_id: int
-    channel: Channel
-    address: str = ""
-    contact_id: int | None = None
-    identity_id: int | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
-    purpose: Purpose = Purpose.TRANSACTIONAL
-    send_at: datetime | None = None
-    expires_at: datetime | None = None
-    heed_hours: bool = False
-    reference: str = ""
-    details: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a wish cannot be granted as it is: a stable code, a sentence, the parts concerned."""
-
-    code: str
-    problem: str
-    parts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A wish on record. `number` is the message's, 0 until it is written; `reason`: why it is suppressed.
-
-    `later`: it does not leave at once, because it was asked so or hours are heeded.
-    """
-
-    wish: Wish
-    form: Form
-    identity: Identity
-    contact: Contact | None
-    test: bool
-    provider: str
-    send_at: datetime
-    result: MessageResult = MessageResult.ACCEPTED
-    reason: str = ""
-    segments: int | None = None
-    cost: int | None = None
-    later: bool = False
-    number: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Whose call it is: the number of the key, whether it is for tests, which identities it may use."""
-
-    key_id: int
-    test: bool = False
-    identity_ids: Collection[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What is known of everybody in one call."""
-
-    now: datetime
-    people: Mapping[tuple[Channel, str], Contact]
-    by_number: Mapping[int, Contact]
-    tags: Mapping[int, Sequence[str]]
-    suppressed: Collection[str]
-    providers: Mapping[str, str]
-    choosers: Mapping[Channel, Chooser]
-    identities: Mapping[int, Identity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,24 +57,41 @@ class Acceptor:
 
     async def accept(
         self, asker: Asker, wishes: Sequence[Wish], tell: Tell, call: Call | None = None
-    ) -> Answered | Different | InFlight:
+    ) -> Known:
         """Put the wishes on record, all that can be, in one transaction; what is answered.
 
         Under `call` once: the second time the answer is the first one's. An answer of which nothing is on
         record is not kept, so that what was refused may be mended and asked for again under the same key.
         """
-        forms = await self.forms_of(wishes)
+        (outcome,) = await self.accept_all([Ask(asker, wishes, tell, call)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def accept_all(self, asks: Sequence[Ask]) -> list[Known | Exception]:
+        """Several calls in one transaction, each as `accept` takes it: answers, in their order.
+
+        An exception stands for the answer of a call of which nothing is on record, since its `tell` raised
+        it. Whatever else raises is raised, and nothing of any is on record then.
+        """
+        forms = await self.forms_of([wish for ask in asks for wish in ask.wishes])
         async with self.database.write() as session:
             now = self.clock.now()
-            known = None if call is None else await idempotency.begin(session, call, now)
-            if known is not None:
-                return known
-            results = await self.grant(session, asker, wishes, forms, now)
-            status, answer = tell(results)
-            if call is not None and any(isinstance(result, Receipt) for result in results):
-                await idempotency.keep(session, call, status=status, answer=answer, now=now)
+            known = await _known(session, asks, now)
+            told: dict[int, Known | Exception] = {}
+            fresh: list[tuple[Call, Answered]] = []
+            for asker, places in _by_asker(asks, known).items():
+                wishes = [wish for place in places for wish in asks[place].wishes]
+                results = iter(await self.grant(session, asker, wishes, forms, now))
+                for place in places:
+                    ask = asks[place]
+                    mine = list(islice(results, len(ask.wishes)))
+                    told[place] = answer = _told(ask, mine)
+                    if ask.call is not None and isinstance(answer, Answered) and _is_any_recorded(mine):
+                        fresh.append((ask.call, answer))
+            await idempotency.keep(session, fresh, now)
         self.roads.keep(session)
-        return Answered(status, answer, fresh=True)
+        return [told[place] if found is None else found for place, found in enumerate(known)]
 
     async def forms_of(self, wishes: Sequence[Wish]) -> dict[int, Form]:
         """The compiled versions of wishes, by number; TemplateError for one that cannot be compiled."""
@@ -167,24 +107,24 @@ class Acceptor:
     ) -> list["Receipt | Refusal"]:
         """Put what can be on record, within a transaction of the caller's; one result a wish, in order."""
         senders = await self.roads.senders(session, now)
-        facts = await _learn(session, asker, wishes, forms=forms, senders=senders, now=now)
+        facts = await learn(session, asker, wishes, forms=forms, senders=senders, now=now)
         judged = [self._judge(asker, wish, forms[wish.version_id], facts) for wish in wishes]
         return await self._write(session, asker, judged, now)
 
-    def _judge(self, asker: Asker, wish: Wish, form: Form, facts: _Facts) -> Receipt | Refusal:
+    def _judge(self, asker: Asker, wish: Wish, form: Form, facts: Facts) -> Receipt | Refusal:
         """What comes of one wish."""
-        contact = _person_of(wish, facts)
+        contact = person_of(wish, facts)
         if wish.contact_id is not None:
-            address = None if contact is None else _address_of(contact, wish.channel)
+            address = None if contact is None else address_of(contact, wish.channel)
             if contact is None or not address:
                 return Refusal(
                     "contact_unreachable", "That contact is gone, or has no such address.", ("to",)
                 )
             wish = replace(wish, address=address)
-        identity = _sender_of(asker, wish, contact, facts)
+        identity = sender_of(asker, wish, contact, facts)
         if isinstance(identity, Refusal):
             return identity
-        values = _values(wish, contact, identity, form, facts)
+        values = values_of(wish, contact, identity, form, facts)
         missing = form.compiled.missing({**SAID, **values})
         if missing:
             names = ", ".join(sorted(missing))
@@ -194,14 +134,14 @@ class Acceptor:
             problem = "It would expire before it may be sent."
             return Refusal("expires_too_soon", problem, ("expires_at",))
         test = asker.test or magic_of(wish.channel, wish.address) is not None
-        reason = _reason_against(wish, contact, facts, test=test)
+        reason = reason_against(wish, contact, facts, test=test)
         return Receipt(
             wish=wish,
             form=form,
             identity=identity,
             contact=None if test else contact,
             test=test,
-            provider=_provider_of(wish, facts, test=test),
+            provider=provider_of(wish, facts, test=test),
             send_at=send_at,
             result=MessageResult.SUPPRESSED if reason else MessageResult.ACCEPTED,
             reason=reason,
@@ -244,104 +184,34 @@ class Acceptor:
         ]
 
 
-async def _learn(
-    session: AsyncSession,
-    asker: Asker,
-    wishes: Sequence[Wish],
-    *,
-    forms: Mapping[int, Form],
-    senders: Sequence[Identity],
-    now: datetime,
-) -> _Facts:
-    people: dict[tuple[Channel, str], Contact] = {}
-    suppressed: set[str] = set()
-    by_number = await messages.people_with(session, [w.contact_id for w in wishes if w.contact_id])
-    for channel in {wish.channel for wish in wishes}:
-        addresses = {wish.address for wish in wishes if wish.channel is channel and wish.address}
-        addresses |= {_address_of(one, channel) or "" for one in by_number.values()} - {""}
-        found = await messages.people_at(session, channel, addresses)
-        people |= {(channel, address): contact for address, contact in found.items()}
-        hashes = [address_hash(channel, address) for address in addresses]
-        suppressed |= await suppressions.suppressed_hashes(session, channel, hashes, now)
-    tagged = any("tags" in form.compiled.fields for form in forms.values())
-    everybody = [contact.id for contact in (*people.values(), *by_number.values())]
-    domains = {address.rpartition("@")[2] for channel, address in people if channel is Channel.EMAIL}
-    domains |= {wish.address.rpartition("@")[2] for wish in wishes if wish.channel is Channel.EMAIL}
-    able = [one for one in senders if not asker.identity_ids or one.id in asker.identity_ids]
-    return _Facts(
-        now=now,
-        people=people,
-        by_number=by_number,
-        tags=await contacts.tags_of(session, everybody) if tagged else {},
-        suppressed=suppressed,
-        providers=await providers_as_known(session, domains - {""}),
-        choosers={channel: Chooser(IdentityRule.TERRITORY, able, channel) for channel in Channel},
-        identities={identity.id: identity for identity in able},
-    )
+async def _known(session: AsyncSession, asks: Sequence[Ask], now: datetime) -> list[Known | None]:
+    """What is known of each call beforehand; None where it is new."""
+    named = [ask.call for ask in asks if ask.call is not None]
+    known = iter(await idempotency.begin(session, named, now) if named else ())
+    return [None if ask.call is None else next(known) for ask in asks]
 
 
-def _person_of(wish: Wish, facts: _Facts) -> Contact | None:
-    if wish.contact_id is not None:
-        return facts.by_number.get(wish.contact_id)
-    return facts.people.get((wish.channel, wish.address))
-
-
-def _address_of(contact: Contact, channel: Channel) -> str | None:
-    return contact.email if channel is Channel.EMAIL else contact.phone
-
-
-def _sender_of(asker: Asker, wish: Wish, contact: Contact | None, facts: _Facts) -> Identity | Refusal:
-    """The identity asked for, or whoever speaks for where the person lives."""
-    chooser = facts.choosers[wish.channel]
-    if wish.identity_id is not None:
-        identity = facts.identities.get(wish.identity_id)
-        if identity is None or (asker.identity_ids and identity.id not in asker.identity_ids):
-            return Refusal("identity_not_allowed", "This key may not write as that identity.", ("identity",))
-        if identity not in chooser.able:
-            return Refusal("identity_unable", "That identity cannot send at present.", ("identity",))
-        return identity
-    if len(chooser.able) == 1:
-        return chooser.able[0]
-    found = chooser.choose(contact) if contact is not None else None
-    if found is None:
-        # Of somebody unknown nothing tells the territory: who speaks for everybody does.
-        nationwide = [one for one in chooser.able if one.territory is TerritoryKind.NATIONAL]
-        found = nationwide[0] if nationwide else None
-    if found is None:
-        problem = "No identity speaks for that person: name one."
-        return Refusal("identity_required", problem, ("identity",))
+def _by_asker(asks: Sequence[Ask], outcomes: Sequence[object | None]) -> dict[Asker, list[int]]:
+    """Where the new calls of each asker stand."""
+    found: dict[Asker, list[int]] = {}
+    for place, (ask, outcome) in enumerate(zip(asks, outcomes, strict=True)):
+        if outcome is None:
+            found.setdefault(ask.asker, []).append(place)
     return found
 
 
-def _values(
-    wish: Wish, contact: Contact | None, identity: Identity, form: Form, facts: _Facts
-) -> dict[str, str]:
-    """What the message says: of its person, what the program says goes first, of the sender nobody else."""
-    known: dict[str, str] = {}
-    if contact is not None:
-        known = contact_values(contact, facts.tags.get(contact.id, ()))
-    return {**known, **wish.variables, **sender_values(identity), "campaign_name": form.name}
+def _told(ask: Ask, results: Results) -> Answered | Exception:
+    """The answer to one call, worded by its caller."""
+    try:
+        return Answered(*ask.tell(results), fresh=True)
+    except Exception as error:
+        if _is_any_recorded(results):
+            raise
+        return error
 
 
-def _reason_against(wish: Wish, contact: Contact | None, facts: _Facts, *, test: bool) -> str:
-    """Why this person must not be written to, "" when they may be."""
-    if test:
-        return "suppressed" if magic_of(wish.channel, wish.address) is Magic.SUPPRESSED else ""
-    if address_hash(wish.channel, wish.address) in facts.suppressed:
-        return "suppressed"
-    consent = ConsentStatus.UNKNOWN
-    if contact is not None:
-        email = wish.channel is Channel.EMAIL
-        consent = contact.email_consent if email else contact.sms_consent
-    if consent is ConsentStatus.WITHDRAWN:
-        return "withdrawn"
-    return "no_consent" if wish.purpose is Purpose.CAMPAIGN and consent is not ConsentStatus.GRANTED else ""
-
-
-def _provider_of(wish: Wish, facts: _Facts, *, test: bool) -> str:
-    if wish.channel is Channel.SMS:
-        return SANDBOX_SMS if test else SMS
-    return SANDBOX if test else facts.providers.get(wish.address.rpartition("@")[2], OTHER)
+def _is_any_recorded(results: Results) -> bool:
+    return any(isinstance(result, Receipt) for result in results)
 
 
 def _segments(form: Form, values: Mapping[str, str]) -> int | None:

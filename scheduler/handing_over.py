@@ -6,17 +6,17 @@ fewer: what was taken on is told apart person by person, and all that is new is 
 
 from collections.abc import Callable, Sequence
 
-from scheduler.accepting import Acceptor, Asker, Receipt, Refusal, Wish
+from scheduler.accepting import Acceptor
+from scheduler.asked import Asker, Receipt, Refusal, Wish
 from store import idempotency
-from store.idempotency import Answered, Call, Different, InFlight
+from store.idempotency import Answered, Call, Different, InFlight, Known
 
 Asked = tuple[Wish, Call | None]
-Found = Answered | Different | InFlight
 TellOne = Callable[[Receipt | Refusal], tuple[int, str]]
 """The status and the body of one answer; what it raises undoes everything."""
 
 
-async def accept_each(acceptor: Acceptor, asker: Asker, asked: Sequence[Asked], tell: TellOne) -> list[Found]:
+async def accept_each(acceptor: Acceptor, asker: Asker, asked: Sequence[Asked], tell: TellOne) -> list[Known]:
     """Put on record what was not before, in one transaction; one answer a wish, in order.
 
     Nothing is put on record when one of them is another call's, or being made at this moment.
@@ -24,17 +24,16 @@ async def accept_each(acceptor: Acceptor, asker: Asker, asked: Sequence[Asked], 
     forms = await acceptor.forms_of([wish for wish, _ in asked])
     async with acceptor.database.write() as session:
         now = acceptor.clock.now()
-        known = [None if call is None else await idempotency.begin(session, call, now) for _, call in asked]
+        named = [call for _, call in asked if call is not None]
+        begun = iter(await idempotency.begin(session, named, now))
+        known = [None if call is None else next(begun) for _, call in asked]
         if any(isinstance(found, Different | InFlight) for found in known):
             return [found or Answered(0, "") for found in known]
         fresh = [one for one, found in zip(asked, known, strict=True) if found is None]
         results = await acceptor.grant(session, asker, [wish for wish, _ in fresh], forms, now)
-        told: list[Answered] = []
-        for (_, call), result in zip(fresh, results, strict=True):
-            status, answer = tell(result)
-            told.append(Answered(status, answer, fresh=True))
-            if call is not None:
-                await idempotency.keep(session, call, status=status, answer=answer, now=now)
+        told = [Answered(*tell(result), fresh=True) for result in results]
+        kept = [(call, answer) for (_, call), answer in zip(fresh, told, strict=True) if call is not None]
+        await idempotency.keep(session, kept, now)
     following = iter(told)
     acceptor.roads.keep(session)
     return [found or next(following) for found in known]

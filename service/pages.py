@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 GRACE_S = 10
 """How long open requests may take to end once the service stops."""
+KEPT_OPEN_S = 75
+"""How long a connection may be silent: longer than proxies and programs keep theirs (nginx: 60 s), so that
+none of them calls on one that has just been closed here."""
 
 
 class _WebServer(uvicorn.Server):
@@ -89,5 +92,6 @@ def _web_config(settings: Settings, app: "FastAPI") -> uvicorn.Config:
         server_header=False,
         ws="none",
         forwarded_allow_ips=settings.trusted_proxies,
+        timeout_keep_alive=KEPT_OPEN_S,
         timeout_graceful_shutdown=GRACE_S,
     )

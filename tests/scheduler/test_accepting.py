@@ -1,16 +1,13 @@
 """What programs ask for: on record once, sent once, refused by name; nobody gets what they must not get."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from sqlmodel import select
 
-from models.api import ApiKey, KeyMode
 from models.campaign import Campaign
-from models.delivery import Delivery
 from models.event import Event
 from models.message import Message, MessageResult
 from models.states import (
@@ -23,64 +20,14 @@ from models.states import (
     SuppressionReason,
 )
 from models.suppression import address_hash
-from scheduler.accepting import Acceptor, Asker, Receipt, Refusal, Results, Wish
-from scheduler.calendar import UsualWindows
-from scheduler.forms import Forms
+from scheduler.asked import Asker, Receipt, Refusal, Results
 from scheduler.upkeep import finish_if_done, reconcile
 from store import Database, campaigns, rates, suppressions, tally_fold
 from store.idempotency import Answered, Call, Different
 from tests.clocks import START, ManualClock
-from tests.factories import a_contact, a_template, an_identity
-from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
-
-
-class Desk:
-    """An acceptor with a key, a template and an identity; `ask` puts wishes on record."""
-
-    def __init__(self, database: Database, clock: ManualClock) -> None:
-        self.database, self.clock = database, clock
-        self.acceptor = Acceptor(database, clock, Forms(database, "fr"), UsualWindows(), "UTC")
-        self.version = self.text = self.identity = self.key = 0
-
-    async def open(self) -> "Desk":
-        async with self.database.write() as session:
-            self.identity = (await an_identity(session)).id
-            self.version = (await a_template(session)).id
-            self.text = (await a_template(session, channel=Channel.SMS)).id
-            digest = hashlib.sha256(b"secret").hexdigest()
-            key = ApiKey(name="CRM", mode=KeyMode.LIVE, key_hash=digest, hint="cret", created_at=START)
-            session.add(key)
-            await session.flush()
-            self.key = key.id
-        return self
-
-    def wish(self, address: str = "camille@gmail.com", **changes: object) -> Wish:
-        known: dict[str, object] = {
-            "version_id": self.version,
-            "channel": Channel.EMAIL,
-            "address": address,
-            "variables": {"first_name": "Camille"},
-        }
-        return Wish(**{**known, **changes})  # type: ignore[arg-type]
-
-    async def ask(self, *wishes: Wish, asker: Asker | None = None) -> list[Receipt | Refusal]:
-        results: list[Receipt | Refusal] = []
-
-        def tell(found: Results) -> tuple[int, str]:
-            results.extend(found)
-            return 202, "taken"
-
-        await self.acceptor.accept(asker or Asker(self.key), wishes, tell)
-        return results
-
-    async def rows(self) -> list[Delivery]:
-        async with self.database.read() as session:
-            return list((await session.exec(select(Delivery).order_by(Delivery.id))).all())  # type: ignore[arg-type]
-
-    async def drain(self, transport: ScriptedTransport) -> None:
-        dispatcher = a_dispatcher(self.database, transport, self.clock)
-        await drain_all(self.database, dispatcher, self.clock.now())
-        await dispatcher.close()
+from tests.factories import a_contact, an_identity
+from tests.scheduler.desks import ScriptedTransport
+from tests.scheduler.program_desks import Desk
 
 
 @pytest.fixture

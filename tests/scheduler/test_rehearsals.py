@@ -10,7 +10,7 @@ from scheduler.rehearsals import SOURCE, Rehearsals
 from store import Database, suppressions
 from tests.clocks import START, ManualClock
 from tests.scheduler.desks import ScriptedTransport
-from tests.scheduler.test_accepting import Desk
+from tests.scheduler.program_desks import Desk
 
 
 @pytest.fixture

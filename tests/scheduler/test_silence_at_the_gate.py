@@ -24,7 +24,7 @@ from store.election_calendar import take_away
 from tests.clocks import ManualClock
 from tests.factories import a_seed, an_identity
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
-from tests.scheduler.test_accepting import Desk
+from tests.scheduler.program_desks import Desk
 from tests.scheduler.voting import (
     CLOSED,
     MAINLAND_CUT,

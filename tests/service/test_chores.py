@@ -100,7 +100,7 @@ async def test_answers_to_programs_are_forgotten_once_nobody_may_ask_for_them_ag
             session, name="CRM", mode=KeyMode.TEST, scopes=[], by="Ana", now=clock.now()
         )
         call = idempotency.Call(key.id, "order-1", "0" * 64)
-        await idempotency.keep(session, call, status=202, answer="{}", now=clock.now())
+        await idempotency.keep(session, [(call, idempotency.Answered(202, "{}"))], clock.now())
     settings = GivenSettings(data_dir=tmp_path)
     chores = watch_chores(settings, database, clock, transports={}, keyring=KEYRING)
     (forget,) = [one.work for one in chores if one.name == "old answers"]

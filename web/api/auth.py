@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from models.api import ApiKey, KeyMode, Scope
 from models.api_secret import is_well_formed, secret_hash
-from scheduler.accepting import Asker
+from scheduler.asked import Asker
 from store import api_keys
 from web.api.ids import Ids
 from web.api.problems import ApiProblemError

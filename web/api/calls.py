@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
 from store import idempotency
-from store.idempotency import Answered, Call, Different, InFlight
+from store.idempotency import Answered, Call, Different, InFlight, Known
 from store.imports import may_pass
 from web.api.auth import Caller
 from web.api.problems import ApiProblemError
@@ -44,7 +44,7 @@ def call_of(caller: Caller, key: str | None, body: Any) -> Call | None:
     return Call(caller.key.id, key, digest)
 
 
-def answer(found: Answered | Different | InFlight) -> Response:
+def answer(found: Known) -> Response:
     """What is sent; ApiProblemError for another call under the same key, and for one that is under way."""
     match found:
         case Answered(status, text, fresh):
@@ -75,13 +75,13 @@ async def once(caller: Caller, key: str | None, body: Any, deed: Deed) -> Respon
     raise AssertionError
 
 
-async def _once(caller: Caller, call: Call | None, deed: Deed) -> Answered | Different | InFlight:
+async def _once(caller: Caller, call: Call | None, deed: Deed) -> Known:
     async with caller.context.database.write() as session:
         now = caller.context.clock.now()
-        known = None if call is None else await idempotency.begin(session, call, now)
+        known = None if call is None else (await idempotency.begin(session, [call], now))[0]
         if known is not None:
             return known
-        status, told = await deed(session, now)
+        answered = Answered(*await deed(session, now), fresh=True)
         if call is not None:
-            await idempotency.keep(session, call, status=status, answer=told, now=now)
-    return Answered(status, told, fresh=True)
+            await idempotency.keep(session, [(call, answered)], now)
+    return answered

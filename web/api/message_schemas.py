@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.delivery import Delivery
 from models.message import Message, MessageResult
 from models.states import Channel, Purpose
-from scheduler.accepting import Receipt
+from scheduler.asked import Receipt
 from scheduler.pricing import say_cost
 from store import campaigns, identities, templates
 from store.message_status import MessageStatus, statuses_of

@@ -7,8 +7,10 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from scheduler.accepting import Acceptor, Receipt, Refusal, Results, Wish
+from scheduler.accepting import Acceptor
+from scheduler.asked import Ask, Receipt, Refusal, Results, Wish
 from scheduler.forms import Forms
+from scheduler.gathering import Gathering
 from web.api.auth import Caller, SendsMessages
 from web.api.calls import IdempotencyKey, answer, call_of
 from web.api.message_schemas import BatchIn, BatchOut, MessageIn, MessageOut, ResultOut, told_of
@@ -23,19 +25,19 @@ MOST_AT_ONCE = 500
 
 def acceptor_of(caller: Caller) -> Acceptor:
     """Who takes wishes on; one a process, since it remembers compiled templates."""
+    return gathering_of(caller).acceptor
+
+
+def gathering_of(caller: Caller) -> Gathering:
+    """Where calls of one message each meet; one a process."""
     state = caller.request.app.state
-    found: Acceptor | None = getattr(state, "acceptor", None)
+    found: Gathering | None = getattr(state, "gathering", None)
     if found is None:
         context = caller.context
         forms = Forms(context.database, context.language)
-        found = state.acceptor = Acceptor(
-            context.database,
-            context.clock,
-            forms,
-            context.outlook.rhythm.windows,
-            context.zone,
-            price=context.price,
-        )
+        hours, zone = context.outlook.rhythm.windows, context.zone
+        acceptor = Acceptor(context.database, context.clock, forms, hours, zone, price=context.price)
+        found = state.gathering = Gathering(acceptor)
     return found
 
 
@@ -62,7 +64,7 @@ async def send(caller: SendsMessages, body: MessageIn, key: IdempotencyKey = Non
         return 202, told_of(caller.ids, result, base(caller)).model_dump_json(exclude_none=True)
 
     call = call_of(caller, key, body.model_dump(mode="json"))
-    found = await acceptor_of(caller).accept(caller.asker, [wish], tell, call)
+    found = await gathering_of(caller).accept(Ask(caller.asker, [wish], tell, call))
     ring(caller.request, caller.context.wake)
     return answer(found)
 

@@ -10,7 +10,7 @@ from models.api import Scope
 from models.errors import NotFoundError
 from models.states import Channel
 from models.template import Template, TemplateVersion
-from scheduler.accepting import SAID
+from scheduler.asked import SAID
 from scheduler.letters import GIVEN
 from store import templates
 from store.template_pages import next_templates, next_versions

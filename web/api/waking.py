@@ -12,8 +12,8 @@ from typing import Final
 from starlette.requests import Request
 
 log = logging.getLogger(__name__)
-APART_S: Final = 0.05
-"""Whoever is woken twenty times a second is awake."""
+APART_S: Final = 0.2
+"""Whoever is woken five times a second is awake."""
 
 
 class Bell:

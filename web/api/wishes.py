@@ -6,7 +6,7 @@ from audience.addresses import AddressError, read_email, read_phone
 from models.magic import NUMBERS
 from models.states import Channel, Purpose
 from models.template import Template, TemplateVersion
-from scheduler.accepting import Wish
+from scheduler.asked import Wish
 from store import contacts, identities, templates
 from web.api.auth import Caller
 from web.api.contents import tells_stop, version_of_content

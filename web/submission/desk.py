@@ -16,10 +16,11 @@ from models.identity import Identity
 from models.message import MessageResult
 from models.public_ids import Ids, Kind
 from models.states import Channel, IdentityState, Purpose
-from scheduler.accepting import Acceptor, Receipt, Refusal, Wish
-from scheduler.handing_over import Asked, Found, accept_each
+from scheduler.accepting import Acceptor
+from scheduler.asked import Receipt, Refusal, Wish
+from scheduler.handing_over import Asked, accept_each
 from store import identities
-from store.idempotency import Answered, Call, Different, InFlight
+from store.idempotency import Answered, Call, Different, InFlight, Known
 from web.submission.content import keep_content
 from web.submission.entrance import Guest
 from web.submission.mail import MailRefusedError, SubmittedMail, read_mail
@@ -68,7 +69,7 @@ class SubmissionDesk:
             log.info("mail refused", extra=about | {"answer": answer[:9]})
         return answer
 
-    async def _accept(self, guest: Guest, mail: SubmittedMail, recipients: Sequence[str]) -> list[Found]:
+    async def _accept(self, guest: Guest, mail: SubmittedMail, recipients: Sequence[str]) -> list[Known]:
         identity = await self._identity_of(guest, mail)
         version_id = await keep_content(
             self.acceptor.database,
@@ -127,7 +128,7 @@ class SubmissionDesk:
         return 250, f"{number}{SUPPRESSED}{result.reason}" if suppressed else number
 
     @staticmethod
-    def _note(guest: Guest, asked: Sequence[Asked], found: Sequence[Found]) -> None:
+    def _note(guest: Guest, asked: Sequence[Asked], found: Sequence[Known]) -> None:
         fresh = sum(isinstance(one, Answered) and one.fresh for one in found)
         log.info(
             "mail taken on",
@@ -149,7 +150,7 @@ def _call_of(guest: Guest, mail: SubmittedMail, recipient: str) -> Call | None:
     return None
 
 
-def _told(found: Sequence[Found]) -> str:
+def _told(found: Sequence[Known]) -> str:
     """One answer for all recipients."""
     if any(isinstance(one, InFlight) for one in found):
         return "451 4.5.0 The same mail is being taken on right now, try again in a moment"

@@ -7,7 +7,7 @@ from typing import Final
 from models.api import ApiKey, KeyMode, Scope
 from models.api_secret import is_well_formed
 from models.clock import Clock
-from scheduler.accepting import Asker
+from scheduler.asked import Asker
 from store import Database, api_keys
 from web.api.auth import is_within
 from web.api.quota import Quota
