@@ -10,10 +10,12 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Query
+from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -69,7 +71,8 @@ class Paging:
     """The page that one call asks for: `after` says where it begins (None: at the beginning)."""
 
     def __init__(self, caller: Caller, limit: int, cursor: str | None) -> None:
-        """ApiProblemError for a cursor that does not belong to this very question."""
+        """ApiProblemError for a filter nobody knows, or a cursor that does not belong to this question."""
+        _refuse_unasked(caller)
         self._key = caller.context.keyring.key("api/cursor")
         self._question = _question(caller)
         self.limit = limit
@@ -117,10 +120,10 @@ class Paging:
 def picked(model: type[BaseModel], things: Iterable[BaseModel], fields: str | None) -> list[dict[str, Any]]:
     """Each as JSON, with the parts that `fields` names; ApiProblemError for one that `model` has not."""
     if fields is None:
-        return [thing.model_dump(mode="json") for thing in things]
+        return [thing.model_dump(mode="json", by_alias=True) for thing in things]
     wanted = {"id", *fields.split(",")}
     _refuse_unknown(wanted, model.model_fields)
-    return [thing.model_dump(mode="json", include=wanted) for thing in things]
+    return [thing.model_dump(mode="json", by_alias=True, include=wanted) for thing in things]
 
 
 def one_of(thing: BaseModel, fields: str | None = None, *, status: int = 200) -> Response:
@@ -133,6 +136,23 @@ def _refuse_unknown(wanted: Iterable[str], there: Mapping[str, object]) -> None:
     if unknown:
         problem = f"There is no field {', '.join(unknown)}; there are {', '.join(sorted(there))}."
         raise ApiProblemError("invalid", problem, [Fault("fields", "invalid", problem)])
+
+
+def _refuse_unasked(caller: Caller) -> None:
+    """A slip in the name of a filter must not answer with everything there is."""
+    there = frozenset(_names(caller.request.scope["route"].dependant))
+    for name in caller.request.query_params:
+        if name not in there:
+            near = get_close_matches(name, there, 1)
+            hint = f"did you mean “{near[0]}”?" if near else f"there are {', '.join(sorted(there))}."
+            problem = f"There is no filter “{name[:60]}”; {hint}"
+            raise ApiProblemError("invalid", problem, [Fault(name[:60], "unknown", problem)])
+
+
+def _names(dependant: Dependant) -> Iterator[str]:
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _names(inner)
 
 
 def _question(caller: Caller) -> bytes:

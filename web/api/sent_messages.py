@@ -110,9 +110,8 @@ async def cancel(caller: SendsMessages, message_id: MessageId) -> MessageOut:
             now = caller.context.clock.now()
             if not await message_pages.cancel(session, delivery, now):
                 await session.refresh(delivery)
-                raise ApiProblemError(
-                    "conflict", f"It cannot be taken back any more: it is {delivery.state}."
-                )
+                stands = (await _tell(caller, session, (message, delivery))).status
+                raise ApiProblemError("conflict", f"It cannot be taken back any more: it is {stands}.")
         return await _tell(caller, session, (message, delivery))
 
 

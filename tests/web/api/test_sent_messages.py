@@ -74,6 +74,24 @@ async def test_messages_are_found_by_what_tells_them_apart(program: Program) -> 
         assert [one["status"] for one in await found(program, f"?status={status}")] == [status] * len(which)
 
 
+@pytest.mark.parametrize(
+    "path", ["/messages?statsu=sent", "/events?typ=message.sent", "/contacts?mail=a@b.fr"]
+)
+async def test_a_slip_in_the_name_of_a_filter_does_not_answer_with_everything(
+    program: Program, path: str
+) -> None:
+    answer = await program.call("GET", path)
+    meant = {"/m": "status", "/e": "type", "/c": "email"}[path[:2]]
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == path.partition("?")[2].partition("=")[0]
+    assert answer.json()["detail"].endswith(f"did you mean “{meant}”?")
+
+
+async def test_a_filter_that_is_like_no_other_is_answered_with_those_there_are(program: Program) -> None:
+    answer = await program.call("GET", "/segments?qqq=1")
+    assert answer.json()["detail"] == "There is no filter “qqq”; there are cursor, fields, limit, name."
+
+
 async def test_each_message_is_found_under_the_one_status_that_is_told_of_it(program: Program) -> None:
     """Whatever was heard of it: the gravest counts."""
     heard: list[tuple[EventKind, ...]] = [
@@ -113,6 +131,15 @@ async def test_what_happened_to_a_message_is_told_from_its_beginning(program: Pr
     assert (event["reference"], event["metadata"], event["campaign"]) == ("don", {"id": "7"}, None)
 
 
+async def test_an_answer_is_told_under_the_names_of_the_description(program: Program) -> None:
+    sent = (await program.send(to={"email": "bounced@example.com"})).json()
+    await program.drain()
+    for path in (f"/messages/{sent['id']}/events", f"/messages/{sent['id']}/events?fields=answer"):
+        (event,) = (await program.call("GET", path)).json()["data"]
+        assert set(event["answer"]) == {"permanence", "class", "fault", "code", "enhanced", "text"}
+        assert event["answer"]["class"] == "no_such_address"
+
+
 async def test_a_message_that_has_not_left_is_taken_back_for_good(program: Program) -> None:
     sent = (await program.send()).json()
     for _ in range(2):
@@ -131,6 +158,8 @@ async def test_one_that_has_left_or_was_never_to_leave_is_not_taken_back(program
     for one in (gone, kept):
         answer = await program.call("POST", f"/messages/{one['id']}:cancel")
         assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+        if one is gone:
+            assert answer.json()["detail"] == "It cannot be taken back any more: it is sent."
 
 
 async def test_a_test_key_sees_tests_alone_and_a_live_key_what_it_sent(site: Site, program: Program) -> None:
