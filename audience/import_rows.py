@@ -26,7 +26,8 @@ __all__ = ["CONSENT_PARTS", "TARGETING_PARTS", "ImportedRow", "Note", "RowReader
 
 ATTRIBUTE_LENGTH: Final = 1000
 TAG_LENGTH: Final = 100
-_TAG_SIGNS = re.compile(r"[,;|\n]")
+_TAGS = re.compile(r'\s*"([^"\n]+)"\s*(?=[,;|\n]|$)|([^,;|\n]+)')
+"""Between signs, or between quotation marks, as Mailchimp writes them, where a sign is part of the tag."""
 _LANGUAGES: Final = {"francais": "fr", "french": "fr", "anglais": "en", "english": "en"}
 _CIVILITIES: Final = {
     **dict.fromkeys(("m", "mr", "monsieur", "mister"), "M."),
@@ -112,7 +113,8 @@ def _read_polling_station(value: str) -> str:
 
 
 def _read_tags(value: str) -> tuple[str, ...]:
-    labels = tuple(label for part in _TAG_SIGNS.split(value) if (label := tidy(part)) and fold(label))
+    parts = (quoted or plain for quoted, plain in _TAGS.findall(value))
+    labels = tuple(label for part in parts if (label := tidy(part)) and fold(label))
     if any(len(label) > TAG_LENGTH or len(fold(label)) > TAG_LENGTH for label in labels):
         raise BadInputError(f"A tag is longer than {TAG_LENGTH} characters.")
     return labels

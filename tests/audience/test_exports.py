@@ -116,6 +116,11 @@ async def test_opt_ins_are_consent_opt_outs_refusals_and_silence_is_neither(
     assert (await desk.contact(email="luc@gmail.com")).email_consent is luc_says
 
 
+async def test_tags_between_quotation_marks_lose_them_and_keep_their_commas(desk: Desk) -> None:
+    await desk.bring(MAILCHIMP.replace('""bénévole""', '""bénévole, Lyon"", été'))
+    assert await desk.tags(email="ana@gmail.com") == ["bénévole, Lyon", "été", "vert"]
+
+
 async def test_the_moment_of_a_refusal_is_kept_as_its_proof(desk: Desk) -> None:
     await desk.bring(MAILCHIMP)
     given = {record.status: record.given_at for record in await desk.records()}
