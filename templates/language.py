@@ -2,8 +2,8 @@
 
 Values, conditions, loops and a few filters; nothing that captures, imports, calls or assigns. Three walls:
 the syntax tree is checked when a template is compiled (so that the mistake has a line number), Jinja's own
-sandbox refuses what slips through, and sizes are capped. Assignment is left out because twenty lines of
-`{% set a = a ~ a %}` would fill the memory.
+sandbox refuses what slips through, and sizes are capped, as is all that loops may do (`templates.effort`).
+Assignment is left out because twenty lines of `{% set a = a ~ a %}` would fill the memory.
 """
 
 import re
@@ -16,6 +16,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from models.errors import TemplateError
+from templates.effort import MAX_OPERANDS, METER, bounded_join, meter_loops, metered
 from templates.source import SourceError, mistake_on
 
 MAX_RANGE = 1000
@@ -126,7 +127,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.globals = {"range": bounded_range}
         self.filters = {name: self.filters[name] for name in FILTERS}
+        self.filters |= {"join": bounded_join, METER: metered}
         self.tests = {name: self.tests[name] for name in TESTS}
+
+    def _generate(self, source: nodes.Template, *names: Any, **options: Any) -> str:
+        meter_loops(self, source)
+        return super()._generate(source, *names, **options)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Methods of text, parts of `loop`, and nothing else."""
@@ -266,6 +272,8 @@ def _refusal(node: nodes.Node, depth: int) -> tuple[str, str] | None:
             return "a loop cannot call itself", "Leave `recursive` out."
         case nodes.For() if depth >= MAX_LOOP_DEPTH:
             return f"loops are nested more than {MAX_LOOP_DEPTH} deep", "Simplify."
+        case nodes.Concat(nodes=texts) if len(texts) > MAX_OPERANDS:
+            return f"more than {MAX_OPERANDS} texts are put together", "Write them one after the other."
         case nodes.Getattr(node=nodes.Name(name="loop"), attr=attr) if attr in LOOP_PARTS:
             return None
         case nodes.Getattr(attr=attr) if attr not in METHODS:

@@ -1,12 +1,14 @@
 """The language of templates: nothing in it reaches further than the values it is given."""
 
 import contextlib
+from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import TemplateError
+from templates.effort import METER
 from templates.language import MAX_RANGE, compile_part
 from templates.personalise import line_sandbox
 from templates.slots import Slots
@@ -91,6 +93,51 @@ def test_range_has_an_end() -> None:
     assert render(f"{{{{ range({MAX_RANGE})|length }}}}") == str(MAX_RANGE)
     with pytest.raises(TemplateError):
         render(f"{{{{ range({MAX_RANGE + 1})|length }}}}")
+
+
+TWICE = "{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        TWICE * 500,
+        "{% for a in '"
+        + "a" * 100_000
+        + "' %}{% for b in '"
+        + "b" * 100_000
+        + "' %}{% endfor %}{% endfor %}",
+        "{% for a in range(1000) %}{% if '" + "a" * 300_000 + "'|upper == x %}{% endif %}{% endfor %}",
+        "{{ range(1000)|join(range(1000)|join('" + "x" * 3000 + "'))|length }}",
+        "{% for a in ['" + "a" * 100_000 + "'] %}{{ a|length }}{% endfor %}",
+        "{% for a in [range(1000)|list + range(1000)|list] %}{{ a|length }}{% endfor %}",
+        "{% for a in [x] %}{% for b in [" + "a ~ " * 5000 + "a] %}{{ b|length }}{% endfor %}{% endfor %}",
+    ],
+    ids=["loops", "letters", "long texts", "joins", "a long item", "a long list", "many texts"],
+)
+def test_what_would_take_all_the_time_or_memory_is_refused_at_once(source: str) -> None:
+    began = process_time()
+    with pytest.raises(TemplateError):
+        render(source, x="value")
+    assert process_time() - began < 30
+
+
+def test_each_message_has_its_own_loops_counted() -> None:
+    part = compile_part(
+        line_sandbox(), "{% for a in range(1000) %}{{ x }}{% if a == 999 %}!{% endif %}{% endfor %}"
+    )
+    for name in ("a", "b"):
+        assert part.render({"x": name}) == name * 1000 + "!"
+
+
+def test_loops_may_use_all_that_belongs_to_them() -> None:
+    source = (
+        "{% for a in x|unique if a != 'b' %}{{ loop.revindex }}{{ a }}{{ loop.last }}{% else %}-{% endfor %}"
+    )
+    assert render(source, x="abca") == "2aFalse1cTrue"
+    assert render("{% for a in y %}{{ a }}{% else %}nobody{% endfor %}") == "nobody"
+    with pytest.raises(TemplateError, match="no filter"):
+        render(f"{{{{ x|{METER.replace(' ', '_')} }}}}", x="a")
 
 
 @given(st.text(alphabet="{}%#-+ ifendfor'\"x.|_()[]0é\n", max_size=60))
