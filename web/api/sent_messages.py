@@ -99,11 +99,17 @@ async def events_of_message(
     return answer_events(caller, paging, found, fields)
 
 
-@router.post("/messages/{message_id}:cancel", responses=problems("not_found", "conflict"))
+@router.post(
+    "/messages/{message_id}:cancel", responses=problems("not_found", "conflict", "identity_not_allowed")
+)
 async def cancel(caller: SendsMessages, message_id: MessageId) -> MessageOut:
     """Take back one that has not left; 409 once it has, or while it is leaving. Twice does what once does."""
     async with caller.context.database.write() as session:
         message, delivery = await _get(caller, session, message_id)
+        if caller.key.identity_ids and message.identity_id not in caller.key.identity_ids:
+            raise ApiProblemError(
+                "identity_not_allowed", "This key may not take back what that identity says."
+            )
         if delivery is None:
             raise ApiProblemError("conflict", "It was never to leave: its person must not be written to.")
         if delivery.state is not DeliveryState.CANCELLED:

@@ -12,6 +12,7 @@ from models.states import DeliveryState, EventKind
 from models.webhook_types import OF_EVENTS
 from store import events
 from store.message_status import MessageStatus
+from tests.factories import an_identity
 from tests.web.browsers import Site
 from tests.web.programs import Program, a_program
 from web.api.event_schemas import EventType
@@ -160,6 +161,20 @@ async def test_one_that_has_left_or_was_never_to_leave_is_not_taken_back(program
         assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
         if one is gone:
             assert answer.json()["detail"] == "It cannot be taken back any more: it is sent."
+
+
+async def test_a_key_bound_to_identities_takes_back_what_they_say_and_nothing_else(
+    site: Site, program: Program
+) -> None:
+    async with site.database.write() as session:
+        local = await an_identity(session, key="local", domain="local.fr")
+    bound = await a_program(site, furnished=False, identity_ids=[local.id])
+    theirs = (await program.send(identity="national")).json()
+    answer = await bound.call("POST", f"/messages/{theirs['id']}:cancel")
+    assert (answer.status_code, answer.json()["code"]) == (403, "identity_not_allowed")
+    own = (await program.send(identity="local", to={"email": "own@gmail.com"})).json()
+    assert (await bound.call("POST", f"/messages/{own['id']}:cancel")).json()["status"] == "cancelled"
+    assert await program.drain() == ["camille@gmail.com"]
 
 
 async def test_a_test_key_sees_tests_alone_and_a_live_key_what_it_sent(site: Site, program: Program) -> None:
