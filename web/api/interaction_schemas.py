@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from models.interaction import KIND_LENGTH, Interaction, kind_key
+from web.api.faults import Unread, apart
 from web.api.ids import Ids, Kind
 from web.api.paging import Pickable
 from web.api.schemas import Given, Line, Moment, ProblemOut, Told
@@ -62,7 +64,9 @@ class InteractionIn(Given):
 class InteractionsIn(Given):
     """Up to 500."""
 
-    interactions: list[InteractionIn] = Field(min_length=1, max_length=MOST_AT_ONCE)
+    interactions: list[Annotated[InteractionIn | SkipJsonSchema[Unread], apart(InteractionIn)]] = Field(
+        min_length=1, max_length=MOST_AT_ONCE
+    )
 
 
 class InteractionOut(Pickable):

@@ -17,6 +17,7 @@ from store import interactions
 from store.interactions import Deed
 from web.api.auth import Caller, may, require_live
 from web.api.calls import IdempotencyKey, once
+from web.api.faults import Unread
 from web.api.ids import Kind
 from web.api.interaction_schemas import (
     InteractionBatchOut,
@@ -72,6 +73,8 @@ async def post_many(caller: WritesInteractions, body: InteractionsIn, key: Idemp
     named: list[Name | ApiProblemError] = []
     for place, one in enumerate(body.interactions):
         try:
+            if isinstance(one, Unread):
+                raise one.problem(f"interactions.{place}.")
             named.append(_name_of(caller, one.contact, f"interactions.{place}.contact."))
         except ApiProblemError as problem:
             named.append(problem)
@@ -176,7 +179,7 @@ def _deed(body: InteractionIn, people: dict[Name, int], name: Name, field: str, 
 async def _write_all(
     caller: Caller,
     session: AsyncSession,
-    bodies: Sequence[InteractionIn],
+    bodies: Sequence[InteractionIn | Unread],
     named: Sequence[Name | ApiProblemError],
     now: datetime,
 ) -> InteractionBatchOut:
@@ -184,6 +187,8 @@ async def _write_all(
     read: list[Deed | ApiProblemError] = []
     for place, (body, name) in enumerate(zip(bodies, named, strict=True)):
         try:
+            if isinstance(body, Unread):
+                raise body.problem(f"interactions.{place}.")
             if isinstance(name, ApiProblemError):
                 raise name
             read.append(_deed(body, people, name, f"interactions.{place}.contact", now))

@@ -1,10 +1,12 @@
 """Messages as JSON: what is asked for, and what is told of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WrapValidator, model_validator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.delivery import Delivery
@@ -14,6 +16,7 @@ from scheduler.asked import Receipt
 from scheduler.pricing import say_cost
 from store import campaigns, identities, templates
 from store.message_status import MessageStatus, statuses_of
+from web.api.faults import Unread, apart
 from web.api.ids import Ids, Kind
 from web.api.paging import Pickable
 from web.api.schemas import Given, Line, Moment, ProblemOut, Told
@@ -27,7 +30,18 @@ def _storable(text: str) -> str:
 
 Words = Annotated[str, AfterValidator(_storable)]
 """Text of any shape that a database can hold."""
-Value = Words | int | float | bool
+
+
+def _read_value(given: Any, read: Callable[[Any], Any]) -> Any:
+    # A union would tell what is wrong once for each of its types.
+    if isinstance(given, str):
+        return _storable(given)
+    if given is None or isinstance(given, int | float):
+        return read(given)
+    raise PydanticCustomError("value_type", "is no text, number, true, false or null")
+
+
+Value = Annotated[Words | int | float | bool | None, WrapValidator(_read_value)]
 MOST_VARIABLES, MOST_METADATA = 100, 20
 
 
@@ -96,7 +110,7 @@ class MessageIn(Given):
         description="The id or the key of the identity that writes; `auto`: whoever speaks for where the "
         "person lives.",
     )
-    variables: dict[Annotated[Words, Field(max_length=100)], Value | None] = Field(
+    variables: dict[Annotated[Words, Field(max_length=100)], Value] = Field(
         default_factory=dict,
         max_length=MOST_VARIABLES,
         examples=[{"first_name": "Camille", "amount": "20 €"}],
@@ -129,7 +143,9 @@ class MessageIn(Given):
 class BatchIn(Given):
     """Up to 500 messages."""
 
-    messages: list[MessageIn] = Field(min_length=1, max_length=500)
+    messages: list[Annotated[MessageIn | SkipJsonSchema[Unread], apart(MessageIn)]] = Field(
+        min_length=1, max_length=500
+    )
 
 
 class IdentityRef(Told):

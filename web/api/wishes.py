@@ -3,6 +3,7 @@
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from audience.addresses import AddressError, read_email, read_phone
+from models.errors import NotFoundError
 from models.magic import NUMBERS
 from models.states import Channel, Purpose
 from models.template import Template, TemplateVersion
@@ -10,6 +11,7 @@ from scheduler.asked import Wish
 from store import contacts, identities, templates
 from web.api.auth import Caller
 from web.api.contents import tells_stop, version_of_content
+from web.api.faults import Unread
 from web.api.ids import Kind
 from web.api.message_schemas import MessageIn, RecipientIn, TemplateIn, Value
 from web.api.names import names_of
@@ -18,8 +20,10 @@ from web.api.problems import ApiProblemError, Fault
 AUTO = "auto"
 
 
-async def read_wish(caller: Caller, body: MessageIn, place: str) -> Wish:
+async def read_wish(caller: Caller, body: MessageIn | Unread, place: str) -> Wish:
     """The wish; ApiProblemError that names the part, whose path begins with `place`."""
+    if isinstance(body, Unread):
+        raise body.problem(place)
     version_id, channel = await _said(caller, body, place)
     contact_id, address = await _recipient_of(caller, body.to, channel, f"{place}to")
     campaign = body.purpose is Purpose.CAMPAIGN
@@ -81,7 +85,8 @@ async def version_named(
 ) -> tuple[Template, TemplateVersion]:
     """The version of the template of that id or name; ApiProblemError when there is none."""
     if wanted.id.startswith(f"{Kind.TEMPLATE}_"):
-        found = await templates.find(session, caller.ids.read(Kind.TEMPLATE, wanted.id), wanted.version)
+        number = _number(caller, Kind.TEMPLATE, wanted.id, field)
+        found = await templates.find(session, number, wanted.version)
     else:
         found = await templates.find_named(session, wanted.id, wanted.version)
     if found is None:
@@ -100,7 +105,7 @@ async def _recipient_of(
 ) -> tuple[int | None, str]:
     """The contact's number, or the address."""
     if to.contact is not None:
-        return caller.ids.read(Kind.CONTACT, to.contact), ""
+        return _number(caller, Kind.CONTACT, to.contact, f"{field}.contact"), ""
     if to.external_id is not None:
         async with caller.context.database.read() as session:
             contact = await contacts.find_contact(session, external_id=to.external_id)
@@ -126,7 +131,7 @@ async def _identity_of(caller: Caller, wanted: str, field: str) -> int | None:
     if wanted == AUTO:
         return None
     if wanted.startswith(f"{Kind.IDENTITY}_"):
-        return caller.ids.read(Kind.IDENTITY, wanted)
+        return _number(caller, Kind.IDENTITY, wanted, field)
 
     async def ask() -> int | None:
         async with caller.context.database.read() as session:
@@ -137,6 +142,14 @@ async def _identity_of(caller: Caller, wanted: str, field: str) -> int | None:
     if found is None:
         raise _fault("not_found", f"There is no identity “{wanted}”.", field)
     return found
+
+
+def _number(caller: Caller, kind: Kind, text: str, field: str) -> int:
+    """What stands behind an id; one that is not ours is the fault of its field, and of no other message."""
+    try:
+        return caller.ids.read(kind, text)
+    except NotFoundError as error:
+        raise _fault("not_found", str(error), field) from error
 
 
 def _fault(code: str, problem: str, field: str) -> ApiProblemError:

@@ -86,12 +86,14 @@ async def test_a_batch_gives_one_result_each_and_one_bad_one_keeps_no_other(prog
         one | {"contact": {"email": "no address"}, "external_id": "3"},
         one | {"external_id": "4"},
         one | {"kind": "signed up"},
+        one | {"at": "today"},
     ]
     answer = await program.call("POST", "/interactions/batch", {"interactions": batch})
     assert answer.status_code == 207, answer.text
     told = answer.json()
-    assert (told["written"], told["refused"]) == (3, 2)
-    assert [result["status"] for result in told["results"]] == [201, 404, 422, 201, 200]
+    assert (told["written"], told["refused"]) == (3, 3)
+    assert [result["status"] for result in told["results"]] == [201, 404, 422, 201, 200, 422]
+    assert told["results"][5]["problem"]["errors"][0]["field"] == "interactions.5.at"
     assert told["results"][1]["problem"]["errors"][0]["field"] == "interactions.1.contact.email"
     assert told["results"][4]["id"] == told["results"][0]["id"]
     assert (await program.call("GET", f"/interactions/{told['results'][0]['id']}")).json()[

@@ -78,12 +78,22 @@ async def test_a_batch_gives_one_result_each_and_one_bad_message_keeps_no_other(
         a_wish(variables={}),
         a_wish(to={"email": "x"}),
         a_wish(to={"email": "b@gmail.com"}),
+        a_wish(to={"contact": "ctc_nobody"}),
+        a_wish(identity="idt_nobody"),
+        a_wish(template={"id": "tpl_none"}),
+        a_wish(refrence="7", send_at="tomorrow"),
+        "camille@gmail.com",
     ]
     answer = await program.call("POST", "/messages/batch", {"messages": wishes})
     assert answer.status_code == 207, answer.text
     told = answer.json()
-    assert (told["accepted"], told["refused"]) == (2, 2)
-    assert [one["status"] for one in told["results"]] == [202, 422, 422, 202]
+    assert (told["accepted"], told["refused"]) == (2, 7)
+    assert [one["status"] for one in told["results"]] == [202, 422, 422, 202, 404, 404, 404, 422, 422]
+    fields = [fault["field"] for one in told["results"][4:] for fault in one["problem"]["errors"]]
+    assert fields == [
+        *("messages.4.to.contact", "messages.5.identity", "messages.6.template"),
+        *("messages.7.send_at", "messages.7.refrence", "messages.8"),
+    ]
     assert told["results"][2]["problem"]["errors"][0]["field"] == "messages.2.to.email"
     assert sorted(await program.drain()) == ["b@gmail.com", "camille@gmail.com"]
 
