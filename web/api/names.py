@@ -1,7 +1,9 @@
 """What programs call things by, remembered for a moment: five hundred messages name one template."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar, cast
 
 from starlette.requests import Request
@@ -18,18 +20,32 @@ class Names:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._known: dict[tuple[object, ...], tuple[float, Any]] = {}
+        self._asking: dict[tuple[object, ...], asyncio.Task[Any]] = {}
 
     async def get(self, key: tuple[object, ...], ask: Callable[[], Awaitable[T | None]]) -> T | None:
-        """What goes by `key`; `ask` finds it where it is not known, or no longer."""
+        """What goes by `key`; `ask` finds it where it is not known, or no longer: once for all who wait."""
         until, found = self._known.get(key, (0.0, None))
-        now = time.monotonic()
-        if until > now:
+        if until > time.monotonic():
             return cast("T", found)
-        asked = await ask()
+        others = self._asking.get(key)
+        if others is not None:
+            # What goes wrong is told in the words of whoever asked: then everybody asks for themselves.
+            with suppress(Exception):
+                return cast("T | None", await asyncio.shield(others))
+            return await ask()
+        mine = self._asking[key] = asyncio.ensure_future(self._ask(key, ask))
+        # Who hangs up leaves the others' question alone.
+        return cast("T | None", await asyncio.shield(mine))
+
+    async def _ask(self, key: tuple[object, ...], ask: Callable[[], Awaitable[T | None]]) -> T | None:
+        try:
+            asked = await ask()
+        finally:
+            del self._asking[key]
         if asked is not None:
             if len(self._known) >= MOST:
                 self._known.clear()
-            self._known[key] = (now + LIFE_S, asked)
+            self._known[key] = (time.monotonic() + LIFE_S, asked)
         return asked
 
 
