@@ -44,7 +44,7 @@ class Campaign(SQLModel, table=True):
     id: int = primary_key()
     name: str = Field(max_length=200)
     channel: Channel = choice(Channel)
-    template_version_id: int = foreign_key("template_version.id")
+    template_version_id: int = foreign_key("template_version.id", index=True)
     identity_rule: IdentityRule = choice(IdentityRule, default=IdentityRule.ONE)
     basis: LegalBasis = choice(LegalBasis, default=LegalBasis.CONSENT)
     state: CampaignState = choice(CampaignState, default=CampaignState.DRAFT)

@@ -12,15 +12,27 @@ from models.states import Channel
 class Template(SQLModel, table=True):
     """A named message; its content lives in numbered versions.
 
-    A `hidden` one is in no list: it holds what a program sent as the content of its messages.
+    A `hidden` one is in no list: it holds what a program sent as the content of its messages. `used_at`: when
+    it was last asked for, to the hour; None once what it said is forgotten, and where people wrote it.
     """
 
     __tablename__ = "template"
+    __table_args__ = (
+        # Serves whoever forgets what nobody uses any more.
+        sa.Index(
+            "ix_template_used_at",
+            "used_at",
+            "id",
+            postgresql_where=sa.text("used_at IS NOT NULL"),
+            sqlite_where=sa.text("used_at IS NOT NULL"),
+        ),
+    )
 
     id: int = primary_key()
     name: str = Field(unique=True, max_length=200)
     channel: Channel = choice(Channel)
     hidden: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
+    used_at: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
 
 

@@ -22,6 +22,14 @@ class ApiSettings(BaseModel):
         description="Most calls a minute of an API key that has no limit of its own, for each process with"
         " pages.",
     )
+    keep_messages_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="How many days the variables of programs' messages, and content that came with them, are"
+        " kept after they were last used; longer while a message waits. Who was written to, when, and what"
+        " came of it stays.",
+    )
     webhook_http: bool = Field(
         default=False,
         description="Whether webhooks may lead to this machine itself, without https and to any port: for"

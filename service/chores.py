@@ -11,6 +11,7 @@ from models.states import Channel
 from scheduler.alerts import tell_alerts
 from scheduler.breakers import Scales
 from scheduler.bulk_imports import BulkReader
+from scheduler.forgetting import Forgetting
 from scheduler.jobs import Chore
 from scheduler.lookout import look_after_identities
 from scheduler.rehearsals import Rehearsals
@@ -65,6 +66,7 @@ def watch_chores(
         Chore("weigh", WEIGH_EVERY, weigh),
         Chore("old incidents", FORGET_EVERY, forget),
         _answers(database, clock),
+        _said(settings, database, clock),
         _pressure(database, clock),
         _rehearsals(database, clock),
         _files(settings, database, clock),
@@ -135,3 +137,9 @@ def _answers(database: Database, clock: Clock) -> Chore:
                 gone = await idempotency.forget(session, clock.now())
 
     return Chore("old answers", FORGET_ANSWERS_EVERY, forget)
+
+
+def _said(settings: Settings, database: Database, clock: Clock) -> Chore:
+    """What programs gave to be said is forgotten some time after it was."""
+    after = timedelta(days=settings.keep_messages_days)
+    return Chore("old messages", FORGET_EVERY, Forgetting(database, clock, after).forget)

@@ -77,6 +77,24 @@ def _told(*, sqlite: bool) -> str:
     return f"signal || jsonb_build_object('reply', NULL, 'details', '{{}}'::jsonb, 'recipient', {whose})"
 
 
+def _from_before(*, sqlite: bool) -> tuple[str, ...]:
+    """What is done to messages that reached the address while nobody here was known to have it.
+
+    One that is to leave yet keeps what it needs. Served by ix_delivery_address and ix_message_undelivered.
+    """
+    whose = "contact_id IS NULL AND address IN (old.email, old.phone)"
+    ended = f"{whose} AND message_id <> 0 AND state NOT IN ({_OPEN})"
+    mine = f"SELECT id FROM delivery WHERE {ended}"  # noqa: S608 - our own words
+    asked = f"SELECT message_id FROM delivery WHERE {ended}"  # noqa: S608
+    details = _details(sqlite=sqlite)
+    return (
+        f"UPDATE message SET {_WORDLESS} WHERE {whose} AND result = 'suppressed'",  # noqa: S608
+        f"UPDATE message SET {_WORDLESS} WHERE id IN ({asked})",  # noqa: S608
+        f"UPDATE event SET text = '', details = {details} WHERE delivery_id IN ({mine})",  # noqa: S608
+        f"UPDATE delivery SET address = '', reason = '' WHERE {ended}",  # noqa: S608
+    )
+
+
 def statements(*, sqlite: bool) -> tuple[str, ...]:
     """What is done when the contact `old` goes, in this order."""
     nothing, wording = ("x''", "instr(text, {0})") if sqlite else ("''::bytea", "position({0} IN text)")
@@ -98,6 +116,7 @@ def statements(*, sqlite: bool) -> tuple[str, ...]:
         f"UPDATE event SET contact_id = NULL, text = '', details = {_details(sqlite=sqlite)} {mine}",  # noqa: S608
         f"UPDATE message SET {_WORDLESS} {mine}",  # noqa: S608
         f"UPDATE delivery SET address = '', reason = '', contact_id = {kept} {mine}",  # noqa: S608
+        *_from_before(sqlite=sqlite),
     )
 
 

@@ -12,10 +12,11 @@ from models.api import IdempotencyRecord, KeyMode
 from models.identity import Identity
 from models.incident import AlertWay
 from models.pace import BreakerState, Throttle
+from models.states import Channel
 from scheduler.incidents import close_incident
 from service.chores import watch_chores
 from service.settings import GivenSettings
-from store import Database, alerts, api_keys, idempotency
+from store import Database, alerts, api_keys, contents, idempotency, templates
 from tests.clocks import START, ManualClock
 from tests.deliverability.rows import a_launched_campaign, an_identity
 from tests.factories import KEYRING
@@ -141,3 +142,19 @@ async def test_how_often_people_are_written_to_is_counted(
     async with database.read() as session:
         # It took a moment: for sixty times as long it is left alone.
         assert (await pressure_of(session, 1, START, START)).counted_at == START
+
+
+async def test_what_programs_gave_to_be_said_is_forgotten_after_as_many_days_as_the_settings_say(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with database.write() as session:
+        name = {"channel": Channel.EMAIL, "subject": "Receipt", "body": "<p>1</p>", "text": ""}
+        version = await contents.keep_content(session, **name, now=clock.now())  # type: ignore[arg-type]
+    settings = GivenSettings(data_dir=tmp_path, keep_messages_days=3)
+    chores = watch_chores(settings, database, clock, transports={}, keyring=KEYRING)
+    (forget,) = [one.work for one in chores if one.name == "old messages"]
+    for span, kept in ((timedelta(days=3), "Receipt"), (timedelta(seconds=1), "")):
+        clock.advance(span)
+        await forget()
+        async with database.read() as session:
+            assert (await templates.get_version(session, version)).subject == kept

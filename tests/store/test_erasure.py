@@ -300,3 +300,67 @@ async def test_the_number_of_somebody_who_is_gone_never_means_somebody_else(data
         [next_one] = await contacts.insert_contacts(session, [{"email": "c@b.fr"}], now=START)
         assert next_one > last
         assert await contacts.reserve(session, 1) >= [next_one + 1]
+
+
+async def a_message_to(
+    session: AsyncSession, address: str, campaign: Campaign, *, state: DeliveryState | None
+) -> None:
+    """One that a program asked for while nobody here had the address; without a `state`, suppressed."""
+    suppressed = state is None
+    message = Message(
+        key_id=1,
+        mode=KeyMode.LIVE,
+        campaign_id=campaign.id,
+        identity_id=1,
+        channel=Channel.EMAIL,
+        purpose=Purpose.TRANSACTIONAL,
+        address=address,
+        result=MessageResult.SUPPRESSED if suppressed else MessageResult.ACCEPTED,
+        reference=f"gift of {address}",
+        values={"who": address},
+        send_at=START,
+        created_at=START,
+    )
+    session.add(message)
+    await session.flush()
+    if state is None:
+        return
+    delivery = Delivery(
+        campaign_id=campaign.id,
+        message_id=message.id,
+        channel=Channel.EMAIL,
+        identity_id=1,
+        provider="gmail",
+        address=address,
+        due_at=START,
+        state=state,
+        reason=f"<{address}> is unknown",
+    )
+    session.add(delivery)
+    await session.flush()
+    reply = Reply(550, "5.1.1", f"<{address}> is unknown")
+    told = event_about(
+        delivery, EventKind.REFUSED, source="t", source_id=str(message.id), at=START, now=START, reply=reply
+    )
+    await events.append(session, told)
+
+
+async def test_messages_from_before_a_person_was_known_name_them_no_more(database: Database) -> None:
+    async with database.write() as session:
+        campaign = await a_campaign(session, senders=[await an_identity(session)])
+        for state in (DeliveryState.REFUSED, DeliveryState.QUEUED, None):
+            await a_message_to(session, ANA, campaign, state=state)
+            await a_message_to(session, BOB, campaign, state=state)
+        ana = await a_contact(session, email=ANA)
+    await erase(database, ana.id)
+    async with database.read() as session:
+        messages = (
+            await session.exec(select(Message.address, Message.values).order_by(col(Message.id)))
+        ).all()
+        events_of = (await session.exec(select(Event.text).order_by(col(Event.id)))).all()
+        deliveries = (await session.exec(select(Delivery.address).order_by(col(Delivery.id)))).all()
+    bob = (BOB, {"who": BOB})
+    # What is to leave yet keeps what it needs.
+    assert messages == [("", {}), bob, (ANA, {"who": ANA}), bob, ("", {}), bob]
+    assert deliveries == ["", BOB, ANA, BOB]
+    assert events_of[:2] == ["", f"<{BOB}> is unknown"]

@@ -45,7 +45,7 @@ async def version_of_content(caller: Caller, content: ContentIn, field: str) -> 
     async def ask() -> int:
         async with context.database.read() as session:
             known = await contents.find_content(
-                session, channel=channel, subject=subject, body=body, text=text
+                session, channel=channel, subject=subject, body=body, text=text, now=context.clock.now()
             )
         if known is not None:
             return known

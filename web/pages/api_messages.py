@@ -117,7 +117,10 @@ async def _streams(session: AsyncSession) -> list[Stream]:
 
 
 async def _named(session: AsyncSession, campaign_ids: set[int]) -> dict[int, str]:
-    """What each stream says: the name of its template; of content that a program brings, its subject."""
+    """What each stream says: the name of its template; of content that a program brings, its subject.
+
+    "" where that is no longer kept.
+    """
     named: dict[int, str] = {}
     for number in campaign_ids:
         stream = await campaigns.get_campaign(session, number)

@@ -21,7 +21,7 @@ async def keep_content(
     body = as_document(html or lines_of(text), language)
     said = {"subject": literal(subject), "text": literal(text), "body": literal(body)}
     async with database.read() as session:
-        known = await contents.find_content(session, channel=Channel.EMAIL, **said)
+        known = await contents.find_content(session, channel=Channel.EMAIL, now=now, **said)
     if known is not None:
         return known
     # What cannot be compiled is not kept.

@@ -246,6 +246,9 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("test", sa.Boolean(), server_default=sa.text("(false)"), nullable=False)
         )
+        batch_op.create_index(
+            batch_op.f("ix_campaign_template_version_id"), ["template_version_id"], unique=False
+        )
         batch_op.create_unique_constraint(batch_op.f("uq_campaign_stream_key"), ["stream_key"])
 
     with op.batch_alter_table("campaign_identity", schema=None) as batch_op:
@@ -269,6 +272,14 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("hidden", sa.Boolean(), server_default=sa.text("(false)"), nullable=False)
         )
+        batch_op.add_column(sa.Column("used_at", columns.UtcDateTime(), nullable=True))
+        batch_op.create_index(
+            "ix_template_used_at",
+            ["used_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("used_at IS NOT NULL"),
+            sqlite_where=sa.text("used_at IS NOT NULL"),
+        )
 
     with op.batch_alter_table("template_version", schema=None) as batch_op:
         batch_op.add_column(sa.Column("text", sa.String(), server_default="", nullable=False))
@@ -283,6 +294,12 @@ def downgrade() -> None:
         batch_op.drop_column("text")
 
     with op.batch_alter_table("template", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_template_used_at",
+            postgresql_where=sa.text("used_at IS NOT NULL"),
+            sqlite_where=sa.text("used_at IS NOT NULL"),
+        )
+        batch_op.drop_column("used_at")
         batch_op.drop_column("hidden")
 
     with op.batch_alter_table("delivery", schema=None) as batch_op:
@@ -302,6 +319,7 @@ def downgrade() -> None:
 
     with op.batch_alter_table("campaign", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("uq_campaign_stream_key"), type_="unique")
+        batch_op.drop_index(batch_op.f("ix_campaign_template_version_id"))
         batch_op.drop_column("test")
         batch_op.drop_column("stream_key")
 
