@@ -1,4 +1,4 @@
-"""What programs call things by: asked for once however many want to know, and each told in their own words."""
+"""What programs call things by: looked up once however many ask, and each told in their own words."""
 
 import asyncio
 
