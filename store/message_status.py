@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.delivery import Delivery
 from models.event import Event
 from models.message import Message, MessageResult
-from models.states import DeliveryState, EventKind
+from models.states import DeliveryState, EventKind, Fault
 from store.engine import is_among
 
 
@@ -24,7 +24,7 @@ class MessageStatus(StrEnum):
     """From the call to the last that is known.
 
     SENT: the other side's server took it. UNKNOWN: the line dropped before the answer; it is not sent again
-    by itself. REJECTED: refused for good, and not because of the recipient.
+    by itself. REJECTED: refused for good, for what was said or who says it: the address may well be right.
     """
 
     ACCEPTED = "accepted"
@@ -46,6 +46,7 @@ class MessageStatus(StrEnum):
 
 
 _S, _M = DeliveryState, MessageStatus
+Learnt = tuple[EventKind, Fault | None]
 BY_STATE: Final = MappingProxyType(
     {
         _S.QUEUED: _M.QUEUED,
@@ -69,6 +70,8 @@ _LATER: Final = (
     (EventKind.DELIVERED, _M.DELIVERED),
 )
 """What is learnt after the hand-over, the gravest first."""
+OF_OURS: Final = frozenset({Fault.IDENTITY, Fault.CONTENT, Fault.PROVIDER, Fault.RELAY})
+"""Faults that say nothing against the recipient."""
 
 
 async def status_of(
@@ -83,17 +86,18 @@ async def statuses_of(
     session: AsyncSession, rows: Sequence[tuple[Message, Delivery | None]]
 ) -> list[tuple[MessageStatus, str]]:
     """The same of many messages, in their order, with one look at the events of all."""
-    taken = [one.id for _, one in rows if one is not None and one.state is _S.ACCEPTED]
-    learnt: dict[int | None, set[EventKind]] = {}
-    if taken:
-        wanted = select(Event.delivery_id, Event.kind).where(is_among(session, col(Event.delivery_id), taken))
-        for number, kind in (await session.exec(wanted)).all():
-            learnt.setdefault(number, set()).add(EventKind(kind))
+    ended = [one.id for _, one in rows if one is not None and one.state in {_S.ACCEPTED, _S.REFUSED}]
+    learnt: dict[int | None, set[Learnt]] = {}
+    if ended:
+        wanted = select(Event.delivery_id, Event.kind, Event.fault)
+        found = await session.exec(wanted.where(is_among(session, col(Event.delivery_id), ended)))
+        for number, kind, fault in found.all():
+            learnt.setdefault(number, set()).add((EventKind(kind), Fault(fault) if fault else None))
     return [_status(message, one, learnt.get(one.id if one else None, set())) for message, one in rows]
 
 
 def _status(
-    message: Message, delivery: Delivery | None, kinds: Collection[EventKind]
+    message: Message, delivery: Delivery | None, learnt: Collection[Learnt]
 ) -> tuple[MessageStatus, str]:
     if message.result is MessageResult.SUPPRESSED:
         return _M.SUPPRESSED, message.reason
@@ -102,8 +106,11 @@ def _status(
     state = DeliveryState(delivery.state)
     if state is _S.QUEUED and delivery.attempts == 0 and message.send_at > message.created_at:
         return _M.SCHEDULED, ""
+    if state is _S.REFUSED and any((EventKind.REFUSED, fault) in learnt for fault in OF_OURS):
+        return _M.REJECTED, delivery.reason
     if state is not _S.ACCEPTED:
         return BY_STATE[state], delivery.reason
+    kinds = {kind for kind, _ in learnt}
     return next((status for kind, status in _LATER if kind in kinds), _M.SENT), ""
 
 
@@ -119,6 +126,8 @@ def stands_at(status: MessageStatus) -> sa.ColumnElement[bool]:
             return sa.or_(state == _S.CLAIMED, sa.and_(state == _S.QUEUED, sa.not_(later)))
         case _M.SUPPRESSED:
             return sa.or_(refused, state.in_([_S.SUPPRESSED, _S.CAPPED]))
+        case _M.REJECTED:
+            return sa.and_(state == _S.REFUSED, _refused_for_us())
         case _M.UNKNOWN:
             return sa.or_(state == _S.UNCERTAIN, sa.and_(sa.not_(refused), state.is_(None)))
         case _:
@@ -128,7 +137,7 @@ def stands_at(status: MessageStatus) -> sa.ColumnElement[bool]:
 def _comes_to(status: MessageStatus, state: Mapped[DeliveryState]) -> sa.ColumnElement[bool]:
     """The same for what the delivery's state says, or an event and no graver one."""
     states = [one for one, word in BY_STATE.items() if word is status and one is not _S.ACCEPTED]
-    known = state.in_(states)
+    known = sa.and_(state.in_(states), sa.not_(sa.and_(state == _S.REFUSED, _refused_for_us())))
     graver: list[sa.ColumnElement[bool]] = []
     for kind, word in _LATER:
         if word is status:
@@ -139,5 +148,9 @@ def _comes_to(status: MessageStatus, state: Mapped[DeliveryState]) -> sa.ColumnE
     return known
 
 
-def _heard(kind: EventKind) -> sa.ColumnElement[bool]:
+def _refused_for_us() -> sa.ColumnElement[bool]:
+    return _heard(EventKind.REFUSED).where(col(Event.fault).in_(sorted(OF_OURS)))
+
+
+def _heard(kind: EventKind) -> sa.Exists:
     return sa.exists().where(col(Event.delivery_id) == col(Delivery.id), col(Event.kind) == kind)

@@ -9,6 +9,7 @@ import pytest
 from models.api import KeyMode, Scope
 from models.event import event_about
 from models.states import DeliveryState, EventKind
+from models.values import Refused, Reply
 from models.webhook_types import OF_EVENTS
 from store import events
 from store.message_status import MessageStatus
@@ -121,6 +122,27 @@ async def test_each_message_is_found_under_the_one_status_that_is_told_of_it(pro
     assert {one["status"] for one in await found(program)} == {
         *("sent", "delivered", "complained", "bounced", "unsubscribed", "queued")
     }
+
+
+@pytest.mark.parametrize(
+    ("enhanced", "text", "status"),
+    [
+        ("5.1.1", "no such user", "bounced"),
+        ("5.7.1", "message content rejected as spam", "rejected"),
+        ("5.7.26", "unauthenticated mail from this domain is not accepted: DMARC", "rejected"),
+    ],
+)
+async def test_who_is_refused_for_what_was_said_or_who_says_it_is_rejected_not_bounced(
+    program: Program, enhanced: str, text: str, status: str
+) -> None:
+    program.site.postman.answers["camille@gmail.com"] = Refused(Reply(550, enhanced, text))
+    sent = (await program.send()).json()
+    await program.drain()
+    told = (await program.call("GET", f"/messages/{sent['id']}")).json()
+    assert (told["status"], text in told["reason"]) == (status, True)
+    for asked in ("bounced", "rejected"):
+        listed = [one["id"] for one in await found(program, f"?status={asked}")]
+        assert listed == ([sent["id"]] if asked == status else [])
 
 
 async def test_what_happened_to_a_message_is_told_from_its_beginning(program: Program) -> None:
