@@ -119,13 +119,17 @@ class SubmissionServer:
 
 
 class _Session(SMTP):
-    """One connection. `is_private` before any STARTTLS: encrypted already, or the loopback."""
+    """One connection. `is_private` before any STARTTLS: encrypted already, or the loopback.
+
+    `leaves`: it has been hung up on, and counts no more.
+    """
 
     line_length_limit = MAX_LINE_BYTES
     AuthLoginUsernameChallenge = "Username:"
     AuthLoginPasswordChallenge = "Password:"
     is_private = False
     guest: Guest | None = None
+    leaves = False
     tries = 0
 
     @property
@@ -225,7 +229,7 @@ class _Session(SMTP):
         handler: _Handler = self.event_handler
         if self not in handler.lines and isinstance(transport, asyncio.WriteTransport):
             peer = transport.get_extra_info("peername")
-            full = len(handler.lines) >= MAX_SESSIONS
+            full = not handler.has_room()
             if full or (isinstance(peer, tuple) and handler.entrance.is_shut(str(peer[0]))):
                 answer = "421 4.3.2 Too many connections, come back later" if full else TOO_MANY
                 transport.write(f"{answer}\r\n".encode())
@@ -260,6 +264,18 @@ class _Handler:
         self._free = asyncio.Event()
         self._free.set()
         self.left = asyncio.Event()
+
+    def has_room(self) -> bool:
+        """Whether one more may come: the stranger who is there longest gives way, a guest never does."""
+        there = [session for session in self.lines if not session.leaves]
+        if len(there) < MAX_SESSIONS:
+            return True
+        stranger = next((session for session in there if session.guest is None), None)
+        if stranger is None:
+            return False
+        stranger.leaves = True
+        self.lines[stranger].abort()
+        return True
 
     async def idle(self) -> None:
         """Come back when no mail is being taken on."""

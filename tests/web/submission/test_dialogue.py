@@ -299,10 +299,22 @@ async def test_whoever_says_nothing_is_left(program: Program) -> None:
 
 async def test_too_many_connections_are_turned_away(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "MAX_SESSIONS", 1)
-    line = await post.line()
+    line = await post.signed_in()
     with pytest.raises(AssertionError):
         await post.line()
-    line.close()
+    assert (await line.say("NOOP")).startswith("250 ")
+
+
+async def test_strangers_who_stay_keep_no_program_out(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "MAX_SESSIONS", 3)
+    first = await post.signed_in()
+    strangers = [await post.line() for _ in range(8)]
+    second = await post.signed_in()
+    third = await post.signed_in()
+    assert [await one.hear() for one in strangers] == [""] * 8
+    for line in (first, second, third):
+        assert (await line.hand_over(a_mail())).startswith("250 ")
+    assert await count(post.program) == 3
 
 
 async def test_the_listener_ends_after_the_mail_it_is_taking(post: Post) -> None:
