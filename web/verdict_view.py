@@ -53,6 +53,9 @@ LINKS: Mapping[EvidenceKind, str] = {
 """Where each kind of evidence is to be seen: a part of the campaign's report, or a page."""
 
 
+ADD_SEEDS = "add_seeds"
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """One sentence: how grave, where it comes from (in a word, and explained), where the evidence is."""
@@ -142,7 +145,7 @@ def verdicts_of(found: CampaignAssessment | IdentityAssessment, tongue: Tongue) 
         ),
         lanes=tuple(lane_view(lane, tongue) for lane in found.lanes),
         estimate=estimate_of(found.estimate, tongue, awaited=_awaited(found.lanes)),
-        advice=tuple(dict.fromkeys(_advice(one, names.get(one.provider, ""), tongue) for one in steps)),
+        advice=tuple(dict.fromkeys(_advised(steps, names, tongue))),
         gaps=tuple(dict.fromkeys(_note(one, names, tongue) for one in gaps)),
         senders=tuple(_senders(found.lanes, tongue)),
         several_identities=len({lane.identity_id for lane in found.lanes}) > 1,
@@ -321,6 +324,31 @@ def _link(reason: Reason | Advice, identity_id: int | None) -> str:
         return ""
     piece = reason.evidence[0]
     return LINKS[piece.kind].format(identity=identity_id or "", reference=piece.reference).rstrip("/")
+
+
+def _advised(steps: Sequence[Advice], names: Mapping[str, str], tongue: Tongue) -> Iterator[Told]:
+    """Advice in words; what is asked for at several providers alike is one line, where the first stands."""
+    alike = [one for one in steps if one.code == ADD_SEEDS]
+    for one in steps:
+        if one.code != ADD_SEEDS or len(alike) < 2:
+            yield _advice(one, names.get(one.provider, ""), tongue)
+        elif one is alike[0]:
+            yield _add_seeds(alike, names, tongue)
+
+
+def _add_seeds(alike: Sequence[Advice], names: Mapping[str, str], tongue: Tongue) -> Told:
+    places = {
+        one.provider: sentence(
+            "%(provider)s (%(list_share)s)", one.values, names.get(one.provider, ""), tongue
+        )
+        for one in reversed(alike)
+    }
+    text = tongue.say(
+        "Add seed mailboxes; there are too few to tell where it lands. Where this list is: %(places)s.",
+        places=", ".join(reversed(places.values())),
+    )
+    first = alike[0]
+    return Told(tone=STATUSES[first.status][0], text=text, link=_link(first, first.identity_id))
 
 
 def _advice(advice: Advice, provider: str, tongue: Tongue) -> Told:

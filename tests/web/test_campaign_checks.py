@@ -4,9 +4,10 @@ import re
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlmodel import delete
 
 from models.access import Role
-from models.preflight import LintLevel, PreflightOverride
+from models.preflight import LintLevel, Preflight, PreflightOverride
 from models.states import CampaignState, Channel
 from scheduler.preflight.findings import HEALTH, LintFinding
 from scheduler.preflight.table import CHECKS
@@ -49,6 +50,24 @@ async def test_before_anybody_looked_the_page_says_so(site: Site) -> None:
     browser = await prepare(site, Role.EDITOR)
     assert "Nobody has looked yet." in await browser.read("/campaigns/1/checks")
     assert 'data-part="/campaigns/1/checks"' in await browser.read("/campaigns/1")
+
+
+async def test_of_what_has_left_nothing_is_said_as_if_it_were_still_to_come(site: Site) -> None:
+    browser = await prepare(site, Role.EDITOR)
+    await looked(site, browser)
+    async with site.database.write() as session:
+        one = await campaigns.get_campaign(session, 1)
+        await campaigns.move(session, 1, origin=one.state, to=CampaignState.CANCELLED, now=site.clock.now())
+    text = await browser.read("/campaigns/1/checks")
+    parse_strictly(text)
+    assert "1 thing stood in its way:" in text
+    assert "stands in the way" not in text
+    assert "Look again" not in text
+    async with site.database.write() as session:
+        await session.exec(delete(Preflight))
+    text = await browser.read("/campaigns/1/checks")
+    assert "Nobody looked at it before." in text
+    assert "Nobody has looked yet." not in text
 
 
 async def test_what_stands_in_the_way_comes_first_with_what_to_do_and_what_is_fine_is_folded(

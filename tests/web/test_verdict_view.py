@@ -52,3 +52,13 @@ def test_seeds_that_are_enough_for_all_together_are_not_asked_for_again(seen: Ve
 def test_where_every_provider_is_named_there_is_no_elsewhere() -> None:
     one = with_dead_addresses(lane(1, "yahoo", FEW))
     assert told(one, lane(2, "yahoo", FEW, people=2_000)).headline == "Yahoo (Identity 1): bounces."
+
+
+def test_seeds_that_are_lacking_at_several_providers_are_asked_for_in_one_line() -> None:
+    few = SeedCounts(inbox=2)
+    lanes = [lane(1, name, few) for name in ("gmail", "yahoo", "orange")]
+    (step,) = [one.text for one in told(*lanes).advice]
+    assert step.startswith("Add seed mailboxes; there are too few to tell where it lands.")
+    assert step.endswith("Where this list is: Gmail (25%), Orange (25%), Yahoo (25%).")
+    (alone,) = [one.text for one in told(lanes[0]).advice]
+    assert alone.startswith("Add seed mailboxes at Gmail: ")

@@ -60,6 +60,7 @@ async def checks_page(visit: Reader, campaign_id: int) -> Response:
         **_lines_of(visit, found, several=several),
         overrides=[_override(visit, one) for one in overrides],
         may_look=visit.may(Role.EDITOR) and campaign.state in LOOKED_AT,
+        gone=campaign.state not in LOOKED_AT,
         seeds=campaign.channel is Channel.EMAIL and Channel.EMAIL in visit.context.transports,
         has_seeds=has_seeds,
     )
