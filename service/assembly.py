@@ -114,10 +114,9 @@ async def assemble(
         stack.push_async_callback(_end, group.create_task(keep_rules_fresh(), name="rules"))
         if with_worker:
             _start_worker(parts, group, stack)
-        if with_web:
-            parts = replace(parts, inbound_port=await _start_inbound(parts, stack))
-            parts = replace(parts, submission_ports=await start_submission(parts, stack))
         pulse = Pulse(database)
+        if with_web:
+            parts = await _start_listeners(parts, pulse, stack)
         if door is not None:
             server = _server(parts, pulse, machine_span if with_web else None)
             serving = group.create_task(server.serve(sockets=[door]), name="web")
@@ -128,6 +127,14 @@ async def assemble(
             yield parts
         finally:
             pulse.stopping = True
+
+
+async def _start_listeners(parts: Parts, pulse: Pulse, stack: AsyncExitStack) -> Parts:
+    """Those for mail: what comes back, and what programs hand over."""
+    inbound_port = await _start_inbound(parts, stack)
+    listening = await start_submission(parts, stack)
+    pulse.submission = listening.ledger
+    return replace(parts, inbound_port=inbound_port, submission_ports=listening.ports)
 
 
 def _start_worker(parts: Parts, group: asyncio.TaskGroup, stack: AsyncExitStack) -> None:

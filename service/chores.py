@@ -58,13 +58,9 @@ def watch_chores(
             await scales.weigh(clock.now())
             ready_at = time.monotonic() + min(LONGEST_PAUSE_S, PAUSE * (time.monotonic() - began))
 
-    async def forget() -> None:
-        async with database.write() as session:
-            await incidents.forget(session, clock.now() - INCIDENTS_KEPT)
-
     chores = [
         Chore("weigh", WEIGH_EVERY, weigh),
-        Chore("old incidents", FORGET_EVERY, forget),
+        _incidents(database, clock),
         _answers(database, clock),
         _said(settings, database, clock),
         _pressure(database, clock),
@@ -89,6 +85,16 @@ def watch_chores(
 
         chores.append(Chore("alerts", TELL_EVERY, tell))
     return chores
+
+
+def _incidents(database: Database, clock: Clock) -> Chore:
+    """Those that ended long ago are forgotten."""
+
+    async def forget() -> None:
+        async with database.write() as session:
+            await incidents.forget(session, clock.now() - INCIDENTS_KEPT)
+
+    return Chore("old incidents", FORGET_EVERY, forget)
 
 
 def _pressure(database: Database, clock: Clock) -> Chore:

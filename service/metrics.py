@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from models.clock import Clock
@@ -24,6 +26,9 @@ from store import Database, gauges, news, throttles, workers
 from store.gauges import Depth
 from store.news import Heard
 from store.workers import SILENCE
+
+if TYPE_CHECKING:
+    from web.submission.ledger import Ledger
 
 LISTED = SILENCE * 30
 """A worker that fell silent is still shown for so long: its absence has to be seen by somebody."""
@@ -64,7 +69,9 @@ async def look(database: Database, clock: Clock) -> Figures:
         )
 
 
-async def figures(database: Database, clock: Clock, data_dir: Path) -> bytes:
+async def figures(
+    database: Database, clock: Clock, data_dir: Path, submission: "Ledger | None" = None
+) -> bytes:
     """Everything there is to tell; with the database away, that it is."""
     try:
         found: Figures | None = await look(database, clock)
@@ -74,6 +81,8 @@ async def figures(database: Database, clock: Clock, data_dir: Path) -> bytes:
     for own in (ProcessCollector, PlatformCollector, GCCollector):
         own(registry=registry)
     registry.register(_Found(found, _journal_bytes(data_dir)))
+    if submission is not None:
+        registry.register(_Submission(submission))
     return generate_latest(registry)
 
 
@@ -108,6 +117,30 @@ class _Found(Collector):
             yield from _slowed(found)
             yield from _crew(found)
             yield from _webhooks(found)
+
+
+class _Submission(Collector):
+    """What the listener of this process took on and refused since it began."""
+
+    def __init__(self, ledger: "Ledger") -> None:
+        self._ledger = ledger
+
+    def collect(self) -> Iterator[Metric]:
+        """The families."""
+        yield _one(
+            "tocsin_submission_connections",
+            "Programs connected to hand over mail.",
+            self._ledger.connections,
+        )
+        yield CounterMetricFamily(
+            "tocsin_submission_taken", "Mails of programs put on record.", value=self._ledger.taken
+        )
+        refused = CounterMetricFamily(
+            "tocsin_submission_refused", "Commands and mails of programs refused.", labels=["reason"]
+        )
+        for reason in self._ledger.reasons:
+            refused.add_metric([reason], self._ledger.refused[reason])
+        yield refused
 
 
 def _one(name: str, text: str, value: float) -> GaugeMetricFamily:

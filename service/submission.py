@@ -14,6 +14,7 @@ from service.settings import Settings
 
 if TYPE_CHECKING:
     from service.assembly import Parts
+    from web.submission.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,16 @@ def encryption_of(settings: Settings) -> Certificate | None:
     )
 
 
-async def start_submission(parts: "Parts", stack: AsyncExitStack) -> tuple[int, ...]:
-    """Listen where the settings say; the ports. SettingsError for what cannot be used."""
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The ports on which programs hand over mail, and what is counted there; None where they may not."""
+
+    ports: tuple[int, ...] = ()
+    ledger: "Ledger | None" = None
+
+
+async def start_submission(parts: "Parts", stack: AsyncExitStack) -> Listening:
+    """Listen where the settings say. SettingsError for what cannot be used."""
     settings = parts.settings
     wanted = [
         (port, implicit)
@@ -72,7 +81,7 @@ async def start_submission(parts: "Parts", stack: AsyncExitStack) -> tuple[int, 
         if port is not None
     ]
     if not wanted:
-        return ()
+        return Listening()
     certificate = encryption_of(settings)
     if certificate is not None:
         certificate.context()
@@ -101,4 +110,4 @@ async def start_submission(parts: "Parts", stack: AsyncExitStack) -> tuple[int, 
         await server.start()
         stack.push_async_callback(server.stop)
         ports.append(server.port)
-    return tuple(ports)
+    return Listening(tuple(ports), entrance.ledger)

@@ -13,6 +13,7 @@ from store import Database
 
 if TYPE_CHECKING:
     from web import Vitals
+    from web.submission.ledger import Ledger
 
 PATIENCE_S = 5.0
 UNREACHABLE = "database unreachable"
@@ -20,10 +21,14 @@ UNREACHABLE = "database unreachable"
 
 @dataclass
 class Pulse:
-    """What readiness is made of; `stopping` is set once the process is told to end."""
+    """What readiness is made of; `stopping` is set once the process is told to end.
+
+    `submission`: what the listener for programs' mail counts, where there is one.
+    """
 
     database: Database
     stopping: bool = False
+    submission: "Ledger | None" = None
 
     async def trouble(self) -> str:
         """Why this process cannot work at present; empty when it can."""
@@ -45,7 +50,7 @@ def make_vitals(settings: Settings, pulse: Pulse, clock: Clock) -> "Vitals":
         # Loaded when first asked for: most installations are never scraped.
         from service.metrics import figures
 
-        return await figures(pulse.database, clock, settings.data_dir)
+        return await figures(pulse.database, clock, settings.data_dir, pulse.submission)
 
     token = settings.metrics_token
     host = urlsplit(settings.public_url).hostname or ""

@@ -11,6 +11,7 @@ from scheduler.asked import Asker
 from store import Database, api_keys
 from web.api.auth import is_within
 from web.api.quota import Quota
+from web.submission.ledger import Ledger
 from web.throttle import Throttle
 
 FAILURES_AN_ADDRESS: Final = 20
@@ -42,6 +43,7 @@ class Entrance:
     clock: Clock
     per_minute: int
     quota: Quota = field(default_factory=Quota)
+    ledger: Ledger = field(default_factory=Ledger)
     _failures: Throttle = field(init=False)
 
     def __post_init__(self) -> None:

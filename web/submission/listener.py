@@ -13,7 +13,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from contextvars import ContextVar
 from ssl import SSLContext
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException, syntax
 from aiosmtpd.smtp import log as library_log
@@ -61,6 +61,7 @@ class SubmissionServer:
     ) -> None:
         """`patience_s`: how long a stranger and a guest may be silent."""
         self._handler = _Handler(desk, entrance, patience_s[1])
+        entrance.ledger.open_lines.append(lambda: len(self._handler.lines))
         self._host, self._port, self._hello_name = host, port, hello_name
         self._tls, self._implicit = tls, implicit
         self._patience_s = patience_s[0]
@@ -142,6 +143,12 @@ class _Session(SMTP):
         """The address at the other end."""
         peer = None if self.transport is None else self.transport.get_extra_info("peername")
         return str(peer[0]) if isinstance(peer, tuple) else "unknown"
+
+    async def push(self, status: Any) -> None:
+        """Answer; what is refused is counted."""
+        handler: _Handler = self.event_handler
+        handler.entrance.ledger.note(str(status))
+        await super().push(status)
 
     async def dismiss(self, answer: str) -> NoReturn:
         """Say a last word; what was said to us meanwhile is not heard."""
@@ -233,6 +240,7 @@ class _Session(SMTP):
             if full or (isinstance(peer, tuple) and handler.entrance.is_shut(str(peer[0]))):
                 answer = "421 4.3.2 Too many connections, come back later" if full else TOO_MANY
                 transport.write(f"{answer}\r\n".encode())
+                handler.entrance.ledger.note(answer)
                 transport.close()
                 return
         if self not in handler.lines and isinstance(transport, asyncio.WriteTransport):
@@ -339,7 +347,9 @@ class _Handler:
         self._busy += 1
         self._free.clear()
         try:
-            return await self._desk.take(server.guest, raw, envelope.rcpt_tos)
+            answer = await self._desk.take(server.guest, raw, envelope.rcpt_tos)
+            self.entrance.ledger.taken += answer.startswith("2")
+            return answer
         finally:
             self._busy -= 1
             if not self._busy:

@@ -33,6 +33,7 @@ class Post:
     per_minute: int = 20_000
     patience_s: tuple[float, float] = (60.0, 300.0)
     server: SubmissionServer = field(init=False)
+    entrance: Entrance = field(init=False)
     lines: "list[Line]" = field(default_factory=list)
 
     async def open(self) -> "Post":
@@ -44,9 +45,10 @@ class Post:
             context.database, context.clock, forms, context.outlook.rhythm.windows, context.zone
         )
         desk = SubmissionDesk(acceptor, Ids(Tokens(KEYRING)), context.wake)
+        self.entrance = Entrance(context.database, context.clock, self.per_minute)
         self.server = SubmissionServer(
             desk,
-            Entrance(context.database, context.clock, self.per_minute),
+            self.entrance,
             "127.0.0.1",
             0,
             tls=None if self.plain else self.encryption,
