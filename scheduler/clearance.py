@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from audience.territory import zone_of
 from models.clock import Clock
+from models.providers import SANDBOXES
 from models.states import Channel
 from models.suppression import address_hash, address_hashes
 from scheduler import gates
@@ -37,7 +38,8 @@ from store.touches import Touches
 class Knowledge:
     """What the guards are asked with, as of `now`; `repeated`: somebody is written to twice.
 
-    `silences`: those that votes impose on some, by delivery number.
+    `silences`: those that votes impose on some, by delivery number. `withdrawn`: addresses of people who were
+    unknown when a program asked, are known by now, and take no messages.
     """
 
     now: datetime
@@ -46,6 +48,7 @@ class Knowledge:
     touches: Touches
     repeated: bool
     silences: Mapping[int, Silence]
+    withdrawn: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,15 @@ class Clearance:
         # First the people, then what is said of them: who is held still stays as found.
         standing = await people.hold_still(session, [row.contact_id for row in persons if row.contact_id])
         channel = rows[0].channel
-        prints = [each for each in address_hashes(channel, [row.address for row in persons]) if each]
+        # Whom a program writes to need not be known; a rehearsal writes to nobody.
+        strangers = [
+            row.address
+            for row in rows
+            if row.contact_id is None and row.seed_id is None and row.provider not in SANDBOXES
+        ]
+        withdrawn = await people.withdrawn_at(session, channel, strangers)
+        written_to = [*(row.address for row in persons), *strangers]
+        prints = [each for each in address_hashes(channel, written_to) if each]
         suppressed = await suppressions.suppressed_hashes(session, channel, prints, now)
         counted = {row.contact_id for row in persons if row.contact_id and not row.exempt}
         touches: Touches = {}
@@ -146,7 +157,7 @@ class Clearance:
                 now=now,
             )
         repeated = len(standing) < len(persons)
-        return Knowledge(now, standing, suppressed, touches, repeated, silences)
+        return Knowledge(now, standing, suppressed, touches, repeated, silences, withdrawn)
 
     def _judge(
         self,
@@ -161,6 +172,8 @@ class Clearance:
         if stop is None and row.seed_id is None and known.suppressed:
             stop = gates.stop_if_suppressed(address_hash(row.channel, row.address), known.suppressed)
         stop = stop or gates.stop_if_gone(row, person) or gates.stop_if_withdrawn(person, row.channel)
+        if stop is None and person is None and known.withdrawn:
+            stop = gates.stop_if_withdrawn_since(row, known.withdrawn)
         if stop is None and isinstance(content, Content) and content.by_data:
             stop = gates.stop_if_not_to_be_chosen(person)
         if stop is not None:

@@ -90,6 +90,11 @@ def stop_if_withdrawn(contact: Contact | Standing | None, channel: Channel) -> S
     return WITHDRAWN if consent is ConsentStatus.WITHDRAWN else None
 
 
+def stop_if_withdrawn_since(delivery: ClaimedDelivery, withdrawn: Collection[str]) -> Stop | None:
+    """Somebody unknown when a program asked, whose address is of one by now who takes no messages."""
+    return WITHDRAWN if delivery.contact_id is None and delivery.address in withdrawn else None
+
+
 def stop_if_not_to_be_chosen(contact: Standing | None) -> Stop | None:
     """Who takes back the consent to targeting gets nothing more that is chosen by their data."""
     if contact is None or contact.targeting_consent is not ConsentStatus.WITHDRAWN:

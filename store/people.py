@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.contact import Contact
-from models.states import ConsentStatus
+from models.states import Channel, ConsentStatus
 from store.bulk import Question, Spelling, listed
+from store.engine import checked, is_among
 
 _C = cast("Any", Contact).__table__.c
 
@@ -100,3 +101,17 @@ async def hold_still(session: AsyncSession, contact_ids: Collection[int]) -> dic
     """
     rows = await _STANDING.ask(session, ids=listed(session, contact_ids)) if contact_ids else ()
     return {row[0]: Standing._make(row) for row in rows}
+
+
+async def withdrawn_at(session: AsyncSession, channel: Channel, addresses: Collection[str]) -> set[str]:
+    """Those of some addresses (normalised) whose people withdrew their consent to messages there.
+
+    Served by the unique indexes of addresses.
+    """
+    if not addresses:
+        return set()
+    email = channel is Channel.EMAIL
+    its, consent = (_C.email, _C.email_consent) if email else (_C.phone, _C.sms_consent)
+    wanted = sa.select(its).where(is_among(session, its, sorted(addresses)))
+    withdrawn = checked(session, consent == ConsentStatus.WITHDRAWN)
+    return set((await (await session.connection()).scalars(wanted.where(withdrawn))).all())
