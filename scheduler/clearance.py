@@ -179,7 +179,7 @@ class Clearance:
         if stop is not None:
             return stop
         if isinstance(content, Content) and content.windows is not AT_ANY_TIME:
-            closed = gates.stop_outside_hours(row, content.windows, self._zone_of(person), known.now)
+            closed = gates.stop_outside_hours(row, content.windows, self._zone_of(row, person), known.now)
             if closed is not None:
                 return closed
         if person is not None and not row.exempt and self.frequency.windows:
@@ -188,9 +188,11 @@ class Clearance:
                 stop = gates.stop_if_capped(row, touched, self.frequency, zone=self.zone, now=known.now)
         return stop or unwritten.get(row.id)
 
-    def _zone_of(self, person: Standing | None) -> str:
+    def _zone_of(self, row: ClaimedDelivery, person: Standing | None) -> str:
         if person is None:
-            return self.zone
+            # Of somebody unknown the number tells, as it did when the program asked.
+            phone = row.address if row.channel is Channel.SMS and row.seed_id is None else None
+            return zone_of(None, None, phone, default=self.zone)
         return zone_of(person.departement, person.postcode, person.phone, default=self.zone)
 
     def _count(self, row: ClaimedDelivery, known: Knowledge) -> None:

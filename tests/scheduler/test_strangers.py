@@ -87,3 +87,20 @@ async def test_what_test_keys_send_goes_its_way_whoever_has_the_address(desk: De
     await desk.drain(transport)
     assert transport.recipients == []
     assert [row.state for row in await desk.rows()] == [DeliveryState.ACCEPTED]
+
+
+async def test_hours_are_those_of_where_the_number_is_from(desk: Desk) -> None:
+    far = "+262692123456"
+    hours = {"version_id": desk.text, "channel": Channel.SMS, "heed_hours": True}
+    await desk.ask(desk.wish(far, **hours))
+    await desk.drain(
+        ScriptedTransport(channel=Channel.SMS, answers={far: Deferred(Reply(None, "", "later"))})
+    )
+    # 17:30 here, 21:30 on La Réunion.
+    desk.clock.advance(timedelta(hours=8, minutes=30))
+    transport = ScriptedTransport(channel=Channel.SMS)
+    await desk.drain(transport)
+    assert transport.recipients == []
+    desk.clock.advance(timedelta(hours=12))
+    await desk.drain(transport)
+    assert transport.recipients == [far]
