@@ -25,7 +25,7 @@ from deliverability.report_values import (
 )
 from models.providers import provider_name
 from models.states import Channel, DeliveryState, EventKind, Fault
-from store import reports, tallies
+from store import messages, reports, tallies
 from store.campaigns import get_campaign
 from store.reports import CampaignCounts, LaneCounts, RefusalText, SeedPlacement
 from store.seeds import Outcome
@@ -57,6 +57,8 @@ async def campaign_report(session: AsyncSession, campaign_id: int, now: datetime
     campaign = await get_campaign(session, campaign_id)
     ledger = await tallies.ledger(session, campaign_id)
     counts = ledger.counts
+    # Nobody was targeted by a stream, and nothing frozen: programs name its people one by one.
+    carried = await messages.carried(session, campaign_id) if campaign.stream_key else None
     placements = await reports.seed_placements(session, campaign_id)
     lanes = _lanes(counts, placements)
     names = await reports.identity_names(session, {identity_id for identity_id, _ in lanes})
@@ -81,14 +83,14 @@ async def campaign_report(session: AsyncSession, campaign_id: int, now: datetime
         finished_at=campaign.finished_at,
         made_at=now,
         expanded=campaign.expanded,
-        frozen=counts.frozen,
+        frozen=counts.frozen if carried is None else carried,
         total=ReportRow(
             None,
             "",
             None,
             "",
             _sum(rows),
-            targeted=counts.targeted,
+            targeted=counts.targeted if carried is None else carried,
             left_out=dict(sorted(counts.left_out.items())),
         ),
         by_identity=_grouped(rows, lambda row: (row.identity_id, row.identity_name, None, "")),

@@ -4,6 +4,7 @@ import pytest
 
 from models.access import Role
 from models.api import KeyMode
+from tests.factories import a_contact
 from tests.web.browsers import Site, parse_strictly
 from tests.web.programs import a_program
 
@@ -63,3 +64,45 @@ async def test_more_messages_follow_on_the_next_page(site: Site) -> None:
     assert "ref-00" not in text
     assert "ref-00" in await reader.read("/api-messages?before=2")
     assert 'href="/api-messages?before=2"' in text
+
+
+async def test_no_page_shows_the_mark_of_content_instead_of_what_it_says(site: Site) -> None:
+    """Two braces that mean themselves are shown as two braces."""
+    program = await a_program(site)
+    async with site.database.write() as session:
+        await a_contact(session, email="camille@gmail.com")
+    content = {"subject": 'Reçu {{ "{{" }} 42 de {{ first_name }}', "html": "<p>Bonjour</p>"}
+    wish = {"to": {"email": "camille@gmail.com"}, "content": content, "reference": "don 42"}
+    wish["variables"] = {"first_name": "Camille"}
+    answer = await program.call("POST", "/messages", wish)
+    assert answer.status_code == 202, answer.text
+    await program.drain()
+    (delivery,) = await program.deliveries()
+    reader = await site.signed_in(Role.READER)
+    number = delivery.campaign_id
+    for path in (
+        *("/api-messages", f"/deliveries/{delivery.id}", f"/campaigns/{number}"),
+        *(f"/campaigns/{number}/report", f"/contacts/{delivery.contact_id}"),
+    ):
+        text = await reader.read(path)
+        parse_strictly(text)
+        assert "Reçu {{ 42 de ‹first_name›" in text, path
+        assert "content/" not in text.replace("/content/", ""), path
+    told = await reader.read(f"/deliveries/{delivery.id}")
+    assert "<dd>don 42</dd>" in told
+    assert 'href="/api-messages">API messages</a></p>' in told
+
+
+async def test_the_report_of_what_programs_hand_over_adds_up_while_it_flows_and_afterwards(
+    site: Site,
+) -> None:
+    program = await a_program(site)
+    await program.send()
+    await program.send(purpose="campaign", to={"email": "nobody@gmail.com"})
+    reader = await site.signed_in(Role.READER)
+    for _ in range(2):
+        for delivery in await program.deliveries():
+            text = await reader.read(f"/campaigns/{delivery.campaign_id}/report")
+            assert "Every column adds up." in text
+            assert "The sums do not come out" not in text
+        await program.drain()

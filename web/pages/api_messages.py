@@ -1,6 +1,5 @@
 """What programs hand over, message by message: how it flows, and where the latest stand."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,17 +13,17 @@ from models.campaign import Campaign
 from models.delivery import Delivery
 from models.magic import NUMBERS
 from models.message import Message
-from store import api_keys, campaigns, message_pages, templates
+from store import api_keys, campaigns, message_pages
 from store.message_pages import Wanted
 from store.message_status import statuses_of
 from web.access import Reader, Visit
 from web.message_words import REASONS, STATUSES
 from web.pages.campaigns import Progress
+from web.stream_names import titles_of
 from web.view import page
 
 router = APIRouter()
 A_PAGE = 30
-_CODE = re.compile(r"\{\{\s*(\w+).*?\}\}")
 STREAMS = 8
 """How many of the latest streams are shown: each kind of message has one."""
 
@@ -94,7 +93,7 @@ async def _lines(
 ) -> list[Line]:
     standing = await statuses_of(session, rows)
     keys = {key.id: key.name for key in await api_keys.list_keys(session)}
-    what = await _named(session, {message.campaign_id for message, _ in rows})
+    what = await titles_of(session, {message.campaign_id for message, _ in rows})
     return [
         Line(
             message=message,
@@ -112,20 +111,5 @@ async def _lines(
 async def _streams(session: AsyncSession) -> list[Stream]:
     found = await message_pages.streams(session, limit=STREAMS)
     progress = await campaigns.progress_of(session, [one.id for one in found])
-    what = await _named(session, {one.id for one in found})
+    what = await titles_of(session, {one.id for one in found})
     return [Stream(one, what[one.id], Progress(progress.get(one.id, {}))) for one in found]
-
-
-async def _named(session: AsyncSession, campaign_ids: set[int]) -> dict[int, str]:
-    """What each stream says: the name of its template; of content that a program brings, its subject.
-
-    "" where that is no longer kept.
-    """
-    named: dict[int, str] = {}
-    for number in campaign_ids:
-        stream = await campaigns.get_campaign(session, number)
-        version = await templates.get_version(session, stream.template_version_id)
-        template = await templates.template_of(session, version)
-        own = _CODE.sub(r"‹\1›", version.subject or version.body)
-        named[number] = own[:80] if template.hidden else template.name
-    return named

@@ -40,6 +40,7 @@ from web.pages.sketch import (
     read_choice,
     sender_line,
 )
+from web.stream_names import title_of
 from web.view import go, page
 from web.words import COUNTED, MESSAGES
 
@@ -239,6 +240,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         progress = Progress(await campaigns.progress(session, campaign_id))
         version = await templates.get_version(session, campaign.template_version_id)
         template = await templates.template_of(session, version)
+        title = await title_of(session, campaign)
         senders = await campaigns.identities_of(session, campaign_id)
         audience = await campaigns.segments_of(session, campaign_id)
         concerned = await contacts.get_contacts(session, campaign.problem_contacts)
@@ -255,6 +257,7 @@ async def _show(visit: Visit, campaign_id: int, error: BadInputError | None = No
         "campaign.html",
         400 if error else 200,
         campaign=campaign,
+        title=title,
         progress=progress,
         version=version,
         template=template,

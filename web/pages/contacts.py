@@ -18,13 +18,14 @@ from models.contact import Contact
 from models.errors import BadInputError, SegmentError
 from models.states import Channel, ConsentStatus
 from models.suppression import Suppression
-from store import campaigns, consents, contacts, events, interactions, suppressions, targeting
+from store import consents, contacts, events, interactions, suppressions, targeting
 from store.segment_sql import matching
 from web.access import Editor, Reader, Visit
 from web.borrowed import say_error
 from web.bounce_words import read_evidence
 from web.i18n import N_, Tongue
 from web.pages.deliveries import Happening, histories
+from web.stream_names import titles_of
 from web.view import go, page
 from web.words import word_for
 
@@ -218,4 +219,4 @@ def _readable(field: str, value: object, tongue: Tongue) -> str:
 async def _names_of(session: AsyncSession, timeline: list[Happening]) -> dict[int, str]:
     """The campaigns of a timeline by number."""
     numbers = {one.campaign_id for one in timeline if one.campaign_id is not None}
-    return {number: (await campaigns.get_campaign(session, number)).name for number in numbers}
+    return await titles_of(session, numbers)

@@ -12,12 +12,13 @@ from models.errors import NotFoundError
 from models.event import Event
 from models.providers import provider_name
 from models.states import EventKind
-from store import campaigns, contacts, deliveries, identities, originals
+from store import campaigns, contacts, deliveries, identities, messages, originals
 from store.events import REREAD, events_of_delivery, rereadings
 from web.access import Reader
 from web.bounce_words import Explained, explain
 from web.pages.incoming import source_name
 from web.placement_words import Told, seen_of
+from web.stream_names import title_of
 from web.view import page
 
 router = APIRouter()
@@ -49,6 +50,8 @@ async def delivery_page(visit: Reader, delivery_id: int) -> Response:
         if delivery is None:
             raise NotFoundError(f"There is no message number {delivery_id}.")
         campaign = await campaigns.get_campaign(session, delivery.campaign_id)
+        title = await title_of(session, campaign)
+        handed = (await messages.get(session, delivery.message_id))[0] if delivery.message_id else None
         senders = {one.id: one for one in await identities.list_identities(session)}
         person = await _person(session, delivery.contact_id)
         history = await histories(
@@ -59,6 +62,8 @@ async def delivery_page(visit: Reader, delivery_id: int) -> Response:
         "delivery.html",
         delivery=delivery,
         campaign=campaign,
+        title=title,
+        handed=handed,
         sender=senders.get(delivery.identity_id),
         person=person,
         history=history,

@@ -4,7 +4,7 @@ The page shows its own proof: the sums it is made of, and whether they come out.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ from deliverability.report import (
     report_json,
 )
 from models.states import CampaignState, Channel
-from store import incidents
+from store import campaigns, incidents
 from web.access import Reader, Visit
 from web.borrowed import say_borrowed
 from web.bounce_overview import bounce_overview
@@ -34,6 +34,7 @@ from web.charts import SERIES, WIDE, Drawings, Spec, bars_over_time, draw_both, 
 from web.i18n import N_, Tongue
 from web.pages.places import places_of
 from web.report_paper import Sheet, attachment, report_pdf
+from web.stream_names import title_of
 from web.troubles import trouble_of
 from web.verdict_view import verdicts_of
 from web.view import page
@@ -153,7 +154,9 @@ async def report_as_csv(visit: Reader, campaign_id: int) -> Response:
 
 async def _report(visit: Visit, campaign_id: int) -> CampaignReport:
     async with visit.context.database.read() as session:
-        return await campaign_report(session, campaign_id, visit.context.clock.now())
+        report = await campaign_report(session, campaign_id, visit.context.clock.now())
+        campaign = await campaigns.get_campaign(session, campaign_id)
+        return replace(report, name=await title_of(session, campaign) or report.name)
 
 
 @router.get("/campaigns/{campaign_id}/report.pdf")
