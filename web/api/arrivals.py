@@ -1,6 +1,7 @@
 """The body of a call that carries a file: written down as it comes in, as one form of text or another."""
 
 import asyncio
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ TABLES: Final = frozenset({"text/csv", "application/csv", "text/plain", "applica
 JSON_LINES: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 FORM: Final = "multipart/form-data"
 _CHUNK: Final = 1 << 20
+_OPTION: Final = re.compile("--map '([^']*)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,16 @@ async def receive(request: Request, folder: Path, mapping: dict[str, str], *, ke
     except BaseException as error:
         await asyncio.to_thread(path.unlink, missing_ok=True)
         if isinstance(error, BadInputError):
-            raise ApiProblemError("unusable", str(error), [Fault("file", "unusable", str(error))]) from error
+            problem = _over_the_api(str(error))
+            raise ApiProblemError("unusable", problem, [Fault("file", "unusable", problem)]) from error
         raise
     finally:
         await asyncio.to_thread(raw.unlink, missing_ok=True)
+
+
+def _over_the_api(problem: str) -> str:
+    """Advice for the command line, as a call takes it."""
+    return _OPTION.sub(r"?column=\1", problem).replace(", or say --encoding.", ".")
 
 
 def _settle(

@@ -26,7 +26,54 @@ WHOLE: Final[Mapping[str, Any]] = MappingProxyType(
             "code": "missing_variables",
             "message": "The message would lack: first_name.",
         },
-        "ResultOut": {"status": 404, "problem": {"$of": "ProblemOut"}},
+        "MessageIn": {
+            # An address of nobody's: whoever tries it out in the handbook writes to nobody.
+            "to": {"email": "delivered@example.com"},
+            "template": {"id": "Reçu de don"},
+            "identity": "national",
+            "variables": {"first_name": "Camille", "amount": "20 €"},
+            "reference": "don-2026-0042",
+        },
+        "MessageOut": {
+            "id": _MSG,
+            "status": "accepted",
+            "channel": "email",
+            "to": "delivered@example.com",
+            "test": True,
+            "purpose": "transactional",
+            "identity": {"$of": "IdentityRef"},
+            "template": {"$of": "TemplateRef"},
+            "reference": "don-2026-0042",
+            "send_at": "2026-03-10T09:00:00Z",
+            "links": {"$of": "LinksOut"},
+        },
+        "BatchOut": {
+            "accepted": 1,
+            "refused": 1,
+            "results": [
+                {"status": 202, "message": {"$of": "MessageOut"}},
+                {"status": 422, "problem": {"$of": "ProblemOut"}},
+            ],
+        },
+        "ProblemOut": {
+            "type": f"{_BASE}/errors/missing_variables",
+            "title": "The message would lack variables",
+            "status": 422,
+            "detail": "The message would lack: first_name.",
+            "code": "missing_variables",
+            "request_id": "req_5f2c8a1b9d3e4f5061728394",
+            "errors": [{"$of": "FaultOut"}],
+        },
+        "CampaignIn": {
+            "name": "Réunion publique du 12",
+            "template": {"id": "Invitation"},
+            "include": ["Militants de Marseille"],
+            "identities": ["national"],
+        },
+        "ScheduleIn": {"starts_at": "2026-03-12T17:00:00Z"},
+        "TagsIn": {"add": ["militant"], "remove": ["sympathisant"]},
+        "SegmentChange": {"rule": "(tag:militant or tag:sympathisant) and commune:Marseille"},
+        "WebhookPatchIn": {"enabled": False},
     }
 )
 """By the name of the schema. `$of`: the example of another one."""
@@ -83,7 +130,11 @@ def _whole(value: Any, components: Mapping[str, Any]) -> Any:
     if isinstance(value, dict) and "$of" in value:
         return example_of({"$ref": f"#/components/schemas/{value['$of']}"}, components)
     return (
-        {key: _whole(part, components) for key, part in value.items()} if isinstance(value, dict) else value
+        {key: _whole(part, components) for key, part in value.items()}
+        if isinstance(value, dict)
+        else [_whole(part, components) for part in value]
+        if isinstance(value, list)
+        else value
     )
 
 

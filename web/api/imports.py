@@ -26,7 +26,7 @@ from web.api.calls import IdempotencyKey, once
 from web.api.contacts import WritesContacts
 from web.api.ids import Kind
 from web.api.import_schemas import ImportOut, ReportLineOut
-from web.api.paging import USUAL, Cursor, Fields, Limit, PageOut, Paging, one_of
+from web.api.paging import USUAL, Cursor, Fields, Limit, PageOut, Paging, one_of, refuse_unasked
 from web.api.problems import ApiProblemError, Fault
 from web.api.schemas import Line, problems
 
@@ -37,8 +37,10 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "text/csv": _FILE,
-            "application/x-ndjson": _FILE,
+            "text/csv": _FILE
+            | {"example": "Email,Prénom,Code postal,Tags\ncamille@gmail.com,Camille,69001,militant\n"},
+            "application/x-ndjson": _FILE
+            | {"example": '{"email": "camille@gmail.com", "first_name": "Camille", "tags": ["militant"]}\n'},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -89,6 +91,7 @@ async def hand_over(
     Read twice it changes nothing the second time.
     """
     require_live(caller)
+    refuse_unasked(caller)
     if granted and not source:
         problem = "Say where these people agreed: it is kept as the proof."
         raise ApiProblemError("invalid", problem, [Fault("source", "missing", problem)])

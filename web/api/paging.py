@@ -72,7 +72,7 @@ class Paging:
 
     def __init__(self, caller: Caller, limit: int, cursor: str | None) -> None:
         """ApiProblemError for a filter nobody knows, or a cursor that does not belong to this question."""
-        _refuse_unasked(caller)
+        refuse_unasked(caller)
         self._key = caller.context.keyring.key("api/cursor")
         self._question = _question(caller)
         self.limit = limit
@@ -138,14 +138,14 @@ def _refuse_unknown(wanted: Iterable[str], there: Mapping[str, object]) -> None:
         raise ApiProblemError("invalid", problem, [Fault("fields", "invalid", problem)])
 
 
-def _refuse_unasked(caller: Caller) -> None:
-    """A slip in the name of a filter must not answer with everything there is."""
+def refuse_unasked(caller: Caller) -> None:
+    """ApiProblemError for a parameter nobody knows: a slip in a filter must not answer with everything."""
     there = frozenset(_names(caller.request.scope["route"].dependant))
     for name in caller.request.query_params:
         if name not in there:
             near = get_close_matches(name, there, 1)
             hint = f"did you mean “{near[0]}”?" if near else f"there are {', '.join(sorted(there))}."
-            problem = f"There is no filter “{name[:60]}”; {hint}"
+            problem = f"There is no parameter “{name[:60]}”; {hint}"
             raise ApiProblemError("invalid", problem, [Fault(name[:60], "unknown", problem)])
 
 

@@ -66,10 +66,10 @@ EXPLAINED: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "too_large": ("The body is larger than this address takes.", "Send it in several parts."),
         "unsupported_media_type": (
             "The body is of a type that is not read here.",
-            "Send Content-Type: application/json.",
+            "Send Content-Type: application/json; files of people come as text/csv or application/x-ndjson.",
         ),
         "invalid": (
-            "Parts of the request are not as its description says; errors names each.",
+            "Parts of the request are not as its description says; errors names each, and what to write.",
             "Mend those parts. The same call again gets the same answer.",
         ),
         "missing_variables": (

@@ -21,7 +21,7 @@ CODES: Final = MappingProxyType(
         "checks_in_the_way": (409, "Checks stand in the campaign's way"),
         "call_in_flight": (409, "The same call is being made"),
         "too_large": (413, "The request is too large"),
-        "unsupported_media_type": (415, "The body is no JSON"),
+        "unsupported_media_type": (415, "The body is of a type that is not read here"),
         "invalid": (422, "Parts of the request are not valid"),
         "missing_variables": (422, "The message would lack variables"),
         "identity_required": (422, "Name an identity"),

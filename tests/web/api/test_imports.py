@@ -149,6 +149,13 @@ async def test_what_is_no_file_of_people_is_refused_at_once_and_not_kept(program
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "source")
 
 
+async def test_a_refused_file_is_told_what_to_do_about_it_in_the_words_of_a_call(program: Program) -> None:
+    answer = await hand_over(program, "Truc\na@b.fr\n")
+    assert answer.json()["detail"].endswith("Say which one is, as in ?column=Column=email.")
+    answer = await hand_over(program, "email\na@b.fr\n", query="?granded=email&source=form")
+    assert answer.json()["detail"] == "There is no parameter “granded”; did you mean “granted”?"
+
+
 async def test_what_all_agreed_to_and_what_columns_mean_is_said_in_the_address(program: Program) -> None:
     query = "?granted=email&source=form&column=Truc=email&update=keep"
     told = (await hand_over(program, "Truc\na@b.fr\n", query=query)).json()

@@ -91,7 +91,7 @@ async def test_a_slip_in_the_name_of_a_filter_does_not_answer_with_everything(
 
 async def test_a_filter_that_is_like_no_other_is_answered_with_those_there_are(program: Program) -> None:
     answer = await program.call("GET", "/segments?qqq=1")
-    assert answer.json()["detail"] == "There is no filter “qqq”; there are cursor, fields, limit, name."
+    assert answer.json()["detail"] == "There is no parameter “qqq”; there are cursor, fields, limit, name."
 
 
 async def test_each_message_is_found_under_the_one_status_that_is_told_of_it(program: Program) -> None:
