@@ -41,7 +41,7 @@ Constants = Mapping[str, str | int | None]
 """Columns that have one value for every row."""
 
 
-CACHE_KB: Final = -131_072
+CACHE_KB: Final = -32_768
 """Negative: kilobytes, not pages. The indexes of a million people do not fit into much less: with 8 MB half a
 million took no longer, a million twice as long."""
 LOG_PAGES: Final = 64_000
