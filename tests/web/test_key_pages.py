@@ -91,7 +91,7 @@ async def test_everything_chosen_is_what_the_key_is_bound_to(site: Site, admin: 
         admin,
         grant="chosen",
         scope=["contacts:read", "events:read"],
-        identity=[str(identity.id), "999"],
+        identity=[str(identity.id)],
         networks="203.0.113.7, 2001:db8::/32",
         per_minute="90",
         ends_on="2026-03-31",
@@ -118,6 +118,8 @@ async def test_everything_chosen_is_what_the_key_is_bound_to(site: Site, admin: 
         ({"ends_on": "2020-01-01"}, "on a day to come"),
         ({"ends_on": "9999-12-31"}, "on a day to come"),
         ({"ends_on": "soon"}, "on a day to come"),
+        ({"identity": "999"}, "An identity you chose"),
+        ({"identity": "all"}, "An identity you chose"),
     ],
 )
 async def test_what_cannot_be_is_refused_and_the_form_stays_filled(

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.responses import Response
 
 from models.api import ApiKey, KeyMode, Scope
@@ -35,6 +36,7 @@ USUAL_OVERLAP = 24
 NO_NAME = N_("Give the key a name: it says which program has it.")
 WRONG_END = N_("A key ends on a day to come.")
 WRONG_LIMIT = N_("A limit is a number of calls a minute, from 1.")
+IDENTITY_GONE = N_("An identity you chose is not there any more: choose again.")
 MOST_PER_MINUTE = 1_000_000
 
 
@@ -68,7 +70,7 @@ async def make(visit: Admin) -> Response:
         words = form.texts("scope") if wanted == CHOSEN else [wanted] if wanted in GRANTS else []
         scopes, networks = read_scopes(words), read_networks(form.text("networks", 2000))
         async with context.database.write() as session:
-            chosen = await identities.with_ids(session, form.numbers("identity"))
+            bound_to = await _identities(visit, session)
             key, secret = await api_keys.add_key(
                 session,
                 name=name,
@@ -76,7 +78,7 @@ async def make(visit: Admin) -> Response:
                 scopes=scopes,
                 by=_who(visit),
                 now=context.clock.now(),
-                identity_ids=[one.id for one in chosen],
+                identity_ids=bound_to,
                 networks=networks,
                 per_minute=limit,
                 expires_at=end,
@@ -133,6 +135,15 @@ def _name(visit: Visit) -> str:
     if not name:
         raise BadInputError(NO_NAME)
     return name
+
+
+async def _identities(visit: Visit, session: AsyncSession) -> list[int]:
+    """Those the key is bound to, none: any. One that is gone must not leave a key that is bound to nobody."""
+    asked = visit.form.texts("identity")
+    found = [one.id for one in await identities.with_ids(session, visit.form.numbers("identity"))]
+    if len(found) != len(set(asked)):
+        raise BadInputError(IDENTITY_GONE)
+    return found
 
 
 def _limit(visit: Visit) -> int | None:
