@@ -15,7 +15,7 @@ from datetime import timedelta
 from models.clock import Clock
 from models.errors import StoreError, TocsinError
 from models.keyring import Keyring
-from models.providers import TEXTS
+from models.providers import SANDBOXES, TEXTS
 from models.states import Channel
 from scheduler.adoption import adopt_journals
 from scheduler.clearance import Clearance
@@ -249,7 +249,7 @@ class Dispatcher:
             async with self._database.read() as session:
                 identity = await identities.get_identity(session, lane.identity_id)
                 keys = await identities.keys_of(session, lane.identity_id)
-            if not may_send(identity, channel):
+            if not may_send(identity, channel) and lane.provider not in SANDBOXES:
                 self._obstacles[place] = tell_state(identity)
                 return None
             desk = await asyncio.to_thread(open_desk, identity, keys, self._keyring, channel)

@@ -23,7 +23,7 @@ from store import contacts, messages, suppressions
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of everybody in one call."""
+    """What is known of everybody in one call. `rehearsers` choose for tests where nobody can send yet."""
 
     now: datetime
     people: Mapping[tuple[Channel, str], Contact]
@@ -33,6 +33,7 @@ class Facts:
     providers: Mapping[str, str]
     choosers: Mapping[Channel, Chooser]
     identities: Mapping[int, Identity]
+    rehearsers: Mapping[Channel, Chooser]
 
 
 async def learn(
@@ -69,6 +70,10 @@ async def learn(
         providers=await providers_as_known(session, domains - {""}),
         choosers={channel: Chooser(IdentityRule.TERRITORY, able, channel) for channel in Channel},
         identities={identity.id: identity for identity in able},
+        rehearsers={
+            channel: Chooser(IdentityRule.TERRITORY, able, channel, rehearsing=True)
+            for channel in (Channel if asker.test else ())
+        },
     )
 
 
@@ -85,15 +90,28 @@ def address_of(contact: Contact, channel: Channel) -> str | None:
 
 
 def sender_of(asker: Asker, wish: Wish, contact: Contact | None, facts: Facts) -> Identity | Refusal:
-    """The identity asked for, or whoever speaks for where the person lives."""
-    chooser = facts.choosers[wish.channel]
+    """The identity asked for, or whoever speaks for where the person lives.
+
+    A test, of which nothing leaves, may have one that cannot send yet.
+    """
+    chooser, rehearser = facts.choosers[wish.channel], facts.rehearsers.get(wish.channel)
     if wish.identity_id is not None:
         identity = facts.identities.get(wish.identity_id)
         if identity is None or (asker.identity_ids and identity.id not in asker.identity_ids):
             return Refusal("identity_not_allowed", "This key may not write as that identity.", ("identity",))
-        if identity not in chooser.able:
+        if identity not in (rehearser or chooser).able:
             return Refusal("identity_unable", "That identity cannot send at present.", ("identity",))
         return identity
+    found = _chosen_by(chooser, contact)
+    if found is None and rehearser is not None:
+        found = _chosen_by(rehearser, contact)
+    if found is None:
+        problem = "No identity speaks for that person: name one."
+        return Refusal("identity_required", problem, ("identity",))
+    return found
+
+
+def _chosen_by(chooser: Chooser, contact: Contact | None) -> Identity | None:
     if len(chooser.able) == 1:
         return chooser.able[0]
     found = chooser.choose(contact) if contact is not None else None
@@ -101,9 +119,6 @@ def sender_of(asker: Asker, wish: Wish, contact: Contact | None, facts: Facts) -
         # Of somebody unknown nothing tells the territory: who speaks for everybody does.
         nationwide = [one for one in chooser.able if one.territory is TerritoryKind.NATIONAL]
         found = nationwide[0] if nationwide else None
-    if found is None:
-        problem = "No identity speaks for that person: name one."
-        return Refusal("identity_required", problem, ("identity",))
     return found
 
 

@@ -51,10 +51,21 @@ class Chooser:
     one failing that. ROTATE: shared out evenly; adding an identity moves only the people it takes over.
     """
 
-    def __init__(self, rule: IdentityRule, identities: Sequence[Identity], channel: Channel) -> None:
-        """`identities` in the order of the campaign; those that cannot send are not among the `able`."""
+    def __init__(
+        self,
+        rule: IdentityRule,
+        identities: Sequence[Identity],
+        channel: Channel,
+        *,
+        rehearsing: bool = False,
+    ) -> None:
+        """`identities` in the order of the campaign; those that cannot send are not among the `able`.
+
+        `rehearsing`: nothing leaves, so that those are, too, that cannot send yet.
+        """
         self.rule = rule
-        self.able = [identity for identity in identities if can_send(identity, channel)]
+        may = has_address if rehearsing else can_send
+        self.able = [identity for identity in identities if may(identity, channel)]
         self._around: dict[tuple[str | None, ...], list[Identity]] = {}
 
     def choose(self, person: Addressee) -> Identity | None:

@@ -104,6 +104,7 @@ class MessageOut(TypedDict):
     metadata: NotRequired[dict[str, str] | None]
     send_at: str
     created_at: NotRequired[str | None]
+    notes: NotRequired[list[str] | None]
     links: LinksOut
 
 
@@ -125,6 +126,7 @@ class MessageRow(TypedDict):
     metadata: NotRequired[dict[str, str] | None]
     send_at: NotRequired[str]
     created_at: NotRequired[str | None]
+    notes: NotRequired[list[str] | None]
     links: NotRequired[LinksOut]
 
 

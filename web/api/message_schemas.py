@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, WrapValidator, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -14,12 +14,15 @@ from models.message import Message, MessageResult
 from models.states import Channel, Purpose
 from scheduler.asked import Receipt
 from scheduler.pricing import say_cost
+from scheduler.senders import can_send
 from store import campaigns, identities, templates
 from store.message_status import MessageStatus, statuses_of
 from web.api.faults import Unread, apart
 from web.api.ids import Ids, Kind
 from web.api.paging import Pickable
 from web.api.schemas import Given, Line, Moment, ProblemOut, Told
+
+NOT_LIVE: Final = "a live key would be refused."
 
 
 def _storable(text: str) -> str:
@@ -192,6 +195,11 @@ class MessageOut(Told):
     metadata: dict[str, str] | None = None
     send_at: datetime
     created_at: datetime | None = None
+    notes: list[str] | None = Field(
+        default=None,
+        description="In answers to tests alone: what a live key would not have been granted.",
+        examples=[[f"The identity “national” cannot send at present: {NOT_LIVE}"]],
+    )
     links: LinksOut
 
     @classmethod
@@ -279,8 +287,16 @@ def told_of(ids: Ids, receipt: Receipt, base: str) -> MessageOut:
         reference=wish.reference or None,
         metadata=dict(wish.details) or None,
         send_at=receipt.send_at,
+        notes=_notes(receipt),
         links=_links(ids, receipt.number, base),
     )
+
+
+def _notes(receipt: Receipt) -> list[str] | None:
+    identity = receipt.identity
+    if not receipt.test or can_send(identity, receipt.wish.channel):
+        return None
+    return [f"The identity “{identity.key}” cannot send at present: {NOT_LIVE}"]
 
 
 def _links(ids: Ids, number: int, base: str) -> LinksOut:
