@@ -66,9 +66,10 @@ class CourierOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What came of a call."""
+    """What came of a call to `url`."""
 
     held: Held
+    url: str
     outcome: Outcome
     milliseconds: int
 
@@ -199,7 +200,7 @@ class Courier:
             # A fault of our own is a try that failed: it neither lasts nor keeps others waiting.
             log.exception("webhook not posted", extra={"notice": held.id})
             outcome = Deferred(Reply(None, None, _fault(error)))
-        return _Told(held, outcome, int((monotonic() - began) * 1000))
+        return _Told(held, endpoint.url, outcome, int((monotonic() - began) * 1000))
 
     def _means(self, endpoint: WebhookEndpoint) -> "WebhookOptions":
         from sender.webhook import WebhookOptions  # noqa: PLC0415
@@ -256,7 +257,8 @@ async def _settle(session: AsyncSession, told: _Told, now: datetime) -> bool:
 
 async def _note_failure(session: AsyncSession, told: _Told, now: datetime) -> None:
     until = now + max(timedelta(seconds=1), told.rest)
-    endpoint = await webhooks.note_failing(session, told.held.endpoint_id, now=now, until=until)
+    number = told.held.endpoint_id
+    endpoint = await webhooks.note_failing(session, number, url=told.url, now=now, until=until)
     if endpoint is not None and endpoint.state is EndpointState.ENABLED:
         await _judge(session, endpoint, gone=told.outcome.reply.code == GONE, rest=told.rest, now=now)
 
@@ -286,7 +288,7 @@ async def _judge(
         return
     # A tenth of the time it has been failing, up to a minute, unless it asked for more itself.
     pause = max(min(failing / 10, LONGEST_PAUSE), timedelta(seconds=1), rest)
-    await webhooks.note_failing(session, endpoint.id, now=now, until=now + pause)
+    await webhooks.note_failing(session, endpoint.id, url=endpoint.url, now=now, until=now + pause)
     if failing >= TOLD_AFTER:
         await _tell_people(session, endpoint, "webhook_failing", now=now)
 

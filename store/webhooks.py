@@ -106,17 +106,21 @@ async def note_working(session: AsyncSession, endpoint_id: int, now: datetime) -
 
 
 async def note_failing(
-    session: AsyncSession, endpoint_id: int, *, now: datetime, until: datetime
+    session: AsyncSession, endpoint_id: int, *, url: str, now: datetime, until: datetime
 ) -> WebhookEndpoint | None:
-    """That a call failed: it is left alone `until`; as it stands then, None when it is gone."""
+    """That a call to `url` failed: it is left alone `until`; as it stands then.
+
+    None when it is gone, or has another address by now: of that one the call says nothing.
+    """
+    mine = sa.and_(col(WebhookEndpoint.id) == endpoint_id, col(WebhookEndpoint.url) == url)
     change = (
         sa.update(WebhookEndpoint)
-        .where(col(WebhookEndpoint.id) == endpoint_id)
+        .where(mine)
         .values(failing_since=func.coalesce(col(WebhookEndpoint.failing_since), now), resting_until=until)
         .execution_options(**NO_SYNC)
     )
     await session.exec(change)
-    wanted = select(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id)
+    wanted = select(WebhookEndpoint).where(mine)
     return (await session.exec(wanted.execution_options(populate_existing=True))).first()
 
 

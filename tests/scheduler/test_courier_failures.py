@@ -1,13 +1,15 @@
 """Endpoints that are slow, broken, gone or astray: tried again at the standard's pace, and told to people."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import select
 
 from models.incident import Incident, IncidentKind, IncidentLevel
-from models.webhook import EndpointState, NoticeState
+from models.webhook import EndpointState, NoticeState, WebhookEndpoint
 from scheduler.courier import GIVEN_UP_AFTER, MOST_TRIES, WAITS, Courier
 from scheduler.incidents import close_incident
 from store import Database
@@ -92,6 +94,27 @@ async def test_an_endpoint_that_says_it_is_gone_is_disabled_and_somebody_is_told
     assert incident.provider == f"127.0.0.1 ({endpoint.id})"
     await happen(database)
     assert await noted(database) == []
+
+
+async def test_what_the_address_before_answers_says_nothing_of_the_new_one(
+    database: Database, clock: ManualClock, hook_taker: HookTaker
+) -> None:
+    hook_taker.answers = [GONE, OK]
+    await an_endpoint(database, hook_taker.url)
+    await happen(database)
+    courier = a_courier(database, clock)
+    while not hook_taker.calls:
+        await courier.round()
+        async with database.write() as session:
+            await session.exec(sa.update(WebhookEndpoint).values(url=f"{hook_taker.url}/new"))
+        await asyncio.sleep(0.01)
+    await courier.settle()
+    (endpoint,) = await endpoints(database)
+    assert (endpoint.state, endpoint.failing_since) == (EndpointState.ENABLED, None)
+    assert await incidents_of(database) == []
+    clock.advance(timedelta(seconds=10))
+    await courier.settle()
+    assert (await notices(database))[0].state is NoticeState.DELIVERED
 
 
 async def test_after_an_hour_somebody_is_told_and_after_five_days_it_is_given_up(
