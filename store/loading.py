@@ -5,6 +5,7 @@ repeats (moments, documents, codes) has been written once by whoever calls. How 
 `store.arriving`.
 """
 
+import ctypes
 import gc
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -120,6 +121,13 @@ async def room_for_many(database: Database) -> AsyncIterator[None]:
             if before is not None:
                 with suppress(StoreError):
                     await _set_room(database, *before)
+            _give_back()
+
+
+def _give_back() -> None:
+    """Let the system have what is free in the midst of the heap; where the C library can (glibc)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Cleaning:
