@@ -37,6 +37,9 @@ class Wanted:
     description: str = ""
 
 
+WHERE = "Name an https address of the internet; for rehearsals, TOCSIN_WEBHOOK_HTTP lets it be this machine."
+
+
 def draw_secret() -> str:
     """A new one: `whsec_` and 256 bits of chance."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_OCTETS)).decode()
@@ -52,7 +55,7 @@ def check_wanted(wanted: Wanted, *, loopback: bool) -> None:
     try:
         check_address(wanted.url, loopback=loopback)
     except ForbiddenAddressError as error:
-        raise BadInputError(f"Nothing can be posted there. {error}", "Write https://…") from error
+        raise BadInputError(f"Nothing can be posted there. {error}", WHERE) from error
     unknown = sorted(set(wanted.event_types) - set(TYPES))
     if unknown:
         raise BadInputError(f"There is no event type {', '.join(unknown)}.", f"There are {', '.join(TYPES)}.")

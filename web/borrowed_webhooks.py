@@ -15,7 +15,7 @@ WEBHOOK_TEXTS = (
     N_("It holds a name or a password before the host."),
     N_("It leads to an address that is not of the public internet."),
     N_("Nothing is posted to port %(port)s."),
-    N_("Write https://…"),
+    N_("Name an https address of the internet; for rehearsals, TOCSIN_WEBHOOK_HTTP lets it be this machine."),
     N_("This webhook is disabled."),
     N_("Enable it first."),
     N_("No answer within %(number)s seconds."),

@@ -26,8 +26,8 @@ Live = Annotated[bool, typer.Option("--live", help="Write to people; a test key 
 May = Annotated[
     list[str] | None,
     typer.Option(
-        help=f"What it may do, several times if need be: {', '.join(GRANTS)}, or a scope such as"
-        " contacts:read. Without it, sending.",
+        help=f"What it may do, several times if need be: {', '.join(GRANTS)} (that is, all but"
+        " campaigns:override), or a scope such as contacts:read. Without it, sending.",
         metavar="SCOPE",
     ),
 ]

@@ -92,9 +92,12 @@ def list_all() -> None:
     )
 
 
+_DISABLED = {"webhook_gone": "it answered 410", "webhook_given_up": "nothing arrived for five days"}
+
+
 def _state(one: WebhookEndpoint, zone: str) -> str:
     if one.state is EndpointState.DISABLED:
-        return f"disabled ({one.reason})" if one.reason else "disabled"
+        return f"disabled ({_DISABLED.get(one.reason, one.reason)})" if one.reason else "disabled"
     if one.failing_since is not None:
         return f"failing since {moment(one.failing_since, zone)}"
     return "works" if one.worked_at is not None else "not called yet"

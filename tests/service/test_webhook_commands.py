@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from models.webhook import EndpointState, WebhookEndpoint
+from service.commands.webhooks import _state
 from tests.service.conftest import Tocsin, Typed
 
 URL = "https://crm.example.org/hooks"
@@ -14,6 +16,20 @@ def hooks(ready: Tocsin, typed: Typed) -> Typed:
     """The command, on a database that is ready."""
     assert ready.folder.exists()
     return typed
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("webhook_gone", "disabled (it answered 410)"),
+        ("webhook_given_up", "disabled (nothing arrived for five days)"),
+        ("Ada", "disabled (Ada)"),
+        ("", "disabled"),
+    ],
+)
+def test_why_a_webhook_is_disabled_is_told_in_words(reason: str, told: str) -> None:
+    one = WebhookEndpoint(state=EndpointState.DISABLED, reason=reason)  # type: ignore[call-arg]
+    assert _state(one, "UTC") == told
 
 
 def test_a_webhook_is_added_tested_disabled_enabled_and_removed(hooks: Typed) -> None:

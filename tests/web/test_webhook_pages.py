@@ -51,6 +51,7 @@ async def test_an_address_nothing_may_be_posted_to_is_refused_and_the_form_stays
 ) -> None:
     text = await send(admin, "/webhooks", url=url, description="mine")
     assert "Nothing can be posted there." in text
+    assert "for rehearsals, TOCSIN_WEBHOOK_HTTP" in text
     assert f'value="{url}"' in text
     assert 'value="mine"' in text
     assert await endpoints(site.database) == []
