@@ -98,6 +98,7 @@ async def change_endpoint(
 ) -> None:
     """Another address, other types, other words; what waits goes to the new address."""
     check_wanted(wanted, loopback=loopback)
+    await webhooks.one_by_one(session)
     others = await webhooks.list_endpoints(session, endpoint.mode)
     if any(one.url == wanted.url and one.id != endpoint.id for one in others):
         raise ConflictError("There is a webhook to that address already.", "Change that one.")

@@ -10,10 +10,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.api import KeyMode
 from models.errors import ConflictError, NotFoundError
 from models.webhook import EndpointState, NoticeState, WebhookEndpoint, WebhookNotice
+from store.engine import is_embedded
 
 MOST_ENDPOINTS = 50
 """Each is called by so many at once, and one that hangs holds up nobody: their number is what bounds all."""
 NO_SYNC = {"synchronize_session": False}
+_ALONE = sa.text("LOCK TABLE webhook_endpoint IN SHARE ROW EXCLUSIVE MODE")
+
+
+async def one_by_one(session: AsyncSession) -> None:
+    """Nobody else adds or moves an endpoint until this transaction ends: which there are stays as found."""
+    if not is_embedded(session):
+        await (await session.connection()).execute(_ALONE)
 
 
 async def add_endpoint(
@@ -28,6 +36,7 @@ async def add_endpoint(
     description: str = "",
 ) -> WebhookEndpoint:
     """A new one; ConflictError when there are too many, or one of that mode has the address."""
+    await one_by_one(session)
     known = (await session.exec(select(WebhookEndpoint.url, WebhookEndpoint.mode))).all()
     if len(known) >= MOST_ENDPOINTS:
         raise ConflictError(f"There are {MOST_ENDPOINTS} webhooks already.", "Remove one first.")

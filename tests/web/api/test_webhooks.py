@@ -1,5 +1,6 @@
 """Programs make webhooks, look at what was posted, and have it posted again."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -83,6 +84,17 @@ async def test_where_nothing_may_be_posted_no_webhook_is_made(program: Program, 
     answer = await program.call("POST", "/webhooks", body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid"), answer.text
     assert (await program.call("GET", "/webhooks")).json()["data"] == []
+
+
+async def test_an_address_that_many_enter_at_once_is_entered_once(program: Program) -> None:
+    answers = await asyncio.gather(*(program.call("POST", "/webhooks", {"url": URL}) for _ in range(6)))
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 5]
+    other = (await made(program, f"{URL}/other"))["id"]
+    third = (await made(program, f"{URL}/third"))["id"]
+    moved = await asyncio.gather(
+        *(program.call("PATCH", f"/webhooks/{one}", {"url": f"{URL}/new"}) for one in (other, third))
+    )
+    assert sorted(answer.status_code for answer in moved) == [200, 409]
 
 
 async def test_an_address_is_entered_once_a_mode(site: Site, program: Program) -> None:
