@@ -17,12 +17,24 @@ from typing import Final
 from models.states import Purpose
 
 MOST_PARTS: Final = 20
+MOST_WITHIN: Final = 8
+"""How many parts may hold others."""
+LONGEST_HEADER, LONGEST_METADATA = 2_000, 30_000
+"""Octets; the library takes minutes for headers much longer."""
 MOST_DETAILS, DETAIL_NAME, DETAIL_LENGTH = 20, 40, 500
 REFERENCE_LENGTH: Final = 200
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 OURS: Final = "x-tocsin-"
-KNOWN: Final = frozenset(f"{OURS}{name}" for name in ("purpose", "reference", "metadata", "idempotency-key"))
+METADATA: Final = f"{OURS}metadata"
+KNOWN: Final = frozenset(
+    (METADATA, *(f"{OURS}{name}" for name in ("purpose", "reference", "idempotency-key")))
+)
 _FOLD = re.compile(r"\r\n|[\r\n]")
+_OF_PARTS: Final = re.compile(
+    rb"(?:\A|(?<=[\r\n]))content-(?:type|disposition|transfer-encoding):"
+    rb"[^\r\n]*(?:(?:\r\n|[\r\n])[ \t][^\r\n]*)*",
+    re.IGNORECASE,
+)
 _ONCE: Final = ("from", "subject", "reply-to", "message-id", *sorted(KNOWN))
 
 
@@ -55,6 +67,7 @@ class SubmittedMail:
 
 def read_mail(raw: bytes) -> SubmittedMail:
     """The mail of its bytes; MailRefusedError when it cannot be read, or holds what cannot be carried."""
+    _require_readable(raw)
     try:
         message = message_from_bytes(raw, policy=default)
         told = _headers(message)
@@ -73,8 +86,19 @@ def read_mail(raw: bytes) -> SubmittedMail:
         purpose=_purpose(told[f"{OURS}purpose"]),
         reference=_reference(told[f"{OURS}reference"]),
         idempotency_key=_idempotency_key(told[f"{OURS}idempotency-key"]),
-        details=_details(told[f"{OURS}metadata"]),
+        details=_details(told[METADATA]),
     )
+
+
+def _require_readable(raw: bytes) -> None:
+    """MailRefusedError for headers of parts that take the library minutes; it reads them while it parses."""
+    within = 0
+    for found in _OF_PARTS.finditer(raw):
+        if len(found.group()) > LONGEST_HEADER:
+            raise MailRefusedError("A header of a part of the mail is too long.")
+        within += b"multipart" in found.group().lower()
+    if within > MOST_WITHIN:
+        raise MailRefusedError("The mail has too many parts within parts.")
 
 
 def _headers(message: Message) -> dict[str, str]:
@@ -89,6 +113,8 @@ def _headers(message: Message) -> dict[str, str]:
             if name in seen:
                 raise MailRefusedError(f"The header {written} stands there twice.")
             seen.add(name)
+            if len(value) > (LONGEST_METADATA if name == METADATA else LONGEST_HEADER):
+                raise MailRefusedError(f"The header {written} is too long.")
             found[name] = _decoded(name, str(value))
     return found
 

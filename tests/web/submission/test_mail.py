@@ -2,6 +2,7 @@
 
 import contextlib
 from email.message import EmailMessage
+from time import process_time
 
 import pytest
 from hypothesis import example, given
@@ -91,6 +92,31 @@ def test_parts_within_parts_without_end_are_refused() -> None:
         raw += f"Content-Type: multipart/mixed; boundary=b{depth}\r\n\r\n--b{depth}\r\n".encode()
     with pytest.raises(MailRefusedError):
         read_mail(raw)
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        ("From: " + "a@b.fr," * 20_000, "From is too long"),
+        ("Reply-To: " + "a b\r\n " * 40_000 + "a@b.fr", "Reply-To is too long"),
+        ("Subject: " + "=?utf-8?q?a?=\r\n " * 20_000, "Subject is too long"),
+        ("Content-Type: text/plain; " + "a*0=b;\r\n " * 20_000, "part of the mail is too long"),
+        ("content-disposition: inline; " + "a=b;\r\t" * 20_000, "part of the mail is too long"),
+    ],
+    ids=["from", "folded", "subject", "type", "old line ends"],
+)
+def test_headers_that_would_take_minutes_are_refused_at_once(header: str, sentence: str) -> None:
+    head = HEAD if header.lower().startswith(("content", "reply")) else b""
+    began = process_time()
+    with pytest.raises(MailRefusedError, match=sentence):
+        read_mail(head + header.encode() + b"\r\n\r\nx")
+    inner = (
+        b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" + header.encode() + b"\r\n\r\nx\r\n--a--"
+    )
+    if not header.startswith(("From", "Reply", "Subject")):
+        with pytest.raises(MailRefusedError, match=sentence):
+            read_mail(HEAD + inner)
+    assert process_time() - began < 5
 
 
 @given(st.binary(max_size=400), st.binary(max_size=60), st.sampled_from(["From", "Subject", "Content-Type"]))
