@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from models.columns import choice, document, foreign_key, moment, primary_key
-from models.states import Channel
+from models.states import Channel, Nature
 
 
 class Template(SQLModel, table=True):
@@ -41,7 +41,8 @@ class TemplateVersion(SQLModel, table=True):
 
     E-mail: `subject`, `preheader` and `body` (MJML, or a whole HTML document); `text` takes the place of the
     text part that is made from it. SMS: `body` alone. `fallbacks` maps a field's name to what stands in its
-    place for a person who lacks it.
+    place for a person who lacks it. `nature`: what it is to the law where programs send it to people who only
+    agreed to be written to; None: nobody said yet. Campaigns say themselves.
     """
 
     __tablename__ = "template_version"
@@ -55,4 +56,5 @@ class TemplateVersion(SQLModel, table=True):
     body: str
     text: str = Field(default="", sa_column_kwargs={"server_default": ""})
     fallbacks: dict[str, str] = document()
+    nature: Nature | None = choice(Nature, nullable=True)
     created_at: datetime = moment()

@@ -75,17 +75,26 @@ async def choose(
 
 
 async def choose_for(
-    session: AsyncSession, campaign: Campaign, now: datetime, *, place_is_free: bool = False
+    session: AsyncSession,
+    campaign: Campaign,
+    now: datetime,
+    *,
+    place_is_free: bool = False,
+    sender: int | None = None,
 ) -> Chosen:
-    """The audience of a campaign, by its rules as they stand; once launched, as they stood then."""
+    """The audience of a campaign, by its rules as they stand; once launched, as they stood then.
+
+    `sender`: as if this identity alone wrote.
+    """
     trees: dict[AudienceRole, list[Node]] = {role: [] for role in AudienceRole}
     for segment, tie in await campaigns.audience_of(session, campaign.id):
         frozen = tie.frozen_text if campaign.launched_at is not None else None
         trees[tie.role].append(parse_segment(frozen or segment.text))
+    all_of_them = [identity.id for identity in await campaigns.identities_of(session, campaign.id)]
     advert = Advert(
         nature=campaign.nature,
         rule=campaign.identity_rule,
-        identity_ids=[identity.id for identity in await campaigns.identities_of(session, campaign.id)],
+        identity_ids=all_of_them if sender is None else [sender],
         version_id=campaign.template_version_id,
         place_is_free=place_is_free,
     )

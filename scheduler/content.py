@@ -31,7 +31,7 @@ class Content:
 
     `wording`: what it was compiled from, for who has to compile it elsewhere. `notice_url`: the address of
     its transparency notice, where somebody looks at it before it is sent. `by_data`: it is chosen for people
-    by what is known of them, which they must agree to.
+    by what is known of them, which they must agree to. `alone`: another sender's is another.
     """
 
     campaign_name: str
@@ -40,6 +40,7 @@ class Content:
     wording: Wording | None = None
     notice_url: str = NOBODY
     by_data: bool = False
+    alone: bool = False
 
     @property
     def tagged(self) -> bool:
@@ -86,14 +87,14 @@ def label_with(advertising: Advertising, *, sponsor: str, vote: str) -> Label | 
     return Label(sponsor, vote, advertising.targeted) if advertising.bound else None
 
 
-async def label_of(session: AsyncSession, campaign: Campaign) -> Label | None:
-    """The label of a campaign; None unless it is political advertising.
+async def label_of(session: AsyncSession, campaign: Campaign, *, sender: int | None = None) -> Label | None:
+    """The label of a campaign, or of what this identity sends of it; None unless it is political advertising.
 
     One that chooses by place says so, too, where that needs nobody's consent: it is a choice all the same.
     """
     if campaign.nature is not Nature.POLITICAL:
         return None
-    chosen = await choose_for(session, campaign, campaign.updated_at)
+    chosen = await choose_for(session, campaign, campaign.updated_at, sender=sender)
     return label_with(chosen.advertising, sponsor=campaign.sponsor, vote=campaign.vote)
 
 
@@ -104,15 +105,18 @@ async def content_of(
     language: str,
     windows: UsualWindows | None = None,
     place_is_free: bool = False,
+    sender: int | None = None,
 ) -> Content:
     """The compiled content of a campaign; TemplateError when it cannot be compiled.
 
     `windows`: the hours of campaigns that have none of their own; None: any time. `place_is_free`: as in
-    `scheduler.rhythm.Rhythm`.
+    `scheduler.rhythm.Rhythm`. `sender`: the identity that writes. Of what programs ask for, which anybody may
+    send at any time, each is labelled by itself.
     """
     campaign = await campaigns.get_campaign(session, campaign_id)
     version = await template_rows.get_version(session, campaign.template_version_id)
-    label = await label_of(session, campaign)
+    single = sender if campaign.stream_key is not None else None
+    label = await label_of(session, campaign, sender=single)
     wording = wording_of(version, campaign.channel, language=language, name=campaign.name, label=label)
     # Tens of milliseconds of pure arithmetic: not on the loop that others send from.
     compiled = await asyncio.to_thread(wording.compile)
@@ -121,10 +125,11 @@ async def content_of(
     own = usual if campaign.purpose is Purpose.CAMPAIGN else ANY_TIME
     by_data = label is not None and label.targeted
     if by_data and place_is_free:
-        chosen = await choose_for(session, campaign, campaign.updated_at, place_is_free=True)
+        chosen = await choose_for(session, campaign, campaign.updated_at, place_is_free=True, sender=single)
         by_data = chosen.advertising.targeted
     hours = own.windows_of(campaign.windows, campaign.channel)
-    return Content(campaign.name, compiled, hours, wording, by_data=by_data)
+    alone = single is not None and label is not None
+    return Content(campaign.name, compiled, hours, wording, by_data=by_data, alone=alone)
 
 
 def values_for(

@@ -49,6 +49,7 @@ NOT_TO_BE_CHOSEN = Stop(
     EventKind.SUPPRESSED,
     "consent to targeting was withdrawn after the launch",
 )
+NEVER_TO_BE_CHOSEN = Stop(DeliveryState.SUPPRESSED, EventKind.SUPPRESSED, "there is no consent to targeting")
 GONE = Stop(DeliveryState.CANCELLED, EventKind.CANCELLED, "the contact or its address is gone")
 
 
@@ -95,11 +96,16 @@ def stop_if_withdrawn_since(delivery: ClaimedDelivery, withdrawn: Collection[str
     return WITHDRAWN if delivery.contact_id is None and delivery.address in withdrawn else None
 
 
-def stop_if_not_to_be_chosen(contact: Standing | None) -> Stop | None:
-    """Who takes back the consent to targeting gets nothing more that is chosen by their data."""
-    if contact is None or contact.targeting_consent is not ConsentStatus.WITHDRAWN:
+def stop_if_not_to_be_chosen(contact: Standing | None, *, asked: bool = True) -> Stop | None:
+    """Who takes back the consent to targeting gets nothing more that is chosen by their data.
+
+    `asked`: at a launch, which left out who had not given it; a program's message comes here first.
+    """
+    if contact is None or contact.targeting_consent is ConsentStatus.GRANTED:
         return None
-    return NOT_TO_BE_CHOSEN
+    if contact.targeting_consent is ConsentStatus.WITHDRAWN:
+        return NOT_TO_BE_CHOSEN
+    return None if asked else NEVER_TO_BE_CHOSEN
 
 
 def stop_outside_hours(

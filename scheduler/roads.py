@@ -13,9 +13,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import ConflictError
 from models.identity import Identity
+from models.states import Purpose
 from scheduler.calendar import UsualWindows
 from scheduler.streams import StreamKind, enter, open_stream, tie_lanes
-from store import identities
+from store import campaigns, identities
 
 SENDERS_FOR: Final = timedelta(seconds=2)
 MOST: Final = 10_000
@@ -59,6 +60,9 @@ class Roads:
             else:
                 return known
         found = await open_stream(session, kind, links=links, hours=hours, zone=zone, now=now)
+        if kind.purpose is Purpose.CAMPAIGN and not kind.test:
+            # Of tests nothing leaves: they are in no register.
+            await campaigns.take_nature(session, found)
         if len(self._streams) >= MOST:
             self._streams.clear()
         self._streams[kind.key] = found

@@ -57,7 +57,8 @@ class Workshop:
         self._addresses = addresses
         self._options = options
         self._threads = options.threads
-        self._contents: OrderedDict[int, Content | Stop] = OrderedDict()
+        # By campaign; by sender, too, where each is labelled by itself.
+        self._contents: OrderedDict[int | tuple[int, int], Content | Stop] = OrderedDict()
         self._pool = ThreadPoolExecutor(options.threads, thread_name_prefix="workshop")
         self._scribes = Scribes(addresses, options.scribes)
         self._octets = dict(USUAL_OCTETS)
@@ -129,7 +130,8 @@ class Workshop:
         """Who the deliveries go to, what their campaigns say, and what programs say of single messages."""
         async with self._database.read(at_once=True) as session:
             contents = {
-                number: await self._content(session, number) for number in {row.campaign_id for row in rows}
+                number: await self._content(session, number, sender=rows[0].identity_id)
+                for number in {row.campaign_id for row in rows}
             }
             tagged = any(isinstance(content, Content) and content.tagged for content in contents.values())
             numbers = [row.contact_id for row in rows if row.contact_id is not None]
@@ -138,8 +140,8 @@ class Workshop:
             said = await messages.values_of(session, asked_for) if asked_for else {}
         return persons, contents, said
 
-    async def _content(self, session: AsyncSession, campaign_id: int) -> Content | Stop:
-        known = self._contents.pop(campaign_id, None)
+    async def _content(self, session: AsyncSession, campaign_id: int, *, sender: int) -> Content | Stop:
+        known = self._contents.pop(campaign_id, None) or self._contents.pop((campaign_id, sender), None)
         if not isinstance(known, Content):
             try:
                 known = await content_of(
@@ -148,12 +150,14 @@ class Workshop:
                     language=self._options.language,
                     windows=self._options.windows,
                     place_is_free=self._options.place_is_free,
+                    sender=sender,
                 )
             except StoreError:
                 raise
             except TocsinError as error:
                 known = gates.hold(str(error))
-        self._contents[campaign_id] = known
+        alone = isinstance(known, Content) and known.alone
+        self._contents[(campaign_id, sender) if alone else campaign_id] = known
         if len(self._contents) > CONTENTS_KEPT:
             self._contents.popitem(last=False)
         return known

@@ -94,7 +94,9 @@ async def start_submission(parts: "Parts", stack: AsyncExitStack) -> Listening:
 
     forms = Forms(parts.database, settings.language)
     acceptor = Acceptor(parts.database, parts.clock, forms, usual_windows(settings), settings.zone)
-    desk = SubmissionDesk(acceptor, Ids(parts.tokens), parts.conductor.wake, settings.language)
+    desk = SubmissionDesk(
+        acceptor, Ids(parts.tokens), parts.conductor.wake, settings.language, settings.nature
+    )
     entrance = Entrance(parts.database, parts.clock, settings.api_per_minute)
     ports = []
     for port, implicit in wanted:

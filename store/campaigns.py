@@ -13,7 +13,8 @@ from models.delivery import Delivery
 from models.errors import NotFoundError
 from models.identity import Identity
 from models.segment import Segment
-from models.states import WAITING, CampaignState, DeliveryState, LeftOutReason
+from models.states import WAITING, CampaignState, DeliveryState, LeftOutReason, Nature
+from models.template import TemplateVersion
 from store import tallies
 from store.engine import insert_for
 
@@ -139,6 +140,19 @@ async def tell_problem(session: AsyncSession, campaign_id: int, problem: str) ->
         .execution_options(synchronize_session=False)
     )
     await session.exec(tell)
+
+
+async def take_nature(session: AsyncSession, stream_id: int) -> None:
+    """A stream is to the law what is said of its template's version; until that is said, UNSAID."""
+    wanted = (
+        select(TemplateVersion.nature)
+        .join(Campaign, col(Campaign.template_version_id) == col(TemplateVersion.id))
+        .where(Campaign.id == stream_id, Campaign.nature == Nature.UNSAID)
+    )
+    nature = (await session.exec(wanted)).first()
+    if nature is not None:
+        change = sa.update(Campaign).where(col(Campaign.id) == stream_id).values(nature=nature)
+        await session.exec(change.execution_options(synchronize_session=False))
 
 
 async def segments_of(session: AsyncSession, campaign_id: int) -> list[tuple[Segment, AudienceRole]]:

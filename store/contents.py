@@ -29,16 +29,27 @@ NOTED_EVERY: Final = timedelta(hours=1)
 AT_ONCE: Final = 500
 
 
-def fingerprint(channel: Channel, subject: str, body: str, text: str) -> str:
+def fingerprint(channel: Channel, subject: str, body: str, text: str, nature: Nature | None = None) -> str:
     """Tells content from any other."""
-    return hashlib.sha256(json.dumps([channel.value, subject, body, text]).encode()).hexdigest()
+    said = [channel.value, subject, body, text] + ([nature.value] if nature else [])
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 async def keep_content(
-    session: AsyncSession, *, channel: Channel, subject: str, body: str, text: str, now: datetime
+    session: AsyncSession,
+    *,
+    channel: Channel,
+    subject: str,
+    body: str,
+    text: str,
+    now: datetime,
+    nature: Nature | None = None,
 ) -> int:
-    """The number of the version that says exactly this, which is made if need be, and used `now`."""
-    name = _NAME + fingerprint(channel, subject, body, text)
+    """The number of the version that says exactly this, which is made if need be, and used `now`.
+
+    `nature`: what it is to the law, where somebody says so.
+    """
+    name = _NAME + fingerprint(channel, subject, body, text, nature)
     # Held until the end of the transaction: what is used cannot be forgotten beside it.
     used = sa.update(Template).where(col(Template.name) == name).values(used_at=now)
     await session.exec(used.execution_options(**NO_SYNC))
@@ -55,7 +66,13 @@ async def keep_content(
             raise ConflictError("That content went away just now.", "Try again.")
         return known[0]
     version = TemplateVersion(
-        template_id=template_id, number=1, subject=subject, body=body, text=text, created_at=now
+        template_id=template_id,
+        number=1,
+        subject=subject,
+        body=body,
+        text=text,
+        nature=nature,
+        created_at=now,
     )
     session.add(version)
     await session.flush()
@@ -63,13 +80,20 @@ async def keep_content(
 
 
 async def find_content(
-    session: AsyncSession, *, channel: Channel, subject: str, body: str, text: str, now: datetime
+    session: AsyncSession,
+    *,
+    channel: Channel,
+    subject: str,
+    body: str,
+    text: str,
+    now: datetime,
+    nature: Nature | None = None,
 ) -> int | None:
     """The number of the version that says exactly this, if it was used lately; else `keep_content` is asked.
 
     By unique keys.
     """
-    known = await _find(session, _NAME + fingerprint(channel, subject, body, text))
+    known = await _find(session, _NAME + fingerprint(channel, subject, body, text, nature))
     if known is None or known[1] is None or known[1] <= now - NOTED_EVERY:
         return None
     return known[0]

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy import event
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.errors import ConflictError, NotFoundError
-from models.states import Channel
+from models.states import Channel, Nature
 from models.template import Template, TemplateVersion
 
 
@@ -30,11 +31,12 @@ async def save_version(
     body: str,
     fallbacks: Mapping[str, str],
     now: datetime,
+    nature: Nature | None = None,
 ) -> TemplateVersion:
     """The next version of the template `name`, which is made if need be.
 
-    The content of the latest version saved again is that version, not a new one. ConflictError when the
-    name belongs to a template of the other channel.
+    The content of the latest version saved again is that version, not a new one, unless another `nature` is
+    said of it. ConflictError when the name belongs to a template of the other channel.
     """
     template = (await session.exec(select(Template).where(Template.name == name))).first()
     if template is None:
@@ -51,6 +53,7 @@ async def save_version(
         preheader=preheader,
         body=body,
         fallbacks=dict(fallbacks),
+        nature=nature or (None if latest is None else latest.nature),
         created_at=now,
     )
     if latest is not None and _content(latest) == _content(version):
@@ -134,8 +137,15 @@ async def versions_of(session: AsyncSession, template_id: int) -> list[TemplateV
     return list((await session.exec(wanted.order_by(col(TemplateVersion.number).desc()))).all())
 
 
-def _content(version: TemplateVersion) -> tuple[str, str, str, dict[str, str]]:
-    return version.subject, version.preheader, version.body, version.fallbacks
+async def say_nature(session: AsyncSession, version_id: int, nature: Nature) -> None:
+    """What a version is to the law, of which nobody said it; the one thing that is said of it afterwards."""
+    unsaid = sa.and_(col(TemplateVersion.id) == version_id, col(TemplateVersion.nature).is_(None))
+    change = sa.update(TemplateVersion).where(unsaid).values(nature=nature)
+    await session.exec(change.execution_options(synchronize_session=False))
+
+
+def _content(version: TemplateVersion) -> tuple[str, str, str, dict[str, str], Nature | None]:
+    return version.subject, version.preheader, version.body, version.fallbacks, version.nature
 
 
 async def _latest(session: AsyncSession, template_id: int) -> TemplateVersion | None:

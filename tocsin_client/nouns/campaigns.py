@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, NotRequired, TypedDict, Unpack
 
 from tocsin_client.conversation import Call
-from tocsin_client.nouns.shared import Channel, IdentityRef, Purpose, TemplateIn, TemplateRef
+from tocsin_client.nouns.shared import Channel, IdentityRef, Nature, Purpose, TemplateIn, TemplateRef
 from tocsin_client.wire import Wire, part
 
 CampaignState = Literal[
@@ -55,8 +55,6 @@ LeftOutReason = Literal[
 LegalBasis = Literal["consent", "legitimate_interest"]
 
 LintLevel = Literal["block", "warn", "fine"]
-
-Nature = Literal["political", "civic", "unsaid"]
 
 
 class CampaignIn(TypedDict):

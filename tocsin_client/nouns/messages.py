@@ -13,6 +13,7 @@ from tocsin_client.nouns.shared import (
     Channel,
     EventOut,
     IdentityRef,
+    Nature,
     ProblemOut,
     Purpose,
     TemplateIn,
@@ -61,6 +62,7 @@ class ContentIn(TypedDict):
     html: NotRequired[str | None]
     mjml: NotRequired[str | None]
     text: NotRequired[str | None]
+    nature: NotRequired[Nature | None]
 
 
 class LinksOut(TypedDict):

@@ -49,6 +49,8 @@ Fault = Literal["recipient", "identity", "content", "provider", "relay", "unknow
 
 KeyMode = Literal["live", "test"]
 
+Nature = Literal["political", "civic", "unsaid"]
+
 Permanence = Literal["hard", "soft"]
 
 Purpose = Literal["campaign", "transactional"]

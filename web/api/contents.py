@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from models.errors import TemplateError
-from models.states import Channel
+from models.states import Channel, Nature
 from scheduler.letters import Wording
 from store import contents
 from templates.document import as_document
@@ -22,8 +22,13 @@ def tells_stop(text: str) -> bool:
     return _STOP.search(text) is not None
 
 
-async def version_of_content(caller: Caller, content: ContentIn, field: str) -> int:
-    """The number of the version that says exactly this; ApiProblemError that says why it cannot be sent."""
+async def version_of_content(
+    caller: Caller, content: ContentIn, field: str, nature: Nature | None = None
+) -> int:
+    """The number of the version that says exactly this; ApiProblemError that says why it cannot be sent.
+
+    `nature`: what it is to the law.
+    """
     channel, context = content.channel, caller.context
     if channel is Channel.SMS:
         subject, body, text = "", content.text or "", ""
@@ -43,19 +48,20 @@ async def version_of_content(caller: Caller, content: ContentIn, field: str) -> 
     )
 
     async def ask() -> int:
+        said = {"subject": subject, "body": body, "text": text}
         async with context.database.read() as session:
             known = await contents.find_content(
-                session, channel=channel, subject=subject, body=body, text=text, now=context.clock.now()
+                session, channel=channel, **said, nature=nature, now=context.clock.now()
             )
         if known is not None:
             return known
         await _require_usable(wording, field)
         async with context.database.write() as session:
             return await contents.keep_content(
-                session, channel=channel, subject=subject, body=body, text=text, now=context.clock.now()
+                session, channel=channel, **said, nature=nature, now=context.clock.now()
             )
 
-    fingerprint = contents.fingerprint(channel, subject, body, text)
+    fingerprint = contents.fingerprint(channel, subject, body, text, nature)
     found = await names_of(caller.request).get(("content", fingerprint), ask)
     if found is None:
         raise AssertionError("content that is not there is kept")

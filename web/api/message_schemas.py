@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.delivery import Delivery
 from models.message import Message, MessageResult
-from models.states import Channel, Purpose
+from models.states import Channel, Nature, Purpose
 from scheduler.asked import Receipt
 from scheduler.pricing import say_cost
 from scheduler.senders import can_send
@@ -84,6 +84,11 @@ class ContentIn(Given):
     mjml: Annotated[str, Field(min_length=1, max_length=400_000)] | None = None
     text: Annotated[str, Field(min_length=1, max_length=400_000)] | None = Field(
         default=None, description="Of an e-mail: its text part, made from the HTML unless it is given."
+    )
+    nature: Nature | None = Field(
+        default=None,
+        description="With `purpose: campaign`: `political` (labelled, and silent before a vote), `civic` "
+        "(neither), `unsaid` (silent before a vote). Unless said, what this installation says.",
     )
 
     @property

@@ -54,17 +54,27 @@ def _text(value: Value) -> str:
 async def _said(caller: Caller, body: MessageIn, place: str) -> tuple[int, Channel]:
     """The number of the version that says it, and its channel."""
     if body.content is not None:
-        version_id = await version_of_content(caller, body.content, f"{place}content")
+        nature = (body.content.nature or caller.context.nature) if body.purpose is Purpose.CAMPAIGN else None
+        version_id = await version_of_content(caller, body.content, f"{place}content", nature)
         channel, text = body.content.channel, body.content.text or ""
     elif body.template is not None:
         template, version = await _version_of(caller, body.template, f"{place}template")
         version_id, channel, text = version.id, template.channel, version.body
+        if version.nature is None and body.purpose is Purpose.CAMPAIGN:
+            await _say_nature(caller, version)
     else:
         raise AssertionError("a message says something")
     if body.purpose is Purpose.CAMPAIGN and channel is Channel.SMS and not tells_stop(text):
         problem = "An SMS of a campaign says how to stop them: “STOP au …”."
         raise _fault("no_way_to_leave", problem, f"{place}{'content.text' if body.content else 'template'}")
     return version_id, channel
+
+
+async def _say_nature(caller: Caller, version: TemplateVersion) -> None:
+    """What nobody said of a version the installation says, from its first message of a campaign on."""
+    async with caller.context.database.write() as session:
+        await templates.say_nature(session, version.id, caller.context.nature)
+    version.nature = caller.context.nature
 
 
 async def _version_of(caller: Caller, wanted: TemplateIn, field: str) -> tuple[Template, TemplateVersion]:

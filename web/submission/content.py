@@ -6,7 +6,7 @@ from datetime import datetime
 from html import escape
 from typing import Final
 
-from models.states import Channel
+from models.states import Channel, Nature
 from store import Database, contents
 from templates import compile_email
 from templates.document import as_document
@@ -15,13 +15,23 @@ _CODE: Final = re.compile(r"\{+[%#]|\{\{+")
 
 
 async def keep_content(
-    database: Database, *, subject: str, html: str, text: str, language: str, now: datetime
+    database: Database,
+    *,
+    subject: str,
+    html: str,
+    text: str,
+    language: str,
+    now: datetime,
+    nature: Nature | None = None,
 ) -> int:
-    """The number of the version that says exactly this; TemplateError for what no message may carry."""
+    """The number of the version that says exactly this; TemplateError for what no message may carry.
+
+    `nature`: what it is to the law.
+    """
     body = as_document(html or lines_of(text), language)
     said = {"subject": literal(subject), "text": literal(text), "body": literal(body)}
     async with database.read() as session:
-        known = await contents.find_content(session, channel=Channel.EMAIL, now=now, **said)
+        known = await contents.find_content(session, channel=Channel.EMAIL, nature=nature, now=now, **said)
     if known is not None:
         return known
     # What cannot be compiled is not kept.
@@ -35,7 +45,7 @@ async def keep_content(
         text=said["text"],
     )
     async with database.write() as session:
-        return await contents.keep_content(session, channel=Channel.EMAIL, now=now, **said)
+        return await contents.keep_content(session, channel=Channel.EMAIL, nature=nature, now=now, **said)
 
 
 def literal(text: str) -> str:

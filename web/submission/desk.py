@@ -15,7 +15,7 @@ from models.errors import BadInputError, ConflictError, TemplateError, TocsinErr
 from models.identity import Identity
 from models.message import MessageResult
 from models.public_ids import Ids, Kind
-from models.states import Channel, IdentityState, Purpose
+from models.states import Channel, IdentityState, Nature, Purpose
 from scheduler.accepting import Acceptor
 from scheduler.asked import Receipt, Refusal, Wish
 from scheduler.handing_over import Asked, accept_each
@@ -35,13 +35,14 @@ class SubmissionDesk:
     """Takes mails on.
 
     `ids` writes what names messages to programs, `wake` tells who sends that there is something to send;
-    `language`: of what is added to mails.
+    `language`: of what is added to mails; `nature`: what mails of campaigns are to the law.
     """
 
     acceptor: Acceptor
     ids: Ids
     wake: Callable[[], Awaitable[None]]
     language: str = "fr"
+    nature: Nature = Nature.UNSAID
 
     async def take(self, guest: Guest, raw: bytes, recipients: Sequence[str]) -> str:
         """The answer to a mail; 2.. only once all of it is on record, 4.. when nothing is wrong with it.
@@ -78,6 +79,7 @@ class SubmissionDesk:
             text=mail.text,
             language=self.language,
             now=self.acceptor.clock.now(),
+            nature=self.nature if mail.purpose is Purpose.CAMPAIGN else None,
         )
         asked = [
             (
