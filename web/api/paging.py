@@ -10,16 +10,15 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Query
-from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from web.api.auth import Caller
+from web.api.parameters import refuse_unknown
 from web.api.problems import ApiProblemError, Fault
 from web.api.schemas import Told
 
@@ -72,7 +71,7 @@ class Paging:
 
     def __init__(self, caller: Caller, limit: int, cursor: str | None) -> None:
         """ApiProblemError for a filter nobody knows, or a cursor that does not belong to this question."""
-        refuse_unasked(caller)
+        refuse_unknown(caller.request)
         self._key = caller.context.keyring.key("api/cursor")
         self._question = _question(caller)
         self.limit = limit
@@ -136,23 +135,6 @@ def _refuse_unknown(wanted: Iterable[str], there: Mapping[str, object]) -> None:
     if unknown:
         problem = f"There is no field {', '.join(unknown)}; there are {', '.join(sorted(there))}."
         raise ApiProblemError("invalid", problem, [Fault("fields", "invalid", problem)])
-
-
-def refuse_unasked(caller: Caller) -> None:
-    """ApiProblemError for a parameter nobody knows: a slip in a filter must not answer with everything."""
-    there = frozenset(_names(caller.request.scope["route"].dependant))
-    for name in caller.request.query_params:
-        if name not in there:
-            near = get_close_matches(name, there, 1)
-            hint = f"did you mean “{near[0]}”?" if near else f"there are {', '.join(sorted(there))}."
-            problem = f"There is no parameter “{name[:60]}”; {hint}"
-            raise ApiProblemError("invalid", problem, [Fault(name[:60], "unknown", problem)])
-
-
-def _names(dependant: Dependant) -> Iterator[str]:
-    yield from (parameter.alias for parameter in dependant.query_params)
-    for inner in dependant.dependencies:
-        yield from _names(inner)
 
 
 def _question(caller: Caller) -> bytes:
