@@ -64,7 +64,7 @@ async def test_without_keys_the_page_says_what_they_are_for(admin: Browser) -> N
 async def test_a_secret_is_shown_once_with_commands_that_work(site: Site, admin: Browser) -> None:
     async with site.database.write() as session:
         await an_identity(session)
-        await a_template(session, name="Reçu")
+        await a_template(session, name="Reçu", subject="Reçu de {{ amount }}, {{ first_name }}")
     answer = await make(admin)
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"

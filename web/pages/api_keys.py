@@ -1,7 +1,9 @@
 """API keys: made for programs, shown once, exchanged for others, revoked."""
 
+import asyncio
 import json
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -13,10 +15,13 @@ from starlette.responses import Response
 from models.api import ApiKey, KeyMode, Scope
 from models.api_grants import GRANTS, read_networks, read_scopes
 from models.api_secret import PREFIX
-from models.errors import BadInputError, ConflictError, TocsinError
+from models.errors import BadInputError, ConflictError, TemplateError, TocsinError
 from models.identity import Identity
 from models.magic import DOMAIN, Magic
 from models.states import Channel
+from models.template import TemplateVersion
+from scheduler.asked import SAID
+from scheduler.content import compile_version
 from store import api_keys, identities, templates
 from web.access import Admin, Visit
 from web.i18n import N_
@@ -212,9 +217,9 @@ async def _show(visit: Visit, key: ApiKey, secret: str) -> Response:
     """The one page with the secret."""
     async with visit.context.database.read() as session:
         known = await templates.list_templates(session)
-    names = [one.name for one, _ in known if one.channel is Channel.EMAIL]
+    letters = [(one.name, version) for one, version in known if one.channel is Channel.EMAIL]
     base = f"{visit.context.public_url}/v1"
-    sends = Scope.MESSAGES_SEND in key.scopes and names
+    sends = Scope.MESSAGES_SEND in key.scopes and letters
     return page(
         visit,
         "api_key_secret.html",
@@ -222,15 +227,20 @@ async def _show(visit: Visit, key: ApiKey, secret: str) -> Response:
         secret_text=secret,
         modes=MODES,
         look=_curl(f"{base}/key", secret),
-        send=_curl(f"{base}/messages", secret, _message(names[0])) if sends else "",
+        send=_curl(f"{base}/messages", secret, await _message(visit, *letters[0])) if sends else "",
         public_url=visit.context.public_url,
     )
 
 
-def _message(template: str) -> dict[str, object]:
+async def _message(visit: Visit, template: str, version: TemplateVersion) -> dict[str, object]:
     """To an address that is nobody's: it can be sent as it is, with a live key as well."""
     to = {"email": f"{Magic.DELIVERED.value}@{DOMAIN}"}
-    return {"to": to, "template": {"id": template}, "variables": {"first_name": "Camille"}}
+    language = visit.context.language
+    with suppress(TemplateError):
+        compiled = await asyncio.to_thread(compile_version, version, Channel.EMAIL, language=language)
+        needed = dict.fromkeys(compiled.missing(SAID), "…")
+        return {"to": to, "template": {"id": template}, "variables": needed | {"first_name": "Camille"}}
+    return {"to": to, "template": {"id": template}}
 
 
 def _curl(address: str, secret: str, body: dict[str, object] | None = None) -> str:
