@@ -8,7 +8,7 @@ from typing import Annotated, assert_never
 import typer
 
 from models.errors import BadInputError, NotFoundError
-from models.states import Channel
+from models.states import Channel, Nature
 from models.template import Template, TemplateVersion
 from service.commands import examples, noun, read_pairs, read_text
 from service.desk import Desk, work
@@ -27,6 +27,7 @@ class Draft:
     preheader: str
     body: str
     fallbacks: Mapping[str, str]
+    nature: Nature | None = None
 
 
 @group.command(
@@ -60,6 +61,13 @@ def add(
             help="What stands for an empty field; may be given several times.", metavar="FIELD=TEXT"
         ),
     ] = None,
+    nature: Annotated[
+        Nature | None,
+        typer.Option(
+            help="What it is to the law when a program sends it in a campaign: political, civic or unsaid."
+            " Unless told, as the version before, or TOCSIN_NATURE."
+        ),
+    ] = None,
 ) -> None:
     """Make a template, or the next version of one, after checking that it compiles.
 
@@ -74,6 +82,7 @@ def add(
         subject=draft.subject if subject is None else subject,
         preheader=draft.preheader if preheader is None else preheader,
         fallbacks={**draft.fallbacks, **read_pairs(fallback or [], "--fallback")},
+        nature=nature,
     )
     for warning in _check(draft):
         say(warning)
@@ -146,6 +155,7 @@ async def _save(desk: Desk, name: str, draft: Draft) -> TemplateVersion:
             preheader=draft.preheader,
             body=draft.body,
             fallbacks=draft.fallbacks,
+            nature=draft.nature,
             now=desk.clock.now(),
         )
 

@@ -67,3 +67,12 @@ async def test_the_pages_begin_a_campaign_as_the_setting_says(ready: Tocsin, nat
     async with assemble(settings, with_web=False, with_worker=False) as parts:
         server = make_server(parts, Pulse(parts.database), timedelta())
     assert server.config.app.state.front_door.context.nature is nature  # type: ignore[union-attr]
+
+
+def test_a_template_says_what_it_is_when_programs_send_it(drafting: Typed) -> None:
+    again = ("template", "add", "hello", "--starter", "newsletter")
+    assert "version 2" in drafting.must(*again, "--nature", "civic")
+    assert "version 3" in drafting.must(*again, "--nature", "political")
+    # What is not told stays as it was, and is no other version.
+    assert "version 3" in drafting.must(*again)
+    assert drafting(*again, "--nature", "commercial").code == 2

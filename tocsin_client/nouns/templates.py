@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NotRequired, TypedDict, Unpack
 
 from tocsin_client.conversation import Call
-from tocsin_client.nouns.shared import Channel
+from tocsin_client.nouns.shared import Channel, Nature
 from tocsin_client.wire import Wire, part
 
 
@@ -46,6 +46,7 @@ class VersionOut(TypedDict):
     text: NotRequired[str]
     variables: NotRequired[list[VariableOut]]
     links: NotRequired[list[str]]
+    nature: NotRequired[Nature | None]
     created_at: NotRequired[str]
 
 

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from pydantic import Field
 from starlette.responses import Response
 
 from models.api import Scope
 from models.errors import NotFoundError
-from models.states import Channel
+from models.states import Channel, Nature
 from models.template import Template, TemplateVersion
 from scheduler.asked import SAID
 from scheduler.letters import GIVEN
@@ -62,6 +63,11 @@ class VersionOut(Pickable):
     text: str
     variables: list[VariableOut]
     links: list[str]
+    nature: Nature | None = Field(
+        default=None,
+        description="What it is to the law in messages with `purpose: campaign`; null: what this "
+        "installation says, once it is first sent so.",
+    )
     created_at: datetime
 
 
@@ -152,6 +158,7 @@ async def look_at_version(
             for one in asked
         ],
         links=list(form.links),
+        nature=version.nature,
         created_at=version.created_at,
     )
 

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from models.errors import BadInputError, ConflictError, NotFoundError, TemplateError
 from models.identity import Identity
-from models.states import Channel
+from models.states import Channel, Nature
 from models.template import Template, TemplateVersion
 from scheduler.content import compile_version
 from scheduler.letters import sender_values
@@ -53,6 +53,7 @@ class Draft:
     preheader: str = ""
     body: str = ""
     fallbacks: dict[str, str] = field(default_factory=dict)
+    nature: Nature | None = None
 
     def version(self) -> TemplateVersion:
         """The same as a version that is not kept."""
@@ -76,6 +77,7 @@ def read_draft(form: Form) -> Draft:
         preheader=form.text("preheader", 500),
         body=form.raw("body"),
         fallbacks={name: text for name, text in pairs.items() if text},
+        nature=Nature(form.choice("nature", Nature, Nature.UNSAID)) if form.text("nature", 20) else None,
     )
 
 
@@ -88,6 +90,7 @@ def draft_of(template: Template, version: TemplateVersion) -> Draft:
         version.preheader,
         version.body,
         dict(version.fallbacks),
+        version.nature,
     )
 
 
@@ -188,6 +191,7 @@ async def save(visit: Editor) -> Response:
                 preheader=draft.preheader,
                 body=draft.body,
                 fallbacks=draft.fallbacks,
+                nature=draft.nature,
                 now=visit.context.clock.now(),
             )
     except (TemplateError, ConflictError) as error:
