@@ -175,7 +175,9 @@ class Clearance:
         if stop is None and person is None and known.withdrawn:
             stop = gates.stop_if_withdrawn_since(row, known.withdrawn)
         if stop is None and isinstance(content, Content) and content.by_data:
-            stop = gates.stop_if_not_to_be_chosen(person, asked=not row.message_id)
+            stop = gates.stop_if_not_to_be_chosen(person)
+            if stop is None and row.message_id:
+                stop = gates.stop_if_never_to_be_chosen(person, known.now)
         if stop is not None:
             return stop
         if isinstance(content, Content) and content.windows is not AT_ANY_TIME:

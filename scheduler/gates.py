@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 from models.contact import Contact
 from models.delivery import Delivery
+from models.segment_tree import day_years_before
 from models.states import Channel, ConsentStatus, DeliveryState, EventKind
 from scheduler.calendar import SendingWindows, opens
 from scheduler.frequency import FrequencyPolicy, next_eligible
 from scheduler.silence import Silence
+from store.audiences import OLD_ENOUGH
 from store.claims import ClaimedDelivery
 from store.elections import IN_SILENCE
 from store.people import Standing
@@ -50,6 +52,7 @@ NOT_TO_BE_CHOSEN = Stop(
     "consent to targeting was withdrawn after the launch",
 )
 NEVER_TO_BE_CHOSEN = Stop(DeliveryState.SUPPRESSED, EventKind.SUPPRESSED, "there is no consent to targeting")
+TOO_YOUNG = Stop(DeliveryState.SUPPRESSED, EventKind.SUPPRESSED, "the person is too young for targeting")
 GONE = Stop(DeliveryState.CANCELLED, EventKind.CANCELLED, "the contact or its address is gone")
 
 
@@ -96,16 +99,20 @@ def stop_if_withdrawn_since(delivery: ClaimedDelivery, withdrawn: Collection[str
     return WITHDRAWN if delivery.contact_id is None and delivery.address in withdrawn else None
 
 
-def stop_if_not_to_be_chosen(contact: Standing | None, *, asked: bool = True) -> Stop | None:
-    """Who takes back the consent to targeting gets nothing more that is chosen by their data.
-
-    `asked`: at a launch, which left out who had not given it; a program's message comes here first.
-    """
-    if contact is None or contact.targeting_consent is ConsentStatus.GRANTED:
+def stop_if_not_to_be_chosen(contact: Standing | None) -> Stop | None:
+    """Who takes back the consent to targeting gets nothing more that is chosen by their data."""
+    if contact is None or contact.targeting_consent is not ConsentStatus.WITHDRAWN:
         return None
-    if contact.targeting_consent is ConsentStatus.WITHDRAWN:
-        return NOT_TO_BE_CHOSEN
-    return None if asked else NEVER_TO_BE_CHOSEN
+    return NOT_TO_BE_CHOSEN
+
+
+def stop_if_never_to_be_chosen(contact: Standing | None, now: datetime) -> Stop | None:
+    """A launch leaves out who may not be chosen by their data; a program's message is asked here first."""
+    if contact is None:
+        return None
+    if contact.birth_date is not None and contact.birth_date > day_years_before(now, OLD_ENOUGH):
+        return TOO_YOUNG
+    return None if contact.targeting_consent is ConsentStatus.GRANTED else NEVER_TO_BE_CHOSEN
 
 
 def stop_outside_hours(

@@ -7,7 +7,7 @@ these takes up to a scheduler's slice.
 
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, cast
 
@@ -226,6 +226,8 @@ def _conversion(kind: Any, spelling: Spelling) -> Convert | None:
     """How a value comes out of SQLite's JSON or PostgreSQL's driver; None when it is right as it is."""
     if isinstance(kind, UtcDateTime) and spelling.sqlite:
         return _moment
+    if isinstance(kind, sa.Date) and spelling.sqlite:
+        return date.fromisoformat
     if isinstance(kind, sa.Boolean) and spelling.sqlite:
         return bool
     if isinstance(kind, sa.JSON) and not spelling.sqlite:

@@ -1,6 +1,7 @@
 """What messages and the gates before them need to know of people, read in bulk."""
 
 from collections.abc import Collection
+from datetime import date
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -35,7 +36,7 @@ class Person(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where a person stands at the last moment: addresses, consents, and what tells their time zone."""
+    """Where a person stands at the last moment: addresses, consents, what tells their time zone, age."""
 
     id: int
     email: str | None
@@ -45,6 +46,7 @@ class Standing(NamedTuple):
     targeting_consent: ConsentStatus
     departement: str | None
     postcode: str | None
+    birth_date: date | None
 
 
 PREFIX = 7

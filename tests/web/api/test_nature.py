@@ -170,6 +170,23 @@ async def test_whoever_is_written_to_by_place_has_agreed_to_that(
         assert (status, "targeting" in reason) == ("suppressed", True)
 
 
+@pytest.mark.parametrize(("years", "state"), [(16, "suppressed"), (17, "sent"), (None, "sent")])
+async def test_whoever_is_known_to_be_too_young_is_not_chosen(
+    site: Site, program: Program, years: int | None, state: str
+) -> None:
+    born = None if years is None else site.clock.now().date() - timedelta(days=years * 366)
+    async with site.database.write() as session:
+        await an_identity(
+            session, key="13", domain="13.fr", territory=TerritoryKind.DEPARTEMENT, territory_value="13"
+        )
+        await session.exec(update(Contact).values(targeting_consent=ConsentStatus.GRANTED, birth_date=born))
+    message = await send(program, "political", identity="13")
+    everybodys = await send(program, "political", identity="national")
+    await program.drain()
+    assert (await state_of(program, message))[0] == state
+    assert (await state_of(program, everybodys))[0] == "sent"
+
+
 async def test_a_text_message_of_a_campaign_is_something_to_the_law_too(site: Site, program: Program) -> None:
     assert Channel.SMS not in site.context.transports
     text = {"text": "News. STOP au 36180", "nature": "political"}
