@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -19,6 +21,10 @@ from scheduler.forms import Form
 from scheduler.letters import sender_values
 from scheduler.senders import Chooser
 from store import contacts, messages, suppressions
+
+_WORDS: Final = MappingProxyType(
+    {Channel.EMAIL: ("e-mail", "no address to write from"), Channel.SMS: ("SMS", "no SMS sender")}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +106,24 @@ def sender_of(asker: Asker, wish: Wish, contact: Contact | None, facts: Facts) -
         if identity is None or (asker.identity_ids and identity.id not in asker.identity_ids):
             return Refusal("identity_not_allowed", "This key may not write as that identity.", ("identity",))
         if identity not in (rehearser or chooser).able:
-            return Refusal("identity_unable", "That identity cannot send at present.", ("identity",))
+            return Refusal("identity_unable", _why_unable(identity, wish.channel), ("identity",))
         return identity
     found = _chosen_by(chooser, contact)
     if found is None and rehearser is not None:
         found = _chosen_by(rehearser, contact)
     if found is None:
         problem = "No identity speaks for that person: name one."
+        if not (rehearser or chooser).able:
+            problem = f"No identity this key may write as sends {_WORDS[wish.channel][0]} at present."
         return Refusal("identity_required", problem, ("identity",))
     return found
+
+
+def _why_unable(identity: Identity, channel: Channel) -> str:
+    what, lack = _WORDS[channel]
+    if not (identity.sms_sender if channel is Channel.SMS else identity.from_email):
+        return f"The identity “{identity.key}” sends no {what}: it has {lack}."
+    return f"The identity “{identity.key}” cannot send at present: its state is {identity.state}."
 
 
 def _chosen_by(chooser: Chooser, contact: Contact | None) -> Identity | None:

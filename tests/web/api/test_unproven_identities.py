@@ -44,7 +44,12 @@ async def test_the_same_with_a_live_key_is_refused_or_waits(site: Site) -> None:
     live = await a_house(site, IdentityState.DNS_PENDING, KeyMode.LIVE)
     refused = await live.send(identity="national")
     assert (refused.status_code, refused.json()["code"]) == (422, "identity_unable")
-    assert (await live.send()).json()["code"] == "identity_required"
+    assert refused.json()["detail"] == (
+        "The identity “national” cannot send at present: its state is dns_pending."
+    )
+    choice = (await live.send()).json()
+    assert choice["code"] == "identity_required"
+    assert choice["detail"] == "No identity this key may write as sends e-mail at present."
     assert not await live.deliveries()
 
 
@@ -90,3 +95,15 @@ async def test_a_live_message_waits_while_its_identity_is_suspended_and_tests_go
     assert await live.drain() == []
     assert {one["status"] for one in (await live.call("GET", "/messages")).json()["data"]} == {"queued"}
     assert {one["status"] for one in (await tester.call("GET", "/messages")).json()["data"]} == {"sent"}
+
+
+async def test_an_identity_without_a_sender_of_text_messages_is_told_to_lack_it(site: Site) -> None:
+    async with site.database.write() as session:
+        await an_identity(session, key="local", domain="local.fr", sms_sender=None)
+        await a_template(session, name="SMS", channel=Channel.SMS)
+    live = await a_program(site, furnished=False)
+    wish = {"to": {"phone": "+33612345678"}, "template": {"id": "SMS"}}
+    refused = (await live.send(**wish, identity="local")).json()
+    assert refused["detail"] == "The identity “local” sends no SMS: it has no SMS sender."
+    choice = (await live.send(**wish)).json()
+    assert choice["detail"] == "No identity this key may write as sends SMS at present."
