@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from models.magic import NUMBERS, Magic
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/api/README.md"
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -62,3 +64,10 @@ def test_the_first_message_goes_out_as_the_page_says(tmp_path: Path) -> None:
     assert re.search(r"msg_[a-z2-7]{24} delivered$", told, re.MULTILINE), told
     assert "missing_variables ['variables.amount', 'variables.first_name']" in told, told
     assert re.findall(r"^msg_\w+ (don-2026-\d+)$", told, re.MULTILINE) == ["don-2026-0043", "don-2026-0042"]
+
+
+def test_the_page_of_messages_names_every_address_that_is_nobodys() -> None:
+    text = (ROOT / "docs/api/messages.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([^`]+)@example\.com` \| (?:`([^`]+)`|–) \|", text, re.MULTILINE)
+    numbers: dict[Magic, str] = {magic: number for number, magic in NUMBERS.items()}
+    assert rows == [(magic.value, numbers.get(magic, "")) for magic in Magic]
