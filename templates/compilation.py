@@ -17,6 +17,7 @@ from templates.label import Label, label_section, require_label
 from templates.language import fields_of, parse
 from templates.links import CLICK_FIELD, UNSUBSCRIBE_FIELD, number_links, target_fields
 from templates.mjml import to_html
+from templates.openings import require_closed, require_code_ends
 from templates.parts import Fields, HtmlPart, TextPart, compile_html, compile_text
 from templates.personalise import line_sandbox
 from templates.plaintext import to_text
@@ -112,7 +113,9 @@ def compile_email(
     """
     subject = _one_line(subject, "subject")
     preheader = _one_line(preheader, "preheader")
-    source = _with_footer(settled(normalise(mjml, "template", TEMPLATE_LENGTH)), language)
+    source = settled(normalise(mjml, "template", TEMPLATE_LENGTH))
+    require_closed(source, deep=is_document(source))
+    source = _with_footer(source, language)
     if label is not None:
         source = _at_the_end(source, label_section(label, language))
     html = _html_of(source, language)
@@ -154,6 +157,7 @@ def _html_of(source: str, language: str) -> Protected:
 
 def _with_way_out(text: str, language: str) -> str:
     """A text part that says how to unsubscribe."""
+    require_code_ends(text)
     environment = line_sandbox()
     if UNSUBSCRIBE_FIELD in fields_of(environment, parse(environment, text)):
         return text

@@ -11,11 +11,13 @@ from templates.links import check_target
 from templates.mjml import to_html
 from templates.source import MARK, Protected, mistake_at, protect
 
-_BEGINS = re.compile(r"(?:\s|<!--.*?-->)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
-_BODY_END = re.compile(r"</body\s*>(?!.*</body\s*>)", re.IGNORECASE | re.DOTALL)
+# A comment ends at its first end, and is not read another way: there would be 2^n of them.
+_BEGINS = re.compile(r"(?:\s++|<!--(?>.*?-->))*+<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+_BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 _HTML_END = re.compile(r"</html\s*>\s*\Z", re.IGNORECASE)
 _BODY = re.compile(r"<body\b[^>]*>(.*)</body\s*>", re.IGNORECASE | re.DOTALL)
-_STYLE = re.compile(r"(<style\b[^>]*>)(.*?)(</style\s*>)", re.IGNORECASE | re.DOTALL)
+_STYLE = re.compile(r"<style\b[^<>]*>", re.IGNORECASE)
+_STYLE_END = re.compile(r"</style\s*>", re.IGNORECASE)
 _TAG = re.compile(r"""<([a-zA-Z][^\s/>"'=]*)((?:[^>"']|"[^"]*"|'[^']*')*)>""")
 _ATTRIBUTE = re.compile(
     r"""(\s)([^\s=>"'/]+)(?:\s*=\s*("[^"]*"|'[^']*'|(?:[^\s>"'/]|/(?!\s*$))[^\s>"']*))?"""
@@ -49,7 +51,17 @@ def settled(source: str) -> str:
     """
     if not is_document(source):
         return source
-    return _STYLE.sub(lambda found: found[1] + found[2].replace("{#", "{ #") + found[3], source)
+    out: list[str] = []
+    position = 0
+    while begins := _STYLE.search(source, position):
+        ends = _STYLE_END.search(source, begins.end())
+        if ends is None:
+            # Nor does any after it.
+            break
+        rules = source[begins.end() : ends.start()].replace("{#", "{ #")
+        out += [source[position : begins.end()], rules]
+        position = ends.start()
+    return "".join(out) + source[position:]
 
 
 def whole_html(source: str) -> Protected:
@@ -78,11 +90,9 @@ def with_section(source: str, section: str) -> str:
     held = protect(mjml)
     made = _BODY.search(to_html(mjml, held))
     piece = held.restore(made.group(1)) if made else ""
-    for end in (_BODY_END, _HTML_END):
-        found = end.search(source)
-        if found:
-            return source[: found.start()] + piece + source[found.start() :]
-    return source + piece
+    ends = list(_BODY_END.finditer(source)) or list(_HTML_END.finditer(source))
+    place = ends[-1].start() if ends else len(source)
+    return source[:place] + piece + source[place:]
 
 
 def own_text(html: Protected, source: str, links: tuple[str, ...], base: str) -> tuple[str, tuple[str, ...]]:
