@@ -28,6 +28,10 @@ NOT_LIVE: Final = "a live key would be refused."
 def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("holds a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("holds half a character") from error
     return text
 
 
