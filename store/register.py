@@ -35,6 +35,8 @@ LAUNCHED: Final = frozenset(CampaignState) - {
     CampaignState.SCHEDULED,
     CampaignState.BLOCKED,
 }
+NAMED_BY: Final = 80
+"""Characters of what has no name that are shown in place of one."""
 REMEMBERED: Final = ("name", "organisation", "postal_address")
 _CAMPAIGN = sa.inspect(Campaign).local_table.c
 _TALLY = sa.inspect(Tally).local_table.c
@@ -67,7 +69,8 @@ class RegisterRow:
     `sponsor` "": the senders' organisation pays. `audience` were targeted, `left_out` of them by reason got
     nothing; `messages` were made, seeds not included, `accepted` of them taken and `returned` sent back
     later; `clicked`, `unsubscribed` and `complained` count people. `version_id` names the content, which
-    never changes (`store.templates.get_version`).
+    never changes (`store.templates.get_version`). `by_program`: a program asked for each message, and chose
+    whom it went to.
     """
 
     campaign_id: int
@@ -96,6 +99,7 @@ class RegisterRow:
     clicked: int = 0
     unsubscribed: int = 0
     complained: int = 0
+    by_program: bool = False
 
     @property
     def payer(self) -> str:
@@ -148,7 +152,7 @@ async def _rows(
     session: AsyncSession, condition: sa.ColumnElement[bool], limit: int | None
 ) -> list[RegisterRow]:
     wanted = (
-        select(Campaign, Template.name, TemplateVersion.number, TemplateVersion.subject)
+        select(Campaign, _name(), TemplateVersion.number, TemplateVersion.subject)
         .join(TemplateVersion, col(TemplateVersion.id) == Campaign.template_version_id)
         .join(Template, col(Template.id) == TemplateVersion.template_id)
         .where(condition)
@@ -171,6 +175,12 @@ async def _rows(
     ]
 
 
+def _name() -> Any:
+    """The template's; of content that a program brought how it begins, since nobody gave it a name."""
+    begun = sa.func.coalesce(sa.func.nullif(col(TemplateVersion.subject), ""), col(TemplateVersion.body))
+    return sa.case((col(Template.hidden), sa.func.substr(begun, 1, NAMED_BY)), else_=col(Template.name))
+
+
 def _row(
     campaign: Campaign,
     content: tuple[str, int, str],
@@ -182,7 +192,7 @@ def _row(
     news = counted.get(Account.NEWS, {})
     return RegisterRow(
         campaign_id=campaign.id,
-        name=campaign.name,
+        name=campaign.name if campaign.stream_key is None else template,
         channel=campaign.channel,
         state=campaign.state,
         sponsor=campaign.sponsor,
@@ -211,6 +221,7 @@ def _row(
         clicked=news.get(EventKind.CLICKED, 0),
         unsubscribed=news.get(EventKind.UNSUBSCRIBED, 0),
         complained=news.get(EventKind.COMPLAINED, 0),
+        by_program=campaign.stream_key is not None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select, update
 
+from models.access import Role
 from models.api import KeyMode
 from models.campaign import Campaign
 from models.contact import Contact
@@ -85,6 +87,36 @@ async def test_what_is_political_says_so_and_stands_in_the_register(program: Pro
     async with program.site.database.read() as session:
         assert len(await register_rows(session)) == political
     assert await natures(program.site) == [nature]
+
+
+async def test_its_notice_does_not_say_that_nobody_was_chosen(site: Site, program: Program) -> None:
+    """Only the program knows whom it chose, and by what."""
+    await send(program, "political")
+    await program.drain()
+    address = re.search(r"/notice/\w+", texts(program)[0])
+    assert address is not None
+    notice = await site.browser().read(address.group())
+    assert "A program of the sender asked for each of these messages" in notice
+    assert ("nobody was chosen" in notice, "“News”" in notice) == (False, True)
+    compliance = await (await site.signed_in(Role.READER)).read("/compliance")
+    assert ("News" in compliance, "content/" in compliance) == (True, False)
+    async with site.database.read() as session:
+        (row,) = await register_rows(session)
+    assert (row.name, row.template, row.by_program) == ("News", "News", True)
+
+
+async def test_the_register_names_templates_as_people_do(site: Site, program: Program) -> None:
+    to = {"phone": "+33612345678"}
+    async with site.database.write() as session:
+        await session.exec(update(Contact).values(phone="+33612345678", sms_consent=ConsentStatus.GRANTED))
+        await session.exec(
+            update(TemplateVersion).values(nature=Nature.POLITICAL, body="News. STOP au 36180")
+        )
+    await send(program, content=None, template={"id": "SMS"}, to=to)
+    await send(program, content={"text": "Other news. STOP 36180", "nature": "political"}, to=to)
+    async with site.database.read() as session:
+        rows = await register_rows(session)
+    assert [row.name for row in rows] == ["Other news. STOP 36180", "SMS"]
 
 
 @pytest.mark.parametrize("nature", Nature)
