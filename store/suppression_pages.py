@@ -13,6 +13,7 @@ from models.contact import Contact
 from models.event import Event
 from models.states import Channel, SuppressionReason
 from models.suppression import Suppression
+from store.moments import number_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,11 @@ async def in_force(
     *,
     channel: Channel | None = None,
     reason: SuppressionReason | None = None,
+    since: datetime | None = None,
     before_id: int | None = None,
     limit: int = 50,
 ) -> list[Line]:
-    """Standing suppressions, newest first. Walks the primary key backwards."""
+    """Standing suppressions, newest first, of those made `since`. Walks the primary key backwards."""
     wanted = _lines().where(
         col(Suppression.lifted_at).is_(None),
         sa.or_(col(Suppression.until).is_(None), col(Suppression.until) > now),
@@ -42,6 +44,9 @@ async def in_force(
         wanted = wanted.where(col(Suppression.channel) == channel)
     if reason is not None:
         wanted = wanted.where(col(Suppression.reason) == reason)
+    if since is not None:
+        number, at = col(Suppression.id), col(Suppression.created_at)
+        wanted = wanted.where(number > await number_before(session, number, at, since), at >= since)
     return await _read(session, wanted, before_id, limit)
 
 

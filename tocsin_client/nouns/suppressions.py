@@ -74,6 +74,7 @@ class SuppressionsListQuery(TypedDict):
     fields: NotRequired[str | None]
     channel: NotRequired[Channel | None]
     reason: NotRequired[SuppressionReason | None]
+    since: NotRequired[str | None]
 
 
 class Suppressions:

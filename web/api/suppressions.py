@@ -24,7 +24,7 @@ from web.api.calls import IdempotencyKey, once
 from web.api.ids import Ids, Kind
 from web.api.paging import USUAL, Cursor, Fields, Limit, PageOut, Paging, Pickable
 from web.api.problems import ApiProblemError, Fault
-from web.api.schemas import Given, Line, Told, problems
+from web.api.schemas import Given, Line, Moment, Told, problems
 
 router = APIRouter(tags=["suppressions"])
 ReadsSuppressions = Annotated[Caller, may(Scope.SUPPRESSIONS_READ)]
@@ -124,6 +124,7 @@ async def list_suppressions(
     fields: Fields = None,
     channel: Annotated[Channel | None, Query()] = None,
     reason: Annotated[SuppressionReason | None, Query()] = None,
+    since: Annotated[Moment | None, Query(description="Made since then.")] = None,
 ) -> Response:
     """What is in force, the last first."""
     paging = Paging(caller, limit, cursor)
@@ -134,6 +135,7 @@ async def list_suppressions(
             caller.context.clock.now(),
             channel=channel,
             reason=reason,
+            since=since,
             before_id=before,
             limit=paging.wanted,
         )

@@ -1,5 +1,7 @@
 """Addresses that are not written to: added, looked up, lifted; who may not read is told nothing."""
 
+from datetime import timedelta
+
 import pytest
 
 from models.api import Scope
@@ -57,6 +59,22 @@ async def test_the_list_tells_no_address_and_is_read_page_by_page(program: Progr
     assert (await program.call("POST", lift, {"why": "a slip"})).status_code == 200
     assert (await program.call("POST", lift, {"why": "a slip"})).status_code == 404
     assert len((await program.call("GET", "/suppressions?channel=email")).json()["data"]) == 2
+
+
+async def test_what_is_new_is_asked_for_by_its_moment(site: Site, program: Program) -> None:
+    ids, moments = [], []
+    for number in range(4):
+        site.clock.advance(timedelta(hours=1))
+        moments.append(site.clock.now())
+        await program.call("POST", "/suppressions", {"email": f"a{number}@b.fr", "why": "x"})
+        (newest, *_) = (await program.call("GET", "/suppressions?limit=1")).json()["data"]
+        ids.append(newest["id"])
+    for place, moment in enumerate(moments):
+        since = moment.isoformat().replace("+", "%2B")
+        found = (await program.call("GET", f"/suppressions?since={since}")).json()["data"]
+        assert [row["id"] for row in found] == ids[place:][::-1]
+        page = (await program.call("GET", f"/suppressions?limit=1&since={since}")).json()
+        assert page["has_more"] is (place < 3)
 
 
 async def test_who_may_only_write_cannot_tell_who_was_on_the_list(site: Site, program: Program) -> None:
