@@ -100,8 +100,8 @@ TABLE: dict[str, dict[str, str]] = {
 
 
 def api_of(site: Site) -> FastAPI:
-    (api,) = [route.app for route in site.app.routes if getattr(route, "path", "") == "/v1"]  # type: ignore[attr-defined]
-    assert isinstance(api, FastAPI)
+    mounted = [getattr(route, "app", None) for route in site.app.routes]
+    (api,) = [app for app in mounted if isinstance(app, FastAPI)]
     return api
 
 
