@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from math import isfinite
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, WrapValidator, model_validator
@@ -43,7 +44,9 @@ def _read_value(given: Any, read: Callable[[Any], Any]) -> Any:
     # A union would tell what is wrong once for each of its types.
     if isinstance(given, str):
         return _storable(given)
-    if given is None or isinstance(given, int | float):
+    # NaN and Infinity, which Python reads, are no JSON; and nobody is thanked for nan euros.
+    endless = isinstance(given, float) and not isfinite(given)
+    if given is None or (isinstance(given, int | float) and not endless):
         return read(given)
     raise PydanticCustomError("value_type", "is no text, number, true, false or null")
 

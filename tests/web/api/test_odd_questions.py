@@ -55,3 +55,12 @@ async def test_odd_words_are_refused_or_kept_and_break_nothing(program: Program,
         told = {"authorization": f"Bearer {program.secret}", "content-type": "application/json"}
         answer = await program.client.post(f"/v1{path}", content=json.dumps(body), headers=told)
         assert answer.status_code in {200, 201, 202, 404, 422}, (path, body, answer.text)
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity", "1e999"])
+async def test_what_is_no_number_is_no_variable(program: Program, word: str) -> None:
+    raw = json.dumps(a_wish()).replace('"Camille"', word)
+    headers = {"authorization": f"Bearer {program.secret}", "content-type": "application/json"}
+    answer = await program.client.request("POST", "/v1/messages", content=raw, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "variables.first_name")
+    assert (await program.send(variables={"first_name": 10**400})).status_code == 202
