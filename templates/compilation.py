@@ -13,7 +13,7 @@ from html import escape
 from models.errors import TemplateError
 from models.values import EmailMessage
 from templates.document import is_document, own_text, settled, whole_html, with_section
-from templates.label import Label, label_section, require_label
+from templates.label import Label, label_lines, label_section, require_label
 from templates.language import fields_of, parse
 from templates.links import CLICK_FIELD, UNSUBSCRIBE_FIELD, number_links, target_fields
 from templates.mjml import to_html
@@ -120,18 +120,20 @@ def compile_email(
         source = _at_the_end(source, label_section(label, language))
     html = _html_of(source, language)
     html.text = _with_preheader(html, preheader)
-    written = _with_way_out(normalise(text, "text part", TEMPLATE_LENGTH), language) if text.strip() else ""
+    written = (
+        _own_text(normalise(text, "text part", TEMPLATE_LENGTH), language, label) if text.strip() else ""
+    )
     whole = f"{subject}\n{html.restore(html.text)}\n{written}"
     slots = Slots(whole, fallbacks, _GIVEN)
     if CLICK_FIELD in slots.fields:
         raise TemplateError(f"{CLICK_FIELD} is a reserved name.", "Write the address of the link itself.")
     numbered, links = number_links(html)
     text = to_text(numbered, _COLONS.get(language, ": "))
+    if label is not None:
+        require_label(text, html.text, language)
     if written:
         text, links = own_text(html, written, links, html.set_aside(PRINT, f"{{{{{CLICK_FIELD}}}}}"))
     _check_targets(links, slots.fields | _GIVEN)
-    if label is not None:
-        require_label(text, html.text, language)
     known = slots.fields | _GIVEN | {CLICK_FIELD}
     fields = Fields(known, known - {name for name, given in slots.fallbacks.items() if not given.clean})
     marked = protect(subject)
@@ -153,6 +155,14 @@ def _html_of(source: str, language: str) -> Protected:
     html = protect(source)
     html.text = to_html(source, html).replace('lang="und"', f'lang="{language}"')
     return html
+
+
+def _own_text(text: str, language: str, label: Label | None) -> str:
+    """A text part that says how to unsubscribe, and ends with the label as the HTML does."""
+    text = _with_way_out(text, language)
+    if label is None:
+        return text
+    return f"{text.rstrip()}\n\n{label_lines(label, language, _COLONS.get(language, ': '))}\n"
 
 
 def _with_way_out(text: str, language: str) -> str:

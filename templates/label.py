@@ -87,6 +87,7 @@ _ELSEWHERE: Final = frozenset(
 )
 """Elements it does not hold."""
 _SENDER = "{{ organisation }}"
+_NO_BRACES: Final = str.maketrans("{}", "()")
 
 
 def label_section(label: Label, language: str) -> str:
@@ -100,6 +101,19 @@ def label_section(label: Label, language: str) -> str:
         _LINK.format(words.notice),
     ]
     return _SECTION.format(lines="<br />".join(lines))
+
+
+def label_lines(label: Label, language: str, colon: str) -> str:
+    """The same in plain text, for a text part that somebody wrote; `colon` as the language sets it."""
+    words = _words(language)
+    lines = [
+        words.what,
+        f"{words.sponsor} {_plain(label.sponsor) or _SENDER}",
+        *([f"{words.vote} {_plain(label.vote)}"] if clean(label.vote) else []),
+        *([words.targeted] if label.targeted else []),
+        f"{words.notice}{colon}{{{{ {NOTICE_FIELD} }}}}",
+    ]
+    return "\n".join(lines)
 
 
 def require_label(shown: str, html: str, language: str) -> None:
@@ -152,6 +166,11 @@ def _may_be_the_label(selector: str) -> bool:
 
 def _words(language: str) -> _Words:
     return _WORDS.get(language, _WORDS["en"])
+
+
+def _plain(text: str) -> str:
+    """The same where markup means nothing."""
+    return clean(_PRIVATE.sub("", text)).translate(_NO_BRACES)
 
 
 def _inert(text: str) -> str:

@@ -9,6 +9,7 @@ from models.states import Channel, Nature
 from scheduler.letters import Wording
 from store import contents
 from templates.document import as_document
+from templates.label import Label
 from web.api.auth import Caller
 from web.api.message_schemas import ContentIn
 from web.api.names import names_of
@@ -45,6 +46,8 @@ async def version_of_content(
         fallbacks={},
         language=context.language,
         text=text,
+        # One that nobody would see is refused now, not held when it is to leave.
+        label=Label(targeted=True) if nature is Nature.POLITICAL else None,
     )
 
     async def ask() -> int:

@@ -10,6 +10,7 @@ from models.states import Channel, Nature
 from store import Database, contents
 from templates import compile_email
 from templates.document import as_document
+from templates.label import Label
 
 _CODE: Final = re.compile(r"\{+[%#]|\{\{+")
 
@@ -43,6 +44,7 @@ async def keep_content(
         fallbacks={},
         language=language,
         text=said["text"],
+        label=Label(targeted=True) if nature is Nature.POLITICAL else None,
     )
     async with database.write() as session:
         return await contents.keep_content(session, channel=Channel.EMAIL, nature=nature, now=now, **said)

@@ -240,3 +240,28 @@ async def test_a_stream_that_ended_goes_on_as_it_was(program: Program, clock: Ma
     clock.advance(timedelta(days=1))
     await send(program, "political")
     assert await natures(program.site) == [Nature.POLITICAL]
+
+
+async def test_a_text_part_of_its_own_ends_with_the_label_too(program: Program) -> None:
+    await send(program, "political", content=NEWS | {"text": "Hello {{ first_name }}", "nature": "political"})
+    await program.drain()
+    (text,) = texts(program)
+    assert text.startswith("Hello Camille")
+    assert (
+        text.replace("\r\n", "\n")
+        .rstrip()
+        .rpartition("\n\n")[2]
+        .startswith(f"{WHAT}\nPour le compte de\u00a0: Le Parti\n")
+    )
+    assert re.search(r"Avis de transparence\s?: https://\S+/notice/\w+$", text.rstrip())
+
+
+async def test_content_in_which_the_label_would_not_be_seen_is_refused_at_once(program: Program) -> None:
+    hidden = "<html><head><style>span { display: none }</style></head><body><p>Hello</p></body></html>"
+    for nature, status in (("political", 422), ("civic", 202)):
+        content = {"subject": "News", "html": hidden, "nature": nature}
+        wish = {"to": {"email": "camille@gmail.com"}, "content": content, "purpose": "campaign"}
+        answer = await program.call("POST", "/messages", wish)
+        assert answer.status_code == status, answer.text
+        if status == 422:
+            assert (answer.json()["code"], "label" in answer.json()["detail"]) == ("unusable", True)

@@ -11,6 +11,7 @@ from typing import Any
 import trustme
 
 from models.public_ids import Ids
+from models.states import Nature
 from models.tokens import Tokens
 from scheduler.accepting import Acceptor
 from scheduler.forms import Forms
@@ -32,6 +33,7 @@ class Post:
     implicit: bool = False
     per_minute: int = 20_000
     patience_s: tuple[float, float] = (60.0, 300.0)
+    nature: Nature = Nature.UNSAID
     server: SubmissionServer = field(init=False)
     entrance: Entrance = field(init=False)
     lines: "list[Line]" = field(default_factory=list)
@@ -44,7 +46,7 @@ class Post:
         acceptor = Acceptor(
             context.database, context.clock, forms, context.outlook.rhythm.windows, context.zone
         )
-        desk = SubmissionDesk(acceptor, Ids(Tokens(KEYRING)), context.wake)
+        desk = SubmissionDesk(acceptor, Ids(Tokens(KEYRING)), context.wake, nature=self.nature)
         self.entrance = Entrance(context.database, context.clock, self.per_minute)
         self.server = SubmissionServer(
             desk,

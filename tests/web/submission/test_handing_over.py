@@ -9,8 +9,9 @@ import pytest
 from sqlmodel import select
 
 from models.api import KeyMode
+from models.campaign import Campaign
 from models.message import Message, MessageResult
-from models.states import Channel, ConsentStatus, Purpose, SuppressionReason
+from models.states import Channel, ConsentStatus, Nature, Purpose, SuppressionReason
 from models.suppression import address_hash
 from models.template import Template
 from store import api_keys, suppressions, templates
@@ -222,3 +223,23 @@ async def test_a_key_that_is_revoked_ends_its_sessions(post: Post) -> None:
         await api_keys.revoke_key(session, post.program.key_id, by="test", now=post.program.site.clock.now())
     assert (await line.say("MAIL FROM:<a@b.fr>")).startswith("535 5.7.8 This key has ended")
     assert await line.hear() == ""
+
+
+@pytest.mark.parametrize("nature", Nature)
+async def test_mails_of_campaigns_are_to_the_law_what_the_installation_says(
+    program: Program, nature: Nature
+) -> None:
+    async with program.site.database.write() as session:
+        await a_contact(session, email="camille@gmail.com")
+    post = await Post(program, nature=nature).open()
+    line = await post.signed_in()
+    for purpose in ("campaign", "transactional"):
+        answer = await line.hand_over(a_mail(X_Tocsin_Purpose=purpose))
+        assert answer.startswith("250 "), answer
+    await post.stop()
+    async with program.site.database.read() as session:
+        found = (await session.exec(select(Campaign.nature).order_by(Campaign.id))).all()  # type: ignore[arg-type]
+    assert found == [nature, Nature.CIVIC]
+    await program.drain()
+    labelled = [b"Annonce" in bytes(one.data) for one in program.site.postman.sent]  # type: ignore[union-attr]
+    assert sorted(labelled) == [False, nature is Nature.POLITICAL]
