@@ -115,10 +115,7 @@ def compile_email(
     preheader = _one_line(preheader, "preheader")
     source = settled(normalise(mjml, "template", TEMPLATE_LENGTH))
     require_closed(source, deep=is_document(source))
-    source = _with_footer(source, language)
-    if label is not None:
-        source = _at_the_end(source, label_section(label, language))
-    html = _html_of(source, language)
+    html = _html_of(_with_endings(source, language, label), language)
     html.text = _with_preheader(html, preheader)
     written = (
         _own_text(normalise(text, "text part", TEMPLATE_LENGTH), language, label) if text.strip() else ""
@@ -155,6 +152,12 @@ def _html_of(source: str, language: str) -> Protected:
     html = protect(source)
     html.text = to_html(source, html).replace('lang="und"', f'lang="{language}"')
     return html
+
+
+def _with_endings(source: str, language: str, label: Label | None) -> str:
+    """The template with who sends it and how to leave, and the label as the very last."""
+    source = _with_footer(source, language)
+    return source if label is None else _at_the_end(source, label_section(label, language))
 
 
 def _own_text(text: str, language: str, label: Label | None) -> str:
