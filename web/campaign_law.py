@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.states import LeftOutReason, LegalBasis, Nature
+from models.states import LeftOutReason, LegalBasis, Nature, Purpose
 from scheduler.compliance import CampaignCompliance, campaign_compliance
 from scheduler.letters import notice_address
 from web import compliance_words as words
@@ -65,6 +65,8 @@ def _nature(found: CampaignCompliance, notice: str, tongue: Tongue) -> Line:
 
 
 def _basis(found: CampaignCompliance, tongue: Tongue) -> Line:
+    if found.campaign.stream_key is not None and found.campaign.purpose is Purpose.TRANSACTIONAL:
+        return Line("quiet", tongue.say(words.RESTS_ON_NOTHING))
     if found.campaign.basis is LegalBasis.CONSENT:
         return Line("good", tongue.say(words.RESTS_ON_CONSENT))
     return Line("warn", tongue.say(words.RESTS_ON_INTEREST))

@@ -115,6 +115,7 @@ NATURE_VOTE = N_("A political message about “%(vote)s”, paid by %(payer)s. I
 NATURE_CIVIC = N_("Neither political nor about a vote: silence and labels do not concern it.")
 NATURE_UNSAID = N_("Nobody has said whether it is political: silence before votes binds it all the same.")
 RESTS_ON_CONSENT = N_("It went only to people who agreed to be written to.")
+RESTS_ON_NOTHING = N_("Messages that people await, such as receipts: they rest on no consent.")
 RESTS_ON_INTEREST = N_(
     "It went to people who never agreed, by legitimate interest; those who objected were left out."
 )

@@ -105,4 +105,7 @@ async def test_the_report_of_what_programs_hand_over_adds_up_while_it_flows_and_
             text = await reader.read(f"/campaigns/{delivery.campaign_id}/report")
             assert "Every column adds up." in text
             assert "The sums do not come out" not in text
+            assert "they rest on no consent" in text
+            assert "people who agreed" not in text
+            assert "people who agreed" not in await reader.read(f"/campaigns/{delivery.campaign_id}")
         await program.drain()
