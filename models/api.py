@@ -46,7 +46,8 @@ class ApiKey(SQLModel, table=True):
     """A key: the secret is shown once, this row holds its SHA-256 and `hint`, its last four characters.
 
     Empty `identity_ids`: any identity. Empty `networks` (CIDR): from anywhere. `per_minute`: calls a minute,
-    None for the installation's. A key that was rotated names its `successor_id` and ends at `expires_at`.
+    None for the installation's. A key that was rotated names its `successor_id` and ends at `expires_at`;
+    the successor names the `first_id` of its line.
     """
 
     __tablename__ = "api_key"
@@ -68,6 +69,12 @@ class ApiKey(SQLModel, table=True):
     last_used_at: datetime | None = moment(nullable=True)
     last_used_from: str = Field(default="", max_length=45)
     successor_id: int | None = foreign_key("api_key.id", nullable=True)
+    first_id: int | None = foreign_key("api_key.id", nullable=True)
+
+    @property
+    def line_id(self) -> int:
+        """The number of the first key of its line: a call made again with the successor is the same call."""
+        return self.first_id or self.id
 
 
 class IdempotencyRecord(SQLModel, table=True):

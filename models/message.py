@@ -25,6 +25,7 @@ class Message(SQLModel, table=True):
     delivery's, is who has the address. `values` are the variables as text, by merge field. `reference` is
     the caller's own name for it, not unique; `details` are its metadata. `segments` of a text message;
     `cost` in hundred-thousandths of the currency of the settings, None where no price is known.
+    `address_given`: the program said the address itself, and did not name a contact by its number or id.
     """
 
     __tablename__ = "message"
@@ -64,6 +65,7 @@ class Message(SQLModel, table=True):
     channel: Channel = choice(Channel)
     purpose: Purpose = choice(Purpose)
     address: str = Field(max_length=254)
+    address_given: bool = Field(default=True, sa_column_kwargs={"server_default": sa.text("true")})
     result: MessageResult = choice(MessageResult)
     reason: str = Field(default="", max_length=40)
     reference: str = Field(default="", max_length=200)

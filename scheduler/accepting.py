@@ -17,6 +17,7 @@ from audience.territory import zone_of
 from models.api import KeyMode
 from models.clock import Clock
 from models.contact import Contact
+from models.errors import TemplateError
 from models.magic import magic_of
 from models.message import MessageResult
 from models.states import Channel, DeliveryState, Purpose
@@ -112,7 +113,14 @@ class Acceptor:
         return await self._write(session, asker, judged, now)
 
     def _judge(self, asker: Asker, wish: Wish, form: Form, facts: Facts) -> Receipt | Refusal:
-        """What comes of one wish."""
+        """What comes of one wish; what its values break in its template keeps no other wish back."""
+        try:
+            return self._weigh(asker, wish, form, facts)
+        except TemplateError as error:
+            return Refusal("unusable", str(error))
+
+    def _weigh(self, asker: Asker, wish: Wish, form: Form, facts: Facts) -> Receipt | Refusal:
+        """What comes of one wish; TemplateError."""
         contact = person_of(wish, facts)
         if wish.contact_id is not None:
             address = None if contact is None else address_of(contact, wish.channel)
@@ -168,7 +176,8 @@ class Acceptor:
         """Put what can be on record; the receipts with their numbers."""
         streams: dict[StreamKind, int] = {}
         receipts = [result for result in results if isinstance(result, Receipt)]
-        for kind in dict.fromkeys(map(_kind_of, receipts)):
+        # In one order, so that two who open the same ones anew do not wait for each other in a circle.
+        for kind in sorted(set(map(_kind_of, receipts)), key=lambda kind: kind.key):
             form = next(receipt.form for receipt in receipts if _kind_of(receipt) == kind)
             streams[kind] = await self.roads.open(
                 session, kind, links=form.links, hours=self.hours, zone=self.zone, now=now
@@ -244,6 +253,7 @@ def _rows_of(asker: Asker, receipt: Receipt, stream_id: int, now: datetime) -> W
     }
     message = alike | {
         "key_id": asker.key_id,
+        "address_given": wish.contact_id is None,
         "mode": KeyMode.TEST if receipt.test else KeyMode.LIVE,
         "purpose": wish.purpose,
         "result": receipt.result,

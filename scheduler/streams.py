@@ -25,6 +25,7 @@ FEW: Final = 100
 """Messages whose proof costs next to nothing: a program that sends its own content with every message opens a
 stream for each, and whoever sweeps looks at all that are open, every second."""
 _S = CampaignState
+_ENDED: Final = (_S.FINISHED, _S.INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,13 @@ async def open_stream(
 async def enter(session: AsyncSession, number: int, now: datetime) -> None:
     """Let a stream send, and go on sending until this transaction ends; ConflictError where it may not."""
     # Whoever ends it waits for this transaction, and then finds what it brings.
-    state = await campaigns.hold(session, number, alone=False)
-    if state in {_S.FINISHED, _S.INCOMPLETE}:
-        await campaigns.move(session, number, origin=state, to=_S.SENDING, now=now)
-    elif state is None or state is _S.CANCELLED:
+    state = await campaigns.hold(session, number, alone=False, unless=_ENDED)
+    if state is None:
+        # Whoever moves it first has it alone; the others wait, and then find it sending.
+        for origin in _ENDED:
+            await campaigns.move(session, number, origin=origin, to=_S.SENDING, now=now)
+        state = await campaigns.hold(session, number, alone=False)
+    if state is None or state is _S.CANCELLED:
         raise ConflictError("Messages of this kind were stopped for good by a person.", "Save a new version.")
 
 

@@ -66,7 +66,7 @@ async def rotate_key(
         networks=old.networks,
         per_minute=old.per_minute,
     )
-    old.successor_id = key.id
+    old.successor_id, key.first_id = key.id, old.line_id
     old.expires_at = min(filter(None, [old.expires_at, now + overlap]))
     session.add(old)
     await session.flush()

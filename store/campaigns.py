@@ -67,13 +67,18 @@ async def move(
     return (await session.exec(change)).rowcount == 1
 
 
-async def hold(session: AsyncSession, campaign_id: int, *, alone: bool) -> CampaignState | None:
+async def hold(
+    session: AsyncSession, campaign_id: int, *, alone: bool, unless: Collection[CampaignState] = ()
+) -> CampaignState | None:
     """Where a campaign stands, and stays until this transaction ends; None when there is none.
 
-    `alone`: nobody else may hold it meanwhile; otherwise only whoever moves it has to wait.
+    `alone`: nobody else may hold it meanwhile; otherwise only whoever moves it has to wait. In a state of
+    `unless` it is none, and not held: two who held it both, to move it both, would wait for each other.
     """
     # Without FOR UPDATE: each event recorded of the campaign would wait for it, and it for all of them.
     found = select(Campaign.state).where(Campaign.id == campaign_id)
+    if unless:
+        found = found.where(col(Campaign.state).not_in(sorted(unless)))
     wanted = found.with_for_update(read=not alone, key_share=alone)
     state = (await session.exec(wanted)).first()
     return None if state is None else CampaignState(state)

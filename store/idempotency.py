@@ -76,6 +76,15 @@ async def begin(session: AsyncSession, calls: Sequence[Call], now: datetime) -> 
     return found
 
 
+async def look(session: AsyncSession, call: Call, now: datetime) -> Answered | Different | None:
+    """What was answered to a call, None when nothing was; nothing is held. Served by the primary key."""
+    record = await session.get(IdempotencyRecord, (call.key_id, call.key))
+    if record is None or record.expires_at <= now:
+        return None
+    same = record.body_sha256 == call.body_sha256
+    return Answered(record.status, record.answer) if same else Different()
+
+
 async def keep(session: AsyncSession, answers: Sequence[tuple[Call, Answered]], now: datetime) -> None:
     """Write down what is answered to each."""
     rows = [

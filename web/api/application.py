@@ -31,8 +31,9 @@ from web.api import (
 )
 from web.api.auth import Gatehouse
 from web.api.description import describer
+from web.api.faults import faults_of, invalid
 from web.api.marks import Marks
-from web.api.problems import CODES, ApiProblemError, Fault, answer_with
+from web.api.problems import CODES, ApiProblemError, answer_with
 from web.context import WebContext
 from web.door import FrontDoor
 from web.protection import BodyTooLargeError
@@ -103,14 +104,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     found: list[dict[str, Any]] = list(error.errors()) if isinstance(error, RequestValidationError) else []
     if any(fault["type"] == "json_invalid" for fault in found):
         return _answer(request, ApiProblemError("bad_request", "The body is no JSON."))
-    faults = [
-        Fault(
-            ".".join(str(part) for part in fault["loc"] if part != "body"), fault["type"], str(fault["msg"])
-        )
-        for fault in found
-    ]
-    first = f" {faults[0].field}: {faults[0].message}." if faults else ""
-    return _answer(request, ApiProblemError("invalid", f"Parts of it are not valid.{first}", faults))
+    return _answer(request, invalid(faults_of(found)))
 
 
 async def _too_large(request: Request, _error: Exception) -> Response:

@@ -15,6 +15,7 @@ from models.api_secret import is_well_formed, secret_hash
 from scheduler.asked import Asker
 from store import api_keys
 from web.api.ids import Ids
+from web.api.parameters import refuse_unknown
 from web.api.problems import ApiProblemError
 from web.api.quota import Quota
 from web.context import WebContext
@@ -41,6 +42,11 @@ class Caller:
         return Asker(self.key.id, self.key.mode is KeyMode.TEST, tuple(self.key.identity_ids))
 
     @property
+    def knows_people(self) -> bool:
+        """Whether it may read who people are."""
+        return Scope.CONTACTS_READ in self.key.scopes
+
+    @property
     def name(self) -> str:
         """As whose deed something is kept."""
         return f"API key {self.key.name}"[:254]
@@ -56,6 +62,16 @@ class Gatehouse:
     async def admit(self, request: Request, scope: Scope | None) -> Caller:
         """The caller; ApiProblemError when there is no valid key, or it may not do this (None: any may)."""
         context = front_door(request).context
+        key: ApiKey | None = getattr(request.state, "key", None)
+        if key is None:
+            key = await self.recognise(request)
+        if scope is not None and scope not in key.scopes:
+            raise ApiProblemError("missing_scope", f"This call needs the scope {scope.value}.")
+        return Caller(key, context, Ids(context.tokens), request)
+
+    async def recognise(self, request: Request) -> ApiKey:
+        """Whose call it is, once a call, before its body is read; ApiProblemError for nobody's."""
+        context = front_door(request).context
         now = context.clock.now()
         key = await self._key_of(request, context, now)
         origin = client_address(request)
@@ -65,17 +81,18 @@ class Gatehouse:
         request.state.standing = standing
         if standing.wait:
             raise ApiProblemError("rate_limited", f"Try again in {standing.wait} s.")
-        if scope is not None and scope not in key.scopes:
-            raise ApiProblemError("missing_scope", f"This call needs the scope {scope.value}.")
         await _note_use(context, key, origin, now)
-        return Caller(key, context, Ids(context.tokens), request)
+        request.state.key = key
+        return key
 
     async def _key_of(self, request: Request, context: WebContext, now: datetime) -> ApiKey:
         word, _, secret = request.headers.get("authorization", "").partition(" ")
-        if word.lower() != "bearer" or not is_well_formed(secret.strip()):
-            raise ApiProblemError(
-                "unauthenticated", "Send a key as `Authorization: Bearer tcn_live_…`.", headers=NO_KEY
-            )
+        if word.lower() != "bearer":
+            problem = "Send a key as `Authorization: Bearer tcn_live_…`."
+            raise ApiProblemError("unauthenticated", problem, headers=NO_KEY)
+        if not is_well_formed(secret.strip()):
+            problem = "This is no key: one of its characters is wrong, or some are missing."
+            raise ApiProblemError("unauthenticated", problem, headers=NO_KEY)
         digest = secret_hash(secret.strip())
         until, key = self._known.get(digest, (now, None))
         if until <= now:
@@ -118,7 +135,9 @@ def may(scope: Scope | None) -> Any:
 
     async def admitted(request: Request, _shown: Annotated[object, Depends(_BEARER)]) -> Caller:
         gatehouse: Gatehouse = request.app.state.gatehouse
-        return await gatehouse.admit(request, scope)
+        caller = await gatehouse.admit(request, scope)
+        refuse_unknown(request)
+        return caller
 
     admitted.__tocsin_scope__ = scope  # type: ignore[attr-defined]
     return Depends(admitted)

@@ -41,7 +41,7 @@ def call_of(caller: Caller, key: str | None, body: Any) -> Call | None:
         return None
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     digest = hashlib.sha256(f"{caller.request.url.path}\n{canonical}".encode()).hexdigest()
-    return Call(caller.key.id, key, digest)
+    return Call(caller.key.line_id, key, digest)
 
 
 def answer(found: Known) -> Response:
@@ -58,6 +58,15 @@ def answer(found: Known) -> Response:
             raise ApiProblemError(
                 "call_in_flight", "The same call is being made right now.", headers={"Retry-After": "1"}
             )
+
+
+async def told_before(caller: Caller, call: Call | None) -> Response | None:
+    """The answer that a call got before, if it did; for one that cannot be read any more."""
+    if call is None:
+        return None
+    async with caller.context.database.read() as session:
+        found = await idempotency.look(session, call, caller.context.clock.now())
+    return None if found is None else answer(found)
 
 
 async def once(caller: Caller, key: str | None, body: Any, deed: Deed) -> Response:

@@ -27,7 +27,6 @@ from web.api.contacts import WritesContacts
 from web.api.ids import Kind
 from web.api.import_schemas import ImportOut, ReportLineOut
 from web.api.paging import USUAL, Cursor, Fields, Limit, PageOut, Paging, one_of
-from web.api.parameters import refuse_unknown
 from web.api.problems import ApiProblemError, Fault
 from web.api.schemas import Line, problems
 
@@ -92,7 +91,6 @@ async def hand_over(
     Read twice it changes nothing the second time.
     """
     require_live(caller)
-    refuse_unknown(caller.request)
     if granted and not source:
         problem = "Say where these people agreed: it is kept as the proof."
         raise ApiProblemError("invalid", problem, [Fault("source", "missing", problem)])

@@ -192,7 +192,10 @@ class MessageOut(Told):
     status: MessageStatus
     reason: str | None = None
     channel: Channel
-    to: str
+    to: str = Field(
+        description="The address. Of a contact named by `contact` or `external_id` a key without "
+        "`contacts:read` is told its first letter and its domain, or its last two digits.",
+    )
     test: bool
     purpose: Purpose
     identity: IdentityRef
@@ -216,14 +219,23 @@ class MessageOut(Told):
 
     @classmethod
     async def all_of(
-        cls, session: AsyncSession, ids: Ids, rows: Sequence[tuple[Message, Delivery | None]], base: str
+        cls,
+        session: AsyncSession,
+        ids: Ids,
+        rows: Sequence[tuple[Message, Delivery | None]],
+        base: str,
+        *,
+        knows_people: bool,
     ) -> "list[Self]":
-        """Messages as they stand, in their order."""
+        """Messages as they stand, in their order; `knows_people`: the caller may read people's data."""
         standing = await statuses_of(session, rows)
-        return [
+        found = [
             await cls._of(session, ids, message, told, base)
             for (message, _), told in zip(rows, standing, strict=True)
         ]
+        for one, (message, _) in zip(found, rows, strict=True):
+            one.to = shown(one.to, message.channel, whole=knows_people or message.address_given)
+        return found
 
     @classmethod
     async def _of(
@@ -277,7 +289,17 @@ class BatchOut(Told):
     results: list[ResultOut]
 
 
-def told_of(ids: Ids, receipt: Receipt, base: str) -> MessageOut:
+def shown(address: str, channel: Channel, *, whole: bool) -> str:
+    """An address as it is told; of somebody's whom the caller only named, what tells it apart."""
+    if whole or not address:
+        return address
+    if channel is Channel.SMS:
+        return f"{address[:3]}…{address[-2:]}"
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}…@{domain}"
+
+
+def told_of(ids: Ids, receipt: Receipt, base: str, *, knows_people: bool) -> MessageOut:
     """A message right after it was taken on."""
     wish, form = receipt.wish, receipt.form
     suppressed = receipt.result is MessageResult.SUPPRESSED
@@ -287,7 +309,7 @@ def told_of(ids: Ids, receipt: Receipt, base: str) -> MessageOut:
         status=MessageStatus.SUPPRESSED if suppressed else status,
         reason=receipt.reason or None,
         channel=wish.channel,
-        to=receipt.wish.address,
+        to=shown(wish.address, wish.channel, whole=knows_people or wish.contact_id is None),
         test=receipt.test,
         purpose=wish.purpose,
         identity=IdentityRef(id=ids.write(Kind.IDENTITY, receipt.identity.id), key=receipt.identity.key),

@@ -7,12 +7,13 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from models.errors import TocsinError
 from scheduler.accepting import Acceptor
 from scheduler.asked import Ask, Receipt, Refusal, Results, Wish
 from scheduler.forms import Forms
 from scheduler.gathering import Gathering
 from web.api.auth import Caller, SendsMessages
-from web.api.calls import IdempotencyKey, answer, call_of
+from web.api.calls import IdempotencyKey, answer, call_of, told_before
 from web.api.message_schemas import BatchIn, BatchOut, MessageIn, MessageOut, ResultOut, told_of
 from web.api.problems import CODES, ApiProblemError, Fault, body_of
 from web.api.schemas import problems
@@ -55,15 +56,23 @@ async def send(caller: SendsMessages, body: MessageIn, key: IdempotencyKey = Non
     202: it is on record and will be sent, or its person must not be written to, which is a result
     (`status: suppressed`) and no error. Nothing answered with 202 is lost.
     """
-    wish = await read_wish(caller, body, "")
+    call = call_of(caller, key, body.model_dump(mode="json"))
+    try:
+        wish = await read_wish(caller, body, "")
+    except (ApiProblemError, TocsinError):
+        # What it names may be gone since it was answered: the answer stands.
+        known = await told_before(caller, call)
+        if known is None:
+            raise
+        return known
 
     def tell(results: Results) -> tuple[int, str]:
         (result,) = results
         if isinstance(result, Refusal):
             raise _refused(result)
-        return 202, told_of(caller.ids, result, base(caller)).model_dump_json(exclude_none=True)
+        told = told_of(caller.ids, result, base(caller), knows_people=caller.knows_people)
+        return 202, told.model_dump_json(exclude_none=True)
 
-    call = call_of(caller, key, body.model_dump(mode="json"))
     found = await gathering_of(caller).accept(Ask(caller.asker, [wish], tell, call))
     ring(caller.request, caller.context.wake)
     return answer(found)
@@ -103,10 +112,10 @@ def base(caller: Caller) -> str:
     return f"{caller.context.public_url}/v1"
 
 
-def _refused(refusal: Refusal) -> ApiProblemError:
+def _refused(refusal: Refusal, place: str = "") -> ApiProblemError:
     faults = [
         Fault(
-            f"variables.{part}" if refusal.code == "missing_variables" else part,
+            place + (f"variables.{part}" if refusal.code == "missing_variables" else part),
             refusal.code,
             refusal.problem,
         )
@@ -118,14 +127,14 @@ def _refused(refusal: Refusal) -> ApiProblemError:
 def _batch(caller: Caller, read: Sequence[Wish | ApiProblemError], results: Results) -> dict[str, Any]:
     following = iter(results)
     told: list[ResultOut] = []
-    for one in read:
+    for place, one in enumerate(read):
         result = next(following) if isinstance(one, Wish) else one
         match result:
             case Receipt():
-                message = told_of(caller.ids, result, base(caller))
+                message = told_of(caller.ids, result, base(caller), knows_people=caller.knows_people)
                 told.append(ResultOut(status=202, message=message))
             case Refusal():
-                told.append(_problem_of(caller, _refused(result)))
+                told.append(_problem_of(caller, _refused(result, f"messages.{place}.")))
             case ApiProblemError():
                 told.append(_problem_of(caller, result))
     accepted = sum(one.message is not None for one in told)

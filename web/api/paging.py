@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from web.api.auth import Caller
-from web.api.parameters import refuse_unknown
 from web.api.problems import ApiProblemError, Fault
 from web.api.schemas import Told
 
@@ -70,8 +69,7 @@ class Paging:
     """The page that one call asks for: `after` says where it begins (None: at the beginning)."""
 
     def __init__(self, caller: Caller, limit: int, cursor: str | None) -> None:
-        """ApiProblemError for a filter nobody knows, or a cursor that does not belong to this question."""
-        refuse_unknown(caller.request)
+        """ApiProblemError for a cursor that does not belong to this question."""
         self._key = caller.context.keyring.key("api/cursor")
         self._question = _question(caller)
         self.limit = limit

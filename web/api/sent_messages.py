@@ -65,7 +65,9 @@ async def list_messages(
         )
         before = None if paging.after is None else int(paging.after[0])
         rows = await message_pages.page(session, wanted, limit=paging.wanted, before=before)
-        told = await MessageRow.all_of(session, caller.ids, rows, base(caller))
+        told = await MessageRow.all_of(
+            session, caller.ids, rows, base(caller), knows_people=caller.knows_people
+        )
     both = list(zip(rows, told, strict=True))
     return paging.answer(both, lambda one: (one[0][0].id,), MessageRow, lambda one: one[1], fields)
 
@@ -129,7 +131,9 @@ async def _get(caller: Caller, session: AsyncSession, message_id: str) -> tuple[
 
 
 async def _tell(caller: Caller, session: AsyncSession, row: tuple[Message, Delivery | None]) -> MessageOut:
-    (told,) = await MessageOut.all_of(session, caller.ids, [row], base(caller))
+    (told,) = await MessageOut.all_of(
+        session, caller.ids, [row], base(caller), knows_people=caller.knows_people
+    )
     return told
 
 

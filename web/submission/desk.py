@@ -144,11 +144,11 @@ def _call_of(guest: Guest, mail: SubmittedMail, recipient: str) -> Call | None:
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
     if mail.idempotency_key:
         name = hashlib.sha256(f"{mail.idempotency_key}\0{recipient}".encode()).hexdigest()
-        return Call(guest.key.id, f"smtp/key/{name}", digest)
+        return Call(guest.key.line_id, f"smtp/key/{name}", digest)
     if mail.message_id:
         # What it says is part of its name: a program that numbers its mails badly loses none of them.
         name = hashlib.sha256(f"{mail.message_id}\0{recipient}\0{digest}".encode()).hexdigest()
-        return Call(guest.key.id, f"smtp/id/{name}", digest)
+        return Call(guest.key.line_id, f"smtp/id/{name}", digest)
     return None
 
 

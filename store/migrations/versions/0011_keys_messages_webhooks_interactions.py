@@ -36,6 +36,8 @@ def upgrade() -> None:
         sa.Column("last_used_at", columns.UtcDateTime(), nullable=True),
         sa.Column("last_used_from", sa.String(length=45), nullable=False),
         sa.Column("successor_id", columns.BigId, nullable=True),
+        sa.Column("first_id", columns.BigId, nullable=True),
+        sa.ForeignKeyConstraint(["first_id"], ["api_key.id"], name=op.f("fk_api_key_first_id_api_key")),
         sa.ForeignKeyConstraint(
             ["successor_id"], ["api_key.id"], name=op.f("fk_api_key_successor_id_api_key")
         ),
@@ -106,6 +108,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(length=32), nullable=False),
         sa.Column("purpose", sa.String(length=32), nullable=False),
         sa.Column("address", sa.String(length=254), nullable=False),
+        sa.Column("address_given", sa.Boolean(), server_default=sa.text("(true)"), nullable=False),
         sa.Column("result", sa.String(length=32), nullable=False),
         sa.Column("reason", sa.String(length=40), nullable=False),
         sa.Column("reference", sa.String(length=200), nullable=False),

@@ -94,8 +94,17 @@ async def test_a_batch_gives_one_result_each_and_one_bad_message_keeps_no_other(
         *("messages.4.to.contact", "messages.5.identity", "messages.6.template"),
         *("messages.7.send_at", "messages.7.refrence", "messages.8"),
     ]
+    assert told["results"][1]["problem"]["errors"][0]["field"] == "messages.1.variables.first_name"
     assert told["results"][2]["problem"]["errors"][0]["field"] == "messages.2.to.email"
     assert sorted(await program.drain()) == ["b@gmail.com", "camille@gmail.com"]
+
+
+@pytest.mark.parametrize("text", ["{{ 12 // amount|int }}", "{{ amount[9] }}"], ids=["division", "index"])
+async def test_what_a_template_cannot_compute_with_keeps_no_other_back(program: Program, text: str) -> None:
+    sms = {"content": {"text": text}, "to": {"phone": "+33612345678"}}
+    good, bad = ({**sms, "variables": {"amount": amount}} for amount in ("1234567890", "0"))
+    answer = await program.call("POST", "/messages/batch", {"messages": [good, bad]})
+    assert [one["status"] for one in answer.json()["results"]] == [202, 422]
 
 
 async def test_the_same_call_gets_the_same_answer_and_does_nothing_new(program: Program) -> None:
@@ -222,3 +231,29 @@ async def test_whoever_sends_is_woken_once_for_many_calls_and_no_call_fails_by_i
     bell.ring()
     await asyncio.sleep(0.5)
     assert site.woken == before + 2
+
+
+async def test_what_is_wrong_with_a_request_is_told_in_words_of_json(program: Program) -> None:
+    answer = await program.call("POST", "/messages", a_wish(refrence="7"))
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "refrence: There is no such field."
+    assert answer.json()["errors"][0]["code"] == "unknown"
+    answer = await program.call("GET", "/messages?since=yesterday")
+    assert answer.json()["errors"][0]["field"] == "since"
+
+
+async def test_a_method_that_is_not_there_is_answered_with_all_that_are(program: Program) -> None:
+    answer = await program.call("PUT", "/messages", {})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+
+
+async def test_a_parameter_nobody_knows_is_refused_wherever_it_stands(program: Program) -> None:
+    answer = await program.call("POST", "/messages?dry_run=1", a_wish())
+    assert answer.json()["detail"] == "There is no parameter “dry_run”; there is none here."
+    assert await program.deliveries() == []
+
+
+async def test_a_key_with_a_slip_in_it_is_told_so(program: Program) -> None:
+    told = {"authorization": f"Bearer {program.secret[:-1]}"}
+    answer = await program.client.get("/v1/key", headers=told)
+    assert answer.json()["detail"] == "This is no key: one of its characters is wrong, or some are missing."

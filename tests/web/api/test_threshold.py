@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -82,3 +84,24 @@ async def test_an_address_names_all_its_methods(program: Program) -> None:
     assert_problem(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "GET, POST"
     assert (await ask(program, "OPTIONS", "/v1/key")).headers["allow"] == "GET"
+
+
+async def test_whoever_has_no_key_is_told_so_before_megabytes_of_theirs_are_read(program: Program) -> None:
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(15):
+            read += 1
+            yield b"[" + b"[]," * 300_000
+
+    headers = {**JSON, "content-length": str(15 * 900_001)}
+    answer = await program.client.request("POST", "/v1/messages/batch", content=body(), headers=headers)
+    assert_problem(answer, 401, "unauthenticated")
+    assert read <= 1
+
+
+async def test_a_call_counts_once_in_what_its_key_may_make(program: Program) -> None:
+    left = [(await program.send()).headers["ratelimit"] for _ in range(2)]
+    first, second = (int(re.findall(r"r=(\d+)", told)[0]) for told in left)
+    assert first - second == 1
