@@ -224,19 +224,9 @@ async def _read(database: Database, plan: Launch, after_id: int) -> Batch:
         )
         if not targets:
             return Batch((), {}, {})
-        known: touches.Touches = {}
         caps = plan.judge.rhythm.caps(campaign.channel, campaign.purpose, plan.at)
-        if caps:
-            busy = await touches.busy_people(
-                session,
-                caps,
-                after_id=after_id,
-                up_to_id=targets[-1].id,
-                campaign_id=campaign.id,
-                now=plan.at,
-            )
-            since = min(cap.since for cap in caps)
-            known = await touches.expected(session, busy, since=since, campaign_id=campaign.id, now=plan.at)
+        numbers = [target.id for target in targets]
+        known = await touches.of_the_busy(session, caps, numbers, campaign_id=campaign.id, now=plan.at)
         engaged_at = (
             await freezing.last_engaged(session, after_id=after_id, up_to_id=targets[-1].id)
             if warming(plan.identities)

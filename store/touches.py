@@ -22,7 +22,7 @@ from models.delivery import Delivery
 from models.states import CampaignState, Channel, DeliveryState
 from store.engine import checked, is_among, planned_afresh
 
-__all__ = ["Cap", "Touches", "busy_people", "expected", "recent", "too_many"]
+__all__ = ["Cap", "Touches", "busy_people", "expected", "of_the_busy", "recent", "too_many"]
 
 Touches = dict[int, list[tuple[Channel, datetime]]]
 """By contact number: the channel and the moment of each message, in no order."""
@@ -120,6 +120,23 @@ async def busy_people(
     async with planned_afresh(session):
         question = _reached(numbered, caps, campaign_id=campaign_id, now=now)
         return list((await connection.scalars(question)).all())
+
+
+async def of_the_busy(
+    session: AsyncSession, caps: Sequence[Cap], among: Sequence[int], *, campaign_id: int, now: datetime
+) -> Touches:
+    """As `expected`, of those `among` (ascending) who have reached one of `caps`; of nobody else.
+
+    Asked for by the range in which they lie: for many that is quickest, and nobody's touches are read but
+    theirs, since between the first and the last of a small audience lies everybody else.
+    """
+    if not caps or not among:
+        return {}
+    first, last = among[0] - 1, among[-1]
+    busy = await busy_people(session, caps, after_id=first, up_to_id=last, campaign_id=campaign_id, now=now)
+    since = min(cap.since for cap in caps)
+    theirs = set(among).intersection(busy)
+    return await expected(session, theirs, since=since, campaign_id=campaign_id, now=now)
 
 
 def too_many(

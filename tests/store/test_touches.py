@@ -119,3 +119,19 @@ async def test_busy_people_are_those_who_reached_one_of_the_caps(database: Datab
     assert await busy(twice, late) == [late]
     assert await busy(0, once) == []
     assert idle < once < twice < late
+
+
+async def test_touches_are_read_of_the_busy_among_those_asked_for_and_of_nobody_between(
+    database: Database,
+) -> None:
+    async with database.write() as session:
+        own, first = [await _campaign(session, key) for key in "ab"]
+        asked, between, idle, last = [(await a_contact(session)).id for _ in range(4)]
+        for number in (asked, between, last):
+            await _send(session, first, number, settled_at=START - DAY / 2)
+    caps = [touches.Cap(START - DAY, START + DAY, 1)]
+    async with database.read() as session:
+        found = await touches.of_the_busy(session, caps, [asked, idle, last], campaign_id=own.id, now=START)
+        assert set(found) == {asked, last}
+        assert await touches.of_the_busy(session, caps, [], campaign_id=own.id, now=START) == {}
+        assert await touches.of_the_busy(session, [], [asked], campaign_id=own.id, now=START) == {}
