@@ -1,9 +1,11 @@
 """The page of what programs hand over: its streams, its latest messages, one found again."""
 
 import pytest
+from sqlmodel import col, select
 
 from models.access import Role
 from models.api import KeyMode
+from models.campaign import Campaign
 from tests.factories import a_contact
 from tests.web.browsers import Site, parse_strictly
 from tests.web.programs import a_program
@@ -109,3 +111,22 @@ async def test_the_report_of_what_programs_hand_over_adds_up_while_it_flows_and_
             assert "people who agreed" not in text
             assert "people who agreed" not in await reader.read(f"/campaigns/{delivery.campaign_id}")
         await program.drain()
+
+
+async def test_who_stops_messages_for_good_is_told_what_that_means(site: Site) -> None:
+    program = await a_program(site)
+    await program.send()
+    editor = await site.signed_in(Role.EDITOR)
+    async with site.database.read() as session:
+        number = (await session.exec(select(Campaign.id).where(col(Campaign.stream_key).is_not(None)))).one()
+    shown = await editor.read(f"/campaigns/{number}")
+    assert "Stop these messages" in shown
+    assert "Cancel the campaign" not in shown
+    asked = await editor.read(f"/campaigns/{number}/cancel")
+    parse_strictly(asked)
+    assert "are refused from then on. A new version is a new start" in asked
+    page = f"/campaigns/{number}/cancel"
+    await editor.send_form(page, {}, page=page)
+    refused = await program.send(reference="later")
+    assert refused.status_code == 409
+    assert "stopped for good by a person" in refused.json()["detail"]

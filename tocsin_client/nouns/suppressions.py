@@ -97,19 +97,19 @@ class Suppressions:
 
     def look(self, **body: Unpack[AddressIn]) -> LookedUpOut:
         """Whether an address may be written to, and the history of it."""
-        found: LookedUpOut = self._wire.make(Call("POST", "/suppressions/look", body=body))
+        found: LookedUpOut = self._wire.make(Call("POST", "/suppressions:look", body=body))
         return found
 
     def lift_address(self, *, idempotency_key: str | None = None, **body: Unpack[DecisionIn]) -> DecidedOut:
         """End every suppression of an address; they stay on record, with who lifted them and why."""
         found: DecidedOut = self._wire.make(
-            Call("POST", "/suppressions/lift", body=body, takes_key=True, key=idempotency_key)
+            Call("POST", "/suppressions:lift", body=body, takes_key=True, key=idempotency_key)
         )
         return found
 
     def lift(self, suppression_id: str, /, **body: Unpack[WhyIn]) -> DecidedOut:
         """End one suppression, the others of its address stay; 404 when it has ended already."""
         found: DecidedOut = self._wire.make(
-            Call("POST", f"/suppressions/{part(suppression_id)}/lift", body=body)
+            Call("POST", f"/suppressions/{part(suppression_id)}:lift", body=body)
         )
         return found

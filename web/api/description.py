@@ -65,9 +65,9 @@ HEADERS: Final[Json] = {
 }
 _PROBLEM: Final[Json] = {"$ref": "#/components/schemas/ProblemOut"}
 _NAMED: Final = {
-    ("POST", "/suppressions/look"): "suppressions_look",
-    ("POST", "/suppressions/lift"): "suppressions_lift_address",
-    ("POST", "/suppressions/{suppression_id}/lift"): "suppressions_lift",
+    ("POST", "/suppressions:look"): "suppressions_look",
+    ("POST", "/suppressions:lift"): "suppressions_lift_address",
+    ("POST", "/suppressions/{suppression_id}:lift"): "suppressions_lift",
     ("POST", "/contacts/imports"): "imports_add",
     ("GET", "/contacts/imports"): "imports_list",
     ("GET", "/contacts/imports/{import_id}"): "imports_get",

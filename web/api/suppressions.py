@@ -148,7 +148,7 @@ async def list_suppressions(
     return paging.answer(found, lambda line: (line.row.id,), SuppressionOut, tell, fields)
 
 
-@router.post("/suppressions/look", responses=problems("invalid"))
+@router.post("/suppressions:look", responses=problems("invalid"))
 async def look(caller: ReadsSuppressions, body: AddressIn) -> LookedUpOut:
     """Whether an address may be written to, and the history of it."""
     channel, address = body.read()
@@ -187,7 +187,7 @@ async def add(caller: WritesSuppressions, body: DecisionIn, key: IdempotencyKey 
 
 
 @router.post(
-    "/suppressions/lift",
+    "/suppressions:lift",
     response_model=DecidedOut,
     responses=problems("invalid", "idempotency_key_reused", "call_in_flight", "live_key_needed"),
 )
@@ -209,7 +209,7 @@ async def lift(caller: WritesSuppressions, body: DecisionIn, key: IdempotencyKey
 
 
 @router.post(
-    "/suppressions/{suppression_id}/lift", responses=problems("invalid", "not_found", "live_key_needed")
+    "/suppressions/{suppression_id}:lift", responses=problems("invalid", "not_found", "live_key_needed")
 )
 async def lift_one(caller: WritesSuppressions, suppression_id: SuppressionPath, body: WhyIn) -> DecidedOut:
     """End one suppression, the others of its address stay; 404 when it has ended already."""

@@ -222,7 +222,8 @@ async def cancel_page(visit: Editor, campaign_id: int) -> Response:
     async with visit.context.database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
         progress = Progress(await campaigns.progress(session, campaign_id))
-    return page(visit, "campaign_cancel.html", campaign=campaign, progress=progress)
+        title = await title_of(session, campaign)
+    return page(visit, "campaign_cancel.html", campaign=campaign, title=title, progress=progress)
 
 
 @router.post("/campaigns/{campaign_id}/cancel")

@@ -87,10 +87,10 @@ TABLE: dict[str, dict[str, str]] = {
     },
     Scope.SUPPRESSIONS_READ: {
         "GET": """/suppressions""",
-        "POST": """/suppressions/look""",
+        "POST": """/suppressions:look""",
     },
     Scope.SUPPRESSIONS_WRITE: {
-        "POST": """/suppressions /suppressions/lift /suppressions/{suppression_id}/lift""",
+        "POST": """/suppressions /suppressions:lift /suppressions/{suppression_id}:lift""",
     },
     ANYBODY: {
         "GET": """/errors /errors/{code} /docs /docs/start.js /docs/{name}""",
@@ -156,7 +156,7 @@ def test_every_endpoint_has_a_name_of_its_own(site: Site) -> None:
 
 
 def test_what_changes_something_never_takes_the_scope_to_read() -> None:
-    reading = {"POST /segments:explain", "POST /suppressions/look"}
+    reading = {"POST /segments:explain", "POST /suppressions:look"}
     for needed, method, path in guarded():
         if method != "GET" and f"{method} {path}" not in reading:
             assert not needed.endswith(":read"), f"{method} {path}"
@@ -242,4 +242,4 @@ async def test_a_session_of_the_pages_opens_no_endpoint(site: Site) -> None:
 def test_what_looks_only_cannot_change_anything() -> None:
     for needed, method, path in guarded():
         if needed in GRANTS["reading"] and method != "GET":
-            assert path in {"/segments:explain", "/suppressions/look"}
+            assert path in {"/segments:explain", "/suppressions:look"}

@@ -22,15 +22,15 @@ async def test_who_is_suppressed_gets_no_message_until_it_is_lifted(program: Pro
     assert (await program.send()).json()["status"] == "suppressed"
     again = await program.call("POST", "/suppressions", CAMILLE)
     assert again.json() == {"suppressed": True, "changed": False}
-    found = (await program.call("POST", "/suppressions/look", {"email": "camille@gmail.com"})).json()
+    found = (await program.call("POST", "/suppressions:look", {"email": "camille@gmail.com"})).json()
     assert found["suppressed"] is True
     assert [(row["reason"], row["evidence"]) for row in found["history"]] == [
         ("manual", "API key CRM: asked by telephone")
     ]
-    lifted = await program.call("POST", "/suppressions/lift", CAMILLE | {"why": "asked for it again"})
+    lifted = await program.call("POST", "/suppressions:lift", CAMILLE | {"why": "asked for it again"})
     assert lifted.json() == {"suppressed": False, "changed": True, "consent_withdrawn": False}
     assert (await program.send()).json()["status"] == "accepted"
-    found = (await program.call("POST", "/suppressions/look", {"email": "camille@gmail.com"})).json()
+    found = (await program.call("POST", "/suppressions:look", {"email": "camille@gmail.com"})).json()
     assert (found["suppressed"], found["history"][0]["lifted_why"]) == (
         False,
         "API key CRM: asked for it again",
@@ -40,7 +40,7 @@ async def test_who_is_suppressed_gets_no_message_until_it_is_lifted(program: Pro
 async def test_lifting_gives_no_consent_back(program: Program) -> None:
     said = {"email": "camille@gmail.com", "consents": {"email": {"status": "withdrawn"}}}
     await program.call("PUT", "/contacts/by-external-id/A1", said)
-    told = (await program.call("POST", "/suppressions/lift", CAMILLE)).json()
+    told = (await program.call("POST", "/suppressions:lift", CAMILLE)).json()
     assert told == {"suppressed": False, "changed": False, "consent_withdrawn": True}
 
 
@@ -55,7 +55,7 @@ async def test_the_list_tells_no_address_and_is_read_page_by_page(program: Progr
     ids = [row["id"] for row in page["data"] + rest.json()["data"]]
     assert len(set(ids)) == 3
     assert (await program.call("GET", "/suppressions?reason=complaint")).json()["data"] == []
-    lift = f"/suppressions/{ids[0]}/lift"
+    lift = f"/suppressions/{ids[0]}:lift"
     assert (await program.call("POST", lift, {"why": "a slip"})).status_code == 200
     assert (await program.call("POST", lift, {"why": "a slip"})).status_code == 404
     assert len((await program.call("GET", "/suppressions?channel=email")).json()["data"]) == 2
@@ -81,7 +81,7 @@ async def test_who_may_only_write_cannot_tell_who_was_on_the_list(site: Site, pr
     await program.call("POST", "/suppressions", CAMILLE)
     writer = await a_program(site, scopes=[Scope.SUPPRESSIONS_WRITE], furnished=False)
     other = CAMILLE | {"email": "other@gmail.com"}
-    for path in ("/suppressions", "/suppressions/lift"):
+    for path in ("/suppressions", "/suppressions:lift"):
         answers = [await writer.call("POST", path, body) for body in (CAMILLE, other)]
         assert answers[0].text == answers[1].text
         assert answers[0].status_code == answers[1].status_code == 200
@@ -89,7 +89,7 @@ async def test_who_may_only_write_cannot_tell_who_was_on_the_list(site: Site, pr
     problems = []
     for body in (CAMILLE, other):
         address = {"email": body["email"]}
-        problem = (await stranger.call("POST", "/suppressions/look", address)).json()
+        problem = (await stranger.call("POST", "/suppressions:look", address)).json()
         problems.append({name: value for name, value in problem.items() if name != "request_id"})
     assert problems[0] == problems[1]
     assert problems[0]["code"] == "missing_scope"
@@ -108,7 +108,7 @@ async def test_who_may_only_write_cannot_tell_who_was_on_the_list(site: Site, pr
 async def test_what_cannot_be_decided_is_refused_with_the_part(
     program: Program, body: dict[str, str], field: str
 ) -> None:
-    for path in ("/suppressions", "/suppressions/lift"):
+    for path in ("/suppressions", "/suppressions:lift"):
         answer = await program.call("POST", path, body)
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
 
@@ -117,10 +117,10 @@ async def test_what_cannot_be_decided_is_refused_with_the_part(
     ("method", "path", "scope"),
     [
         ("GET", "/suppressions", Scope.SUPPRESSIONS_READ),
-        ("POST", "/suppressions/look", Scope.SUPPRESSIONS_READ),
+        ("POST", "/suppressions:look", Scope.SUPPRESSIONS_READ),
         ("POST", "/suppressions", Scope.SUPPRESSIONS_WRITE),
-        ("POST", "/suppressions/lift", Scope.SUPPRESSIONS_WRITE),
-        ("POST", "/suppressions/sup_x/lift", Scope.SUPPRESSIONS_WRITE),
+        ("POST", "/suppressions:lift", Scope.SUPPRESSIONS_WRITE),
+        ("POST", "/suppressions/sup_x:lift", Scope.SUPPRESSIONS_WRITE),
     ],
 )
 async def test_each_call_opens_to_its_scope_alone(site: Site, method: str, path: str, scope: Scope) -> None:

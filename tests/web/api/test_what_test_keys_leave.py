@@ -30,13 +30,13 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/interactions/batch"): {"interactions": [TOLD]},
     ("DELETE", "/interactions/{interaction_id}"): None,
     ("POST", "/suppressions"): ADDRESS,
-    ("POST", "/suppressions/lift"): ADDRESS,
-    ("POST", "/suppressions/{suppression_id}/lift"): {"why": "asked for it"},
+    ("POST", "/suppressions:lift"): ADDRESS,
+    ("POST", "/suppressions/{suppression_id}:lift"): {"why": "asked for it"},
 }
 """Every call that changes what is shared."""
 OF_A_MODE = ("/messages", "/campaigns", "/webhooks")
 """What test keys have of their own."""
-ONLY_ASK = {"/segments:explain", "/suppressions/look"}
+ONLY_ASK = {"/segments:explain", "/suppressions:look"}
 
 
 @pytest.fixture
