@@ -107,7 +107,8 @@ class Acceptor:
         now: datetime,
     ) -> list["Receipt | Refusal"]:
         """Put what can be on record, within a transaction of the caller's; one result a wish, in order."""
-        senders = await self.roads.senders(session, now)
+        named = {wish.identity_id for wish in wishes if wish.identity_id is not None}
+        senders = await self.roads.senders(session, now, named=named)
         facts = await learn(session, asker, wishes, forms=forms, senders=senders, now=now)
         judged = [self._judge(asker, wish, forms[wish.version_id], facts) for wish in wishes]
         return await self._write(session, asker, judged, now)

@@ -32,9 +32,12 @@ class Roads:
     _senders: Sequence[Identity] = ()
     _until: datetime | None = None
 
-    async def senders(self, session: AsyncSession, now: datetime) -> Sequence[Identity]:
-        """Every identity, as it was a moment ago."""
-        if self._until is None or not now < self._until <= now + SENDERS_FOR:
+    async def senders(
+        self, session: AsyncSession, now: datetime, *, named: Collection[int] = ()
+    ) -> Sequence[Identity]:
+        """Every identity, as it was a moment ago; as it is now, where one of those `named` is new to us."""
+        fresh = self._until is not None and now < self._until <= now + SENDERS_FOR
+        if not fresh or not {one.id for one in self._senders}.issuperset(named):
             self._senders = await identities.list_identities(session)
             self._until = now + SENDERS_FOR
         return self._senders

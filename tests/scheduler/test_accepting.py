@@ -255,6 +255,16 @@ async def test_keys_bound_to_identities_write_as_no_other(desk: Desk) -> None:
     assert results[1].identity.id == other
 
 
+async def test_an_identity_writes_as_soon_as_it_is_there(desk: Desk) -> None:
+    await desk.ask(desk.wish())
+    async with desk.database.write() as session:
+        other = (await an_identity(session, key="other", domain="autre.fr")).id
+    (result,) = await desk.ask(desk.wish(identity_id=other))
+    assert isinstance(result, Receipt)
+    assert result.identity.id == other
+    assert refused(await desk.ask(desk.wish(identity_id=999))) == ["identity_not_allowed"]
+
+
 async def test_an_event_of_the_message_says_it_was_accepted(desk: Desk) -> None:
     await desk.ask(desk.wish())
     await desk.drain(ScriptedTransport())
