@@ -11,8 +11,8 @@ from templates.links import check_target
 from templates.mjml import to_html
 from templates.source import MARK, Protected, mistake_at, protect
 
-# A comment ends at its first end, and is not read another way: there would be 2^n of them.
-_BEGINS = re.compile(r"(?:\s++|<!--(?>.*?-->))*+<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+_BEFORE = re.compile(r"\s+|<!--.*?-->", re.DOTALL)
+_BEGINS = re.compile(r"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 _HTML_END = re.compile(r"</html\s*>\s*\Z", re.IGNORECASE)
 _BODY = re.compile(r"<body\b[^>]*>(.*)</body\s*>", re.IGNORECASE | re.DOTALL)
@@ -33,7 +33,11 @@ _CLOSING = ".,;:!?)]}»”'"
 
 def is_document(source: str) -> bool:
     """Whether a template is HTML as it is, not MJML."""
-    return _BEGINS.match(source) is not None
+    # Piece by piece: a comment ends at its first end, and read in other ways there would be 2^n of them.
+    position = 0
+    while before := _BEFORE.match(source, position):
+        position = before.end()
+    return _BEGINS.match(source, position) is not None
 
 
 def as_document(html: str, language: str) -> str:

@@ -18,12 +18,15 @@ MOST_CODE: Final = 20
 DEEPEST: Final = 500
 """Elements within one another; eight thousand would be too many."""
 _BEGINS: Final = re.compile(r"<(/?)([a-zA-Z][^\s/>\"'=]*)")
-_REST: Final = re.compile(r"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+>""")
 _CODE: Final = re.compile(r"\{[{%#]")
-_ENDS: Final = {
-    "{#": re.compile(r".*?#\}", re.DOTALL),
-    "{{": re.compile(r"""(?:[^"'}]++|"(?:\\.|[^"\\])*+"|'(?:\\.|[^'\\])*+'|\}(?!\}))*+\}\}""", re.DOTALL),
-    "{%": re.compile(r"""(?:[^"'%]++|"(?:\\.|[^"\\])*+"|'(?:\\.|[^'\\])*+'|%(?!\}))*+%\}""", re.DOTALL),
+_QUOTED: Final = r"""|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'"""
+# Piece by piece: an expression that goes on to the end by itself tries every way to get there, and one that
+# may not (possessive) is wrong in early releases of Python 3.11.
+_PIECES: Final = {
+    "<": (re.compile(r"""[^>"']+|"[^"]*"|'[^']*'"""), ">"),
+    "{#": (re.compile(r"[^#]+|#(?!\})"), "#}"),
+    "{{": (re.compile(r"""[^"'}]+|\}(?!\})""" + _QUOTED, re.DOTALL), "}}"),
+    "{%": (re.compile(r"""[^"'%]+|%(?!\})""" + _QUOTED, re.DOTALL), "%}"),
 }
 _VOID: Final = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -44,13 +47,14 @@ def require_closed(source: str, *, deep: bool) -> None:
             raise mistake_at(source, html.origins.of(last), f"A {what} is not closed.", f"End it with {end}.")
     odd = position = depth = 0
     while begins := _BEGINS.search(text, position):
-        rest = _REST.match(text, begins.end())
-        position = begins.end() if rest is None else rest.end()
-        odd += rest is None or len(_BEGINS.findall(rest.group()))
+        end = _end_of("<", text, begins.end())
+        rest = None if end is None else text[begins.end() : end]
+        position = end or begins.end()
+        odd += rest is None or len(_BEGINS.findall(rest))
         if odd > MOST_ODD:
             problem = "Too many tags are not closed."
             raise mistake_at(source, html.origins.of(begins.start()), problem, "End each with >.")
-        if begins[2].lower() not in _VOID and rest is not None and not rest.group().endswith("/>"):
+        if begins[2].lower() not in _VOID and rest is not None and not rest.endswith("/>"):
             depth = max(depth - 1, 0) if begins[1] else depth + 1
         if depth > DEEPEST and not deep:
             problem = "Too many elements lie within one another."
@@ -61,8 +65,16 @@ def require_code_ends(source: str) -> None:
     """SourceError for many pieces of merge code that do not end; of a few Jinja says it better."""
     odd = position = 0
     while begins := _CODE.search(source, position):
-        ends = _ENDS[begins.group()].match(source, begins.end())
-        position = begins.end() if ends is None else ends.end()
-        odd += ends is None
+        end = _end_of(begins.group(), source, begins.end())
+        position = end or begins.end()
+        odd += end is None
         if odd > MOST_CODE:
             raise mistake_at(source, begins.start(), "Merge code is not closed.", "End it with }}, %} or #}.")
+
+
+def _end_of(opening: str, text: str, position: int) -> int | None:
+    """Where ends what was opened before `position`; None where nothing ends it."""
+    pieces, end = _PIECES[opening]
+    while piece := pieces.match(text, position):
+        position = piece.end()
+    return position + len(end) if text.startswith(end, position) else None
