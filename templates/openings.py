@@ -20,13 +20,13 @@ DEEPEST: Final = 500
 _BEGINS: Final = re.compile(r"<(/?)([a-zA-Z][^\s/>\"'=]*)")
 _CODE: Final = re.compile(r"\{[{%#]")
 _QUOTED: Final = r"""|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'"""
-# Piece by piece: an expression that goes on to the end by itself tries every way to get there, and one that
-# may not (possessive) is wrong in early releases of Python 3.11.
-_PIECES: Final = {
-    "<": (re.compile(r"""[^>"']+|"[^"]*"|'[^']*'"""), ">"),
-    "{#": (re.compile(r"[^#]+|#(?!\})"), "#}"),
-    "{{": (re.compile(r"""[^"'}]+|\}(?!\})""" + _QUOTED, re.DOTALL), "}}"),
-    "{%": (re.compile(r"""[^"'%]+|%(?!\})""" + _QUOTED, re.DOTALL), "%}"),
+# Nothing follows in them that could fail: then they would try every other way to get there. That they may not
+# (possessive) is wrong in early releases of Python 3.11.
+_INSIDE: Final = {
+    "<": (re.compile(r"""(?:[^>"']+|"[^"]*"|'[^']*')*"""), ">"),
+    "{#": (re.compile(r"(?:[^#]+|#(?!\}))*"), "#}"),
+    "{{": (re.compile(r"""(?:[^"'}]+|\}(?!\})""" + _QUOTED + ")*", re.DOTALL), "}}"),
+    "{%": (re.compile(r"""(?:[^"'%]+|%(?!\})""" + _QUOTED + ")*", re.DOTALL), "%}"),
 }
 _VOID: Final = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -47,9 +47,9 @@ def require_closed(source: str, *, deep: bool) -> None:
             raise mistake_at(source, html.origins.of(last), f"A {what} is not closed.", f"End it with {end}.")
     odd = position = depth = 0
     while begins := _BEGINS.search(text, position):
-        end = _end_of("<", text, begins.end())
-        rest = None if end is None else text[begins.end() : end]
-        position = end or begins.end()
+        closed = _end_of("<", text, begins.end())
+        rest = None if closed is None else text[begins.end() : closed]
+        position = closed or begins.end()
         odd += rest is None or len(_BEGINS.findall(rest))
         if odd > MOST_ODD:
             problem = "Too many tags are not closed."
@@ -65,16 +65,16 @@ def require_code_ends(source: str) -> None:
     """SourceError for many pieces of merge code that do not end; of a few Jinja says it better."""
     odd = position = 0
     while begins := _CODE.search(source, position):
-        end = _end_of(begins.group(), source, begins.end())
-        position = end or begins.end()
-        odd += end is None
+        closed = _end_of(begins.group(), source, begins.end())
+        position = closed or begins.end()
+        odd += closed is None
         if odd > MOST_CODE:
             raise mistake_at(source, begins.start(), "Merge code is not closed.", "End it with }}, %} or #}.")
 
 
 def _end_of(opening: str, text: str, position: int) -> int | None:
     """Where ends what was opened before `position`; None where nothing ends it."""
-    pieces, end = _PIECES[opening]
-    while piece := pieces.match(text, position):
-        position = piece.end()
-    return position + len(end) if text.startswith(end, position) else None
+    inside, end = _INSIDE[opening]
+    within = inside.match(text, position)
+    last = position if within is None else within.end()
+    return last + len(end) if text.startswith(end, last) else None

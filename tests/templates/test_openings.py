@@ -7,6 +7,7 @@ import pytest
 from models.errors import TemplateError
 from templates import compile_email
 from templates.document import as_document, is_document
+from templates.openings import require_code_ends
 
 MANY = 40_000
 HEAD, END = "<!DOCTYPE html><html><body>", "</body></html>"
@@ -70,3 +71,17 @@ def test_a_slip_is_overlooked_as_before() -> None:
 
 def test_close_set_rules_of_several_style_sheets_are_no_comments() -> None:
     compiled("<html><head><style>a{#b}</style><STYLE type='a'>a{#b}</STYLE></head><body>x</body></html>")
+
+
+@pytest.mark.parametrize(
+    "code", ["{{ commune }} ", '{{ a|default("}}") }} ', "{% if a %}{% endif %}", "{# a #} #"]
+)
+def test_what_ends_is_not_taken_for_open_however_often_it_stands_there(code: str) -> None:
+    require_code_ends(code * 1_500)
+
+
+def test_many_quotes_after_tags_that_do_not_end_take_no_time() -> None:
+    began = process_time()
+    with pytest.raises(TemplateError, match="tags are not closed"):
+        compiled(HEAD + "<a " * 200 + '"" ' * 100_000 + END)
+    assert process_time() - began < 30
