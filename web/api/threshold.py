@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.errors import TocsinError
 from web.api.description import all_routes
 from web.api.problems import ApiProblemError, answer_with
 
@@ -72,6 +73,9 @@ class Threshold:
             await self._api.state.gatehouse.recognise(request)
         except ApiProblemError as problem:
             return problem
+        except TocsinError:
+            # The database is away: the application meets it again, and has the words for it.
+            return None
         return None
 
     def _methods_of(self, path: str) -> list[str]:

@@ -105,3 +105,13 @@ async def test_a_call_counts_once_in_what_its_key_may_make(program: Program) -> 
     left = [(await program.send()).headers["ratelimit"] for _ in range(2)]
     first, second = (int(re.findall(r"r=(\d+)", told)[0]) for told in left)
     assert first - second == 1
+
+
+async def test_when_the_database_is_away_it_is_said_so_and_when_to_come_back(
+    site: Site, program: Program
+) -> None:
+    async with site.database.write() as session:
+        await (await session.connection()).exec_driver_sql("ALTER TABLE api_key RENAME TO elsewhere")
+    answer = await program.call("POST", "/messages", a_wish())
+    assert_problem(answer, 503, "unavailable")
+    assert answer.headers["retry-after"] == "5"
