@@ -68,6 +68,9 @@ class Database:
                         await session.commit()
                 except UNUSABLE as error:
                     raise _plain(error) from error
+                except asyncio.CancelledError:
+                    await self._let_go(session)
+                    raise
 
     @asynccontextmanager
     async def write(self, *, at_once: bool = False) -> AsyncIterator[AsyncSession]:
@@ -84,6 +87,19 @@ class Database:
                     await session.commit()
                 except UNUSABLE as error:
                     raise _plain(error) from error
+                except asyncio.CancelledError:
+                    await self._let_go(session)
+                    raise
+
+    async def _let_go(self, session: AsyncSession) -> None:
+        """Close the connection of who was told to stop, in the midst of a question perhaps.
+
+        PostgreSQL's driver withdraws the question, but a COPY that has just begun it leaves open, and at an
+        error it closes the connection: to take back what was done then raises an error of its own, and nobody
+        hears that this was to stop. What is not committed goes with the connection.
+        """
+        if not self.is_sqlite:
+            await session.invalidate()
 
     async def migrate(self) -> None:
         """Bring the tables to this version's form; making a new SQLite file and its folder if need be."""

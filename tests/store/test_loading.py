@@ -1,13 +1,18 @@
 """Many rows at once: what is given for it is given back, and every row finds its number."""
 
+import asyncio
 import gc
 import re
+import time
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import IntegrityError
 
 from store import Database
+from store.engine import copy_lines
 from store.loading import lines_of, room_for_many
 
 
@@ -42,6 +47,35 @@ async def test_python_looks_for_rubbish_less_often_only_as_long_as_many_rows_com
             pass
         assert gc.get_threshold()[0] > usual[0]
     assert gc.get_threshold() == usual
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("row", ["a\t0\n", "a\t\\N\n"], ids=["taken", "refused"])
+@pytest.mark.parametrize("turns", range(8))
+async def test_rows_whose_sending_is_given_up_as_it_begins_leave_no_connection_open(
+    database: Database, row: str, turns: int
+) -> None:
+    connected = asyncio.Event()
+
+    async def send() -> None:
+        async with database.write() as session:
+            await session.exec(sa.text("SELECT 1"))
+            connected.set()
+            await copy_lines(session, "COPY pace (key, arrival_us) FROM STDIN", row)
+            await asyncio.Event().wait()
+
+    sending = asyncio.create_task(send())
+    await connected.wait()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    # The server's answer is here, and has been seen by nobody.
+    time.sleep(0.02)  # noqa: ASYNC251 - nobody may see it
+    sending.cancel()
+    # A row that is refused may have been refused before.
+    with pytest.raises((asyncio.CancelledError, IntegrityError)):
+        await sending
+    async with database.read() as session:
+        assert await session.scalar(sa.text("SELECT count(*) FROM pace")) == 0
 
 
 _VALUES = st.none() | st.integers(-9, 9) | st.text("a\\N\t\n\rn", max_size=4)
