@@ -59,7 +59,7 @@ async def test_rows_whose_sending_is_given_up_as_it_begins_leave_no_connection_o
 
     async def send() -> None:
         async with database.write() as session:
-            await session.exec(sa.text("SELECT 1"))
+            await session.scalar(sa.text("SELECT 1"))
             connected.set()
             await copy_lines(session, "COPY pace (key, arrival_us) FROM STDIN", row)
             await asyncio.Event().wait()
