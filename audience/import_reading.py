@@ -109,13 +109,17 @@ class ReadingThread:
     def __init__(self, reading: Reading) -> None:
         """Nothing is read yet."""
         self._batches = reading.batches()
+        self._under_way: asyncio.Future[ReadyBatch | None] | None = None
 
     async def next(self) -> ReadyBatch | None:
         """The next batch, None after the last."""
-        return await asyncio.to_thread(next, self._batches, None)
+        self._under_way = asyncio.ensure_future(asyncio.to_thread(next, self._batches, None))
+        return await asyncio.shield(self._under_way)
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, once the thread is done with it."""
+        if self._under_way is not None:
+            await asyncio.gather(self._under_way, return_exceptions=True)
         self._batches.close()
 
 

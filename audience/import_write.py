@@ -18,7 +18,7 @@ from store import contacts, targeting
 from store.newcomers import insert_people
 from store.suppressions import suppressed_hashes
 
-__all__ = ["WrittenBatch", "latest_words", "write_batch", "write_people"]
+__all__ = ["BegunBatch", "WrittenBatch", "begin_batch", "finish_batch", "latest_words", "write_people"]
 
 MERGED_AT_ONCE: Final = 1000
 
@@ -34,26 +34,43 @@ class WrittenBatch:
     suppressed: set[str]
 
 
-async def write_batch(
+@dataclass(frozen=True, slots=True)
+class BegunBatch:
+    """A batch whose new people are written; `numbers` are those of its rows, `created` the rows they are."""
+
+    numbers: list[int]
+    created: set[int]
+
+
+async def begin_batch(
+    session: AsyncSession, batch: ReadyBatch, numbers: list[int], *, trusting: bool, now: datetime
+) -> BegunBatch:
+    """Write the rows that share no key with another row nor with a contact, in the caller's transaction.
+
+    They are new people, independent of all others and of every batch before: they are inserted at one go,
+    under the `numbers` reserved for the rows. `trusting`: nobody is thought to be there already; where
+    somebody is, PostgreSQL may raise IntegrityError.
+    """
+    made = await insert_people(session, numbers, batch.people, trusting=trusting, now=now)
+    return BegunBatch(numbers, {place for place in batch.places if made is None or numbers[place] in made})
+
+
+async def finish_batch(
     session: AsyncSession,
     batch: ReadyBatch,
+    begun: BegunBatch,
     reader: RowReader,
     *,
     policy: UpdatePolicy,
     look_up: bool,
-    trusting: bool,
     now: datetime,
 ) -> WrittenBatch:
-    """Lay the batch over what is stored and write the difference, in the caller's transaction.
+    """Lay the rest over what is stored, in order, and write the difference, in the same transaction.
 
-    Rows that share no key with another row nor with a contact are new people, and independent of all
-    others: they are inserted at one go. The rest, in order, are merged with whom they are about.
-    `look_up` False: nothing is suppressed at all, so it need not be asked. `trusting`: nobody is thought to
-    be there already; where somebody is, PostgreSQL may raise IntegrityError.
+    The batches before must be committed: these rows may be about people whom those have brought.
+    `look_up` False: nothing is suppressed at all, so it need not be asked.
     """
-    numbers = await contacts.reserve(session, len(batch.lines))
-    made = await insert_people(session, numbers, batch.people, trusting=trusting, now=now)
-    created = {place for place in batch.places if made is None or numbers[place] in made}
+    numbers, created = begun.numbers, begun.created
     notes = [note for row, found in batch.noted.items() if row in created for note in found]
     written = WrittenBatch(len(created), 0, 0, notes, set())
     entangled = [row for row in range(len(numbers)) if row not in created]

@@ -1,14 +1,16 @@
 """Contacts brought in from a file: every row becomes a contact, or a line of the report saying why not.
 
 Batches of rows are merged with the contacts that share a key and written together with the checkpoint in
-one transaction. So a crash loses nothing: the same file imported again goes on after the last batch, and
-a whole file imported twice changes nothing the second time. Memory does not grow with the file. The next
-batch is read (`audience.import_reading`) while the database writes the present one.
+one transaction, in their order. So a crash loses nothing: the same file imported again goes on after the
+last batch, and a whole file imported twice changes nothing the second time. Memory does not grow with the
+file. The next batch is read (`audience.import_reading`) while the database writes the present one, and its
+new people are written beside it where the database can do that (PostgreSQL): they share nothing with anybody.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,14 +19,14 @@ from typing import Final
 from audience.import_columns import Column, map_columns
 from audience.import_file import SourceFile, inspect_file
 from audience.import_merge import UpdatePolicy
-from audience.import_reading import Reading, open_reading
+from audience.import_reading import Batches, Reading, open_reading
 from audience.import_ready import ReadyBatch
 from audience.import_report import ImportReport
-from audience.import_write import WrittenBatch, write_batch
+from audience.import_write import WrittenBatch, begin_batch, finish_batch
 from models.clock import Clock
 from models.contact import ImportRun, ImportState
 from models.states import Channel, ConsentStatus
-from store import Database, imports
+from store import Database, contacts, imports
 from store.imports import Checkpoint
 from store.loading import room_for_many
 from store.suppressions import list_active
@@ -174,6 +176,8 @@ class _Importer:
         self._now = now
         self._suppressed: set[str] = set()
         self._trusting = True
+        self._look_up = True
+        self._counter = asyncio.Lock()
         self._reading = Reading(
             source=source,
             columns=columns,
@@ -187,55 +191,91 @@ class _Importer:
         self._rows = self._reading.row_reader()
 
     async def run(self, on_progress: OnProgress | None) -> None:
-        """Read and write batch after batch; when it raises, what was written stays to be gone on with."""
+        """Read and write batch after batch; when it raises, what was written stays to be gone on with.
+
+        Two are under way: while one is finished the next one begins, on another connection.
+        """
         async with self._database.read() as session:
-            look_up = bool(await list_active(session, self._now, limit=1))
-        batches = await open_reading(replace(self._reading, with_hashes=look_up))
+            self._look_up = bool(await list_active(session, self._now, limit=1))
+        batches = await open_reading(replace(self._reading, with_hashes=self._look_up))
+        under_way: deque[_Turn] = deque()
         try:
-            batch = await batches.next()
-            while batch is not None:
-                following = asyncio.create_task(batches.next())
-                try:
-                    await self._write(batch, look_up=look_up)
-                finally:
-                    # It must be done with the file before the file is closed.
-                    await asyncio.wait({following})
-                    following.exception()  # seen: it is raised below, or something worse is on its way
-                if on_progress is not None:
-                    on_progress(min(batch.bytes_read, self._source.size), self._source.size, self.counts)
-                batch = following.result()
+            while (batch := await self._next(batches, under_way, on_progress)) is not None:
+                before = under_way[-1].writing if under_way else None
+                under_way.append(_Turn(batch, asyncio.create_task(self._write(batch, before))))
+                if before is not None:
+                    await self._settle(under_way, on_progress)
         finally:
+            await _give_up(under_way)
             await batches.close()
 
-    async def _write(self, batch: ReadyBatch, *, look_up: bool) -> None:
-        """One transaction: contacts, tags, proof of consent and the checkpoint.
+    async def _next(
+        self, batches: Batches, under_way: "deque[_Turn]", on_progress: OnProgress | None
+    ) -> ReadyBatch | None:
+        """The next batch; after the last, or where reading fails, all that was read is written first."""
+        try:
+            batch = await batches.next()
+        except Exception:
+            await self._settle_all(under_way, on_progress)
+            raise
+        if batch is None:
+            await self._settle_all(under_way, on_progress)
+        return batch
 
-        Somebody else may have taken an address between our look and our write: then it is looked at again.
-        Nobody is thought to be there already until somebody is: then every batch is looked at first.
-        """
+    async def _settle_all(self, under_way: "deque[_Turn]", on_progress: OnProgress | None) -> None:
+        while under_way:
+            await self._settle(under_way, on_progress)
+
+    async def _settle(self, under_way: "deque[_Turn]", on_progress: OnProgress | None) -> None:
+        """Wait until the first is written; what somebody stood in the way of is done again, alone."""
+        turn, *later = under_way
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                async with self._database.write() as session:
-                    written = await write_batch(
-                        session,
-                        batch,
-                        self._rows,
-                        policy=self._options.update,
-                        look_up=look_up,
-                        trusting=self._trusting,
-                        now=self._now,
-                    )
-                    counts = self._counted(batch, written)
-                    await imports.save_checkpoint(session, self._run_id, counts)
-                    notes = sorted([*batch.rejected, *written.notes], key=lambda note: note.line)
-                    await asyncio.to_thread(self._report.add, notes)
+                await turn.writing
+                break
             except Exception as error:
                 if attempt == ATTEMPTS or not imports.may_pass(error):
                     raise
                 self._trusting = False
-            else:
-                self.counts = counts
-                return
+                await _give_up(later)
+                turn.writing = asyncio.create_task(self._write(turn.batch, None, patient=True))
+        for each in later:
+            if each.given_up:
+                each.given_up = False
+                each.writing = asyncio.create_task(self._write(each.batch, None))
+        under_way.popleft()
+        if on_progress is not None:
+            on_progress(min(turn.batch.bytes_read, self._source.size), self._source.size, self.counts)
+
+    async def _write(
+        self, batch: ReadyBatch, before: "asyncio.Task[None] | None", *, patient: bool = False
+    ) -> None:
+        """One transaction: contacts, tags, proof of consent and the checkpoint, committed after `before`.
+
+        Somebody else may have taken an address between our look and our write: then it is looked at again.
+        Nobody is thought to be there already until somebody is: then every batch is looked at first.
+        """
+        if self._database.is_sqlite:
+            await _after(before)
+        async with self._database.write() as session:
+            if not patient:
+                await imports.be_impatient(session)
+            async with self._counter:
+                # One after the other: numbers that follow one another need not be spelt out.
+                numbers = await contacts.reserve(session, len(batch.lines))
+            begun = await begin_batch(session, batch, numbers, trusting=self._trusting, now=self._now)
+            await _after(before)
+            written = await finish_batch(
+                *(session, batch, begun, self._rows),
+                policy=self._options.update,
+                look_up=self._look_up,
+                now=self._now,
+            )
+            counts = self._counted(batch, written)
+            await imports.save_checkpoint(session, self._run_id, counts)
+            notes = sorted([*batch.rejected, *written.notes], key=lambda note: note.line)
+            await asyncio.to_thread(self._report.add, notes)
+        self.counts = counts
 
     def _counted(self, batch: ReadyBatch, written: WrittenBatch) -> Checkpoint:
         before = self.counts
@@ -251,3 +291,27 @@ class _Importer:
             rows_noted=before.rows_noted + len({note.line for note in written.notes}),
             addresses_suppressed=before.addresses_suppressed + len(fresh),
         )
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A batch, and the task that writes it; `given_up`: that has ended, and another must."""
+
+    batch: ReadyBatch
+    writing: asyncio.Task[None]
+    given_up: bool = False
+
+
+async def _give_up(turns: Collection[_Turn]) -> None:
+    """Take back what is not committed of them."""
+    for turn in turns:
+        turn.given_up = True
+        turn.writing.cancel()
+    await asyncio.gather(*(turn.writing for turn in turns), return_exceptions=True)
+
+
+async def _after(before: asyncio.Task[None] | None) -> None:
+    """Wait for a batch to be committed, and raise what kept it from that."""
+    if before is not None:
+        await asyncio.wait({before})
+        before.result()

@@ -14,6 +14,7 @@ from store.engine import is_embedded
 
 __all__ = [
     "Checkpoint",
+    "be_impatient",
     "begin_run",
     "end_run",
     "find_unfinished",
@@ -24,8 +25,9 @@ __all__ = [
 ]
 
 LOOKED_AT = ("contact", "contact_tag")
-# Deadlock, and a transaction that cannot be put in order with another one.
-CONTENTION = frozenset({"40P01", "40001"})
+# Deadlock, a transaction that cannot be put in order with another one, and a lock not to be had in time.
+CONTENTION = frozenset({"40P01", "40001", "55P03"})
+LOCK_PATIENCE_MS = 2_000
 
 
 @dataclass(slots=True)
@@ -54,12 +56,24 @@ class Checkpoint:
 def may_pass(error: BaseException) -> bool:
     """Whether the same work may go through when done again: another writer was in the way this time.
 
-    That is an address somebody else has just taken, or (PostgreSQL) two writers waiting for each other.
+    That is an address somebody else has just taken, or (PostgreSQL) two writers waiting for each other, or
+    one waiting longer than it may (`be_impatient`).
     """
     cause = error if isinstance(error, DBAPIError) else error.__cause__
     if isinstance(cause, IntegrityError):
         return True
     return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", "") in CONTENTION
+
+
+async def be_impatient(session: AsyncSession) -> None:
+    """Rather give this transaction up than wait long for what another one holds (PostgreSQL; `may_pass`).
+
+    For those that other work of this process waits for: the server sees who waits for whom among
+    transactions alone, and would let such a ring stand for ever.
+    """
+    if not is_embedded(session):
+        connection = await session.connection()
+        await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_PATIENCE_MS}")
 
 
 async def find_unfinished(

@@ -73,7 +73,7 @@ async def test_an_import_that_cannot_write_ends_though_the_reader_has_more_to_sa
     monkeypatch.setattr(import_reading, "WORTH_A_PROCESS", 0)
     lines = "email;first_name\n" + "".join(f"b{n}@b.fr;{'Anne' * 40}\n" for n in range(120_000))
 
-    async def fails(_self: object, _batch: object, **_how: object) -> None:
+    async def fails(_self: object, _batch: object, _before: object, **_how: object) -> None:
         # Time enough for the next batch to be said, and more than a pipe holds of the one after.
         await asyncio.sleep(2)
         raise ZeroDivisionError

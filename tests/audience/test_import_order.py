@@ -1,0 +1,127 @@
+"""Two batches are written at once, and become whole one after the other, whoever stands in the way."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from audience import import_reading, import_write
+from audience import imports as importing
+from models.contact import Contact
+from store import imports
+from tests.audience.desk import Desk
+from tests.clocks import START
+
+PATIENCE_MS = 200
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_reading, "ROWS_AT_FIRST", 10)
+    monkeypatch.setattr(import_reading, "ROWS_A_BATCH", 10)
+    monkeypatch.setattr(imports, "LOCK_PATIENCE_MS", PATIENCE_MS)
+
+
+def people(first: int, last: int, tags: str = "") -> str:
+    return "".join(f"a{number}@b.fr;{tags}\n" for number in range(first, last))
+
+
+class Steps:
+    """What is begun and finished, by the first line of each batch."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.told: list[tuple[str, int]] = []
+        self.begun = asyncio.Condition()
+        self._begin, self._finish = import_write.begin_batch, import_write.finish_batch
+        monkeypatch.setattr(importing, "begin_batch", self.begin)
+        monkeypatch.setattr(importing, "finish_batch", self.finish)
+        self.finish_after = 0
+
+    async def begin(self, session: Any, batch: Any, *args: Any, **options: Any) -> Any:
+        found = await self._begin(session, batch, *args, **options)
+        async with self.begun:
+            self.told.append(("begun", batch.lines[0]))
+            self.begun.notify_all()
+        return found
+
+    async def finish(self, session: Any, batch: Any, *args: Any, **options: Any) -> Any:
+        async with self.begun:
+            await self.begun.wait_for(lambda: self.count("begun") >= self.finish_after)
+        found = await self._finish(session, batch, *args, **options)
+        self.told.append(("finished", batch.lines[0]))
+        return found
+
+    def count(self, what: str) -> int:
+        return sum(step == what for step, _ in self.told)
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+async def test_the_next_batch_is_begun_before_the_one_before_is_finished(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Steps(monkeypatch)
+    steps.finish_after = 2
+    result = await desk.bring("email;tags\n" + people(0, 30))
+    assert result.rows_created == 30
+    assert steps.told[:3] == [("begun", 2), ("begun", 12), ("finished", 2)]
+    assert [line for step, line in steps.told if step == "finished"] == [2, 12, 22]
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+async def test_two_batches_that_wait_for_each_other_are_done_one_after_the_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Steps(monkeypatch)
+    steps.finish_after = 2
+    # The second batch has added the word when the first, whose last line is about its first, wants to.
+    first = people(0, 9) + "a0@b.fr;nouveau\n"
+    result = await desk.bring("email;tags\n" + first + people(10, 20, "nouveau") + people(20, 40))
+    assert (result.rows_created, result.rows_read, result.rows_updated) == (39, 40, 1)
+    assert len(await desk.everybody()) == 39
+    assert await desk.tags(email="a0@b.fr") == await desk.tags(email="a19@b.fr") == ["nouveau"]
+    # It was done again, and the others once.
+    assert [line for step, line in steps.told if step == "finished"] == [2, 12, 22, 32]
+    assert steps.told.count(("begun", 2)) == steps.told.count(("begun", 12)) == 2
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+async def test_who_holds_an_address_for_long_is_waited_for(desk: Desk) -> None:
+    taken = asyncio.Event()
+
+    async def hold() -> None:
+        async with desk.database.write() as session:
+            session.add(Contact(email="a12@b.fr", created_at=START, updated_at=START))
+            await session.flush()
+            taken.set()
+            await asyncio.sleep(4 * PATIENCE_MS / 1000)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(hold())
+        await taken.wait()
+        result = await desk.bring("email;tags\n" + people(0, 40, "x"))
+    assert (result.rows_created, result.rows_updated, result.rows_read) == (39, 1, 40)
+    assert len(await desk.everybody()) == 40
+    assert await desk.tags(email="a12@b.fr") == ["x"]
+
+
+async def test_what_was_read_before_reading_fails_is_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = import_reading.ReadingThread.next
+    asked = 0
+
+    async def breaks(self: import_reading.ReadingThread) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise import_reading.ReadingError("The reader broke down.")
+        return await real(self)
+
+    text = "email;tags\n" + people(0, 40)
+    with monkeypatch.context() as patch:
+        patch.setattr(import_reading.ReadingThread, "next", breaks)
+        with pytest.raises(import_reading.ReadingError):
+            await desk.bring(text)
+    assert len(await desk.everybody()) == 20
+    result = await desk.bring(text)
+    assert (result.resumed_at, result.rows_read, result.rows_created) == (22, 40, 40)
