@@ -1,4 +1,4 @@
-"""SQLite's driver with fewer ways to and fro: one a statement, and none at all where `at_once` says so.
+"""SQLite's driver with fewer ways to and fro: one a statement, none for a small one said `at_once`.
 
 aiosqlite gives each connection a thread and goes there four times for a question: for a cursor, to ask, to
 fetch, to close. Every time the thread waits until the interpreter lets it run, which takes a millisecond
@@ -17,6 +17,9 @@ import aiosqlite
 
 T = TypeVar("T")
 
+LONG = 2_000
+"""Characters of a list in a parameter: a statement about so many rows is left to the thread in any case. It
+takes milliseconds, in which the loop has other things to do."""
 _AT_ONCE: ContextVar[bool] = ContextVar("at_once", default=False)
 
 
@@ -24,8 +27,8 @@ _AT_ONCE: ContextVar[bool] = ContextVar("at_once", default=False)
 def carried_out(*, at_once: bool) -> Iterator[None]:
     """How statements within are: on the event loop itself (`at_once`), or by the connection's thread.
 
-    The first for those that take a few milliseconds at most. What may wait, for another process's
-    transaction or for the disk, is left to the thread even there.
+    The first for those that take less than the way there and back. What may wait, for another process's
+    transaction or for the disk, is left to the thread even there, and so is what is about many rows.
     """
     before = _AT_ONCE.set(at_once)
     try:
@@ -98,7 +101,7 @@ class Connection(aiosqlite.Connection):
     async def ask(self, sql: str, parameters: Any) -> tuple[sqlite3.Cursor, list[Any]]:
         """The cursor after a statement, and its rows."""
         act = partial(_ask, self._conn, sql, parameters)
-        return await self._carry_out(act, waits=sql.startswith("BEGIN"))
+        return await self._carry_out(act, waits=sql.startswith("BEGIN") or _is_long(parameters))
 
     async def tell(self, sql: str, parameters: Iterable[Any]) -> sqlite3.Cursor:
         """The cursor after a statement said of many."""
@@ -135,6 +138,11 @@ class Connection(aiosqlite.Connection):
 
         self._away.append(None)
         return await super()._execute(act)  # type: ignore[no-untyped-call]
+
+
+def _is_long(parameters: Any) -> bool:
+    values = parameters.values() if isinstance(parameters, dict) else parameters
+    return any(isinstance(value, str) and len(value) >= LONG for value in values)
 
 
 def _ask(connection: sqlite3.Connection, sql: str, parameters: Any) -> tuple[sqlite3.Cursor, list[Any]]:

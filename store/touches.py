@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -20,6 +20,7 @@ from models.campaign import Campaign
 from models.columns import UtcDateTime
 from models.delivery import Delivery
 from models.states import CampaignState, Channel, DeliveryState
+from store.bulk import Question, Spelling, listed
 from store.engine import checked, is_among, planned_afresh
 
 __all__ = ["Cap", "Touches", "busy_people", "expected", "of_the_busy", "recent", "too_many"]
@@ -44,6 +45,10 @@ GOING_ON: Final = (CampaignState.LAUNCHING, CampaignState.SENDING)
 """Campaigns whose queue leaves. A paused one may never: the gate counts it if it does."""
 
 
+def _contact_id() -> sa.ColumnElement[int]:
+    return cast("sa.ColumnElement[int]", Delivery.contact_id)
+
+
 async def recent(
     session: AsyncSession,
     contact_ids: Collection[int],
@@ -60,23 +65,31 @@ async def recent(
     touches: Touches = defaultdict(list)
     if not contact_ids:
         return touches
-    counted = sa.or_(
-        sa.and_(col(Delivery.settled_at) > since, col(Delivery.state).in_(LEFT)),
-        col(Delivery.state) == DeliveryState.SENDING,
-    )
-    question = sa.select(
-        col(Delivery.id), _contact_id(), col(Delivery.channel), col(Delivery.settled_at)
-    ).where(
-        is_among(session, col(Delivery.contact_id), sorted(set(contact_ids))),
-        sa.not_(col(Delivery.exempt)),
-        checked(session, counted),
-    )
     passed_over = frozenset(except_ids)
-    connection = await session.connection()
-    for number, contact_id, channel, settled_at in await connection.execute(question):
+    people = listed(session, sorted(set(contact_ids)))
+    for number, contact_id, channel, settled_at in await _RECENT.ask(session, people=people, since=since):
         if number not in passed_over:
             touches[contact_id].append((channel, settled_at or now))
     return touches
+
+
+def _recent(spelling: Spelling) -> sa.Select[Any]:
+    state = col(Delivery.state)
+    counted = sa.or_(
+        sa.and_(
+            col(Delivery.settled_at) > sa.bindparam("since", type_=UtcDateTime),
+            sa.or_(*(state == each for each in LEFT)),
+        ),
+        state == DeliveryState.SENDING,
+    )
+    wanted: Any = sa.select(col(Delivery.id), _contact_id(), col(Delivery.channel), col(Delivery.settled_at))
+    among = spelling.among(_contact_id(), "people")
+    return cast(
+        "sa.Select[Any]", wanted.where(among, sa.not_(col(Delivery.exempt)), spelling.checked(counted))
+    )
+
+
+_RECENT = Question(_recent)
 
 
 async def expected(
@@ -170,10 +183,6 @@ def _reached(
 def _within(cap: Cap, moment: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
     within = sa.and_(moment > cap.since, moment < cap.until)
     return within if cap.channel is None else sa.and_(within, col(Delivery.channel) == cap.channel)
-
-
-def _contact_id() -> sa.ColumnElement[int]:
-    return cast("sa.ColumnElement[int]", Delivery.contact_id)
 
 
 def _counts(since: datetime, campaign_id: int) -> sa.ColumnElement[bool]:
