@@ -7,6 +7,8 @@ so that the asker comes back over TCP (RFC 7766).
 
 import asyncio
 import contextlib
+import errno
+import socket
 import struct
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -279,10 +281,11 @@ class _Datagrams(asyncio.DatagramProtocol):
 async def dns_server(*, behind: DnsServer | None = None) -> AsyncIterator[DnsServer]:
     """A server that knows nothing yet, on one free port for both ways."""
     server = DnsServer(behind=behind)
-    streams = await asyncio.start_server(server.serve_stream, "127.0.0.1", 0)
-    server.port = streams.sockets[0].getsockname()[1]
+    by_streams, by_datagrams = _free_both_ways()
+    server.port = by_streams.getsockname()[1]
+    streams = await asyncio.start_server(server.serve_stream, sock=by_streams)
     datagrams, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: _Datagrams(server), local_addr=("127.0.0.1", server.port)
+        lambda: _Datagrams(server), sock=by_datagrams
     )
     try:
         yield server
@@ -290,6 +293,23 @@ async def dns_server(*, behind: DnsServer | None = None) -> AsyncIterator[DnsSer
         datagrams.close()
         streams.close()
         await server.stop()
+
+
+def _free_both_ways() -> tuple[socket.socket, socket.socket]:
+    """Sockets for streams and for datagrams with one number, which may be free for the first way alone."""
+    while True:
+        streams = socket.socket(type=socket.SOCK_STREAM)
+        datagrams = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            streams.bind(("127.0.0.1", 0))
+            datagrams.bind(streams.getsockname())
+        except OSError as error:
+            streams.close()
+            datagrams.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return streams, datagrams
 
 
 def quoted(text: str) -> str:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.magic import NUMBERS, Magic
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs/api/README.md"
@@ -23,12 +23,6 @@ def script() -> str:
     for kind, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
         parts.append(text if kind == "sh" else f"python - <<'END_OF_PYTHON'\n{text}END_OF_PYTHON")
     return "\n".join(parts)
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @pytest.mark.docs
