@@ -9,6 +9,7 @@ new people are written beside it where the database can do that (PostgreSQL): th
 
 import asyncio
 import contextlib
+import random
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,11 @@ from store.suppressions import list_active
 
 __all__ = ["ImportOptions", "ImportResult", "OnProgress", "UpdatePolicy", "import_contacts"]
 
-ATTEMPTS: Final = 3
+ATTEMPTS: Final = 10
+"""How often a batch is begun: two imports of the same people in another order stop each other repeatedly."""
+PAUSE_S: Final = 0.5
+"""About how long is waited before the second attempt; longer each time, up to `PAUSES_GROW` times as long."""
+PAUSES_GROW: Final = 4
 MANY: Final = 10_000
 """New people after whom the database looks at its tables anew."""
 
@@ -206,8 +211,10 @@ class _Importer:
                 if before is not None:
                     await self._settle(under_way, on_progress)
         finally:
-            await _give_up(under_way)
-            await batches.close()
+            try:
+                await _give_up(under_way)
+            finally:
+                await batches.close()
 
     async def _next(
         self, batches: Batches, under_way: "deque[_Turn]", on_progress: OnProgress | None
@@ -231,13 +238,17 @@ class _Importer:
         turn, *later = under_way
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                await turn.writing
+                # Not the task itself: who is told to stop meanwhile has to hear it, whatever the task says.
+                await asyncio.wait({turn.writing})
+                turn.writing.result()
                 break
             except Exception as error:
                 if attempt == ATTEMPTS or not imports.may_pass(error):
                     raise
-                self._trusting = False
+                self._trusting = self._trusting and not imports.is_taken(error)
                 await _give_up(later)
+                # Whoever was in the way would be met again at once, with the next that it holds.
+                await asyncio.sleep(random.random() * min(attempt, PAUSES_GROW) * PAUSE_S)  # noqa: S311
                 turn.writing = asyncio.create_task(self._write(turn.batch, None, patient=True))
         for each in later:
             if each.given_up:
@@ -276,11 +287,11 @@ class _Importer:
             notes = sorted([*batch.rejected, *written.notes], key=lambda note: note.line)
             await asyncio.to_thread(self._report.add, notes)
         self.counts = counts
+        self._suppressed |= written.suppressed
 
     def _counted(self, batch: ReadyBatch, written: WrittenBatch) -> Checkpoint:
         before = self.counts
         fresh = written.suppressed - self._suppressed
-        self._suppressed |= fresh
         return Checkpoint(
             next_line=batch.next_line,
             rows_read=before.rows_read + batch.records,

@@ -18,6 +18,7 @@ __all__ = [
     "begin_run",
     "end_run",
     "find_unfinished",
+    "is_taken",
     "list_runs",
     "may_pass",
     "refresh_plans",
@@ -27,7 +28,9 @@ __all__ = [
 LOOKED_AT = ("contact", "contact_tag")
 # Deadlock, a transaction that cannot be put in order with another one, and a lock not to be had in time.
 CONTENTION = frozenset({"40P01", "40001", "55P03"})
-LOCK_PATIENCE_MS = 2_000
+LOCK_PATIENCE_MS = 800
+"""Less than PostgreSQL waits before it looks for rings (`deadlock_timeout`, a second) and ends one of them,
+which might be the transaction that has all patience."""
 
 
 @dataclass(slots=True)
@@ -59,10 +62,18 @@ def may_pass(error: BaseException) -> bool:
     That is an address somebody else has just taken, or (PostgreSQL) two writers waiting for each other, or
     one waiting longer than it may (`be_impatient`).
     """
+    cause = _said_by_the_database(error)
+    return is_taken(error) or (cause is not None and getattr(cause.orig, "sqlstate", "") in CONTENTION)
+
+
+def is_taken(error: BaseException) -> bool:
+    """Whether it says that a key, of somebody thought to be new, is somebody's already."""
+    return isinstance(_said_by_the_database(error), IntegrityError)
+
+
+def _said_by_the_database(error: BaseException) -> DBAPIError | None:
     cause = error if isinstance(error, DBAPIError) else error.__cause__
-    if isinstance(cause, IntegrityError):
-        return True
-    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", "") in CONTENTION
+    return cause if isinstance(cause, DBAPIError) else None
 
 
 async def be_impatient(session: AsyncSession) -> None:

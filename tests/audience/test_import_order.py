@@ -1,14 +1,21 @@
 """Two batches are written at once, and become whole one after the other, whoever stands in the way."""
 
 import asyncio
+import random
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from audience import import_reading, import_write
 from audience import imports as importing
+from audience.imports import ImportOptions, ImportResult, import_contacts
 from models.contact import Contact
+from models.states import Channel, SuppressionReason
+from models.suppression import address_hash
 from store import imports
+from store.suppressions import suppress
 from tests.audience.desk import Desk
 from tests.clocks import START
 
@@ -102,6 +109,71 @@ async def test_who_holds_an_address_for_long_is_waited_for(desk: Desk) -> None:
     assert (result.rows_created, result.rows_updated, result.rows_read) == (39, 1, 40)
     assert len(await desk.everybody()) == 40
     assert await desk.tags(email="a12@b.fr") == ["x"]
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+async def test_two_imports_of_the_same_people_in_another_order_both_come_to_their_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(import_reading, "ROWS_AT_FIRST", 1_000)
+    monkeypatch.setattr(import_reading, "ROWS_A_BATCH", 32_000)
+    lines = people(0, 40_000, "x").splitlines(keepends=True)
+
+    async def bring(seed: int) -> ImportResult:
+        path = tmp_path / f"{seed}.csv"
+        path.write_text("email;tags\n" + "".join(random.Random(seed).sample(lines, len(lines))))
+        return await import_contacts(desk.database, path, ImportOptions(source="formulaire"), desk.clock)
+
+    one, other = await asyncio.gather(bring(1), bring(2))
+    assert one.rows_read == other.rows_read == len(lines)
+    assert one.rows_created + other.rows_created == len(lines)
+    assert len(await desk.everybody()) == len(lines)
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+async def test_to_wait_for_a_lock_in_vain_is_no_reason_to_look_for_everybody(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted: list[bool] = []
+    steps = Steps(monkeypatch)
+
+    async def begin(*args: Any, trusting: bool, **options: Any) -> Any:
+        trusted.append(trusting)
+        return await steps.begin(*args, trusting=trusting, **options)
+
+    monkeypatch.setattr(importing, "begin_batch", begin)
+    steps.finish_after = 2
+    first = people(0, 9) + "a0@b.fr;nouveau\n"
+    await desk.bring("email;tags\n" + first + people(10, 20, "nouveau") + people(20, 40))
+    assert len(trusted) == 6
+    assert all(trusted)
+
+
+async def test_addresses_that_are_not_written_to_are_counted_once_though_a_batch_is_written_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk.database.write() as session:
+        await suppress(
+            session,
+            channel=Channel.EMAIL,
+            address_hash=address_hash(Channel.EMAIL, "a0@b.fr"),
+            reason=SuppressionReason.MANUAL,
+            evidence="",
+            event_id=None,
+            now=desk.clock.now(),
+        )
+    real, times = imports.save_checkpoint, 0
+
+    async def save(*args: Any, **options: Any) -> None:
+        nonlocal times
+        times += 1
+        if times == 1:
+            raise IntegrityError("", None, Exception())
+        await real(*args, **options)
+
+    monkeypatch.setattr(imports, "save_checkpoint", save)
+    result = await desk.bring("email;tags\n" + people(0, 10))
+    assert (times, result.addresses_suppressed) == (2, 1)
 
 
 async def test_what_was_read_before_reading_fails_is_written(
