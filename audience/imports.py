@@ -245,10 +245,12 @@ class _Importer:
             except Exception as error:
                 if attempt == ATTEMPTS or not imports.may_pass(error):
                     raise
-                self._trusting = self._trusting and not imports.is_taken(error)
                 await _give_up(later)
-                # Whoever was in the way would be met again at once, with the next that it holds.
-                await asyncio.sleep(random.random() * min(attempt, PAUSES_GROW) * PAUSE_S)  # noqa: S311
+                if imports.is_taken(error):
+                    self._trusting = False
+                else:
+                    # Whoever was in the way would be met again at once, with the next that it holds.
+                    await asyncio.sleep(random.random() * min(attempt, PAUSES_GROW) * PAUSE_S)  # noqa: S311
                 turn.writing = asyncio.create_task(self._write(turn.batch, None, patient=True))
         for each in later:
             if each.given_up:
