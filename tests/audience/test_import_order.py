@@ -197,3 +197,33 @@ async def test_what_was_read_before_reading_fails_is_written(
     assert len(await desk.everybody()) == 20
     result = await desk.bring(text)
     assert (result.resumed_at, result.rows_read, result.rows_created) == (22, 40, 40)
+
+
+async def test_the_file_is_let_go_of_though_who_stops_is_told_so_twice(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, stopping, let_go = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    real = import_reading.ReadingThread.close
+
+    async def write_for_ever(*_args: Any, **_options: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopping.set()
+            await asyncio.sleep(0.2)
+
+    async def close(self: import_reading.ReadingThread) -> None:
+        await real(self)
+        let_go.set()
+
+    monkeypatch.setattr(importing, "begin_batch", write_for_ever)
+    monkeypatch.setattr(import_reading.ReadingThread, "close", close)
+    bringing = asyncio.create_task(desk.bring("email;tags\n" + people(0, 40)))
+    await begun.wait()
+    for _ in range(2):
+        bringing.cancel()
+        await asyncio.wait_for(stopping.wait(), 10)
+    with pytest.raises(asyncio.CancelledError):
+        await bringing
+    assert let_go.is_set()
