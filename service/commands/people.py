@@ -89,6 +89,7 @@ def import_(
     """
     consents = _consents(consent or [])
     mapped = read_pairs(mapping or [], "--map")
+    rows_in = 0
 
     async def bring_in(desk: Desk) -> "ImportResult":
         from audience.imports import ImportOptions, UpdatePolicy, import_contacts
@@ -108,12 +109,20 @@ def import_(
             task = bar.add_task(file.name, total=None)
 
             def on_progress(done: int, size: int, counts: "Checkpoint") -> None:
-                people = plural(counts.rows_read, "row")
+                nonlocal rows_in
+                rows_in = counts.rows_read
+                people = plural(rows_in, "row")
                 bar.update(task, completed=done, total=size, description=f"{file.name}: {people}")
 
             return await import_contacts(desk.database, file, options, desk.clock, on_progress)
 
-    _print_result(file, work(bring_in), consents)
+    try:
+        result = work(bring_in)
+    except KeyboardInterrupt:
+        so_far = f" {plural(rows_in, 'row')} of {file.name} are in." if rows_in else ""
+        say(f"Stopped.{so_far} Import the file again to go on where it was.")
+        raise
+    _print_result(file, result, consents)
 
 
 def _consents(words: Iterable[str]) -> dict[Channel, ConsentStatus]:
