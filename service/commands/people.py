@@ -1,6 +1,8 @@
 """`tocsin import`: people out of a spreadsheet, with a line of explanation for each that stays out."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -89,7 +91,7 @@ def import_(
     """
     consents = _consents(consent or [])
     mapped = read_pairs(mapping or [], "--map")
-    rows_in = 0
+    so_far = Counter[str]()
 
     async def bring_in(desk: Desk) -> "ImportResult":
         from audience.imports import ImportOptions, UpdatePolicy, import_contacts
@@ -109,20 +111,27 @@ def import_(
             task = bar.add_task(file.name, total=None)
 
             def on_progress(done: int, size: int, counts: "Checkpoint") -> None:
-                nonlocal rows_in
-                rows_in = counts.rows_read
-                people = plural(rows_in, "row")
+                so_far["rows"] = counts.rows_read
+                people = plural(counts.rows_read, "row")
                 bar.update(task, completed=done, total=size, description=f"{file.name}: {people}")
 
             return await import_contacts(desk.database, file, options, desk.clock, on_progress)
 
-    try:
+    with _telling_when_stopped(file, so_far):
         result = work(bring_in)
-    except KeyboardInterrupt:
-        so_far = f" {plural(rows_in, 'row')} of {file.name} are in." if rows_in else ""
-        say(f"Stopped.{so_far} Import the file again to go on where it was.")
-        raise
     _print_result(file, result, consents)
+
+
+@contextmanager
+def _telling_when_stopped(file: Path, so_far: Mapping[str, int]) -> Iterator[None]:
+    """What is in already, and how to go on, for whoever types Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        rows = so_far["rows"]
+        told = f" {plural(rows, 'row')} of {file.name} are in." if rows else ""
+        say(f"Stopped.{told} Import the file again to go on where it was.")
+        raise
 
 
 def _consents(words: Iterable[str]) -> dict[Channel, ConsentStatus]:

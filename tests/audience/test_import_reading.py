@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,23 @@ async def test_read_by_a_process_beside_the_result_is_the_same(
     names = [(await one.contact(email="a3999@b.fr")).first_name for one in (desk, alone)]
     assert names[0] == names[1] == "Jean\\3999"
     await undisturbed.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_what_is_said_to_whoever_asked_does_not_stop_the_reader(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(import_reading, "WORTH_A_PROCESS", 0)
+    real = ReadingProcess.next
+
+    async def told(self: ReadingProcess) -> object:
+        batch = await real(self)
+        with suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
+        return batch
+
+    monkeypatch.setattr(ReadingProcess, "next", told)
+    assert (await desk.bring(LINES)).rows_read == 6000
 
 
 async def test_an_import_whose_reader_dies_says_so_and_goes_on_when_asked_again(
