@@ -58,7 +58,8 @@ class Scribes:
         self._office = Office(addresses.public_url, dict(addresses.tokens.keys), addresses.relay)
         self._most = most
         self._staff: list[_Line] = []
-        self._errands: set[asyncio.Task[None]] = set()
+        self._hirings: set[asyncio.Task[None]] = set()
+        self._partings: set[asyncio.Task[None]] = set()
         self._coming = 0
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
         self._bell: asyncio.TimerHandle | None = None
@@ -104,9 +105,10 @@ class Scribes:
         self._most = 0
         if self._bell is not None:
             self._bell.cancel()
-        for errand in list(self._errands):
-            errand.cancel()
-        await asyncio.gather(*self._errands, return_exceptions=True)
+        for hiring in self._hirings:
+            hiring.cancel()
+        # Who is being parted from is waited for: a process that nobody waits for stays.
+        await asyncio.gather(*self._hirings, *self._partings, return_exceptions=True)
         await self._send_home()
 
     def _least_busy(self) -> "_Line":
@@ -119,7 +121,7 @@ class Scribes:
             return
         while len(self._staff) + self._coming < self._most:
             self._coming += 1
-            self._run(self._start())
+            _run(self._start(), self._hirings)
 
     async def _start(self) -> None:
         line = _Line(self._lost)
@@ -140,12 +142,14 @@ class Scribes:
         if line in self._staff:
             self._staff.remove(line)
             self._deaths.append(asyncio.get_running_loop().time())
-            self._run(line.close())
+            _run(line.close(), self._partings)
 
     def _put_off_closing_time(self) -> None:
         if self._bell is not None:
             self._bell.cancel()
-        self._bell = asyncio.get_running_loop().call_later(IDLE_S, lambda: self._run(self._send_home()))
+        self._bell = asyncio.get_running_loop().call_later(
+            IDLE_S, lambda: _run(self._send_home(), self._partings)
+        )
 
     async def _send_home(self) -> None:
         if any(line.outstanding for line in self._staff):
@@ -154,10 +158,11 @@ class Scribes:
         staff, self._staff = self._staff, []
         await asyncio.gather(*(line.close() for line in staff))
 
-    def _run(self, errand: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(errand)
-        self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+
+def _run(errand: Coroutine[None, None, None], among: set[asyncio.Task[None]]) -> None:
+    task = asyncio.get_running_loop().create_task(errand)
+    among.add(task)
+    task.add_done_callback(among.discard)
 
 
 class _Answer(NamedTuple):

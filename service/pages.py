@@ -30,18 +30,21 @@ none of them calls on one that has just been closed here."""
 
 
 MOST_HEAD = 64 << 10
-"""Octets of a request before its body, or of what follows it."""
+"""Octets of a request before its body, or of what follows it, besides the piece in which it begins."""
 
 
 class BoundedHttp(HttpToolsProtocol):
     """HTTP read by a parser in C, in half the time of one in Python; which would take headers without end."""
 
     _head: int | None = 0
+    _begun = False
 
     def data_received(self, data: bytes) -> None:
         """What came; the line is closed when a request goes on and on before it begins."""
+        self._begun = False
         super().data_received(data)
-        if self._head is None:
+        # The piece in which it begins is not counted: before it there may be the end of another's body.
+        if self._head is None or self._begun:
             return
         self._head += len(data)
         if self._head > MOST_HEAD and not self.transport.is_closing():
@@ -50,7 +53,7 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins: its head is counted."""
         super().on_message_begin()
-        self._head = 0
+        self._head, self._begun = 0, True
 
     def on_headers_complete(self) -> None:
         """Its head has ended; bodies are counted by the application."""

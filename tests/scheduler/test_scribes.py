@@ -285,13 +285,16 @@ async def test_a_scribe_that_hangs_keeps_nobody_waiting_for_ever(
 ) -> None:
     staff = hire(1)
     await written_by(staff, a_pen(), {7: a_wording(7)}, letters_of(7))
-    (number,) = pids(staff)
+    (process,) = (line._process for line in staff._staff)
+    assert process is not None
     monkeypatch.setattr(scribes, "PATIENCE_S", 0.2)
     monkeypatch.setattr(scribes, "LAST_ORDERS_S", 0.2)
-    os.kill(number, signal.SIGSTOP)
+    os.kill(process.pid, signal.SIGSTOP)
     async with asyncio.timeout(60):
         assert await staff.write(a_pen(), {7: a_wording(7)}, letters_of(7), START) == Written({}, {})
-    await ended(number)
+        # Nor does it stay when everybody else goes, though it has not been ended by then.
+        await staff.close()
+    assert process.returncode == -signal.SIGKILL
 
 
 async def test_a_scribe_that_never_begins_is_not_waited_for(

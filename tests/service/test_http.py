@@ -66,6 +66,15 @@ async def test_requests_on_one_line_are_each_counted_by_themselves(port: int) ->
     assert answer.endswith(b"/b 0 40000")
 
 
+async def test_the_end_of_a_body_is_not_taken_for_the_beginning_of_the_next_request(port: int) -> None:
+    head = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n"
+    last = b"GET /b HTTP/1.1\r\n" + CLOSE + b"\r\n"
+    together = b"b" * 100_000 + last[:20]
+    answer = await told(port, head, b"b" * 200_000, together, last[20:], apart=0.05)
+    assert answer.count(b"HTTP/1.1 200") == 2
+    assert answer.endswith(b"/b 0 0")
+
+
 @pytest.mark.parametrize("piece", [b"X-Long: ", b"GET /"])
 async def test_what_never_comes_to_its_body_is_cut_off(port: int, piece: bytes) -> None:
     start = b"GET / HTTP/1.1\r\nHost: a\r\n" if piece.startswith(b"X") else b""
