@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Self
 
-import sqlalchemy as sa
-
 from benchmarks.event_calls import Call
 from benchmarks.event_plan import HOOKS, Way
-from benchmarks.processes import TICKS, cost, helpers_of
+from benchmarks.ledger import server_cpu_s
+from benchmarks.processes import cost, helpers_of
 from store import Database
 
 PROMISED = 500.0
@@ -28,36 +26,10 @@ class Costs:
     async def now(cls, database: Database, service: int) -> Self:
         """Until now."""
         spent = sum(cost(pid).cpu_s for pid in (service, *helpers_of(service)))
-        return cls(spent, await _server_cpu_s(database))
+        return cls(spent, await server_cpu_s(database))
 
     def __sub__(self, other: "Costs") -> "Costs":
         return Costs(self.service_s - other.service_s, self.database_s - other.database_s)
-
-
-async def _server_cpu_s(database: Database) -> float:
-    """Of all processes of a PostgreSQL server here, those that have ended included; 0 of one elsewhere."""
-    if database.is_sqlite:
-        return 0.0
-    async with database.read() as session:
-        connection = await session.connection()
-        pid = int(await connection.scalar(sa.text("SELECT pg_backend_pid()")) or 0)
-    return _family_cpu_s(pid)
-
-
-def _family_cpu_s(backend: int) -> float:
-    try:
-        head = int(_fields(backend)[1])
-        if "postgres" not in Path(f"/proc/{head}/comm").read_text():
-            return 0.0
-        ended = _fields(head)
-    except OSError:
-        return 0.0
-    living = sum(cost(one).cpu_s for one in (head, *helpers_of(head)))
-    return living + (int(ended[13]) + int(ended[14])) / TICKS
-
-
-def _fields(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 @dataclass(frozen=True, slots=True)

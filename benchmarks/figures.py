@@ -29,7 +29,8 @@ class Run:
     """One campaign. `seconds`: from the first claim to the last record in the ledger.
 
     `freeze_s`: from the schedule to that first claim; `lag_s`: from the last message to the last record;
-    `cpu_s`: of each sending process and its scribes; `signatures_per_s`: RSA-2048, one core, just before.
+    `cpu_s`: of each sending process and its scribes; `server_cpu_s`: of the database server, 0 without one
+    here; `signatures_per_s`: RSA-2048, one core, just before.
     """
 
     messages: int
@@ -38,6 +39,7 @@ class Run:
     freeze_s: float
     lag_s: float
     cpu_s: tuple[float, ...]
+    server_cpu_s: float
     sink_cpu_s: float
     signatures_per_s: float
 
@@ -171,7 +173,9 @@ def lines(figures: Figures) -> Iterator[tuple[str, str]]:
         yield f"process {number}", f"{spent:.2f} cores{of}; {_memory(cost)}"
     for number, cost in enumerate(figures.scribes, 1):
         yield f"scribe {number}", _memory(cost)
-    yield "CPU a message, sink", f"{median(run.sink_cpu_s / run.messages for run in runs) * 1e6:.0f} µs"
+    if plan.database_url:
+        yield "CPU a message, database", _cpu_of([run.server_cpu_s / run.messages for run in runs])
+    yield "CPU a message, sink", _cpu_of([run.sink_cpu_s / run.messages for run in runs])
     yield "schedule to first claim", f"{median(run.freeze_s for run in runs):.2f} s"
     yield "last message to last record", f"{median(run.lag_s for run in runs) * 1000:.0f} ms"
     if plan.growth:
@@ -186,6 +190,10 @@ def lines(figures: Figures) -> Iterator[tuple[str, str]]:
         yield "nodemailer", f"{figures.nodemailer:.0f} messages/s"
     yield "every message once", f"yes, {sum(run.messages for run in figures.runs):,} counted at the sink"
     yield "signatures verified", _verified(figures.signatures)
+
+
+def _cpu_of(seconds: Sequence[float]) -> str:
+    return f"{median(seconds) * 1e6:.0f} µs"
 
 
 def _memory(cost: Cost) -> str:

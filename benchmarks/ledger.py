@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from audience.segments import parse_segment
 from benchmarks import newsletter
+from benchmarks.processes import TICKS, cost, helpers_of
 from models.clock import SystemClock
 from models.contact import Contact
 from models.identity import DkimKey, Identity
@@ -197,3 +198,29 @@ async def start_campaign(database: Database, identity_id: int, group: str) -> in
         campaign = await create_campaign(session, wanted, now)
         await schedule(session, campaign.id, now.astimezone(UTC).replace(tzinfo=None), "UTC", now)
         return campaign.id
+
+
+async def server_cpu_s(database: Database) -> float:
+    """Of all processes of a PostgreSQL server here, those that have ended included; 0 of one elsewhere."""
+    if database.is_sqlite:
+        return 0.0
+    async with database.read() as session:
+        connection = await session.connection()
+        pid = int(await connection.scalar(sa.text("SELECT pg_backend_pid()")) or 0)
+    return _family_cpu_s(pid)
+
+
+def _family_cpu_s(backend: int) -> float:
+    try:
+        head = int(_fields(backend)[1])
+        if "postgres" not in Path(f"/proc/{head}/comm").read_text():
+            return 0.0
+        ended = _fields(head)
+    except OSError:
+        return 0.0
+    living = sum(cost(one).cpu_s for one in (head, *helpers_of(head)))
+    return living + (int(ended[13]) + int(ended[14])) / TICKS
+
+
+def _fields(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

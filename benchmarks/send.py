@@ -163,11 +163,13 @@ async def _run(bench: Bench, group: str, numbers: range, rsa: RsaYardstick) -> R
     signatures = await asyncio.to_thread(rsa.rate)
     await bench.sink.mark(group)
     before = [_cpu_s(worker) for worker in bench.workers]
+    server_before = await ledger.server_cpu_s(bench.database)
     begun_ns = time.monotonic_ns()
     campaign_id = await ledger.start_campaign(bench.database, bench.identity_id, group)
     claimed_ns = await _claimed(bench, campaign_id)
     recorded_ns = await _recorded(bench, campaign_id, len(numbers))
     spent = [_cpu_s(worker) - then for worker, then in zip(bench.workers, before, strict=True)]
+    server_s = await ledger.server_cpu_s(bench.database) - server_before
     count = await bench.sink.count()
     await asyncio.to_thread(check_arrivals, bench.folder / "sink" / group, numbers)
     async with bench.database.read() as session:
@@ -181,6 +183,7 @@ async def _run(bench: Bench, group: str, numbers: range, rsa: RsaYardstick) -> R
         freeze_s=(claimed_ns - begun_ns) / 1e9,
         lag_s=max(0.0, (recorded_ns - count.last_ns) / 1e9),
         cpu_s=tuple(spent),
+        server_cpu_s=server_s,
         sink_cpu_s=count.cpu_s,
         signatures_per_s=signatures,
     )

@@ -25,6 +25,7 @@ async def test_a_run_on_sqlite_counts_every_message_and_verifies_both_signatures
     assert figures.plain > 0
     shown = dict(lines(figures))
     assert shown["every message once"] == "yes, 720 counted at the sink"
+    assert "CPU a message, database" not in shown
     assert {goal.name for goal in goals(figures)} >= {"signed, processes: 1", "beside the plain way"}
 
 
@@ -45,6 +46,8 @@ async def test_a_run_on_postgresql_with_two_processes_and_tls_over_a_longer_wire
     assert [run.messages for run in figures.runs] == [60]
     assert len(figures.costs) == 2
     assert figures.signatures.keys == 0
+    assert figures.runs[0].server_cpu_s > 0
+    assert "CPU a message, database" in dict(lines(figures))
     # Promises are about the plain loopback alone: this one is told beside them.
     assert {goal.name for goal in goals(figures)} <= {"peak memory a process"}
 
@@ -58,6 +61,7 @@ def figures_of(recipients: int, seconds: float) -> Figures:
         freeze_s=0.1,
         lag_s=0.1,
         cpu_s=(1.0,),
+        server_cpu_s=0.0,
         sink_cpu_s=0.1,
         signatures_per_s=4_000,
     )
