@@ -62,6 +62,8 @@ DESK_LIFE = timedelta(seconds=10)
 HELP_BELOW_US = 2_000
 """A lane that may send at most one message in so many microseconds is one worker's work."""
 TOKEN_BYTES = 10
+TURNS = 1 << 20
+"""More than there are campaigns in a lane: each is as likely as the others to come first."""
 NO_TRANSPORT = {
     Channel.EMAIL: "This installation sends no e-mail. Set TOCSIN_SMTP_URL and start again.",
     Channel.SMS: "This installation sends no text messages. Set TOCSIN_TWILIO_ACCOUNT_SID and start again.",
@@ -121,7 +123,7 @@ class Dispatcher:
         self._workshop = Workshop(database, addresses, options)
         self._room = Room(ROOM)
         self._opening = asyncio.Lock()
-        self._turn, self._held = 0, set[str]()
+        self._held = set[str]()
         self._obstacles: dict[tuple[int, Channel], str] = {}
 
     @property
@@ -287,7 +289,6 @@ class Dispatcher:
         places = await self._room.take(most * each)
         token = self._worker_id + secrets.token_hex(TOKEN_BYTES)
         rows: Sequence[ClaimedDelivery] = ()
-        self._turn += 1
         self._held.add(token)
         try:
             async with self._database.write(at_once=True) as session:
@@ -298,7 +299,8 @@ class Dispatcher:
                     now=self._clock.now(),
                     lease=self._options.lease,
                     limit=most,
-                    turn=self._turn,
+                    # Drawn: counted over all lanes, those of one could fall to the same campaign each time.
+                    turn=secrets.randbelow(TURNS),
                 )
         except BaseException:
             self._held.discard(token)

@@ -308,17 +308,27 @@ class Pacer:
 
         What stands in the way ("": nothing), and how many connections it may open.
         """
-        for key in probing:
-            if now < self._probes.get(key, now) or not await self._hold(f"probe:{key}", 1, now, anew=True):
-                return OTHERS_PROBE, connections
-        places = connections
-        if way.route:
-            most = min(known.allowed.connections, connections or known.allowed.connections)
-            places = await self._hold(known.scopes.provider, 1 if probing else most, now)
-            if not places:
-                return OTHERS_CONNECTED, connections
-        self._probes |= dict.fromkeys(probing, now + LEASE)
-        return "", places
+        taken: list[str] = []
+        try:
+            for key in probing:
+                if now < self._probes.get(key, now):
+                    return OTHERS_PROBE, connections
+                # Before anything is waited for: other lanes of this process ask meanwhile.
+                self._probes[key] = now + LEASE
+                taken.append(key)
+                if not await self._hold(f"probe:{key}", 1, now, anew=True):
+                    return OTHERS_PROBE, connections
+            places = connections
+            if way.route:
+                most = min(known.allowed.connections, connections or known.allowed.connections)
+                places = await self._hold(known.scopes.provider, 1 if probing else most, now)
+                if not places:
+                    return OTHERS_CONNECTED, connections
+            taken.clear()
+            return "", places
+        finally:
+            for key in taken:
+                self._probes.pop(key, None)
 
     async def _hold(self, key: str, most: int, now: datetime, *, anew: bool = False) -> int:
         """Take or keep places; the rows are asked once a third of the lease is over, or for other numbers."""
