@@ -43,6 +43,7 @@ from scheduler.pacing import (
 )
 from scheduler.reactions import Setting
 from scheduler.throttle import Brake
+from scheduler.warmup import cap_on
 from store import Database, limits, slots, throttles, warmups
 from store import pace as pace_rows
 from store.claims import ClaimedDelivery
@@ -259,8 +260,9 @@ class Pacer:
             brakes.refresh_rules()
         rate = identity.emails_per_second if channel is Channel.EMAIL else identity.sms_per_second
         allowed = allowance(scopes, channel, rate, self._pace, self._rows[1])
-        cap = await warmups.cap_of(session, lane.identity_id, lane.provider)
-        if cap is not None:
+        plan = await warmups.plan_under_way(session, lane.identity_id, lane.provider)
+        if plan is not None:
+            cap = cap_on(now.astimezone(self._zone).date(), plan.cap, plan.day)
             allowed = self._with_cap(allowed, scopes, cap, now)
         seen = {} if known is None else known.brakes
         self._known[scopes.lane] = known = _Known(scopes, allowed, now + LIFE, seen)

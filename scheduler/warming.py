@@ -130,7 +130,7 @@ async def step_plans(database: Database, clock: Clock, *, zone: str) -> int:
     stepped = 0
     for plan, measured in zip(overdue, days, strict=True):
         stood_on = plan.day
-        _step(plan, Day(**asdict(measured)), today, now)
+        _step(plan, Day(**asdict(measured), before=_sent_before(plan)), today, now)
         async with database.write() as session:
             if await warmups.save_step(session, plan, stood_on=stood_on):
                 stepped += 1
@@ -139,12 +139,19 @@ async def step_plans(database: Database, clock: Clock, *, zone: str) -> int:
     return stepped
 
 
+def _sent_before(plan: Warmup) -> int:
+    """How many messages the last day had that had any."""
+    return next((told["sent"] for told in reversed(plan.history) if told["sent"]), 0)
+
+
 def _step(plan: Warmup, day: Day, today: date, now: datetime) -> None:
     step = next_step(plan.cap, plan.target, day, days=(today - plan.day).days)
+    measured = asdict(day)
+    del measured["before"]  # it is another day's, and told there
     told = {
         "day": plan.day.isoformat(),
         "cap": plan.cap,
-        **asdict(day),
+        **measured,
         "light": step.light.value,
         "reason": step.reason,
         "next": step.cap,

@@ -46,7 +46,8 @@ class Day:
     """What was measured of one identity at one provider: messages, counted once each.
 
     `sent` those handed over for the first time, `deferred` those put off (greylisting aside), `hard` those
-    refused for good on the recipient's account, `blocks` answers that shut us out.
+    refused for good on the recipient's account, `blocks` answers that shut us out. `before`: those sent on
+    the last day that had any, which news is about that comes on a day without.
     """
 
     sent: int = 0
@@ -54,10 +55,12 @@ class Day:
     hard: int = 0
     complaints: int = 0
     blocks: int = 0
+    before: int = 0
 
     def share(self, count: int) -> float:
-        """The part of the day's messages that `count` is, 0 on a day without."""
-        return count / self.sent if self.sent else 0.0
+        """The part of the day's messages that `count` is, or of those before; 0 where there were none."""
+        base = self.sent or self.before
+        return count / base if base else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def next_step(cap: int, target: int, day: Day, *, days: int = 1) -> Step:
     light, reason = judge(day)
     match light:
         case Light.RED:
-            return Step(max(min(cap, FLOOR), int(cap * RETREAT)), WarmupState.FALLING, light, reason)
+            return Step(cap_after_red(cap), WarmupState.FALLING, light, reason)
         case Light.AMBER:
             return Step(cap, WarmupState.HOLDING, light, reason)
         case Light.GREEN if day.sent < USED_ENOUGH * cap * days:
@@ -111,6 +114,16 @@ def next_step(cap: int, target: int, day: Day, *, days: int = 1) -> Step:
             return Step(min(target, math.ceil(cap * GROWTH)), WarmupState.RISING, light, reason)
         case _:
             assert_never(light)
+
+
+def cap_after_red(cap: int) -> int:
+    """What a bad day leaves of a cap."""
+    return max(min(cap, FLOOR), int(cap * RETREAT))
+
+
+def cap_on(today: date, cap: int, stands_on: date) -> int:
+    """What a plan that stands on a day allows `today`: until the day before is judged, as after a bad one."""
+    return cap if stands_on >= today else cap_after_red(cap)
 
 
 def planned_cap(cap: int, target: int, days_ahead: int) -> int | None:

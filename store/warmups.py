@@ -56,10 +56,10 @@ async def caps(session: AsyncSession, identity_ids: Collection[int]) -> dict[tup
     return {(identity, provider): cap for identity, provider, cap in (await session.exec(wanted)).all()}
 
 
-async def cap_of(session: AsyncSession, identity_id: int, provider: str) -> int | None:
-    """How many messages a day of the installation's zone a lane may send; None: no plan holds it back."""
+async def plan_under_way(session: AsyncSession, identity_id: int, provider: str) -> Warmup | None:
+    """The plan whose cap holds a lane back, None without one. Served by the primary key."""
     plan = await session.get(Warmup, (identity_id, provider))
-    return plan.cap if plan is not None and plan.state in CAPPING else None
+    return plan if plan is not None and plan.state in CAPPING else None
 
 
 async def sent_today(session: AsyncSession, identity_id: int, today: date) -> dict[str, int]:

@@ -31,7 +31,7 @@ from scheduler.warmup import FLOOR
 from store import Database, campaigns, identities, warmups
 from tests.clocks import START, ManualClock
 from tests.factories import KEYRING, a_campaign, a_contact, an_identity
-from tests.scheduler.desks import FAST, ScriptedTransport, drain_all, launched
+from tests.scheduler.desks import FAST, ScriptedTransport, a_dispatcher, drain_all, launched
 
 PARIS = "Europe/Paris"
 RATE = Verdict(BounceClass.RATE, Fault.PROVIDER, Permanence.SOFT, "r")
@@ -105,8 +105,10 @@ async def test_a_plan_for_each_provider_with_more_than_a_handful(
         (plan,) = await warmups.list_plans(session)
         assert (plan.provider, plan.cap, plan.target, plan.day) == ("orange", FLOOR, 60, date(2026, 3, 10))
         assert (await identities.get_identity(session, identity.id)).state is IdentityState.WARMING
-        assert await warmups.cap_of(session, identity.id, "orange") == FLOOR
-        assert await warmups.cap_of(session, identity.id, "gmail") is None
+        plan = await warmups.plan_under_way(session, identity.id, "orange")
+        assert plan is not None
+        assert plan.cap == FLOOR
+        assert await warmups.plan_under_way(session, identity.id, "gmail") is None
         assert await warmups.caps(session, [identity.id]) == {(identity.id, "orange"): FLOOR}
 
 
@@ -184,6 +186,44 @@ async def test_what_providers_answered_decides(
     assert (await plan_of(database, identity))[0] == cap
 
 
+async def test_complaints_that_come_the_day_after_step_the_plan_back(
+    database: Database, clock: ManualClock
+) -> None:
+    identity = await a_warming(database, clock)
+    await set_plan(database, clock, identity.id, "orange", cap=40)
+    await happened(database, identity, clock.now(), (EventKind.ACCEPTED, None), count=40)
+    clock.advance(timedelta(days=1))
+    await step_plans(database, clock, zone=PARIS)
+    assert await plan_of(database, identity) == (60, WarmupState.RISING)
+    # Nothing is sent on this day; what was said of the day before comes in.
+    await happened(database, identity, clock.now(), (EventKind.COMPLAINED, None), count=3)
+    clock.advance(timedelta(days=1))
+    await step_plans(database, clock, zone=PARIS)
+    assert await plan_of(database, identity) == (30, WarmupState.FALLING)
+
+
+async def test_after_midnight_the_day_before_is_judged_first(database: Database, clock: ManualClock) -> None:
+    async with database.write() as session:
+        await people_at(session, "orange.fr", 300)
+        identity = await an_identity(session)
+        campaign = await a_campaign(session, senders=[identity], with_seeds=False)
+    await begin_warmup(database, clock, identity.id, zone=PARIS)
+    await set_plan(database, clock, identity.id, "orange", cap=60)
+    await launched(database, campaign.id)
+    transport = ScriptedTransport(clock=clock)
+    dispatcher = a_dispatcher(database, transport, clock, zone=PARIS)
+    by_day = []
+    for step in (False, True):
+        clock.advance(timedelta(days=1))
+        if step:
+            await step_plans(database, clock, zone=PARIS)
+        await drain_all(database, dispatcher, clock.now())
+        by_day.append(len(transport.sent))
+    await dispatcher.close()
+    # Half of sixty until the plan has stepped, as after a bad day; then what the day brought.
+    assert by_day == [30, 90]
+
+
 async def test_an_identity_whose_plans_are_done_is_active(database: Database, clock: ManualClock) -> None:
     identity = await a_warming(database, clock)
     for expected in (30, 45, 60, 60):
@@ -194,7 +234,7 @@ async def test_an_identity_whose_plans_are_done_is_active(database: Database, cl
     assert (await plan_of(database, identity))[1] is WarmupState.DONE
     async with database.read() as session:
         assert (await identities.get_identity(session, identity.id)).state is IdentityState.ACTIVE
-        assert await warmups.cap_of(session, identity.id, "orange") is None
+        assert await warmups.plan_under_way(session, identity.id, "orange") is None
 
 
 async def test_a_plan_can_be_set_and_stopped_by_hand(database: Database, clock: ManualClock) -> None:

@@ -11,6 +11,7 @@ from scheduler.warmup import (
     FLOOR,
     Day,
     Light,
+    cap_on,
     engagement_band,
     first_cap,
     judge,
@@ -41,6 +42,11 @@ def test_the_first_day_is_two_hundred_or_two_percent(people: int, cap: int) -> N
         (Day(sent=200, complaints=1, hard=2, deferred=4), Light.GREEN),
         (Day(sent=50, hard=2), Light.GREEN),
         (Day(), Light.GREEN),
+        # Most complaints and late bounces come the day after: a day without messages judges them, too.
+        (Day(sent=0, complaints=10, before=1000), Light.RED),
+        (Day(sent=0, hard=30, before=1000), Light.AMBER),
+        (Day(sent=0, complaints=1, before=100), Light.GREEN),
+        (Day(sent=1000, complaints=2, before=10), Light.RED),
     ],
 )
 def test_a_day_is_judged_by_shares_and_never_by_chance(day: Day, light: Light) -> None:
@@ -61,6 +67,13 @@ def test_a_red_day_steps_back_by_half_and_never_below_the_floor() -> None:
     step = next_step(300, 10_000, Day(sent=300, blocks=2))
     assert (step.cap, step.state, step.reason) == (150, WarmupState.FALLING, "shut out 2 times")
     assert next_step(FLOOR, 10_000, Day(sent=20, blocks=1)).cap == FLOOR
+
+
+def test_until_the_day_before_is_judged_no_more_leaves_than_after_a_bad_one() -> None:
+    today = date(2026, 3, 11)
+    assert cap_on(today, 300, today) == 300
+    assert cap_on(today, 300, date(2026, 3, 10)) == 150
+    assert cap_on(today, FLOOR, date(2026, 3, 1)) == FLOOR
 
 
 def test_a_day_that_sent_little_proves_nothing() -> None:
