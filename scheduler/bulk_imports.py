@@ -1,13 +1,15 @@
-"""Files of people that programs handed over, read one after the other by one of all workers.
+"""Files of people that programs handed over, read one after the other by whoever sees them.
 
 By the same import as any file, which goes on where it was: a service that was stopped, or killed, loses no
-row and reads none twice. A file is removed once it is read; a worker that does not see the folder it lies in
-leaves it to one that does.
+row and reads none twice. A file is removed once it is read; whoever does not see the folder it lies in leaves
+it to one that does, and of several that see it the first has it to itself, by a lock on the file.
 """
 
 import asyncio
+import fcntl
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +63,9 @@ class BulkReader:
         for job in jobs:
             path = self._folder / job.stored
             if await asyncio.to_thread(path.is_file):
-                return await self._read(job, path)
+                with _alone_with(path) as alone:
+                    # Who has it reads it first: what comes after may be about the same people.
+                    return alone and await self._read(job, path)
         return False
 
     async def _read(self, job: BulkImport, path: Path) -> bool:
@@ -116,3 +120,20 @@ class _Done:
 
     def note(self, octets: int, _of: int, _counts: Checkpoint) -> None:
         self.octets = octets
+
+
+@contextmanager
+def _alone_with(path: Path) -> Iterator[bool]:
+    """Whether nobody else reads it, on any machine that sees the folder, and it is still there."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        yield False
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield path.is_file()

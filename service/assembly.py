@@ -28,7 +28,7 @@ from scheduler.courier import Courier, CourierOptions
 from scheduler.engine import Engine
 from scheduler.engine_embedded import EmbeddedEngine
 from sender import Transport
-from service.chores import watch_chores
+from service.chores import read_files_here, watch_chores
 from service.declared_feeds import feed_chores
 from service.desk import require_migrated
 from service.hosts import name_to_open
@@ -114,6 +114,9 @@ async def assemble(
         stack.push_async_callback(_end, group.create_task(keep_rules_fresh(), name="rules"))
         if with_worker:
             _start_worker(parts, group, stack)
+        elif with_web:
+            reading = read_files_here(settings, database, parts.clock)
+            stack.push_async_callback(_end, group.create_task(reading, name="files of people"))
         pulse = Pulse(database)
         if with_web:
             parts = await _start_listeners(parts, pulse, stack)

@@ -1,11 +1,14 @@
 """What is done regularly beside sending: weighing, counting, looking at senders, telling of incidents."""
 
+import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from deliverability.pressure import count_pressure
 from models.clock import Clock
+from models.errors import StoreError
 from models.keyring import Keyring
 from models.states import Channel
 from scheduler.alerts import tell_alerts
@@ -19,6 +22,8 @@ from sender import Transport
 from service.identity_watch import lookout_of
 from service.settings import Settings
 from store import Database, idempotency, incidents
+
+log = logging.getLogger(__name__)
 
 WEIGH_EVERY = timedelta(seconds=10)
 """Soon after a batch of bad news; while none comes, it costs one row."""
@@ -121,6 +126,18 @@ def _files(settings: Settings, database: Database, clock: Clock) -> Chore:
             pass
 
     return Chore("files of people", READ_FILES_EVERY, read)
+
+
+async def read_files_here(settings: Settings, database: Database, clock: Clock) -> None:
+    """The same for ever beside pages that have no worker: what came to this machine, another may not see."""
+    reader = BulkReader(database, clock, settings.data_dir)
+    while True:
+        try:
+            while await reader.read_next():
+                pass
+        except StoreError as error:
+            log.warning("files of people not read", extra={"problem": error.problem})
+        await asyncio.sleep(READ_FILES_EVERY.total_seconds())
 
 
 def _rehearsals(database: Database, clock: Clock) -> Chore:

@@ -133,6 +133,24 @@ async def test_a_reader_that_ended_in_the_midst_is_followed_by_one_that_goes_on(
     assert (found["state"], found["counts"]["read"], await people(program)) == ("finished", 5_000, 5_000)
 
 
+async def test_of_two_who_see_a_file_one_reads_it(program: Program) -> None:
+    rows = "".join(f"A{number};a{number}@exemple.fr\n" for number in range(5_000))
+    told = (await hand_over(program, f"id;email\n{rows}")).json()
+    await hand_over(program, "id;email\nB1;b@exemple.fr\n")
+    first, other = (
+        BulkReader(program.site.database, program.site.clock, program.site.folder) for _ in range(2)
+    )
+    reading = asyncio.create_task(first.read_next())
+    while (await look(program, told))["state"] != "running":
+        await asyncio.sleep(0.01)
+    assert await other.read_next() is False  # nor the next one: it may be about the same people
+    assert await reading is True
+    assert await people(program) == 5_000
+    assert await other.read_next() is True
+    assert (await look(program, told))["counts"]["read"] == 5_000
+    assert await people(program) == 5_001
+
+
 async def test_what_is_no_file_of_people_is_refused_at_once_and_not_kept(program: Program) -> None:
     for body, kind, status, code in [
         ("a;b\n1;2\n", "text/csv", 422, "unusable"),
