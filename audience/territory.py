@@ -97,7 +97,8 @@ _ZONES: Final = MappingProxyType(
         "988": "Pacific/Noumea",
     }
 )
-_MARQUESAS: Final = frozenset({"98740", "98741", "98742", "98743", "98744", "98745"})
+_MARQUESAS: Final = "9874"
+"""With which its postcodes begin: the fourth digit names the archipelago."""
 _GAMBIER: Final = "98755"
 _ZONE_BY_PREFIX: Final = MappingProxyType(
     {
@@ -304,7 +305,7 @@ def zone_of(departement: str | None, postcode: str | None, phone: str | None, *,
 
 
 def _zone_of_polynesia(postcode: str | None) -> str:
-    if postcode in _MARQUESAS:
+    if postcode is not None and postcode.startswith(_MARQUESAS):
         return "Pacific/Marquesas"
     return "Pacific/Gambier" if postcode == _GAMBIER else "Pacific/Tahiti"
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -27,6 +28,8 @@ SHAPES = {
     LimitScope.LANE: "an identity's number and a provider: 3:orange",
     LimitScope.DOMAIN: "a signing domain and a provider: exemple.fr:orange",
 }
+MOST: Final = 1e7
+"""Of whatever a limit counts: more is no limit."""
 _ONE_PROVIDER = frozenset({Measure.CONNECTIONS, Measure.MESSAGES_PER_CONNECTION})
 
 
@@ -118,8 +121,10 @@ async def set_limit(session: AsyncSession, limit: PaceLimit) -> None:
     if limit.measure in _ONE_PROVIDER and limit.scope is not LimitScope.PROVIDER:
         raise BadInputError(f"{limit.measure} is set for a provider.", "Name it: provider orange.")
     least = 0 if limit.measure in {Measure.PER_SECOND, Measure.PER_MINUTE} else 1
-    if limit.amount <= 0 or limit.amount < least:
-        raise BadInputError(f"{limit.amount:g} is no limit.", "Give a number above 0, or pause the campaign.")
+    # Neither is inf nor nan a number to pace by.
+    if not 0 < limit.amount <= MOST or limit.amount < least:
+        advice = f"Give a number above 0, {MOST:,.0f} at most, or pause the campaign."
+        raise BadInputError(f"{limit.amount:g} is no limit.", advice)
     await limits.set_limit(session, limit)
 
 

@@ -141,6 +141,8 @@ def _row(kind: StreamKind, hours: UsualWindows, zone: str, now: datetime) -> dic
         "problem": "",
         "problem_contacts": [],
         "with_seeds": False,
+        # Somebody waits for what they asked for: it goes before campaigns in every lane.
+        "urgent": kind.purpose is Purpose.TRANSACTIONAL,
         "purpose": kind.purpose,
         "nature": Nature.CIVIC if kind.purpose is Purpose.TRANSACTIONAL else Nature.UNSAID,
         "windows": windows_to_rows(windows),

@@ -17,6 +17,7 @@ from scheduler.bulk_imports import BulkReader
 from scheduler.forgetting import Forgetting
 from scheduler.jobs import Chore
 from scheduler.lookout import look_after_identities
+from scheduler.new_domains import NewDomains
 from scheduler.rehearsals import Rehearsals
 from sender import Transport
 from service.identity_watch import lookout_of
@@ -38,6 +39,7 @@ COUNT_PAUSE, LONGEST_COUNT_PAUSE_S = 60, 3600.0
 """The same for how often people are written to: a sixtieth of the time, and at least once an hour."""
 FORGET_ANSWERS_EVERY = timedelta(minutes=10)
 READ_FILES_EVERY = timedelta(seconds=2)
+LOOK_UP_EVERY = timedelta(seconds=10)
 REHEARSE_EVERY = timedelta(seconds=2)
 LOOK_EVERY = timedelta(minutes=5)
 """How often it is asked whose look is due; that is once a day, or once an hour."""
@@ -71,6 +73,7 @@ def watch_chores(
         _pressure(database, clock),
         _rehearsals(database, clock),
         _files(settings, database, clock),
+        Chore("new domains", LOOK_UP_EVERY, NewDomains(database, clock).look),
     ]
     lookout = lookout_of(settings)
     if lookout.resolver is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from web.submission.ledger import Ledger
 
 PATIENCE_S = 5.0
+"""How long the database may take to answer."""
 UNREACHABLE = "database unreachable"
 
 
@@ -34,12 +35,24 @@ class Pulse:
         """Why this process cannot work at present; empty when it can."""
         if self.stopping:
             return "stopping"
+        asking = asyncio.ensure_future(self.database.pending_migration())
+        # Not waited for any longer once it is late: a driver takes its time to give up a question, too.
+        await asyncio.wait({asking}, timeout=PATIENCE_S)
+        if not asking.done():
+            asking.add_done_callback(_heard)
+            asking.cancel()
+            return UNREACHABLE
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                pending = await self.database.pending_migration()
-        except (StoreError, TimeoutError):
+            pending = asking.result()
+        except StoreError:
             return UNREACHABLE
         return "database of another version" if pending is not None else ""
+
+
+def _heard(asking: "asyncio.Future[object]") -> None:
+    """Whatever came of a question that nobody waits for any more."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 def make_vitals(settings: Settings, pulse: Pulse, clock: Clock) -> "Vitals":

@@ -2,13 +2,17 @@
 
 from collections.abc import Collection, Sequence
 
+import sqlalchemy as sa
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.delivery import Delivery
 from models.pace import MailDomain
 from store.engine import insert_for, is_among
 
 ROWS_A_STATEMENT = 500
+# Spelt out as the condition of uq_delivery_message is.
+_ASKED_FOR = sa.text("message_id <> 0")
 
 
 async def known(session: AsyncSession, domains: Collection[str]) -> dict[str, MailDomain]:
@@ -32,3 +36,23 @@ async def remember(session: AsyncSession, rows: Sequence[MailDomain]) -> None:
             for name in ("provider", "exchangers", "problem", "looked_up_at", "expires_at")
         }
         await session.exec(put.on_conflict_do_update(index_elements=["domain"], set_=changed))
+
+
+async def newest_message(session: AsyncSession) -> int:
+    """The highest number of what programs asked for, 0 without any. Served by uq_delivery_message."""
+    found = await session.exec(select(sa.func.max(Delivery.message_id)).where(_ASKED_FOR))
+    return found.one() or 0
+
+
+async def asked_for_after(session: AsyncSession, number: int, limit: int) -> list[tuple[int, str]]:
+    """Numbers of what programs asked for after that one, in their order, and where each goes.
+
+    Served by uq_delivery_message.
+    """
+    wanted = (
+        select(Delivery.message_id, Delivery.address)
+        .where(_ASKED_FOR, col(Delivery.message_id) > number)
+        .order_by(col(Delivery.message_id))
+        .limit(limit)
+    )
+    return [(message, address) for message, address in (await session.exec(wanted)).all()]

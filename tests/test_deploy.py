@@ -58,6 +58,12 @@ def test_the_compose_file_says_what_it_means() -> None:
         assert service["stop_grace_period"] == "40s"
         assert service["read_only"]
         assert service["volumes"] == ["data:/data"]
+        # What somebody writes into .env holds, whether the file knows the setting or not.
+        assert service["env_file"] == [{"path": ".env", "required": False}]
+    assert (
+        services["worker"]["environment"]["TOCSIN_METRICS_HOST"]
+        == services["web"]["environment"]["TOCSIN_BIND_HOST"]
+    )
 
 
 def test_no_secret_is_written_there() -> None:

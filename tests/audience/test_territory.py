@@ -124,6 +124,7 @@ def test_an_identity_speaks_to_its_territory_and_never_to_the_unknown(
         ("973", None, "+33612345678", "America/Cayenne"),
         ("987", "98714", None, "Pacific/Tahiti"),
         ("987", "98742", None, "Pacific/Marquesas"),
+        ("987", "98748", None, "Pacific/Marquesas"),
         ("987", "98755", None, "Pacific/Gambier"),
         (None, None, "+262639123456", "Indian/Mayotte"),
         (None, None, "+262692123456", "Indian/Reunion"),

@@ -8,15 +8,16 @@ import pytest
 
 from models.clock import SystemClock
 from models.pace import BreakerState, Throttle
-from models.states import Channel
+from models.states import Channel, Purpose
 from scheduler.outages import Way
 from scheduler.pacing import Pace
-from store import Database
+from store import Database, identities
 from store.deliveries import Lane
 from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact, an_identity
 from tests.scheduler.desks import ScriptedTransport, a_dispatcher, launched
 from tests.scheduler.paces import a_pacer, permit_of
+from tests.scheduler.program_desks import Desk
 
 
 @pytest.mark.timeout(60)
@@ -82,3 +83,20 @@ async def test_all_lanes_of_a_process_together_try_a_provider_with_one_message(
         *(permit_of(pacer, "gmail", identity=number, way=way) for number in range(1, 9))
     )
     assert [permit.batch for permit in permits if permit.opens_at is None] == [1]
+
+
+async def test_what_somebody_asked_for_goes_before_campaigns(database: Database, clock: ManualClock) -> None:
+    desk = await Desk(database, clock).open()
+    async with database.write() as session:
+        for number in range(5):
+            await a_contact(session, email=f"p{number}@gmail.com")
+        sender = await identities.get_identity(session, desk.identity)
+        campaign = await a_campaign(session, senders=[sender], with_seeds=False)
+    await launched(database, campaign.id)
+    await desk.ask(desk.wish("camille@gmail.com", purpose=Purpose.TRANSACTIONAL))
+    transport = ScriptedTransport(clock=clock)
+    dispatcher = a_dispatcher(database, transport, clock, chunk=1)
+    clock.advance(timedelta(seconds=1))
+    await dispatcher.drain(Lane(desk.identity, "gmail"))
+    await dispatcher.close()
+    assert (transport.recipients[0], len(transport.recipients)) == ("camille@gmail.com", 6)

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from models.errors import NotFoundError
-from models.pace import BreakerState, LimitScope, Measure, PaceWindow
+from models.errors import BadInputError, NotFoundError
+from models.pace import BreakerState, LimitScope, Measure, PaceLimit, PaceWindow
 from scheduler import pace_desk
 from scheduler.pacing import Pace
 from store import Database
-from tests.clocks import ManualClock
+from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact, an_identity
 from tests.scheduler.desks import launched
 from tests.scheduler.paces import a_pacer, learn, permit_of, put_off, set_limit
@@ -104,3 +104,17 @@ async def test_counters_of_last_week_are_forgotten(database: Database, clock: Ma
     await pacer.reserve(other, 1)
     async with database.read() as session:
         assert await session.get(PaceWindow, "lane:1:sfr:per_day") is None
+
+
+@pytest.mark.parametrize("amount", [0, -1, float("inf"), float("nan"), 1e8, 0.5])
+async def test_what_is_no_number_to_pace_by_is_refused(database: Database, amount: float) -> None:
+    limit = PaceLimit(
+        scope=LimitScope.RELAY,
+        subject="email",
+        measure=Measure.PER_HOUR,
+        amount=amount,
+        changed_at=START,
+    )
+    with pytest.raises(BadInputError, match="is no limit"):
+        async with database.write() as session:
+            await pace_desk.set_limit(session, limit)

@@ -32,7 +32,6 @@ LATELY = timedelta(minutes=2)
 REMEMBERED = timedelta(days=2)
 NO_AMOUNT = N_("Give a number above nought.")
 NO_SUBJECT = N_("Say for whom the limit is.")
-MOST = 1e7
 WHOLE = frozenset({Measure.CONNECTIONS, Measure.MESSAGES_PER_CONNECTION, Measure.PER_HOUR, Measure.PER_DAY})
 BAR_WIDTH, BAR_GAP, CHART_HEIGHT = 9, 3, 72
 
@@ -278,7 +277,7 @@ def _amount(text: str, measure: Measure) -> float:
         amount = float(text.replace(",", ".").replace(" ", "").replace("\u202f", ""))
     except ValueError as error:
         raise BadInputError(NO_AMOUNT) from error
-    if not 0 < amount <= MOST or (measure in WHOLE and amount < 1):
+    if not 0 < amount <= pace_desk.MOST or (measure in WHOLE and amount < 1):
         raise BadInputError(NO_AMOUNT)
     return float(int(amount)) if measure in WHOLE else amount
 
