@@ -1,4 +1,4 @@
-"""A way to the sink that can be shut: connections are refused, and those that are open are cut."""
+"""A way to a server that can be shut (connections refused, those that are open cut), or freeze."""
 
 import asyncio
 import contextlib
@@ -11,11 +11,13 @@ class Gate:
     """Listens on `port` and passes everything on to another port, while it is open."""
 
     def __init__(self, target_port: int) -> None:
-        """Shut until `open`."""
+        """Shut until `open`; frozen, without a word to anybody, while `moving` is not set."""
         self.port = free_port()
         self._target = target_port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.moving = asyncio.Event()
+        self.moving.set()
 
     async def open(self) -> None:
         """Let connections in."""
@@ -36,7 +38,7 @@ class Gate:
         self._tasks.add(task)
         far_reader, far = await asyncio.open_connection("127.0.0.1", self._target)
         try:
-            await asyncio.gather(_copy(near_reader, far), _copy(far_reader, near))
+            await asyncio.gather(self._copy(near_reader, far), self._copy(far_reader, near))
         except (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -44,10 +46,10 @@ class Gate:
             for writer in (near, far):
                 writer.transport.abort()
 
-
-async def _copy(source: StreamReader, target: StreamWriter) -> None:
-    while chunk := await source.read(1 << 16):
-        target.write(chunk)
-        await target.drain()
-    with contextlib.suppress(OSError):
-        target.write_eof()
+    async def _copy(self, source: StreamReader, target: StreamWriter) -> None:
+        while chunk := await source.read(1 << 16):
+            await self.moving.wait()
+            target.write(chunk)
+            await target.drain()
+        with contextlib.suppress(OSError):
+            target.write_eof()

@@ -5,7 +5,6 @@ import json
 import logging
 import re
 import subprocess
-from asyncio import StreamReader, StreamWriter
 from pathlib import Path
 
 import httpx
@@ -28,6 +27,7 @@ from store.campaigns import identities_of
 from store.engine import insert_for, parse_url
 from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact
+from tests.failures.gate import Gate
 from tests.servers.postgresql import PostgresqlServer
 from tests.service.conftest import LAUNCH, Tocsin
 from tests.service.test_running import serving
@@ -70,35 +70,21 @@ async def test_without_its_database_a_process_is_alive_and_not_ready(tmp_path: P
 async def test_a_database_that_has_frozen_is_told_in_good_time(
     postgresql: PostgresqlServer, tmp_path: Path
 ) -> None:
-    moving = asyncio.Event()
-    moving.set()
-
-    async def copy(source: StreamReader, target: StreamWriter) -> None:
-        while chunk := await source.read(1 << 16):
-            await moving.wait()
-            target.write(chunk)
-
-    async def pass_on(reader: StreamReader, writer: StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(url.host, url.port)
-        await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer), return_exceptions=True)
-        far_writer.close()
-        writer.close()
-
     url = parse_url(postgresql.url("postgres"))
-    server = await asyncio.start_server(pass_on, "127.0.0.1", 0)
-    door = url.set(host="127.0.0.1", port=server.sockets[0].getsockname()[1])
-    database = Database(door.render_as_string(hide_password=False))
+    gate = Gate(url.port or 0)
+    await gate.open()
+    database = Database(url.set(host="127.0.0.1", port=gate.port).render_as_string(hide_password=False))
     app = create_health_app(make_vitals(settings(tmp_path), Pulse(database), CLOCK))
     assert (await ask(app, "/readyz")).text == "database of another version\n"
-    moving.clear()
+    gate.moving.clear()
     # psycopg alone would take fifteen seconds to give its question up.
     async with asyncio.timeout(2 * PATIENCE_S):
         assert (await ask(app, "/readyz")).text == "database unreachable\n"
-    moving.set()
+    gate.moving.set()
     while (await ask(app, "/readyz")).text != "database of another version\n":
         await asyncio.sleep(0.1)
     await database.close()
-    server.close()
+    await gate.shut()
 
 
 async def test_a_database_of_another_version_makes_it_not_ready(database_url: str, tmp_path: Path) -> None:
