@@ -187,7 +187,9 @@ class Handover:
         if outcome is None:
             self.outages.give_up(load.way)
         else:
-            self.outages.learn(load.way, outcome, row.identity_id, now)
+            if self.outages.learn(load.way, outcome, row.identity_id, now):
+                # Not here: the transport is in the midst of telling what came of this one.
+                asyncio.get_running_loop().call_soon(self._transport(row.channel, row.provider).withdraw)
             if self.journal is not None:
                 self.journal.answered(row.id, load.token, outcome, now)
         load.end(row, outcome)
@@ -309,8 +311,11 @@ class Handover:
                 reopened = frozenset(self.outages.reopened)
                 for way in reopened:
                     await pace.open_up(session, key=way.key, now_us=to_microseconds(now))
-                unreached = any(isinstance(end, Deferred) and end.unreached for _, end in endings)
-                reopens_at = self.outages.reopens_at(load.way) if unreached else None
+                no_answer = any(
+                    isinstance(end, Uncertain) or (isinstance(end, Deferred) and end.unreached)
+                    for _, end in endings
+                )
+                reopens_at = self.outages.reopens_at(load.way) if no_answer else None
                 if reopens_at is not None:
                     await pace.push_back(session, key=load.way.key, until_us=to_microseconds(reopens_at))
                 await self.recorder.record(

@@ -5,6 +5,9 @@ for everybody who takes it, half a minute first and twice as long each time unti
 message is offered, and the answer to it, whichever it is, opens the way for the others. The moment is
 shared with other workers as a pace row; a worker that has just started asks for itself, since a setting
 may have been mended.
+
+The same holds where message after message is taken and left without an answer, as by a relay whose filter
+fails or a proxy that ends connections: each next one would be lost to its person, or sent twice by a guess.
 """
 
 from collections.abc import Iterator
@@ -13,10 +16,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from models.states import Channel
-from models.values import Deferred, Outcome
+from models.values import Deferred, Outcome, Uncertain
 
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=5)
+LOST_IN_A_ROW = 5
+"""So many messages without an answer, and none with one in between, shut a way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Outages:
         """`zone`: of the times that people are told."""
         self._zone = ZoneInfo(zone)
         self._known: dict[Way, _Outage] = {}
+        self._lost: dict[Way, int] = {}
         self.reopened: set[Way] = set()
         """Ways that proved to be open again, until their pace rows say so too."""
 
@@ -82,20 +88,36 @@ class Outages:
             self._known[way].probing = True
         return True
 
-    def learn(self, way: Way, outcome: Outcome, identity_id: int, now: datetime) -> None:
-        """Take note of what came of an offer; any answer at all ends an outage."""
-        if not (isinstance(outcome, Deferred) and outcome.unreached):
-            if self._known and self._known.pop(way, None) is not None:
-                self.reopened.add(way)
-            return
+    def learn(self, way: Way, outcome: Outcome, identity_id: int, now: datetime) -> bool:
+        """Take note of what came of an offer; any answer at all ends an outage.
+
+        True when the way is shut by it and what waits for a connection must not follow.
+        """
+        if isinstance(outcome, Uncertain):
+            lost = self._lost[way] = self._lost.get(way, 0) + 1
+            if way not in self._known and lost < LOST_IN_A_ROW:
+                return False
+            told = f"Message after message is left without an answer: {outcome.reply.text}"
+            self._shut(way, told, identity_id, now)
+            return True
+        if isinstance(outcome, Deferred) and outcome.unreached:
+            self._shut(way, outcome.reply.text, identity_id, now)
+            return False  # the transport has given back what waited
+        if self._lost:
+            self._lost.pop(way, None)
+        if self._known and self._known.pop(way, None) is not None:
+            self.reopened.add(way)
+        return False
+
+    def _shut(self, way: Way, told: str, identity_id: int, now: datetime) -> None:
         self.reopened.discard(way)
         outage = self._known.get(way)
         if outage is None:
-            outage = self._known[way] = _Outage(outcome.reply.text, now + FIRST_PAUSE, FIRST_PAUSE)
+            outage = self._known[way] = _Outage(told, now + FIRST_PAUSE, FIRST_PAUSE)
         elif now >= outage.until:  # of several that failed together, the first counts
             outage.pause = min(outage.pause * 2, LONGEST_PAUSE)
             outage.until = now + outage.pause
-        outage.told, outage.probing = outcome.reply.text, False
+        outage.told, outage.probing = told, False
         outage.identities.add(identity_id)
 
     def give_up(self, way: Way) -> None:

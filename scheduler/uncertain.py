@@ -50,8 +50,8 @@ async def resolve_uncertain(
     """Settle the uncertain deliveries of a campaign as `by` decided; how many.
 
     Of those only that were uncertain at `shown` (now, unless given), when the person looked; and what a
-    worker that is alive may still answer for is left as it is until `LAST_WORD` has passed. `by` is kept for
-    good with each. A campaign that had ended sends on if there is something to send.
+    worker that has not signed off may still answer for is left as it is until `LAST_WORD` has passed. `by` is
+    kept for good with each. A campaign that had ended sends on if there is something to send.
     """
     state = _state_after(decision)
     settled = await deliveries.decide_uncertain(
@@ -60,7 +60,9 @@ async def resolve_uncertain(
         to=state,
         now=now,
         shown=shown or now,
-        answers=await workers.alive(session, now),
+        # Who is silent may be cut off from the database and know every answer: only who signed off, or was
+        # signed off by the heir of its journal, will say no more.
+        answers=await workers.not_signed_off(session),
         answered=now - LAST_WORD,
     )
     told = []

@@ -49,6 +49,7 @@ OUTCOME_BY_CODE: MappingProxyType[int, type[Deferred | Refused]] = MappingProxyT
         30001: Deferred,  # queue overflow
         30022: Deferred,  # the operator's rate limit
         63038: Deferred,  # the account's daily limit
+        20503: Deferred,  # the service takes nothing at present
         # The account rather than the message: nothing may be lost while somebody settles it.
         20003: Deferred,  # credentials refused
         20005: Deferred,  # account not active
@@ -202,8 +203,12 @@ class TwilioTransport:
         return Accepted(Reply(None, None, str(message.status or "")), provider_message_id=message.sid)
 
 
-def read_error(error: Exception) -> Deferred | Refused:
-    """What a TwilioException means: by its number, else by its HTTP status."""
+def read_error(error: Exception) -> Deferred | Refused | Uncertain:
+    """What a TwilioException means: by its number, else by its HTTP status.
+
+    A server's or a gateway's own failure says nothing of the message: it may be on its way already (RFC 9110
+    section 15.6), and nobody gets it twice by our guess. The operator's report settles it.
+    """
     reply = _read_reply(error)
     status = getattr(error, "status", None)
     if reply.code in SIGN_IN_CODES:
@@ -214,6 +219,8 @@ def read_error(error: Exception) -> Deferred | Refused:
         return kind(reply)
     if isinstance(status, int) and 400 <= status < 500 and status not in (401, 403, 408, 425, 429):
         return Refused(reply)
+    if isinstance(status, int) and (status >= 500 or status == 408):
+        return Uncertain(reply)
     return Deferred(reply)
 
 

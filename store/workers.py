@@ -49,6 +49,11 @@ async def alive(session: AsyncSession, now: datetime, *, role: str | None = None
     return set((await session.exec(wanted)).all())
 
 
+async def not_signed_off(session: AsyncSession) -> set[str]:
+    """Workers that may still have something to say, heard of lately or not, by number."""
+    return set((await session.exec(select(Worker.id).where(col(Worker.stopped_at).is_(None)))).all())
+
+
 async def last_heard(session: AsyncSession) -> datetime | None:
     """When any worker at all was last heard of; None for never. Served by ix_worker_seen_at."""
     return (await session.exec(select(sa.func.max(col(Worker.seen_at))))).one()

@@ -8,6 +8,7 @@ from sqlmodel import select
 
 from models.states import CampaignState, DeliveryState
 from models.suppression import Suppression
+from scheduler.outages import LOST_IN_A_ROW
 from tests.crash.scene import CONNECTIONS, Scene
 from tests.failures.gate import Gate
 from tests.sender.servers import Manners, SmtpPeer
@@ -148,5 +149,31 @@ async def test_a_relay_that_stalls_after_the_dot_leaves_those_messages_uncertain
         assert len(taken) == len(set(taken)) == states[DeliveryState.ACCEPTED]
         # Not one of the uncertain was sent again.
         assert not set(taken) & (await scene.numbers(DeliveryState.UNCERTAIN)).keys()
+    finally:
+        await relay.stop()
+
+
+async def test_a_relay_that_always_drops_the_line_after_the_dot_does_not_use_up_the_list(
+    a_scene: Callable[..., Scene],
+) -> None:
+    scene = a_scene(people=400)
+    await scene.set_up()
+    relay = await SmtpPeer(Manners(drop_at="DOT")).start()
+    # Half a minute until one message tries again is a second and a half.
+    worker = scene.start(relay_port=relay.port, clock_speed=20)
+    try:
+        assert "left without an answer" in await _problem(scene)
+        await asyncio.sleep(4)
+        uncertain = (await scene.states())[DeliveryState.UNCERTAIN]
+        # Those on their way when it was noticed, and one each time it was tried again.
+        assert uncertain <= LOST_IN_A_ROW + 2 * CONNECTIONS + 4
+        assert (await scene.campaign()).state is CampaignState.SENDING
+        relay.manners = Manners()
+        await scene.finished(worker)
+        states = await scene.states()
+        assert states[DeliveryState.ACCEPTED] == 400 - states[DeliveryState.UNCERTAIN]
+        taken = [message.recipient for message in relay.messages]
+        assert len(taken) == len(set(taken)) == states[DeliveryState.ACCEPTED]
+        assert (await scene.campaign()).problem == ""
     finally:
         await relay.stop()

@@ -65,3 +65,20 @@ async def test_what_a_live_worker_may_still_answer_for_is_left_until_it_cannot(
     assert await decide(database, campaign_id, clock, decision) == 0
     clock.advance(timedelta(seconds=1))
     assert await decide(database, campaign_id, clock, decision) == 1
+
+
+@pytest.mark.parametrize("signed_off", [True, False])
+async def test_a_worker_that_is_silent_may_know_the_answers_until_it_has_signed_off(
+    database: Database, clock: ManualClock, *, signed_off: bool
+) -> None:
+    """Cut off from the database it sends on what it had marked, and tells when it is back."""
+    async with database.write() as session:
+        campaign = await a_campaign(session)
+        await an_uncertain_one(session, campaign, worker=DEAD)
+        await workers.beat(session, Worker(id=DEAD, host="there", pid=2, started_at=START), START)
+        if signed_off:
+            await workers.sign_off(session, DEAD, START)
+    clock.advance(SOON - clock.now())
+    assert await decide(database, campaign.id, clock, Decision.SEND_AGAIN) == (1 if signed_off else 0)
+    clock.advance(LAST_WORD)
+    assert await decide(database, campaign.id, clock, Decision.SEND_AGAIN) == (0 if signed_off else 1)

@@ -9,17 +9,18 @@ from sqlmodel import select
 from models.delivery import Delivery
 from models.event import Event
 from models.pace import PaceRow
-from models.states import BounceClass, DeliveryState, EventKind, Fault, Permanence
-from models.values import Deferred, Outcome, Reply
+from models.states import BounceClass, Channel, DeliveryState, EventKind, Fault, Permanence
+from models.values import Deferred, Outcome, Reply, Uncertain
 from scheduler.campaigns import pause as pause_campaign
 from scheduler.campaigns import resume
 from scheduler.dispatch import Dispatcher
+from scheduler.outages import FIRST_PAUSE, LOST_IN_A_ROW, Outages, Way
 from scheduler.pacer import Pacer, Permit
 from scheduler.pacing import from_microseconds, to_microseconds
 from scheduler.upkeep import tell_problems
 from store import Database, campaigns
 from tests.clocks import START, ManualClock
-from tests.scheduler.desks import ScriptedTransport, a_dispatcher, drain_all
+from tests.scheduler.desks import TAKEN, ScriptedTransport, a_dispatcher, drain_all
 from tests.scheduler.ledgers import a_running_campaign
 
 DOWN = Deferred(
@@ -218,3 +219,29 @@ async def test_a_pause_while_a_message_is_about_to_find_out_does_not_leave_the_w
         clock.advance(timedelta(hours=1))
         await drain_all(database, dispatcher, clock.now())
     assert {row.state for row in await rows(database)} == {DeliveryState.ACCEPTED}
+
+
+def test_message_after_message_without_an_answer_shuts_the_way_and_any_answer_counts_anew() -> None:
+    outages, way = Outages(), Way(Channel.EMAIL)
+    lost = Uncertain(Reply(None, None, "The connection was lost."))
+    for answer in (TAKEN, BUSY):
+        for _ in range(LOST_IN_A_ROW - 1):
+            assert not outages.learn(way, lost, 1, START)
+        assert not outages.learn(way, answer, 1, START)
+    assert not outages.knows(way)
+    assert [outages.learn(way, lost, 1, START) for _ in range(LOST_IN_A_ROW)][-1]
+    assert outages.is_shut(way, START)
+    # Others that were on their way by then make it no longer; they, too, let nothing follow.
+    assert outages.learn(way, lost, 1, START)
+    assert outages.reopens_at(way) == START + FIRST_PAUSE
+    (told,) = dict(outages.told()).values()
+    assert told.startswith("Message after message is left without an answer: The connection was lost. ")
+    later = START + FIRST_PAUSE
+    assert outages.enter(way, later)
+    assert not outages.enter(way, later)
+    assert outages.learn(way, lost, 1, later)
+    assert outages.reopens_at(way) == later + 2 * FIRST_PAUSE
+    assert outages.enter(way, later + 2 * FIRST_PAUSE)
+    assert not outages.learn(way, TAKEN, 1, later + 2 * FIRST_PAUSE)
+    assert not outages.knows(way)
+    assert not outages.learn(way, lost, 1, later)
