@@ -2,7 +2,7 @@
 
 A signal is trusted: whoever made it has checked the token or the provider's signature. What is decided
 here depends on the set of news alone, never on the order in which it arrives or how often: events are
-unique by (source, source id), states only ever leave UNCERTAIN, and of contrary words of a person the
+unique by (source, source id), states only ever leave doubt, and of contrary words of a person the
 one said last stands, whenever we hear of it.
 """
 
@@ -143,7 +143,7 @@ async def _follow(
         delivery = piece.delivery
         if (
             delivery is not None
-            and delivery.state is DeliveryState.UNCERTAIN
+            and deliveries.is_in_doubt(delivery)
             and piece.signal.kind in PROOF_OF_HANDOVER
         ):
             await _record_settlement(session, delivery, piece.event, piece.signal.provider_message_id, now)

@@ -23,6 +23,8 @@ BITE = 1000
 """Deliveries closed in one transaction: others must be able to write in between."""
 WORKER_DIGITS = 12
 """How many digits of a claim token name the worker."""
+DECIDED = "decided by a person"
+"""The reason of what was uncertain until somebody decided about it."""
 _S = DeliveryState
 # In the order of the partial indexes' conditions: SQLite compares them word for word.
 CLAIMABLE = (_S.QUEUED, _S.DEFERRED)
@@ -203,12 +205,18 @@ async def release_held(session: AsyncSession, campaign_id: int, now: datetime) -
     return (await session.exec(release)).rowcount
 
 
+def is_in_doubt(delivery: Delivery) -> bool:
+    """Whether nobody knows if its message was handed over: uncertain, or to be sent again all the same."""
+    waits = delivery.state in CLAIMABLE and delivery.reason == DECIDED
+    return waits or delivery.state is DeliveryState.UNCERTAIN
+
+
 async def settle_uncertain(
     session: AsyncSession, delivery_id: int, *, now: datetime, provider_message_id: str | None = None
 ) -> bool:
-    """Turn an uncertain delivery into an accepted one: news came that only a handed-over message can bring.
+    """Turn a delivery in doubt into an accepted one: news came that only a handed-over message can bring.
 
-    False when it was not, or not any more, uncertain: late news moves nothing.
+    False when it was not, or not any more, in doubt: late news moves nothing.
     """
     values: dict[str, object] = {
         "state": DeliveryState.ACCEPTED,
@@ -220,7 +228,13 @@ async def settle_uncertain(
         values["provider_message_id"] = provider_message_id
     change = (
         sa.update(Delivery)
-        .where(col(Delivery.id) == delivery_id, col(Delivery.state) == DeliveryState.UNCERTAIN)
+        .where(col(Delivery.id) == delivery_id)
+        .where(
+            sa.or_(
+                col(Delivery.state) == DeliveryState.UNCERTAIN,
+                sa.and_(claimable(), col(Delivery.reason) == DECIDED),
+            )
+        )
         .values(**values)
         .execution_options(**NO_SYNC)
     )
@@ -262,7 +276,7 @@ async def decide_uncertain(
     again = to is DeliveryState.QUEUED
     values: dict[str, object] = {
         "state": to,
-        "reason": "decided by a person",
+        "reason": DECIDED,
         "claim_token": None,
         "settled_at": None if again else now,
     }

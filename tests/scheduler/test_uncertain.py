@@ -4,10 +4,12 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
+from deliverability.feedback import Applied, apply
 from models.campaign import Campaign
+from models.delivery import Delivery
 from models.event import Event
-from models.states import CampaignState, DeliveryState, EventKind
-from models.values import Reply, Uncertain
+from models.states import CampaignState, Channel, DeliveryState, EventKind
+from models.values import Reply, Signal, Uncertain
 from scheduler.uncertain import Decision, resolve_uncertain
 from scheduler.upkeep import finish_if_done, reconcile, reconcile_ended
 from store import Database, campaigns
@@ -102,3 +104,31 @@ async def test_the_proof_counts_everybody_and_a_missing_row_is_found_and_forgive
     campaign = await campaign_of(database, campaign_id)
     assert (campaign.state, campaign.problem) == (CampaignState.FINISHED, "")
     assert campaign.reconciled_at == clock.now()
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_who_proves_to_have_got_it_is_not_sent_it_again_whatever_was_decided(
+    database: Database, clock: ManualClock, *, late: bool
+) -> None:
+    campaign_id, transport = await an_ended_campaign(database, clock)
+    async with database.write() as session:
+        row = (await session.exec(select(Delivery).where(Delivery.address == "a@gmail.com"))).one()
+        await resolve_uncertain(session, campaign_id, Decision.SEND_AGAIN, "ana@parti.fr", clock.now())
+    transport.answers.clear()
+    dispatcher = a_dispatcher(database, transport, clock)
+    if late:
+        await drain_all(database, dispatcher, clock.now())
+    clicked = Signal(
+        kind=EventKind.CLICKED,
+        channel=Channel.EMAIL,
+        source="pages",
+        source_id="click",
+        at=clock.now(),
+        delivery_id=row.id,
+    )
+    async with database.write() as session:
+        assert await apply(session, clicked, clock.now()) is Applied.NEW
+    await drain_all(database, dispatcher, clock.now())
+    assert (await states(database))["a@gmail.com"] is S.ACCEPTED
+    assert transport.recipients.count("a@gmail.com") == 1 + late
+    assert transport.recipients.count("b@gmail.com") == 2
