@@ -34,7 +34,8 @@ NEGLIGIBLE: Final = 1e-6
 class Queue:
     """Messages of one campaign in one lane whose recipients share a clock.
 
-    They may leave from `begins_at`, within `windows` in `zone`, before `not_after`.
+    They may leave from `begins_at`, within `windows` in `zone`, before `not_after`. `after`: so long
+    after the start of the campaign.
     """
 
     campaign_id: int
@@ -45,6 +46,7 @@ class Queue:
     windows: SendingWindows = field(default_factory=SendingWindows)
     not_after: datetime | None = None
     urgent: bool = False
+    after: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

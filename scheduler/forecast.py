@@ -22,6 +22,7 @@ from scheduler.calendar import SendingWindows
 from scheduler.choosing import choose_for
 from scheduler.destinations import providers_as_known
 from scheduler.flow import Course, LaneKey, Queue, simulate
+from scheduler.held_back import behind_the_canary, holds_of
 from scheduler.lanes_ahead import Ahead, look_ahead
 from scheduler.pacing import Pace
 from scheduler.rhythm import Rhythm
@@ -137,7 +138,7 @@ async def forecast(
         expected, people, silenced = await _expected(
             session, campaign, senders, options, starts_at=starts_at, now=now
         )
-        waiting += expected
+        waiting += await behind_the_canary(session, campaign_id, expected)
     ahead = await look_ahead(session, {queue.lane for queue in waiting}, options.pace, options.zone, now)
     view = _View(campaign, waiting, ahead, now)
     courses = view.courses(starts_at)
@@ -180,11 +181,17 @@ class _View:
         """What the campaign's queues come to if it starts then."""
         own = self.campaign.id
         begun = [
-            replace(queue, begins_at=starts_at) if queue.campaign_id == own and not self.launched else queue
+            replace(queue, begins_at=starts_at + queue.after)
+            if queue.campaign_id == own and not self.launched
+            else queue
             for queue in self.waiting
         ]
         ahead = self.ahead
-        found = simulate(begun, ahead.lanes, ahead.rates, ahead.shares, self.now)
+        going = [queue for queue in begun if queue.begins_at < UNTIL_TOLD]
+        found = list(simulate(going, ahead.lanes, ahead.rates, ahead.shares, self.now))
+        # Until a person says so: nobody knows when, and a deadline would pass.
+        held = (queue for queue in begun if queue.begins_at >= UNTIL_TOLD)
+        found += [Course(queue, None, 0 if queue.not_after is None else queue.count) for queue in held]
         return [course for course in found if course.queue.campaign_id == own]
 
     def latest_start(self) -> datetime | None:
@@ -254,14 +261,16 @@ async def _waiting(
     by_number = {campaign.id: campaign for campaign in asked}
     by_place = any(not _windows(campaign, options).always for campaign in asked)
     rows = await queues.waiting(session, list(by_number), now, by_place=by_place)
+    holds = await holds_of(session, list(by_number), now)
     merged: Counter[tuple[int, LaneKey, str, datetime, datetime]] = Counter()
     for row in rows:
         zone = options.rhythm.zone_of(row.place)
         until = row.not_after or UNTIL_TOLD
-        merged[row.campaign_id, (row.identity_id, row.provider), zone, row.due_at, until] += row.count
+        begins_at = holds.begins_at(row)
+        merged[row.campaign_id, (row.identity_id, row.provider), zone, begins_at, until] += row.count
     return [
-        _queue(by_number[number], lane, count, options, zone=zone, begins_at=due_at, until=until)
-        for (number, lane, zone, due_at, until), count in sorted(merged.items())
+        _queue(by_number[number], lane, count, options, zone=zone, begins_at=begins_at, until=until)
+        for (number, lane, zone, begins_at, until), count in sorted(merged.items())
     ]
 
 

@@ -1,5 +1,6 @@
 """The gates of campaigns that send a first slice, look, and only then the rest."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from models.campaign import Campaign
 from models.canary import HELD_FOR_CANARY, Canary, CanaryPlan, CanaryStage
 from models.delivery import Delivery
 from models.states import CampaignState, DeliveryState
+from store.engine import is_among
 
 BITE: Final = 20_000
 _UNTRIED: Final = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING)
@@ -24,6 +26,12 @@ _NO_SYNC: dict[str, Any] = {"synchronize_session": False}
 async def find(session: AsyncSession, campaign_id: int) -> Canary | None:
     """The gate of a campaign; None: it has none. Served by the primary key."""
     return await session.get(Canary, campaign_id, populate_existing=True)
+
+
+async def of_campaigns(session: AsyncSession, campaign_ids: Collection[int]) -> list[Canary]:
+    """The gates of those that have one. Served by the primary key."""
+    wanted = select(Canary).where(is_among(session, col(Canary.campaign_id), sorted(campaign_ids)))
+    return list((await session.exec(wanted)).all()) if campaign_ids else []
 
 
 async def put(session: AsyncSession, campaign_id: int, plan: CanaryPlan | None) -> None:

@@ -46,7 +46,7 @@ class Place:
 class Waiting:
     """How many messages of a campaign wait in a lane for people of one place; none before `due_at`.
 
-    `not_after`: the deadline they have.
+    `not_after`: the deadline they have. `held`: until their campaign's canary lets them go.
     """
 
     campaign_id: int
@@ -56,6 +56,7 @@ class Waiting:
     count: int
     due_at: datetime
     not_after: datetime | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ async def waiting(
     later = (col(Delivery.due_at) > now).label("later")
     keys = (Delivery.campaign_id, Delivery.identity_id, Delivery.provider, Delivery.not_after)
     place = _place() if by_place else ()
-    each = sa.select(*(col(key) for key in keys), later, *place, col(Delivery.due_at).label("due_at"))
+    held = (col(Delivery.state) == DeliveryState.HELD).label("held")
+    each = sa.select(*(col(key) for key in keys), later, held, *place, col(Delivery.due_at).label("due_at"))
     if by_place:
         # A seed has no contact and lives where the installation does.
         each = each.outerjoin(Contact, col(Contact.id) == col(Delivery.contact_id))
@@ -91,8 +93,11 @@ async def waiting(
     grouped = sa.select(func.count(), func.min(rows.c.due_at), *groups).group_by(*groups)
     rows_of = await (await session.connection()).execute(grouped)
     return [
-        Waiting(campaign, identity, provider, Place(*where), count, due_at if is_later else now, not_after)
-        for count, due_at, campaign, identity, provider, not_after, is_later, *where in rows_of
+        Waiting(
+            *(campaign, identity, provider, Place(*where), count, due_at if is_later else now, not_after),
+            held=bool(is_held),
+        )
+        for count, due_at, campaign, identity, provider, not_after, is_later, is_held, *where in rows_of
     ]
 
 
