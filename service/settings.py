@@ -123,7 +123,7 @@ class Settings(
         description='Other relays for some mailbox providers, as JSON: {"orange": "smtp://relay2.example:25"}.',
     )
     smtp_connections: Annotated[int, Field(ge=1, le=200)] = Field(
-        default=10, description="Most connections held open to each relay at once."
+        default=10, description="Most connections that a process holds open to each relay at once."
     )
     smtp_provider: Annotated[str, AfterValidator(checks.smtp_provider)] = Field(
         default="",
