@@ -19,6 +19,9 @@ Tell = Callable[[str], None]
 STEPS = ("import", "segment", "preview", "freeze")
 PROMISED = {"import": 50_000.0, "segment": 0.150, "freeze": 15.0}
 """Rows a second; seconds for a count; seconds for a launch. For a million people."""
+THROUGH_ALL = ("import", "freeze")
+FLAT = 1.5
+"""Ten times the people may take this much more memory: batches and caches grow up to a bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def lines(found: list[Measured]) -> list[tuple[str, ...]]:
 
 def goals(found: list[Measured]) -> list[tuple[str, ...]]:
     """What was promised for a million people, and whether it was kept."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in found:
         promised = PROMISED.get(one.step)
         if promised is None or one.people < 1_000_000:
@@ -125,6 +128,19 @@ def goals(found: list[Measured]) -> list[tuple[str, ...]]:
             rows.append(_goal(one, f"{one.a_second:,.0f}/s", f"{promised:,.0f}/s", one.a_second >= promised))
         else:
             rows.append(_goal(one, f"{one.seconds:.2f} s", f"{promised:.2f} s", one.seconds < promised))
+        rows += _growth(one, [other for other in found if other.people * 10 == one.people])
+    return rows
+
+
+def _growth(one: Measured, smaller: list[Measured]) -> list[tuple[str, ...]]:
+    """Of the steps that go through everybody: ten times the people, and not ten times the memory."""
+    rows: list[tuple[str, ...]] = []
+    for other in smaller:
+        if (other.step, other.database) == (one.step, one.database) and one.step in THROUGH_ALL:
+            memory = (one.peak_mb + one.beside_mb) / (other.peak_mb + other.beside_mb)
+            name = f"{one.step}, {one.database}, 10 × the people"
+            verdict = "met" if memory <= FLAT else "MISSED"
+            rows.append((name, f"{memory:.2f} × the memory", f"{FLAT:g} ×", verdict))
     return rows
 
 

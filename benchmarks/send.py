@@ -19,10 +19,11 @@ from sqlmodel import col, select
 from benchmarks import ledger
 from benchmarks.certificate import write_certificate
 from benchmarks.counting import SinkControl, control
-from benchmarks.figures import Figures, Run
+from benchmarks.figures import Figures, Run, highest
 from benchmarks.nodemailer import measure_nodemailer
 from benchmarks.plan import SendPlan, Signing
 from benchmarks.processes import (
+    Cost,
     MeasureError,
     complaints,
     cores_here,
@@ -74,23 +75,23 @@ async def bench_send(plan: SendPlan, tell: Tell) -> Figures:
             bench, ports = await _put_up(plan, folder, stack, tell)
             tell(f"Warming up with {plan.warm_up:,} messages.")
             await _run(bench, "warm", range(1, plan.warm_up + 1), rsa)
-            runs, first = [], plan.warm_up + 1
+            runs, first, peak_before = [], plan.warm_up + 1, None
             for number, size in enumerate(plan.sizes, 1):
+                if size != plan.run_recipients:
+                    peak_before = highest(*_costs(bench))
                 numbers = range(first, first + size)
                 runs.append(await _run(bench, f"run{number}", numbers, rsa))
                 tell(f"Run {number} of {len(plan.sizes)}: {runs[-1].rate:,.0f} messages/s.")
                 first += size
             keys = await ledger.key_records(bench.database, bench.identity_id)
             signatures = await check_signatures(folder / "sink", keys)
-            costs = [cost(worker.pid) for worker in bench.workers]
-            helpers = [cost(pid) for worker in bench.workers for pid in helpers_of(worker.pid)]
+            costs, helpers = _costs(bench)
             await _stop_workers(bench)
             plain = await _plain(ports[0], folder, tell) if plan.yardsticks and not plan.tls else None
             nodemailer = await measure_nodemailer(ports[0], folder, tell) if plan.nodemailer else None
             together = await asyncio.to_thread(rsa.rate_on, cores_here())
-        return Figures(
-            plan, tuple(runs), tuple(costs), tuple(helpers), signatures, together, plain, nodemailer
-        )
+        beside = (together, plain, nodemailer, peak_before)
+        return Figures(plan, tuple(runs), costs, helpers, signatures, *beside)
 
 
 async def _put_up(
@@ -187,6 +188,12 @@ async def _run(bench: Bench, group: str, numbers: range, rsa: RsaYardstick) -> R
         sink_cpu_s=count.cpu_s,
         signatures_per_s=signatures,
     )
+
+
+def _costs(bench: Bench) -> tuple[tuple[Cost, ...], tuple[Cost, ...]]:
+    """What the sending processes have cost so far, and those that write for them."""
+    scribes = (pid for worker in bench.workers for pid in helpers_of(worker.pid))
+    return tuple(cost(worker.pid) for worker in bench.workers), tuple(map(cost, scribes))
 
 
 def _cpu_s(worker: Process) -> float:

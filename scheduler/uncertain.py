@@ -60,8 +60,7 @@ async def resolve_uncertain(
         to=state,
         now=now,
         shown=shown or now,
-        # Who is silent may be cut off from the database and know every answer: only who signed off, or was
-        # signed off by the heir of its journal, will say no more.
+        # Who is silent may be cut off and know every answer: only who signed off has no more to say.
         answers=await workers.not_signed_off(session),
         answered=now - LAST_WORD,
     )

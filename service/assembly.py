@@ -103,9 +103,8 @@ async def assemble(
         door = _take_door(settings, stack, with_web=with_web)
         if with_web and door is not None:
             settings = _with_port(settings, door)
-        parts = _make_parts(
-            settings, database, clock or SystemClock(), tune, role="serve" if with_web else "worker"
-        )
+        role = "serve" if with_web else "worker"
+        parts = _make_parts(settings, database, clock or SystemClock(), tune, role=role)
         stack.push_async_callback(parts.conductor.close)
         for transport in parts.transports.values():
             stack.push_async_callback(transport.close)
@@ -115,8 +114,7 @@ async def assemble(
         if with_worker:
             _start_worker(parts, group, stack)
         elif with_web:
-            reading = read_files_here(settings, database, parts.clock)
-            stack.push_async_callback(_end, group.create_task(reading, name="files of people"))
+            _start_reading(parts, group, stack)
         pulse = Pulse(database)
         if with_web:
             parts = await _start_listeners(parts, pulse, stack)
@@ -146,6 +144,12 @@ def _start_worker(parts: Parts, group: asyncio.TaskGroup, stack: AsyncExitStack)
     courier = Courier(parts.database, parts.clock, parts.keyring, options)
     stack.push_async_callback(_end, group.create_task(courier.run(), name="courier"))
     stack.push_async_callback(_end, group.create_task(parts.conductor.run(), name="conductor"))
+
+
+def _start_reading(parts: Parts, group: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
+    """Files that programs handed over here, where nobody sends: workers elsewhere do not see them."""
+    reading = read_files_here(parts.settings, parts.database, parts.clock)
+    stack.push_async_callback(_end, group.create_task(reading, name="files of people"))
 
 
 def _scribes(settings: Settings) -> int:

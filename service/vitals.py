@@ -35,7 +35,7 @@ class Pulse:
         """Why this process cannot work at present; empty when it can."""
         if self.stopping:
             return "stopping"
-        asking = asyncio.ensure_future(self.database.pending_migration())
+        asking = asyncio.create_task(self.database.pending_migration())
         # Not waited for any longer once it is late: a driver takes its time to give up a question, too.
         await asyncio.wait({asking}, timeout=PATIENCE_S)
         if not asking.done():
@@ -49,7 +49,7 @@ class Pulse:
         return "database of another version" if pending is not None else ""
 
 
-def _heard(asking: "asyncio.Future[object]") -> None:
+def _heard(asking: "asyncio.Task[str | None]") -> None:
     """Whatever came of a question that nobody waits for any more."""
     if not asking.cancelled():
         asking.exception()

@@ -1,5 +1,6 @@
 """The measurement of a large audience, with a small one: the same file, the same people on both databases."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.audience import Measured, goals, lines
@@ -40,4 +41,6 @@ def test_growth_is_told_beside_and_goals_are_for_a_million() -> None:
     large = Measured("SQLite", 1_000_000, "freeze", 10.0, 10.0, 100, 0, 900_000)
     assert [row[7] for row in lines([small, large])] == ["", "× 10.0"]
     assert goals([small]) == []
-    assert [row[3] for row in goals([small, large])] == ["met"]
+    assert [row[3] for row in goals([small, large])] == ["met", "met"]
+    hungry = replace(large, peak_mb=151)
+    assert [row[3] for row in goals([small, hungry])] == ["met", "MISSED"]

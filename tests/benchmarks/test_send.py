@@ -1,14 +1,21 @@
 """`tocsin bench send` measures a run from beginning to end; no figure is judged here."""
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from benchmarks import SendPlan
+from benchmarks import SendPlan, proof
 from benchmarks.figures import Figures, Run, goals, lines
 from benchmarks.plan import Signing
-from benchmarks.processes import Cost
-from benchmarks.proof import Signatures
+from benchmarks.processes import Cost, MeasureError
+from benchmarks.proof import Signatures, check_signatures
 from benchmarks.send import bench_send
 from models.errors import BadInputError
+from models.signing import DkimAlgorithm, SigningKey
+from sender.dkim import Signer, Verification, dns_record, make_key
+from tests.clocks import START
 from tests.servers.postgresql import PostgresqlServer
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
@@ -80,6 +87,40 @@ def figures_of(recipients: int, seconds: float) -> Figures:
 )
 def test_a_run_too_small_to_judge_says_so(recipients: int, seconds: float, verdicts: set[str]) -> None:
     assert {goal.verdict for goal in goals(figures_of(recipients, seconds))} == verdicts
+
+
+@pytest.mark.parametrize(("before", "verdict"), [(None, None), (80.0, "met"), (60.0, "MISSED")])
+def test_memory_that_grows_with_the_recipients_is_told(before: float | None, verdict: str | None) -> None:
+    figures = replace(figures_of(10_000, 0.1), peak_before_mb=before)
+    told = {goal.name: goal.verdict for goal in goals(figures)}
+    assert told.get("memory, 10 × the recipients") == verdict
+
+
+async def test_a_message_altered_on_its_way_is_no_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_key(DkimAlgorithm.RSA)
+    key = SigningKey("parti.exemple", "s1", DkimAlgorithm.RSA, made.private_pem)
+    record = dns_record(
+        selector="s1", domain="parti.exemple", algorithm=DkimAlgorithm.RSA, public_base64=made.public_base64
+    )
+    fields = [(b"From", b"a@parti.exemple"), (b"To", b"b@ville.exemple"), (b"Subject", b"Bonjour")]
+    head = b"".join(b"%b: %b\r\n" % field for field in fields)
+    body = b"Le printemps commence.\r\n"
+    whole = Signer([key]).sign(fields, body, START) + head + b"\r\n" + body
+    keys = {record.name: record.value}
+    (tmp_path / "1.eml").write_bytes(whole)
+    checked = await check_signatures(tmp_path, keys)
+    assert (checked.keys, checked.by_dkimpy) == (1, 1)
+    if os.environ.get("REQUIRE_TEST_SERVERS"):
+        assert checked.by_perl == 1
+    (tmp_path / "1.eml").write_bytes(whole.replace(b"printemps", b"automne"))
+    with pytest.raises(MeasureError, match="dkimpy"):
+        await check_signatures(tmp_path, keys)
+    if checked.by_perl:
+        monkeypatch.setattr(proof, "verify", lambda *_: [Verification("", "", True, "")])
+        with pytest.raises(MeasureError, match="Mail::DKIM"):
+            await check_signatures(tmp_path, keys)
 
 
 def test_several_processes_need_postgresql() -> None:

@@ -105,9 +105,9 @@ async def test_a_plan_for_each_provider_with_more_than_a_handful(
         (plan,) = await warmups.list_plans(session)
         assert (plan.provider, plan.cap, plan.target, plan.day) == ("orange", FLOOR, 60, date(2026, 3, 10))
         assert (await identities.get_identity(session, identity.id)).state is IdentityState.WARMING
-        plan = await warmups.plan_under_way(session, identity.id, "orange")
-        assert plan is not None
-        assert plan.cap == FLOOR
+        holding = await warmups.plan_under_way(session, identity.id, "orange")
+        assert holding is not None
+        assert holding.cap == FLOOR
         assert await warmups.plan_under_way(session, identity.id, "gmail") is None
         assert await warmups.caps(session, [identity.id]) == {(identity.id, "orange"): FLOOR}
 
