@@ -148,6 +148,9 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     NN_("shut out once", "shut out %(count)s times"),
     N_("Messages wait; it is tried again at %(time)s."),
     # sender
+    N_("Message after message is left without an answer: %(why)s."),
+    N_("The connection was lost"),
+    N_("The server closed the connection"),
     N_("The mail server %(name)s cannot be reached: %(why)s."),
     N_("connection refused, nothing answers there"),
     N_("it did not answer in time"),

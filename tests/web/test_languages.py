@@ -176,6 +176,17 @@ def test_an_outage_of_the_mail_server_is_told_in_french() -> None:
     )
 
 
+def test_a_relay_that_answers_nothing_is_told_in_french() -> None:
+    text = (
+        "Message after message is left without an answer: The connection was lost. "
+        "Messages wait; it is tried again at 18:32."
+    )
+    assert say_borrowed(FRENCH, text) == (
+        "Message après message reste sans réponse\u00a0: la connexion a été perdue. "
+        "Les messages attendent\u202f; nouvel essai à 18:32."
+    )
+
+
 def test_figures_that_are_equal_are_written_by_their_language_and_digits() -> None:
     french, english = Tongue("fr", UTC), Tongue("en", UTC)
     assert (english.number(-0.0), english.number(0), english.percent(-0.0, 0)) == ("0", "0", "0%")
