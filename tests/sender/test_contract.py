@@ -89,7 +89,7 @@ def twilio_line(twilio: TwilioPeer, texting: ConnectTwilio) -> Line:
             case "defers":
                 return HttpAnswer(429, {"code": 20429, "message": "too many"})
             case "drops before":
-                return HttpAnswer(503, text="no")
+                return HttpAnswer(503, {"code": 20503, "message": "no"})
             case "drops after":
                 raise Drop
             case "stalls after":
