@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import select
 
 from models.event import Event
@@ -14,7 +15,7 @@ from models.states import DeliveryState, EventKind
 from scheduler.campaigns import schedule, unschedule
 from store import Database
 from tests.crash.scene import MOST_UNCERTAIN_A_KILL, Scene
-from tests.servers.workers import CountingSink, Nursery
+from tests.servers.workers import CountingSink, Nursery, Worker
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
@@ -70,6 +71,22 @@ async def settled(scene: Scene, most: int) -> None:
             await asyncio.sleep(0.1)
 
 
+async def _put_to_sleep(worker: Worker, database: Database) -> None:
+    """Not in the midst of a transaction: the others would wait for its locks, and not for its lease."""
+    open_ones = sa.text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND state <> 'idle' AND pid <> pg_backend_pid()"
+    )
+    while True:
+        worker.signal(signal.SIGSTOP)
+        await asyncio.sleep(0.2)
+        async with database.read() as session:
+            if not await (await session.connection()).scalar(open_ones):
+                return
+        worker.signal(signal.SIGCONT)
+        await asyncio.sleep(0.05)
+
+
 async def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_anothers_claim(
     postgresql_url: str, tmp_path: Path, counting_sink: CountingSink, nursery: Nursery
 ) -> None:
@@ -88,7 +105,7 @@ async def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_anothers
     await scene.set_up()
     sleeper = scene.start(data_dir="one machine")
     await scene.arrived(200, sleeper)
-    sleeper.signal(signal.SIGSTOP)
+    await _put_to_sleep(sleeper, database)
     other = scene.start(data_dir="another machine")
     await scene.arrived(700, other)
     sleeper.signal(signal.SIGCONT)
