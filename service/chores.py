@@ -140,6 +140,9 @@ async def read_files_here(settings: Settings, database: Database, clock: Clock) 
                 pass
         except StoreError as error:
             log.warning("files of people not read", extra={"problem": error.problem})
+        except Exception:
+            # A folder that cannot be read must not take the pages along.
+            log.exception("files of people not read")
         await asyncio.sleep(READ_FILES_EVERY.total_seconds())
 
 
