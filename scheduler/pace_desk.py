@@ -30,7 +30,9 @@ SHAPES = {
 }
 MOST: Final = 1e7
 """Of whatever a limit counts: more is no limit."""
-_ONE_PROVIDER = frozenset({Measure.CONNECTIONS, Measure.MESSAGES_PER_CONNECTION})
+MOST_CONNECTIONS: Final = 1000
+"""Each has a row of its own; a process opens 200 at most to a server."""
+_OF_SERVERS = frozenset({Measure.CONNECTIONS, Measure.MESSAGES_PER_CONNECTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +120,15 @@ async def set_limit(session: AsyncSession, limit: PaceLimit) -> None:
     Its subject may be as a person types it (`read_subject`).
     """
     limit.subject = read_subject(limit.scope, limit.subject)
-    if limit.measure in _ONE_PROVIDER and limit.scope is not LimitScope.PROVIDER:
-        raise BadInputError(f"{limit.measure} is set for a provider.", "Name it: provider orange.")
+    if limit.measure in _OF_SERVERS and not _is_server(limit.scope, limit.subject):
+        problem = "Connections are counted for a provider or for the mail relay, and for nothing else."
+        raise BadInputError(problem, "Name it: provider orange, or relay email.")
     least = 0 if limit.measure in {Measure.PER_SECOND, Measure.PER_MINUTE} else 1
+    most = MOST_CONNECTIONS if limit.measure is Measure.CONNECTIONS else MOST
     # Neither is inf nor nan a number to pace by.
-    if not 0 < limit.amount <= MOST or limit.amount < least:
-        advice = f"Give a number above 0, {MOST:,.0f} at most, or pause the campaign."
-        raise BadInputError(f"{limit.amount:g} is no limit.", advice)
+    if not 0 < limit.amount <= most or limit.amount < least:
+        advice = f"Give a number above 0, {most:,.0f} at most, or pause the campaign."
+        raise BadInputError(f"{limit.amount:.15g} is no limit.", advice)
     await limits.set_limit(session, limit)
 
 
@@ -183,6 +187,11 @@ def read_subject(scope: LimitScope, subject: str) -> str:
     if not fits:
         raise BadInputError(f"{subject!r} is not {SHAPES[scope]}.", "Providers: `tocsin pace list --all`.")
     return ":".join(parts)
+
+
+def _is_server(scope: LimitScope, subject: str) -> bool:
+    """Whether connections are counted there: a provider's own servers, or the relay for all the others."""
+    return scope is LimitScope.PROVIDER or (scope is LimitScope.RELAY and subject == Channel.EMAIL.value)
 
 
 def name_of_limit(row: PaceLimit) -> str:

@@ -7,9 +7,8 @@ read, a reservation one short transaction, and what nothing limits costs none.
 
 import logging
 import random
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -41,6 +40,7 @@ from scheduler.pacing import (
     slowed,
     to_microseconds,
 )
+from scheduler.places import LEASE, Places
 from scheduler.reactions import Setting
 from scheduler.throttle import Brake
 from scheduler.warmup import cap_on
@@ -53,12 +53,8 @@ log = logging.getLogger(__name__)
 
 LIFE = timedelta(seconds=10)
 """How long limits that people set and a day's cap are taken for known."""
-LEASE = timedelta(seconds=60)
-"""How long a connection is held for a worker that is not heard of."""
 ASK_AGAIN = timedelta(seconds=12)
 """When a lane that is shut is looked at again at the earliest: sooner, it would be claimed for nothing."""
-REFUSED = timedelta(seconds=5)
-"""How long a lane that found no free connection does not ask for one."""
 PRUNED_EVERY = timedelta(hours=1)
 KEPT = timedelta(days=8)
 """How long counters are kept: longer than any span."""
@@ -137,10 +133,9 @@ class Pacer:
         self._span = span
         self._outages = outages
         self._zone = ZoneInfo(zone)
-        self._holder = secrets.token_hex(6)
+        self._places = Places(database)
         self._known: dict[str, _Known] = {}
         self._rows: tuple[datetime, list[PaceLimit]] | None = None
-        self._held: dict[str, tuple[int, int, datetime]] = {}
         self._probes: dict[str, datetime] = {}
         self._prune_at = clock.now() + PRUNED_EVERY
         self._random = random.Random()  # noqa: S311 - spreads returns, keeps no secrets
@@ -161,7 +156,7 @@ class Pacer:
         reason = sight.reason
         if sight.shut:
             opens_at = max(opens_at, now + ASK_AGAIN)
-        elif sight.probing or way.route:
+        elif sight.probing or way.route or allowed.relay_connections:
             obstacle, connections = await self._connect(known, sight.probing, connections, way, now)
             if obstacle:
                 opens_at, reason = now + ASK_AGAIN, obstacle
@@ -169,12 +164,13 @@ class Pacer:
         return Permit(
             opens_at=opens_at if opens_at > now else None,
             batch=batch,
-            connections=connections,
+            # What brakes say of connections is about a provider's own, not about those all lanes share.
+            connections=connections if way.route or allowed.relay_connections else None,
             limits=rates,
             reason=reason,
             shares=allowed.shares,
             lane=known.scopes.lane,
-            messages=allowed.messages_per_connection,
+            messages=allowed.messages_per_connection if way.route else allowed.relay_messages,
         )
 
     async def reserve(self, permit: Permit, count: int, *, latest: datetime | None = None) -> list[datetime]:
@@ -193,6 +189,7 @@ class Pacer:
             if now >= self._prune_at:
                 self._prune_at = now + PRUNED_EVERY
                 await limits.prune(session, now - KEPT)
+                await slots.prune(session, now - PRUNED_EVERY)
             count = await limits.take_share(session, most, count=count, now=now)
             if not count:
                 return []
@@ -234,17 +231,13 @@ class Pacer:
             _replace(other.brakes, {key: changed[key] for key in other.scopes.all if key in changed})
 
     async def keep(self, way: Way) -> None:
-        """Hold on to the connections of a provider's own server while messages are under way on them."""
-        held = self._held.get(provider_key(way.route)) if way.route else None
-        if held is not None and held[0]:
-            await self._hold(provider_key(way.route), held[1], self._clock.now())
+        """Hold on to the connections that are shared out while messages are under way on them."""
+        key = provider_key(way.route) if way.route else way.key
+        await self._places.keep(key, self._clock.now())
 
     async def close(self) -> None:
         """Let go of everything that is held."""
-        if self._held:
-            self._held.clear()
-            async with self._database.write() as session:
-                await slots.free(session, holder=self._holder)
+        await self._places.close()
 
     async def _lane(
         self, session: AsyncSession, lane: Lane, identity: Identity, way: Way, now: datetime
@@ -271,13 +264,7 @@ class Pacer:
     def _with_cap(self, allowed: Allowance, scopes: Scopes, cap: int, now: datetime) -> Allowance:
         """A warm-up plan's cap is a share of a day of the calendar."""
         share = day_share(scopes, cap, now, self._zone)
-        return Allowance(
-            allowed.limits,
-            (*allowed.shares, share),
-            allowed.base,
-            allowed.connections,
-            allowed.messages_per_connection,
-        )
+        return replace(allowed, shares=(*allowed.shares, share))
 
     async def _look(self, session: AsyncSession, known: _Known, way: Way, now: datetime) -> _Sight:
         """Read the brakes, the limits' rows and the shares of a lane; tells what stands in its way."""
@@ -306,7 +293,7 @@ class Pacer:
     async def _connect(
         self, known: _Known, probing: Sequence[str], connections: int | None, way: Way, now: datetime
     ) -> tuple[str, int | None]:
-        """Hold the places the lane needs: a half-open breaker's one, and connections of the provider's own.
+        """Hold the places the lane needs: a half-open breaker's one, and connections where those are counted.
 
         What stands in the way ("": nothing), and how many connections it may open.
         """
@@ -318,33 +305,22 @@ class Pacer:
                 # Before anything is waited for: other lanes of this process ask meanwhile.
                 self._probes[key] = now + LEASE
                 taken.append(key)
-                if not await self._hold(f"probe:{key}", 1, now, anew=True):
+                if not await self._places.hold(f"probe:{key}", 1, now, anew=True):
                     return OTHERS_PROBE, connections
             places = connections
+            allowed = known.allowed
             if way.route:
-                most = min(known.allowed.connections, connections or known.allowed.connections)
-                places = await self._hold(known.scopes.provider, 1 if probing else most, now)
-                if not places:
-                    return OTHERS_CONNECTED, connections
+                most = min(allowed.connections, connections or allowed.connections)
+                places = await self._places.hold(known.scopes.provider, 1 if probing else most, now)
+            elif allowed.relay_connections:
+                places = await self._places.hold(way.key, allowed.relay_connections, now, in_parts=True)
+            if places == 0:
+                return OTHERS_CONNECTED, connections
             taken.clear()
             return "", places
         finally:
             for key in taken:
                 self._probes.pop(key, None)
-
-    async def _hold(self, key: str, most: int, now: datetime, *, anew: bool = False) -> int:
-        """Take or keep places; the rows are asked once a third of the lease is over, or for other numbers."""
-        held = self._held.get(key)
-        if held is not None and not anew and held[1] == most:
-            count, _, until = held
-            # Where there was no place, the sweep need not ask each second.
-            if now < until - (LEASE * 2 / 3 if count else LEASE - REFUSED):
-                return count
-        until = now + LEASE
-        async with self._database.write() as session:
-            count = await slots.hold(session, key=key, holder=self._holder, most=most, now=now, until=until)
-        self._held[key] = (count, most, until)
-        return count
 
     def _bases(self, known: _Known) -> Mapping[str, float]:
         """Messages a second without a brake, by scope: its own limit, or what the lane may do at most."""

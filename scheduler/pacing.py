@@ -83,8 +83,9 @@ class Scopes:
 class Allowance:
     """What a lane may do at most, before any brake.
 
-    `base`: messages a second by the slowest of its rates. `connections` of the provider's own servers, a
-    relay has its own; `messages_per_connection` where somebody set it.
+    `base`: messages a second by the slowest of its rates. `connections` of the provider's own servers;
+    `messages_per_connection` where somebody set it. `relay_connections` of all workers together to the
+    relay that carries everything, and `relay_messages` on each: None where nobody set them.
     """
 
     limits: tuple[Limit, ...]
@@ -92,6 +93,8 @@ class Allowance:
     base: float
     connections: int
     messages_per_connection: int | None
+    relay_connections: int | None = None
+    relay_messages: int | None = None
 
 
 def to_microseconds(moment: datetime) -> int:
@@ -162,7 +165,7 @@ def allowance(
     rates = {scopes.identity: identity_rate or _channel_rate(channel, pace)}
     if provider != SMS:
         rates[scopes.provider] = provider_rate(provider, pace)
-    most = {Measure.CONNECTIONS: traits_of(provider).connections}
+    counts: dict[tuple[str, Measure], int] = {}
     shares: list[Share] = []
     set_rates: dict[str, list[float]] = {}
     for row in rows:
@@ -175,17 +178,17 @@ def allowance(
                 set_rates.setdefault(key, []).append(per_second)
             case Measure.PER_HOUR | Measure.PER_DAY:
                 shares.append(Share(share_key(key, row.measure), int(row.amount), SPANS[row.measure]))
-            case Measure.CONNECTIONS | Measure.MESSAGES_PER_CONNECTION if key == scopes.provider:
-                most[row.measure] = max(1, int(row.amount))
-            case _:
-                pass
+            case Measure.CONNECTIONS | Measure.MESSAGES_PER_CONNECTION:
+                counts[key, row.measure] = max(1, int(row.amount))
     rates |= {key: min(some) for key, some in set_rates.items()}
     return Allowance(
         tuple(_limits(rates)),
         tuple(shares),
         min(rates.values()),
-        most[Measure.CONNECTIONS],
-        most.get(Measure.MESSAGES_PER_CONNECTION),
+        counts.get((scopes.provider, Measure.CONNECTIONS), traits_of(provider).connections),
+        counts.get((scopes.provider, Measure.MESSAGES_PER_CONNECTION)),
+        counts.get((scopes.relay, Measure.CONNECTIONS)) if scopes.shares_relay else None,
+        counts.get((scopes.relay, Measure.MESSAGES_PER_CONNECTION)) if scopes.shares_relay else None,
     )
 
 

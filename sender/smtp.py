@@ -137,8 +137,9 @@ class SmtpTransport:
 
     def allow(self, provider: str, connections: int | None, messages: int | None = None) -> None:
         """See `Transport.allow`."""
-        if provider in self._routes:
-            self._routes[provider].allow(connections, messages)
+        pool = self._routes.get(provider, self._relay)
+        if pool is not None:
+            pool.allow(connections, messages)
 
     async def check(self) -> str:
         """Connect to every server and sign in; one line of what was found. TransportError from the first."""

@@ -56,11 +56,11 @@ class Transport(Protocol):
         ...
 
     def allow(self, provider: str, connections: int | None, messages: int | None = None) -> None:
-        """From now on at most so many connections, at least one, on the provider's own route.
+        """From now on at most so many connections, at least one, on the way that leads to a provider.
 
-        `messages`: the most for one connection. None: the numbers it was made with. Fewer connections take
-        effect as they end what they carry, more at once. Nothing changes where the provider shares a way
-        out with others.
+        That is its own route, or the one it shares with others: then it holds for all of them. `messages`:
+        the most for one connection. None: the numbers it was made with. Fewer connections take effect as
+        they end what they carry, more at once.
         """
         ...
 

@@ -44,6 +44,8 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     # scheduler
     N_("the command line"),
     N_("command line"),
+    N_("Connections are counted for a provider or for the mail relay, and for nothing else."),
+    N_("%(number)s is no limit."),
     N_("A campaign needs a name."),
     N_("Give it one that the report can be found by."),
     N_("A campaign needs a segment to write to."),

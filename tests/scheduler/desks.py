@@ -1,6 +1,7 @@
 """A transport that answers as told and remembers, and a dispatcher around it."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from sender.transport import send_one
 from store import Database, deliveries
 from tests.clocks import START
 from tests.factories import KEYRING
+
+log = logging.getLogger(__name__)
 
 TAKEN = Accepted(Reply(250, "2.0.0", "taken"))
 FAST = Pace(emails_per_second=1000, sms_per_second=1000, providers={"gmail": 1000, "other": 1000})
@@ -106,7 +109,9 @@ class ScriptedTransport:
         try:
             if self.before is not None:
                 await self.before(recipient)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the message may have left
+        except Exception as error:
+            # Whatever it is, the message may have left.
+            log.exception("what was to happen before the answer failed")
             return Uncertain(Reply(None, None, f"the transport failed: {type(error).__name__}"))
         self._remember(parcel)
         return self.answers.get(recipient, TAKEN)

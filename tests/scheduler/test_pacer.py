@@ -254,22 +254,23 @@ async def test_too_fast_halves_the_lane_for_every_worker_and_clean_answers_bring
 async def test_gmails_own_procedure_ten_minutes_then_one_message_finds_out(
     database: Database, clock: ManualClock
 ) -> None:
+    direct = Way(Channel.EMAIL, "gmail")
     first, second = a_pacer(database, clock), a_pacer(database, clock)
-    waiting = await permit_of(first, "gmail")
+    waiting = await permit_of(first, "gmail", way=direct)
     await learn(database, first, "gmail", [GMAIL_RATE], clock.now())
     assert await first.reserve(waiting, 10) == []
-    shut = await permit_of(second, "gmail", identity=2)
+    shut = await permit_of(second, "gmail", identity=2, way=direct)
     assert shut.opens_at is not None
     assert timedelta(minutes=10) <= shut.opens_at - clock.now() <= timedelta(minutes=11)
     assert "nothing leaves until" in shut.reason
     assert "unusual rate" in shut.reason
     clock.advance(timedelta(minutes=11))
-    probe = await permit_of(first, "gmail")
+    probe = await permit_of(first, "gmail", way=direct)
     assert (probe.opens_at, probe.batch, probe.connections) == (None, 1, 1)
-    assert (await permit_of(second, "gmail", identity=2)).opens_at is not None
-    assert (await permit_of(first, "gmail")).opens_at is not None
+    assert (await permit_of(second, "gmail", identity=2, way=direct)).opens_at is not None
+    assert (await permit_of(first, "gmail", way=direct)).opens_at is not None
     await learn(database, first, "gmail", [TAKEN], clock.now())
-    after = await permit_of(first, "gmail")
+    after = await permit_of(first, "gmail", way=direct)
     assert after.opens_at is None
     assert after.connections == 1
     assert {limit.key: limit.interval_us for limit in after.limits}["provider:gmail"] == 2_500_000

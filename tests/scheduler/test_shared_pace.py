@@ -9,7 +9,7 @@ from sqlmodel import func, select
 from models.clock import SystemClock
 from models.pace import ConnectionSlot, LimitScope, Measure
 from models.states import Channel
-from scheduler import pacer as pacer_module
+from scheduler import places
 from scheduler.outages import Way
 from scheduler.pacer import Pacer
 from store import Database
@@ -45,7 +45,7 @@ async def test_what_a_lane_cannot_wait_for_is_left_to_the_others(
 async def test_connections_are_held_for_as_long_as_a_message_is_under_way_on_them(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pacer_module, "LEASE", timedelta(seconds=6))
+    monkeypatch.setattr(places, "LEASE", timedelta(seconds=6))
     clock, answer = SystemClock(), asyncio.Event()
     async with database.write() as session:
         await a_contact(session, email="slow@orange.fr")

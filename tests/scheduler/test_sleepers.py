@@ -110,17 +110,20 @@ async def test_what_was_decided_about_messages_of_a_sleeper_keeps_them_from_leav
         if recipient != "a@gmail.com":
             return
         await has_parcels(transport)
+        # The others' clock runs on; the sleeper's stands still until all is decided.
         clock.advance(SLEEP)
         await take_back(database, clock)
         async with database.write() as session:
             assert await resolve_uncertain(session, campaign_id, Decision.NOT_SENT, "Ana", clock.now()) == 2
+        assert not renewed.is_set()
         # Awake again, it renews its lease.
-        renewed.clear()
+        asleep.advance(SLEEP)
         async with asyncio.timeout(60):
             await renewed.wait()
         await asyncio.sleep(0.5)
 
     transport.before = sleep_long
-    await drain_all(database, a_dispatcher(database, transport, clock), clock.now())
+    asleep = ManualClock(clock.now())
+    await drain_all(database, a_dispatcher(database, transport, asleep), asleep.now())
     assert transport.recipients == ["a@gmail.com"]
     assert await states(database) == {"a@gmail.com": S.REFUSED, "b@gmail.com": S.REFUSED}

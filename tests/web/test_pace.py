@@ -151,6 +151,16 @@ async def test_a_limit_is_set_shown_and_removed(
         ({"scope": "provider", "provider": "orange", "amount": "many"}, "Give a number above nought."),
         ({"scope": "provider", "provider": "orange", "amount": "0"}, "Give a number above nought."),
         ({"scope": "provider", "provider": "orange", "amount": "nan"}, "Give a number above nought."),
+        ({"scope": "provider", "provider": "orange", "amount": "inf"}, "Give a number above nought."),
+        ({"scope": "provider", "provider": "orange", "amount": "20000000"}, "20000000 is no limit."),
+        (
+            {"scope": "provider", "provider": "orange", "amount": "1001", "measure": "connections"},
+            "1001 is no limit.",
+        ),
+        (
+            {"scope": "identity", "identity": "1", "amount": "2", "measure": "connections"},
+            "Connections are counted for a provider or for the mail relay",
+        ),
     ],
 )
 async def test_a_limit_that_makes_no_sense_is_refused(site: Site, fields: dict[str, str], said: str) -> None:

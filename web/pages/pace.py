@@ -1,5 +1,6 @@
 """How fast, and why: what waits where, what slows it, the limits, warm-up, who works."""
 
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -100,20 +101,18 @@ async def set_limit(visit: Admin) -> Response:
     scope = form.choice("scope", LimitScope, LimitScope.PROVIDER)
     measure = form.choice("measure", Measure, Measure.PER_HOUR)
     try:
-        subject = _subject(visit, scope)
-        amount = _amount(form.text("amount", 20), measure)
-    except BadInputError as error:
-        return await _show(visit, error)
-    async with visit.context.database.write() as session:
         limit = PaceLimit(
             scope=scope,
-            subject=subject,
+            subject=_subject(visit, scope),
             measure=measure,
-            amount=amount,
+            amount=_amount(form.text("amount", 20), measure),
             note=form.text("note", 300),
             changed_at=visit.context.clock.now(),
         )
-        await limits.set_limit(session, limit)
+        async with visit.context.database.write() as session:
+            await pace_desk.set_limit(session, limit)
+    except BadInputError as error:
+        return await _show(visit, error)
     await visit.context.wake()
     return go("/pace", "limit-set")
 
@@ -277,7 +276,7 @@ def _amount(text: str, measure: Measure) -> float:
         amount = float(text.replace(",", ".").replace(" ", "").replace("\u202f", ""))
     except ValueError as error:
         raise BadInputError(NO_AMOUNT) from error
-    if not 0 < amount <= pace_desk.MOST or (measure in WHOLE and amount < 1):
+    if not amount > 0 or math.isinf(amount) or (measure in WHOLE and amount < 1):
         raise BadInputError(NO_AMOUNT)
     return float(int(amount)) if measure in WHOLE else amount
 
