@@ -17,6 +17,14 @@ class Clock(Protocol):
         ...
 
 
+def is_fresh(until: datetime | None, life: timedelta, now: datetime) -> bool:
+    """Whether what was learnt for a `life` that ends at `until` still holds.
+
+    It does not where the clock was set back meanwhile: old knowledge would last for as long as it was set.
+    """
+    return until is not None and until - life <= now < until
+
+
 class SystemClock:
     """The machine's own clock."""
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from models.clock import Clock
+from models.clock import Clock, is_fresh
 from models.errors import StoreError, TocsinError
 from models.keyring import Keyring
 from models.providers import SANDBOXES, TEXTS
@@ -20,7 +20,8 @@ from models.states import Channel
 from scheduler.adoption import adopt_journals
 from scheduler.clearance import Clearance
 from scheduler.draining import Chunk, Drain
-from scheduler.handover import Handover, Load
+from scheduler.flights import Load
+from scheduler.handover import Handover
 from scheduler.letters import Addresses
 from scheduler.lifecycle import may_send, tell_state
 from scheduler.options import CHUNK, DispatchOptions
@@ -203,7 +204,7 @@ class Dispatcher:
         stale_at = self._clock.now() + DESK_LIFE
         while not self._stopping and not drain.stuck:
             # An identity may be suspended, or slowed, while a long lane is emptied.
-            if self._clock.now() >= stale_at:
+            if not is_fresh(stale_at, DESK_LIFE, self._clock.now()):
                 desk = await self._desk(drain.lane, drain.channel)
                 stale_at = self._clock.now() + DESK_LIFE
             if desk is None or self._is_shut(drain):
@@ -361,6 +362,7 @@ class Dispatcher:
                 leave_at=leave_at,
                 marked_at=marked_at,
                 leased_until=marked_at + self._options.lease,
+                seen_at=marked_at,
                 leave=chunk.share.leave,
             )
             return drain.ahead

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from models.states import Channel
-from scheduler.handover import Load
+from scheduler.flights import Load
 from scheduler.outages import Way
 from scheduler.pacer import Permit
 from scheduler.post import Desk

@@ -10,18 +10,16 @@ asleep) nothing of it goes on the wire any more, since somebody may have been to
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models.clock import Clock
 from models.errors import StoreError, TocsinError
-from models.identity import Identity
 from models.states import Channel
-from models.values import Deferred, Envelope, Outcome, Reply, Uncertain
+from models.values import Deferred, Outcome, Reply, Uncertain
 from scheduler.clearance import Clearance
-from scheduler.content import Content
-from scheduler.gates import Stop
+from scheduler.flights import Flight, Load
 from scheduler.outages import Outages, Way
 from scheduler.pacing import to_microseconds
 from scheduler.recording import Ending, OvertakenError, Recorder, give_back
@@ -39,8 +37,6 @@ LONGEST_WAIT = timedelta(seconds=5)
 RECORD_EVERY_S = 1.0
 """How long an outcome waits at most for the others of its chunk."""
 NAP = timedelta(milliseconds=500)
-ASK_AGAIN = timedelta(seconds=2)
-"""How long after the gates a message may still leave without its campaign being asked again."""
 
 
 class GivenUpError(TocsinError):
@@ -49,74 +45,6 @@ class GivenUpError(TocsinError):
 
 class UnrecordedError(TocsinError):
     """The process ends while the database is away: its journal tells who comes next."""
-
-
-@dataclass(slots=True)
-class Load:
-    """Deliveries of one lane that were marked together, with their messages and moments of departure.
-
-    `leave`: called of each message that is not needed any more.
-    """
-
-    token: str
-    identity: Identity
-    way: Way
-    rows: Sequence[ClaimedDelivery]
-    envelopes: dict[int, Envelope]
-    contents: Mapping[int, Content | Stop]
-    leave_at: Sequence[datetime]
-    marked_at: datetime
-    leased_until: datetime
-    leave: Callable[[], None] = lambda: None
-    given_up: bool = False
-    under_way: dict[int, "Flight"] = field(default_factory=dict)
-    ended: list[Ending] = field(default_factory=list)
-    half_ended: asyncio.Event = field(default_factory=asyncio.Event)
-    all_ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def end(self, row: ClaimedDelivery, outcome: Outcome | None) -> None:
-        """Note an outcome, to be recorded."""
-        self.under_way.pop(row.id, None)
-        self.ended.append((row, outcome))
-        self.leave()
-        if len(self.under_way) <= len(self.rows) // 2:
-            self.half_ended.set()
-            if not self.under_way:
-                self.all_ended.set()
-
-
-class Flight:
-    """One message between its offer and its outcome; its methods are the transport's to call."""
-
-    __slots__ = ("_handover", "_load", "called_back", "held", "left", "row")
-
-    def __init__(self, handover: "Handover", load: Load, row: ClaimedDelivery) -> None:
-        """`left`: it may be with the other side; `held`: it was kept from going there.
-
-        `called_back`: the gates, asked again, keep it here; its outcome is settled, whoever still carries it.
-        """
-        self._handover = handover
-        self._load = load
-        self.row = row
-        self.left = False
-        self.held = False
-        self.called_back = False
-
-    def is_wanted(self) -> bool:
-        """Whether it would be let go."""
-        return not self._handover.obstacle(self._load, self)
-
-    def on_wire(self) -> None:
-        """The last moment at which it can be kept; raises to keep it."""
-        self.held = True
-        self._handover.let_go(self._load, self)
-        self.held = False
-        self.left = True
-
-    def done(self, outcome: Outcome | None) -> None:
-        """What came of it."""
-        if not self.called_back:
-            self._handover.arrive(self._load, self, outcome)
 
 
 @dataclass(slots=True)
@@ -202,9 +130,9 @@ class Handover:
                 flight = load.under_way.get(row.id)
                 if flight is None:
                     continue  # ended while others waited for their moment
-                now = self.clock.now()
+                now = load.look(self.clock.now())
                 # Most may leave at once; one whose moment is still to come is asked for more carefully.
-                if leave_at <= now < load.leased_until and now - load.marked_at < ASK_AGAIN:
+                if leave_at <= now < load.leased_until and load.asked_lately(now):
                     given_up = load.given_up or flight.called_back or self.stopping()
                     allowed = not given_up and self.outages.enter(load.way, now)
                 else:
@@ -226,12 +154,12 @@ class Handover:
                 load.end(load.under_way[row_id].row, None)
 
     async def _may_leave(self, load: Load, flight: Flight, leave_at: datetime) -> bool:
-        while (wait := leave_at - self.clock.now()) > timedelta(0) and not self._given_up(load):
+        while not self._given_up(load) and (wait := load.wait_for(leave_at, self.clock.now())) > timedelta(0):
             await self.clock.sleep(min(wait, NAP))
         if self._given_up(load):
             return False
         row = flight.row
-        if self.clock.now() - load.marked_at >= ASK_AGAIN:
+        if not load.asked_lately(self.clock.now()):
             load.marked_at = self.clock.now()
             async with self.database.read() as session:
                 sending = await claims.still_sending(session, {each.campaign_id for each in load.rows})

@@ -353,7 +353,8 @@ class Conductor:
         for lane in lanes:
             await self._ask_for_drains(lane, taken)
         obstacles = merge(self._told(), met_elsewhere)
-        await tell_problems(self._database, sending, obstacles, now=now, zone=self._options.dispatch.zone)
+        options = self._options.dispatch
+        await tell_problems(self._database, sending, obstacles, pace=options.pace, now=now, zone=options.zone)
         for campaign in sending:
             await finish_if_done(self._database, campaign.id, self._clock)
         if more:

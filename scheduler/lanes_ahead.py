@@ -4,7 +4,7 @@ A brake is taken to stay as it is until it opens: how fast a provider will trust
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -17,7 +17,6 @@ from models.states import Channel, IdentityState
 from scheduler import brakes, throttle
 from scheduler.destinations import providers_as_known
 from scheduler.flow import LaneKey, LaneLimits, Share
-from scheduler.outages import Way
 from scheduler.pacing import (
     Allowance,
     Limit,
@@ -92,7 +91,7 @@ async def look_ahead(
             per_second = 1_000_000 / limit.interval_us
             ahead.rates[limit.key] = max(per_second, ahead.rates.get(limit.key, 0.0))
         rates = tuple(limit.key for limit in held)
-        opens_at = _opens_at(scopes, allowed, rows, now)
+        opens_at = _opens_at(scopes, held, rows, now)
         ahead.lanes[lane] = LaneLimits(rates, tuple(shares), opens_at, batch_size(held, TURN))
     return ahead
 
@@ -123,7 +122,8 @@ def _allowed(
 ) -> tuple[Scopes, Allowance]:
     channel = Channel.SMS if provider in TEXTS else Channel.EMAIL
     rate = identity.emails_per_second if channel is Channel.EMAIL else identity.sms_per_second
-    scopes = scopes_of(channel, identity.id, provider, identity.dkim_domain or "", Way(channel).key)
+    way = pace.way(channel, provider)
+    scopes = scopes_of(channel, identity.id, provider, identity.dkim_domain or "", way.key)
     return scopes, allowance(scopes, channel, rate, pace, set_limits)
 
 
@@ -137,9 +137,14 @@ def _held(scopes: Scopes, allowed: Allowance, rows: _Rows, now: datetime) -> tup
     return slowed(allowed.limits, brakes.rates(seen, bases))
 
 
-def _opens_at(scopes: Scopes, allowed: Allowance, rows: _Rows, now: datetime) -> datetime | None:
-    keys = [*(limit.key for limit in allowed.limits), scopes.relay]
-    moments = [from_microseconds(rows.arrivals[key]) for key in keys if key in rows.arrivals]
+def _opens_at(scopes: Scopes, held: Iterable[Limit], rows: _Rows, now: datetime) -> datetime | None:
+    now_us = to_microseconds(now)
+    intervals = {scopes.relay: 0} | {limit.key: limit.interval_us for limit in held}
+    moments = [
+        from_microseconds(arrival)
+        for key, interval in intervals.items()
+        if pace_rows.is_believed(arrival := rows.arrivals.get(key, 0), interval, now_us=now_us)
+    ]
     for key in scopes.all:
         row = rows.braked.get(key)
         if row is not None and row.state is BreakerState.OPEN and row.opens_at is not None:

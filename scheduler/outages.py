@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from models.clock import is_fresh
 from models.states import Channel
 from models.values import Deferred, Outcome, Uncertain
 
@@ -71,7 +72,7 @@ class Outages:
     def is_shut(self, way: Way, now: datetime) -> bool:
         """Whether nothing may be offered: it is not time, or somebody is finding out."""
         outage = self._known.get(way)
-        return outage is not None and (outage.probing or now < outage.until)
+        return outage is not None and (outage.probing or is_fresh(outage.until, outage.pause, now))
 
     def concern(self, way: Way, identity_id: int) -> None:
         """Note that an identity waits for the way, so that its campaigns say so."""

@@ -14,12 +14,9 @@ from models.pace import BreakerState, LimitScope, Measure, PaceLimit
 from models.providers import OTHER, OWN_EXCHANGERS, PROVIDER_BY_KEY, PROVIDERS, SMS, provider_name
 from models.states import Channel
 from scheduler import brakes, throttle
-from scheduler.outages import Way
-from scheduler.pacing import SPANS, Pace, provider_rate, scopes_of, share_key, to_microseconds
+from scheduler.pacing import SPANS, Pace, provider_rate, share_key, to_microseconds
 from store import limits, throttles
 from store import pace as pace_rows
-from store.campaigns import get_campaign, identities_of
-from store.throttles import lanes_of
 
 SHAPES = {
     LimitScope.RELAY: "a channel: email or sms",
@@ -100,18 +97,6 @@ async def _slowed(session: AsyncSession, now: datetime, zone: str) -> list[Slowe
                 )
             )
     return slowed
-
-
-async def slowing(session: AsyncSession, campaign_id: int, *, now: datetime, zone: str) -> list[Slowed]:
-    """What slows or shuts lanes of one campaign, for its page. Served by the key of campaign_lane."""
-    campaign = await get_campaign(session, campaign_id)
-    domains = {row.id: row.dkim_domain or "" for row in await identities_of(session, campaign_id)}
-    concerned: set[str] = set()
-    for lane in await lanes_of(session, campaign_id):
-        relay = Way(campaign.channel).key
-        domain = domains.get(lane.identity_id, "")
-        concerned |= set(scopes_of(campaign.channel, lane.identity_id, lane.provider, domain, relay).all)
-    return [one for one in await _slowed(session, now, zone) if one.key in concerned]
 
 
 async def set_limit(session: AsyncSession, limit: PaceLimit) -> None:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.clock import Clock
+from models.clock import Clock, is_fresh
 from models.identity import Identity
 from models.pace import BreakerState, PaceLimit
 from models.providers import SANDBOXES
@@ -102,8 +102,8 @@ class _Known:
 class _Sight:
     """What one look at the rows says: when it opens, and why not now.
 
-    `shut`: by a breaker or a used-up share. `probing`: the keys of half-open breakers. `left`: what the
-    tightest share leaves.
+    `limits`: with what brakes make of them. `shut`: by a breaker or a used-up share. `probing`: the keys of
+    half-open breakers. `left`: what the tightest share leaves.
     """
 
     opens_at: datetime
@@ -111,6 +111,7 @@ class _Sight:
     reason: str
     probing: tuple[str, ...]
     left: int
+    limits: tuple[Limit, ...]
 
 
 class Pacer:
@@ -150,7 +151,7 @@ class Pacer:
             known = await self._lane(session, lane, identity, way, now)
             sight = await self._look(session, known, way, now)
         allowed = known.allowed
-        rates = slowed(allowed.limits, brakes.rates(known.brakes, self._bases(known)))
+        rates = sight.limits
         connections = brakes.connections(known.brakes, now)
         opens_at = sight.opens_at
         reason = sight.reason
@@ -220,7 +221,7 @@ class Pacer:
         channel = results[0][0].channel
         known = self._known.get(f"lane:{lane.identity_id}:{lane.provider}")
         if known is None:
-            known = await self._lane(session, lane, identity, Way(channel), now)
+            known = await self._lane(session, lane, identity, self._pace.way(channel, lane.provider), now)
         for key in known.scopes.all:
             self._probes.pop(key, None)
         setting = Setting(
@@ -246,9 +247,9 @@ class Pacer:
         domain = identity.dkim_domain or ""
         scopes = scopes_of(channel, lane.identity_id, lane.provider, domain, way.key)
         known = self._known.get(scopes.lane)
-        if known is not None and now < known.stale_at and known.scopes == scopes:
+        if known is not None and known.scopes == scopes and is_fresh(known.stale_at, LIFE, now):
             return known
-        if self._rows is None or now >= self._rows[0]:
+        if self._rows is None or not is_fresh(self._rows[0], LIFE, now):
             self._rows = (now + LIFE, await limits.list_limits(session))
             brakes.refresh_rules()
         rate = identity.emails_per_second if channel is Channel.EMAIL else identity.sms_per_second
@@ -271,10 +272,11 @@ class Pacer:
         allowed = known.allowed
         found = await throttles.known(session, known.scopes.all)
         known.brakes = {row.key: throttle.at(brakes.brake_of(row), now) for row in found}
-        keys = {limit.key for limit in allowed.limits} | set(known.brakes)
+        rates = slowed(allowed.limits, brakes.rates(known.brakes, self._bases(known)))
+        intervals = dict.fromkeys(known.brakes, 0) | {limit.key: limit.interval_us for limit in rates}
         if self._outages.knows(way):
-            keys.add(way.key)
-        arrivals = await pace_rows.arrivals(session, keys) if keys else []
+            intervals.setdefault(way.key, 0)
+        opens_us = await pace_rows.opens_at(session, intervals, now_us=to_microseconds(now))
         used = await limits.used(session, [share.key for share in allowed.shares])
         shut_until, reason = brakes.obstacle(known.brakes, now, self._zone)
         left = MOST_A_BATCH
@@ -287,8 +289,9 @@ class Pacer:
                 shut_until = over
                 reason = f"The {share.most} messages that may leave are used up until {self._time(over)}."
         probing = tuple(key for key, brake in known.brakes.items() if brake.state is BreakerState.HALF_OPEN)
-        opens_at = from_microseconds(max(arrivals, default=0))
-        return _Sight(max(opens_at, shut_until or opens_at), shut_until is not None, reason, probing, left)
+        opens_at = from_microseconds(opens_us)
+        opens_at = max(opens_at, shut_until or opens_at)
+        return _Sight(opens_at, shut_until is not None, reason, probing, left, rates)
 
     async def _connect(
         self, known: _Known, probing: Sequence[str], connections: int | None, way: Way, now: datetime
@@ -300,7 +303,7 @@ class Pacer:
         taken: list[str] = []
         try:
             for key in probing:
-                if now < self._probes.get(key, now):
+                if is_fresh(self._probes.get(key), LEASE, now):
                     return OTHERS_PROBE, connections
                 # Before anything is waited for: other lanes of this process ask meanwhile.
                 self._probes[key] = now + LEASE

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from models.pace import LimitScope, Measure, PaceLimit
 from models.providers import SMS, traits_of
 from models.states import Channel
+from scheduler.outages import Way
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -46,13 +47,21 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The rates of this installation, messages a second; unlisted `providers` keep their defaults."""
+    """The rates of this installation, messages a second; unlisted `providers` keep their defaults.
+
+    `routes`: the providers that have a server of their own in place of the relay.
+    """
 
     emails_per_second: float = 20.0
     sms_per_second: float = 10.0
     providers: Mapping[str, float] = field(default_factory=dict)
     hurry: float = 1.0
     """A rehearsal's outside world lives so many times faster: rests are that much shorter."""
+    routes: frozenset[str] = frozenset()
+
+    def way(self, channel: Channel, provider: str) -> Way:
+        """The way out that messages to a provider take."""
+        return Way(channel, provider if channel is Channel.EMAIL and provider in self.routes else "")
 
 
 @dataclass(frozen=True, slots=True)

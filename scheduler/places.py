@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from models.clock import is_fresh
 from store import Database, slots
 
 LEASE: Final = timedelta(seconds=60)
@@ -40,7 +41,7 @@ class Places:
         `in_parts`: as many as fall to this worker when all who use them share alike; else all there are.
         """
         held = self._held.get(key)
-        if held is not None and not anew and held.most == most and now < held.ask_again:
+        if held is not None and not anew and held.most == most and is_fresh(held.ask_again, LEASE / 3, now):
             return held.count
         until = now + LEASE
         wanted: int | None = None

@@ -15,14 +15,15 @@ from models.identity import Identity
 from models.pace import Measure, PaceLimit
 from models.providers import provider_name
 from models.states import CampaignState
-from scheduler.outages import Way
-from scheduler.pacing import SPANS, Scopes, Share, day_share, key_of, scopes_of, share_key
+from scheduler.pacing import SPANS, Pace, Scopes, Share, day_share, key_of, scopes_of, share_key
 from scheduler.rests import wall_time
 from store import identities, limits, throttles, warmups
 from store.deliveries import Lane
 
 
-async def tell_used_up(session: AsyncSession, campaign: Campaign, now: datetime, zone: str) -> Sequence[str]:
+async def tell_used_up(
+    session: AsyncSession, campaign: Campaign, pace: Pace, now: datetime, zone: str
+) -> Sequence[str]:
     """A sentence for each share that keeps messages of the campaign back; `zone`: of days and times told.
 
     Two looks at small tables while no plan and no such limit is there.
@@ -38,7 +39,7 @@ async def tell_used_up(session: AsyncSession, campaign: Campaign, now: datetime,
     shares: dict[str, tuple[Share, str, str]] = {}
     for _, lane in await throttles.lanes_waiting(session, [campaign.id]):
         sender = await identities.get_identity(session, lane.identity_id)
-        way = Way(campaign.channel).key
+        way = pace.way(campaign.channel, lane.provider).key
         scopes = scopes_of(campaign.channel, lane.identity_id, lane.provider, sender.dkim_domain or "", way)
         if lane in caps:
             share = day_share(scopes, caps[lane], now, place)

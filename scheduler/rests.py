@@ -14,15 +14,14 @@ from models.identity import Identity
 from models.pace import BreakerState
 from models.providers import provider_name
 from scheduler import brakes, throttle
-from scheduler.outages import Way
-from scheduler.pacing import scopes_of
+from scheduler.pacing import Pace, scopes_of
 from scheduler.throttle import Brake
 from store import identities, throttles
 from store.deliveries import Lane
 
 
 async def tell_rests(
-    session: AsyncSession, sending: Collection[Campaign], now: datetime, zone: str
+    session: AsyncSession, sending: Collection[Campaign], pace: Pace, now: datetime, zone: str
 ) -> dict[int, Sequence[str]]:
     """What rests, by campaign, in words for people; `zone`: of the times told.
 
@@ -38,9 +37,8 @@ async def tell_rests(
     for campaign_id, lane in await throttles.lanes_waiting(session, campaigns):
         channel = campaigns[campaign_id].channel
         sender = await identities.get_identity(session, lane.identity_id)
-        scopes = scopes_of(
-            channel, lane.identity_id, lane.provider, sender.dkim_domain or "", Way(channel).key
-        )
+        way = pace.way(channel, lane.provider)
+        scopes = scopes_of(channel, lane.identity_id, lane.provider, sender.dkim_domain or "", way.key)
         for key in scopes.all:
             if key in resting:
                 sentence = _sentence(_whom(key, lane, sender), resting[key], now, place)
@@ -83,4 +81,5 @@ def _whom(key: str, lane: Lane, sender: Identity) -> str:
         case "identity":
             return f"The sender {sender.name} rests until"
         case _:
-            return "Our own way out rests until"
+            own = key.count(":") > 1
+            return f"Our own way out to {provider} rests until" if own else "Our own way out rests until"

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.clock import is_fresh
 from models.errors import ConflictError
 from models.identity import Identity
 from models.states import Purpose
@@ -36,7 +37,7 @@ class Roads:
         self, session: AsyncSession, now: datetime, *, named: Collection[int] = ()
     ) -> Sequence[Identity]:
         """Every identity, as it was a moment ago; as it is now, where one of those `named` is new to us."""
-        fresh = self._until is not None and now < self._until <= now + SENDERS_FOR
+        fresh = is_fresh(self._until, SENDERS_FOR, now)
         if not fresh or not {one.id for one in self._senders}.issuperset(named):
             self._senders = await identities.list_identities(session)
             self._until = now + SENDERS_FOR

@@ -16,6 +16,7 @@ from models.event import event_about
 from models.states import FINAL, WAITING, CampaignState, Channel, DeliveryState, EventKind
 from scheduler.campaigns import close_cancelled
 from scheduler.gates import TOO_LATE
+from scheduler.pacing import Pace
 from scheduler.recording import record_abandoned
 from scheduler.rests import tell_rests
 from scheduler.streams import is_idle
@@ -171,6 +172,7 @@ async def tell_problems(
     sending: Sequence[Campaign],
     obstacles: Mapping[tuple[int, Channel], str],
     *,
+    pace: Pace,
     now: datetime,
     zone: str,
 ) -> None:
@@ -184,7 +186,7 @@ async def tell_problems(
         numbers = [campaign.id for campaign in sending]
         held = await campaigns.held(session, numbers)
         senders = await campaigns.senders_of(session, numbers)
-        rests = await tell_rests(session, sending, now, zone)
+        rests = await tell_rests(session, sending, pace, now, zone)
     for campaign in sending:
         told = [obstacles.get((sender, campaign.channel), "") for sender in senders.get(campaign.id, [])]
         if campaign.id in held:

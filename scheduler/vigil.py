@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.clock import is_fresh
 from models.states import Channel
 from scheduler.silence import NOBODY_VOTES, USUAL_MARGIN, Home, Silence, Votes, closes_at
 from scheduler.waivers import lifted_among
@@ -81,9 +82,7 @@ class Vigil:
         return row._replace(not_after=deadline)
 
     def _is_fresh(self, now: datetime) -> bool:
-        until = self._known_until
-        # A clock that was set back must not make old knowledge last.
-        return until is not None and until - HOLDS <= now < until
+        return is_fresh(self._known_until, HOLDS, now)
 
     def _matters(self, rows: Sequence[ClaimedDelivery], now: datetime) -> bool:
         """Whether a vote is ahead; one that is over only explains what comes too late."""

@@ -34,6 +34,7 @@ def pace_of(settings: Settings) -> Pace:
         emails_per_second=settings.emails_per_second,
         sms_per_second=settings.sms_per_second,
         providers=settings.provider_rates,
+        routes=frozenset(settings.smtp_routes),
     )
 
 

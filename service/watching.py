@@ -98,12 +98,14 @@ async def _follow(desk: Desk, campaign_id: int) -> None:
 async def look(desk: Desk, campaign_id: int) -> Sight:
     """How the campaign stands now."""
     from scheduler.portions import tell_used_up
+    from service.rhythm import pace_of
     from store.campaigns import get_campaign, progress
 
     now = desk.clock.now()
     async with desk.database.read() as session:
         campaign = await get_campaign(session, campaign_id)
-        used_up = await tell_used_up(session, campaign, now, desk.settings.zone)
+        settings = desk.settings
+        used_up = await tell_used_up(session, campaign, pace_of(settings), now, settings.zone)
         told = tuple(text for text in (campaign.problem, *used_up) if text)
         return Sight(campaign, await progress(session, campaign_id), now, told)
 

@@ -1,10 +1,12 @@
 """Limits shared by every worker, one row each: reserving slots is one statement, so they hold exactly.
 
 The generic cell rate algorithm (ITU-T I.371 annex A): a row keeps the moment from which the next
-message conforms. Taking n slots moves it n intervals on, from now if it had fallen behind.
+message conforms. Taking n slots moves it n intervals on, from now if it had fallen behind. Nobody takes
+slots further ahead than he can wait for: a row that is far ahead of the clock was written before the clock
+was set back, and counts as open.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 from sqlmodel import col, select
@@ -12,6 +14,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.pace import PaceRow
 from store.engine import insert_for
+
+FARTHEST_US = 600_000_000
+"""How far beyond its next slot a row may be ahead: a way that is shut is five minutes, who takes slots ten
+seconds."""
 
 
 async def take_slots(
@@ -28,6 +34,8 @@ async def take_slots(
     rows = [{"key": key, "arrival_us": now_us + intervals[key] * slots} for key in sorted(intervals)]
     take = insert_for(session, PaceRow).values(rows)
     ahead = col(PaceRow.arrival_us) > now_us
+    if slots > 0:
+        ahead = sa.and_(ahead, col(PaceRow.arrival_us) <= take.excluded.arrival_us + FARTHEST_US)
     later = sa.case(
         (ahead, col(PaceRow.arrival_us) + take.excluded.arrival_us - now_us), else_=take.excluded.arrival_us
     )
@@ -37,10 +45,27 @@ async def take_slots(
     return {key: arrival - intervals[key] * slots for key, arrival in await session.exec(statement)}
 
 
-async def arrivals(session: AsyncSession, keys: Collection[str]) -> list[int]:
-    """From when each of the limits known under `keys` is open, in microseconds since 1970 UTC."""
-    wanted = select(PaceRow.arrival_us).where(col(PaceRow.key).in_(keys))
-    return list((await session.exec(wanted)).all())
+def is_believed(arrival_us: int, interval_us: int, *, now_us: int) -> bool:
+    """Whether a row is only so far ahead as whoever takes slots under it goes."""
+    return arrival_us <= now_us + interval_us + FARTHEST_US
+
+
+async def opens_at(session: AsyncSession, intervals: Mapping[str, int], *, now_us: int) -> int:
+    """From when all the limits known under some keys are open, in microseconds since 1970 UTC; 0: at once.
+
+    `intervals`: microseconds between two places, by key, as `take_slots` would be asked for them.
+    """
+    if not intervals:
+        return 0
+    wanted = select(PaceRow.key, PaceRow.arrival_us).where(col(PaceRow.key).in_(intervals))
+    return max(
+        (
+            arrival
+            for key, arrival in await session.exec(wanted)
+            if is_believed(arrival, intervals[key], now_us=now_us)
+        ),
+        default=0,
+    )
 
 
 async def later_arrivals(session: AsyncSession, *, now_us: int) -> dict[str, int]:

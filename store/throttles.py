@@ -59,14 +59,6 @@ async def put(session: AsyncSession, rows: Sequence[Throttle]) -> None:
     await session.flush()
 
 
-async def lanes_of(session: AsyncSession, campaign_id: int) -> list[Lane]:
-    """The lanes a campaign has deliveries in. Served by the primary key."""
-    wanted = select(CampaignLane.identity_id, CampaignLane.provider).where(
-        CampaignLane.campaign_id == campaign_id
-    )
-    return [Lane(identity, provider) for identity, provider in (await session.exec(wanted)).all()]
-
-
 async def lanes_waiting(session: AsyncSession, campaign_ids: Collection[int]) -> list[tuple[int, Lane]]:
     """The lanes in which something of these campaigns waits, due or not.
 

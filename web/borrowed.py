@@ -94,6 +94,7 @@ BORROWED: tuple[str | tuple[str, str], ...] = (
     N_("This incident has ended already."),
     N_("Nothing needs to be undone."),
     N_("Our own way out rests until %(time)s after this answer: %(answer)s"),
+    N_("Our own way out to %(provider)s rests until %(time)s after this answer: %(answer)s"),
     N_("The sender %(sender)s rests until %(time)s after this answer: %(answer)s"),
     N_("%(provider)s rests for %(sender)s until %(time)s after this answer: %(answer)s"),
     N_("%(provider)s rests until %(time)s after this answer: %(answer)s"),

@@ -195,6 +195,7 @@ async def _look(
     Campaign, dict[DeliveryState, int], dict[LeftOutReason, int], list[tuple[str, str]], Sequence[str]
 ]:
     from scheduler.portions import tell_used_up
+    from service.rhythm import pace_of
     from store import campaigns, templates
 
     async with desk.database.read() as session:
@@ -212,7 +213,8 @@ async def _look(
         ]
         parts += await campaign_canary.parts_of(session, found.id)
         states = await campaigns.progress(session, found.id)
-        used_up = await tell_used_up(session, found, desk.clock.now(), desk.settings.zone)
+        settings = desk.settings
+        used_up = await tell_used_up(session, found, pace_of(settings), desk.clock.now(), settings.zone)
         return found, states, await campaigns.left_out(session, found.id), parts, used_up
 
 

@@ -37,7 +37,7 @@ PEOPLE = ("a@gmail.com", "b@gmail.com", "c@gmail.com")
 async def problem_of(database: Database, campaign_id: int, dispatcher: dispatch.Dispatcher) -> str:
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
-    await tell_problems(database, [campaign], dispatcher.obstacles, now=START, zone="UTC")
+    await tell_problems(database, [campaign], dispatcher.obstacles, pace=Pace(), now=START, zone="UTC")
     async with database.read() as session:
         return (await campaigns.get_campaign(session, campaign_id)).problem
 

@@ -16,7 +16,7 @@ from scheduler.campaigns import resume
 from scheduler.dispatch import Dispatcher
 from scheduler.outages import FIRST_PAUSE, LOST_IN_A_ROW, Outages, Way
 from scheduler.pacer import Pacer, Permit
-from scheduler.pacing import from_microseconds, to_microseconds
+from scheduler.pacing import Pace, from_microseconds, to_microseconds
 from scheduler.upkeep import tell_problems
 from store import Database, campaigns
 from tests.clocks import START, ManualClock
@@ -62,7 +62,7 @@ async def shut_until(database: Database, key: str = "relay:email") -> datetime:
 async def problem_of(database: Database, campaign_id: int, dispatcher: Dispatcher) -> str:
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, campaign_id)
-    await tell_problems(database, [campaign], dispatcher.obstacles, now=START, zone="UTC")
+    await tell_problems(database, [campaign], dispatcher.obstacles, pace=Pace(), now=START, zone="UTC")
     async with database.read() as session:
         return (await campaigns.get_campaign(session, campaign_id)).problem
 

@@ -11,6 +11,7 @@ from models.delivery import Delivery
 from models.identity import Identity
 from models.pace import LimitScope, Measure, PaceLimit, Warmup, WarmupState
 from models.states import CampaignState, DeliveryState
+from scheduler.pacing import Pace
 from scheduler.portions import tell_used_up
 from store import Database, campaigns, limits
 from tests.clocks import START, ManualClock
@@ -25,7 +26,7 @@ FRENCH = Tongue("fr", ZoneInfo("Europe/Paris"))
 async def told(database: Database, clock: ManualClock, number: int) -> list[str]:
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, number)
-        return list(await tell_used_up(session, campaign, clock.now(), "Europe/Paris"))
+        return list(await tell_used_up(session, campaign, Pace(), clock.now(), "Europe/Paris"))
 
 
 async def use(database: Database, clock: ManualClock, identity: int, count: int) -> None:

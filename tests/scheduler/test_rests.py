@@ -11,8 +11,10 @@ from models.delivery import Delivery
 from models.identity import Identity
 from models.states import DeliveryState
 from scheduler.pacer import Pacer
+from scheduler.pacing import Pace
 from scheduler.upkeep import tell_problems
 from store import Database, campaigns, throttles
+from store.deliveries import Lane
 from tests.clocks import ManualClock
 from tests.scheduler.ledgers import a_running_campaign
 from tests.scheduler.paces import a_pacer, learn, permit_of, put_off
@@ -25,7 +27,7 @@ RATE = put_off("421 4.7.28 Gmail has detected an unusual rate of mail originatin
 async def problem_of(database: Database, clock: ManualClock, number: int) -> str:
     async with database.read() as session:
         campaign = await campaigns.get_campaign(session, number)
-    await tell_problems(database, [campaign], {}, now=clock.now(), zone="Europe/Paris")
+    await tell_problems(database, [campaign], {}, pace=Pace(), now=clock.now(), zone="Europe/Paris")
     async with database.read() as session:
         return (await campaigns.get_campaign(session, number)).problem
 
@@ -81,7 +83,7 @@ async def test_a_campaign_that_is_halted_at_a_provider_says_so(
 ) -> None:
     number = await a_running_campaign(database, "a@gmail.com", "b@sfr.fr")
     async with database.write() as session:
-        (lane,) = [one for one in await throttles.lanes_of(session, number) if one.provider == "gmail"]
+        lane = Lane((await session.exec(select(Identity.id))).one(), "gmail")
         await throttles.halt_lane(session, number, lane, clock.now() + timedelta(hours=1))
     told = await problem_of(database, clock, number)
     assert told == "Gmail gets no more of it for now: its incident says why."

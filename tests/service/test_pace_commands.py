@@ -40,7 +40,7 @@ def test_a_limit_is_set_seen_and_taken_away(pace: Typed) -> None:
         (("domain", "gmail", "per_day", "2"), "is not a signing domain and a provider"),
         (("relay", "fax", "per_day", "2"), "is not a channel"),
         (("identity", "national", "per_day", "2"), "is not an identity's number"),
-        (("identity", "3", "connections", "2"), "connections is set for a provider."),
+        (("identity", "3", "connections", "2"), "Connections are counted for a provider"),
         (("provider", "orange", "per_hour", "0"), "0 is no limit."),
     ],
 )

@@ -306,7 +306,8 @@ async def _choice_of(session: AsyncSession, campaign: Campaign) -> Choice:
 
 async def _say_used_up(session: AsyncSession, visit: Visit, campaign: Campaign) -> str:
     """Which days' and hours' shares are used up, and until when; empty where none is."""
-    told = await tell_used_up(session, campaign, visit.context.clock.now(), visit.context.zone)
+    context = visit.context
+    told = await tell_used_up(session, campaign, context.outlook.pace, context.clock.now(), context.zone)
     return " ".join(say_borrowed(visit.tongue, sentence) for sentence in told)
 
 
