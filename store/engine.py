@@ -42,6 +42,13 @@ Compiling a question (jit) takes longer than answering any of ours. A commit tha
 takes back would be a message sent twice."""
 
 
+BRIEF_IDLE_S = 30
+"""How long a transaction of a few rows may stand still before the server ends it. A process that was frozen
+in the midst of one (stopped, swapped out, its machine paused) would keep its locks until it wakes, and all
+other workers would wait for them."""
+IDLE_S = 300
+"""The same for what may take its time between two statements: a launch, an import, a download."""
+
 BY_INDEX = " ".join(f"-c enable_{way}=off" for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"))
 """What is said besides where only a few rows are asked for, by their numbers. A table that was filled a
 moment ago passes for nearly empty: PostgreSQL would read all of it, again and again, while it grows."""
@@ -105,7 +112,9 @@ def make_engine(url: URL, *, writes: bool, pooled: bool = True, by_index: bool =
         options = {"pool_size": 6, "max_overflow": 4, "pool_pre_ping": True, "pool_use_lifo": True}
     if pooled and by_index:
         options |= {"pool_size": 4, "max_overflow": 2}
-    session = f"{SESSION} {BY_INDEX}" if by_index else SESSION
+    session = f"{SESSION} -c idle_in_transaction_session_timeout={BRIEF_IDLE_S if by_index else IDLE_S}s"
+    if by_index:
+        session = f"{session} {BY_INDEX}"
     return create_async_engine(
         url,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": session},

@@ -5,9 +5,9 @@ import fcntl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,6 +20,17 @@ DISK_FULL_WORDS = ("disk is full", "no space left", "disk full", "disk i/o error
 
 UNUSABLE = (OperationalError, InterfaceError, PoolTimeoutError)
 """What comes and goes with the database: the server, the connection, a free place in the pool."""
+
+
+STOOD_STILL = "25P03"
+"""PostgreSQL's word for a transaction that it ended because nothing was asked in it for too long."""
+
+
+def _raise_plain(error: InternalError) -> NoReturn:
+    """One of the database's own errors: among them the end of a transaction that stood still."""
+    if getattr(error.orig, "sqlstate", None) != STOOD_STILL:
+        raise error
+    raise _plain(error) from error
 
 
 def _plain(error: DBAPIError | PoolTimeoutError) -> StoreError:
@@ -68,6 +79,8 @@ class Database:
                         await session.commit()
                 except UNUSABLE as error:
                     raise _plain(error) from error
+                except InternalError as error:
+                    _raise_plain(error)
                 except asyncio.CancelledError:
                     await self._let_go(session)
                     raise
@@ -87,6 +100,8 @@ class Database:
                     await session.commit()
                 except UNUSABLE as error:
                     raise _plain(error) from error
+                except InternalError as error:
+                    _raise_plain(error)
                 except asyncio.CancelledError:
                     await self._let_go(session)
                     raise

@@ -77,24 +77,26 @@ async def settled(scene: Scene, most: int) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _put_to_sleep(worker: Worker, database: Database) -> None:
-    """Not in the midst of a transaction: the others would wait for its locks, and not for its lease."""
+async def _put_to_sleep(worker: Worker, database: Database, *, in_the_midst: bool) -> None:
+    """In the midst of a transaction, where the others wait for its locks, or between two, for its lease."""
     open_ones = sa.text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND state <> 'idle' AND pid <> pg_backend_pid()"
+        " AND state <> 'idle' AND pid <> pg_backend_pid() AND (NOT :writing OR backend_xid IS NOT NULL)"
     )
     while True:
         worker.signal(signal.SIGSTOP)
         await asyncio.sleep(0.2)
         async with database.read() as session:
-            if not await (await session.connection()).scalar(open_ones):
+            still_open = await (await session.connection()).scalar(open_ones, {"writing": in_the_midst})
+            if bool(still_open) is in_the_midst:
                 return
         worker.signal(signal.SIGCONT)
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize("in_the_midst", [False, True], ids=["between transactions", "in the midst of one"])
 async def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_anothers_claim(
-    postgresql_url: str, tmp_path: Path, counting_sink: CountingSink, nursery: Nursery
+    postgresql_url: str, tmp_path: Path, counting_sink: CountingSink, nursery: Nursery, in_the_midst: bool
 ) -> None:
     database = Database(postgresql_url)
     await database.migrate()
@@ -111,7 +113,7 @@ async def test_a_worker_that_slept_beyond_its_lease_writes_nothing_over_anothers
     await scene.set_up()
     sleeper = scene.start(data_dir="one machine")
     await scene.arrived(200, sleeper)
-    await _put_to_sleep(sleeper, database)
+    await _put_to_sleep(sleeper, database, in_the_midst=in_the_midst)
     other = scene.start(data_dir="another machine")
     await scene.arrived(700, other)
     sleeper.signal(signal.SIGCONT)

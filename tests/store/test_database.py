@@ -9,14 +9,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlmodel import SQLModel, select
+from sqlmodel import SQLModel, col, select
 
 import store.tables
 from models.contact import Contact
 from models.errors import ConflictError, NaiveDatetimeError, SettingsError, StoreError
 from models.pace import PaceRow
 from models.states import ConsentStatus
-from store import Database
+from store import Database, engine
 from store.engine import parse_url
 from tests.clocks import START, ManualClock
 
@@ -182,3 +182,63 @@ async def test_what_is_changed_while_reading_is_not_written(database: Database) 
         contact.email = "b@exemple.fr"
     async with database.read() as session:
         assert (await session.exec(select(Contact.email))).one() == "a@exemple.fr"
+
+
+async def test_a_transaction_that_stands_still_loses_its_locks_to_the_others(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was frozen in the midst of one: the others go on, and it is told when it wakes."""
+    monkeypatch.setattr(engine, "BRIEF_IDLE_S", 1)
+    frozen, other = Database(postgresql_url), Database(postgresql_url)
+    await frozen.migrate()
+    take = sa.update(PaceRow).where(col(PaceRow.key) == "relay:email")
+    async with other.write() as session:
+        session.add(PaceRow(key="relay:email", arrival_us=1))
+
+    async def go_on_beside() -> None:
+        async with asyncio.timeout(30), other.write(at_once=True) as session:
+            await session.exec(take.values(arrival_us=3))
+
+    async def stand_still() -> None:
+        async with frozen.write(at_once=True) as session:
+            await session.exec(take.values(arrival_us=2))
+            await go_on_beside()
+            await session.exec(select(PaceRow))
+
+    with pytest.raises(StoreError, match="idle-in-transaction timeout"):
+        await stand_still()
+    # What it did is undone, and it goes on by itself.
+    async with frozen.write(at_once=True) as session:
+        assert (await session.exec(select(PaceRow.arrival_us))).all() == [3]
+    await frozen.close()
+    await other.close()
+
+
+async def test_one_that_stood_still_until_its_end_has_written_nothing(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BRIEF_IDLE_S", 1)
+    database = Database(postgresql_url)
+    await database.migrate()
+
+    async def stand_still() -> None:
+        async with database.write(at_once=True) as session:
+            session.add(PaceRow(key="relay:email", arrival_us=1))
+            await session.flush()
+            await asyncio.sleep(2)
+
+    with pytest.raises(StoreError, match="idle-in-transaction timeout"):
+        await stand_still()
+    async with database.read() as session:
+        assert (await session.exec(select(PaceRow))).all() == []
+    await database.close()
+
+
+async def test_how_long_a_transaction_may_stand_still(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    told = []
+    for at_once in (True, False):
+        async with database.read(at_once=at_once) as session:
+            told.append(await session.scalar(sa.text("SHOW idle_in_transaction_session_timeout")))
+    assert told == ["30s", "5min"]
+    await database.close()
