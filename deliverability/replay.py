@@ -9,14 +9,15 @@ from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from deliverability.classify import classify_reply, is_unproven
+from deliverability.classify import classify_reply, is_unproven, rules_in_force
+from deliverability.consequences import Consequence, Consequences
 from deliverability.policy import FAILURES
 from deliverability.rulebook import RuleBook
 from deliverability.suppression import foresee, weigh
 from models.event import Event
 from models.states import BounceClass, Channel, EventKind, Fault, Permanence
 from models.values import Reply, Verdict
-from store import Database, events, replies
+from store import Database, events, identities, replies
 from store.replies import Said
 
 A_TURN = 25
@@ -74,12 +75,16 @@ def unproven_rules(changes: Iterable[Change]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What other rules would have changed: answers `read`, and people written to no more, or again."""
+    """What other rules would have changed: answers `read`, and people written to no more, or again.
+
+    `consequences`: what would have been slowed, rested or held more often, or less often.
+    """
 
     read: int
     changes: tuple[Change, ...]
     would_suppress: int
     would_spare: int
+    consequences: tuple[Consequence, ...] = ()
 
 
 async def review(session: AsyncSession, *, since: datetime) -> list[Unread]:
@@ -172,12 +177,15 @@ async def _read_again(session: AsyncSession, book: RuleBook, since: datetime) ->
     examples: dict[tuple[str, str, str], str] = {}
     unproven: Counter[tuple[str, str, str]] = Counter()
     changed: Changed = {}
+    domains = {one.id: one.dkim_domain or "" for one in await identities.list_identities(session)}
+    followed = Consequences(rules_in_force(), book, domains)
     read = 0
     async for said in replies.answers(session, since=since, limit=MOST_READ):
         read += 1
         if not read % A_TURN:
             await asyncio.sleep(0)
         before, after = reading_of(said), _by(book, said)
+        followed.note(said, before, after)
         if before == after:
             continue
         form = (said.provider, _name(before), _name(after))
@@ -195,7 +203,7 @@ async def _read_again(session: AsyncSession, book: RuleBook, since: datetime) ->
         Change(*form, count=count, example=examples[form], unproven=unproven[form])
         for form, count in counts.most_common()
     )
-    return Replay(read, changes, would_suppress, would_spare), changed
+    return Replay(read, changes, would_suppress, would_spare, followed.changes()), changed
 
 
 def skeleton(text: str) -> str:

@@ -300,6 +300,15 @@ def read_span(text: str) -> timedelta:
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
+def write_span(span: timedelta) -> str:
+    """A time as `read_span` reads it: `1h30m`."""
+    seconds, parts = int(span.total_seconds()), ""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, length)
+        parts += f"{count}{unit}" if count else ""
+    return parts or "0s"
+
+
 def _known(keys: frozenset[str]) -> str:
     return f"Known: {', '.join(sorted(keys))}."
 

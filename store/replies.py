@@ -35,6 +35,9 @@ class Said:
     address: str
     seed: bool
     at: datetime
+    source: str
+    identity_id: int | None
+    campaign_id: int | None
 
 
 async def share_of(
@@ -104,4 +107,7 @@ def _said(event: Event, read: Event, channel: Channel, address: str) -> Said:
         address=address,
         seed=event.seed,
         at=event.recorded_at,
+        source=event.source,
+        identity_id=event.identity_id,
+        campaign_id=event.campaign_id,
     )

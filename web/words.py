@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from deliverability.rulebook import Deed, Scope
 from models.access import Role
 from models.campaign import AudienceRole
 from models.contact import ImportState
@@ -87,6 +88,18 @@ _WORDS: tuple[tuple[StrEnum, str], ...] = (
     (LimitScope.PROVIDER, N_("One provider")),
     (LimitScope.LANE, N_("One identity at one provider")),
     (LimitScope.DOMAIN, N_("One sending domain at one provider")),
+    (Deed.WAIT, N_("The message waits")),
+    (Deed.SLOW, N_("Half the pace")),
+    (Deed.CRAWL, N_("A few a minute, over one connection")),
+    (Deed.ONE_CONNECTION, N_("One connection")),
+    (Deed.SUSPEND, N_("Nothing leaves")),
+    (Deed.HOLD_CAMPAIGN, N_("The campaign waits for a person")),
+    (Deed.REFUSE, N_("The message is given up")),
+    (Scope.RELAY, N_("Everything together")),
+    (Scope.IDENTITY, N_("One identity")),
+    (Scope.PROVIDER, N_("One provider")),
+    (Scope.LANE, N_("One identity at one provider")),
+    (Scope.DOMAIN, N_("One sending domain at one provider")),
     (Measure.PER_SECOND, N_("messages a second")),
     (Measure.PER_MINUTE, N_("messages a minute")),
     (Measure.PER_HOUR, N_("messages an hour")),

@@ -1,8 +1,10 @@
 """`tocsin pace`: how fast each provider and identity is served, what is slowed, and what answers mean."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -14,6 +16,9 @@ from service.commands import examples, noun
 from service.commands.bounces import tell_unproven
 from service.desk import Desk, work
 from service.terminal import print_table, say, set_in, words
+
+if TYPE_CHECKING:
+    from deliverability.consequences import Consequence
 
 group = noun("How fast messages leave, what is slowed and why, and what answers mean.")
 Scope = Annotated[
@@ -218,6 +223,53 @@ def replay_answers(
             f"{seen.would_spare:,} fewer."
         )
         tell_unproven(seen.changes)
+    if seen.consequences:
+        tell_consequences(seen.consequences)
+
+
+DONE: Mapping[str, str] = MappingProxyType(
+    {
+        "wait": "the message waits",
+        "slow": "half the pace",
+        "crawl": "a few a minute, over one connection",
+        "one_connection": "one connection",
+        "suspend": "nothing leaves",
+        "hold_campaign": "the campaign waits for a person",
+        "refuse": "the message is given up",
+    }
+)
+CONCERNED: Mapping[str, str] = MappingProxyType(
+    {
+        "lane": "the identity there",
+        "provider": "everybody there",
+        "identity": "the identity everywhere",
+        "domain": "the signing domain there",
+        "relay": "everything, everywhere",
+    }
+)
+
+
+def tell_consequences(consequences: "Sequence[Consequence]") -> None:
+    """What would have been slowed, rested or held more often, or less often."""
+    from deliverability.consequences import OF_ONE_MESSAGE
+    from deliverability.rulebook import write_span
+
+    say("What would have followed from them, and how often:")
+    print_table(
+        ("provider", "what follows", "for", "#so far", "#would be", "rules"),
+        [
+            (
+                provider_name(one.provider),
+                DONE[one.deed] if one.deed in OF_ONE_MESSAGE else f"{DONE[one.deed]}: {CONCERNED[one.scope]}",
+                "" if one.span is None else write_span(one.span),
+                one.before,
+                f"{one.after}{' at most' if one.at_most and one.after else ''}",
+                ", ".join(one.rules[:3]),
+            )
+            for one in consequences[:SHOWN]
+        ],
+        empty="",
+    )
 
 
 def register(app: typer.Typer) -> None:

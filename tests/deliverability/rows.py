@@ -1,6 +1,7 @@
 """Rows a test of this room begins with: a campaign that was launched, and deliveries of it."""
 
 import itertools
+from datetime import datetime
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -8,11 +9,21 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models.campaign import Campaign
 from models.contact import Contact
 from models.delivery import Delivery
+from models.event import Event
 from models.identity import Identity
 from models.keyring import Keyring
 from models.providers import SMS, provider_of
 from models.seed import SeedMailbox
-from models.states import CampaignState, Channel, ConsentStatus, DeliveryState, EventKind
+from models.states import (
+    BounceClass,
+    CampaignState,
+    Channel,
+    ConsentStatus,
+    DeliveryState,
+    EventKind,
+    Fault,
+    Permanence,
+)
 from models.suppression import address_hash
 from models.template import Template, TemplateVersion
 from models.tokens import Tokens
@@ -145,3 +156,25 @@ def _address(contact: Contact | None, channel: Channel) -> str:
     address = contact.email if channel is Channel.EMAIL else contact.phone
     assert address is not None
     return address
+
+
+def put_off_unread(
+    delivery: Delivery, at: datetime, number: float, *, provider: str = "orange", source: str = "dispatch"
+) -> Event:
+    """A deferral in words that no shipped rule knows; `number` tells it from others."""
+    return Event(
+        delivery_id=delivery.id,
+        campaign_id=delivery.campaign_id,
+        identity_id=delivery.identity_id,
+        provider=provider,
+        kind=EventKind.DEFERRED,
+        code=450,
+        text="Come back another day",
+        bounce_class=BounceClass.UNKNOWN,
+        fault=Fault.UNKNOWN,
+        permanence=Permanence.SOFT,
+        source=source,
+        source_id=f"{source}{provider}{number}",
+        at=at,
+        recorded_at=at,
+    )

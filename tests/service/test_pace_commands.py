@@ -1,9 +1,14 @@
 """`tocsin pace`, as it is typed."""
 
+import asyncio
 import sqlite3
+from datetime import timedelta
 
 import pytest
 
+from models.clock import SystemClock
+from store import Database
+from tests.deliverability.rows import a_delivery, put_off_unread
 from tests.service.conftest import Tocsin, Typed
 
 
@@ -98,3 +103,30 @@ def test_answers_are_reviewed_and_read_again_by_other_rules(ready: Tocsin, pace:
     assert missing.err == "tocsin: There is no file nowhere.toml. Look where it is, and name it anew.\n"
     rules.write_text("[[rules]]\nid = 'x'\n")
     assert "rule 1 (x): class is missing." in pace("pace", "replay", "--rules", str(rules)).err
+
+
+def test_a_rule_that_would_have_stopped_everything_is_seen_before_it_holds(
+    ready: Tocsin, pace: Typed
+) -> None:
+    async def tell() -> None:
+        database = Database(f"sqlite:///{ready.folder / 'tocsin-data' / 'tocsin.db'}")
+        async with database.write() as session:
+            delivery = await a_delivery(session)
+            for number in range(3):
+                at = SystemClock().now() - timedelta(hours=number + 1)
+                session.add(put_off_unread(delivery, at, number))
+        await database.close()
+
+    asyncio.run(tell())
+    rules = ready.folder / "new.toml"
+    rules.write_text(
+        '[[rules]]\nid = "another-day"\ntext = "another day"\nclass = "block"\nfault = "provider"\n'
+        'reactions = [{ do = "suspend", scope = "relay", for = "30m" }]\n'
+    )
+    told = pace.must("pace", "replay", "--rules", str(rules))
+    assert "What would have followed from them, and how often:" in told
+    (line,) = [line for line in told.splitlines() if "nothing leaves: everything, everywhere" in line]
+    assert [word for word in line.split() if word.isdigit()] == ["0", "3"]
+    assert "30m" in line
+    assert "another-day" in line
+    assert "nothing leaves" not in pace.must("pace", "replay")

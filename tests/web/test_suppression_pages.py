@@ -1,5 +1,6 @@
 """The suppression list on pages: why and until when, files, what was lifted, and what a rule did undone."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -15,9 +16,9 @@ from models.tokens import TokenPurpose
 from models.values import Reply, Signal, Verdict
 from store import Database, consents, suppressions
 from tests.clocks import START
-from tests.deliverability.rows import TOKENS, a_contact, a_delivery, a_launched_campaign
+from tests.deliverability.rows import TOKENS, a_contact, a_delivery, a_launched_campaign, put_off_unread
 from tests.deliverability.test_originals import a_bounce
-from tests.web.browsers import Browser, Site
+from tests.web.browsers import Browser, Site, parse_strictly
 
 DAY = START.date().isoformat()
 UNDO = {"rule": "words-gone", "since": DAY}
@@ -269,3 +270,19 @@ async def test_changed_rules_are_shown_over_the_past_and_carried_out_by_an_admin
     rules.write_text("[[rules]]\nid = 3")
     assert "rules.toml" in await read_again(site, browser, "/incoming/replay")
     assert await standing(site.database) == 1
+
+
+async def test_what_would_have_followed_from_the_answers_is_shown_too(site: Site) -> None:
+    async with site.database.write() as session:
+        delivery = await a_delivery(session)
+        session.add_all(put_off_unread(delivery, START - timedelta(hours=n), n) for n in range(3))
+    browser = await site.signed_in(Role.ADMIN)
+    assert "What follows from them" not in await read_again(site, browser, "/incoming/replay")
+    (site.folder / "rules.toml").write_text(
+        '[[rules]]\nid = "another-day"\ntext = "another day"\nclass = "block"\nfault = "provider"\n'
+        'reactions = [{ do = "suspend", scope = "relay", for = "30m" }]\n'
+    )
+    shown = await read_again(site, browser, "/incoming/replay")
+    parse_strictly(shown)
+    part = re.sub(r"<[^>]+>|\s+", " ", shown[shown.index("What follows from them") :])
+    assert re.search(r"Orange\s+Nothing leaves\s+Everything together\s+30m\s+0\s+3\s+another-day", part)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from deliverability.consequences import OF_ONE_MESSAGE, Consequence
 from deliverability.replay import Change, unproven_rules
-from deliverability.rulebook import OWN_FILE, RulesError
+from deliverability.rulebook import OWN_FILE, RulesError, write_span
 from models.errors import ConflictError
 from models.providers import provider_name
 from models.states import BounceClass
@@ -23,6 +24,8 @@ USUAL_DAYS = 30
 SHOWN = 50
 Line = tuple[str, str, str, int, str]
 """Provider, how it was read, how it is read now, how often, an example."""
+Follows = tuple[str, str, str, str, Consequence]
+"""Provider, what follows, whom it concerns, for how long, and how often."""
 
 
 @router.get("/incoming/replay")
@@ -77,6 +80,7 @@ def _show(visit: Visit, problem: str = "") -> Response:
         busy=desk.busy,
         last=last,
         lines=_lines(found[:SHOWN], tongue),
+        follows=_follows(last.answers.consequences[:SHOWN] if last and last.answers else (), tongue),
         more=len(found) > SHOWN,
         unproven=", ".join(unproven_rules(found)),
         suppressed=sum(part.would_suppress for part in parts),
@@ -98,6 +102,19 @@ def _lines(changes: Sequence[Change], tongue: Tongue) -> list[Line]:
             one.example,
         )
         for one in changes
+    ]
+
+
+def _follows(consequences: Sequence[Consequence], tongue: Tongue) -> list[Follows]:
+    return [
+        (
+            say_borrowed(tongue, provider_name(one.provider)),
+            tongue.say(word_for(one.deed)),
+            "" if one.deed in OF_ONE_MESSAGE else tongue.say(word_for(one.scope)),
+            "" if one.span is None else write_span(one.span),
+            one,
+        )
+        for one in consequences
     ]
 
 
