@@ -24,6 +24,8 @@ FIRST_REST: Final = timedelta(minutes=15)
 A_PACE: Final = timedelta(seconds=10)
 """Answers so close to one another were given to messages that left at one pace: it is halved once."""
 OF_ONE_MESSAGE: Final = frozenset({Deed.WAIT, Deed.REFUSE})
+WITHOUT_SCOPE: Final = OF_ONE_MESSAGE | {Deed.HOLD_CAMPAIGN}
+"""Whose scope says nothing: they are about a message, or a campaign."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,7 +251,7 @@ CONCERNED: Mapping[str, str] = MappingProxyType(
 
 def tell_consequences(consequences: "Sequence[Consequence]") -> None:
     """What would have been slowed, rested or held more often, or less often."""
-    from deliverability.consequences import OF_ONE_MESSAGE
+    from deliverability.consequences import WITHOUT_SCOPE
     from deliverability.rulebook import write_span
 
     say("What would have followed from them, and how often:")
@@ -260,7 +260,7 @@ def tell_consequences(consequences: "Sequence[Consequence]") -> None:
         [
             (
                 provider_name(one.provider),
-                DONE[one.deed] if one.deed in OF_ONE_MESSAGE else f"{DONE[one.deed]}: {CONCERNED[one.scope]}",
+                DONE[one.deed] if one.deed in WITHOUT_SCOPE else f"{DONE[one.deed]}: {CONCERNED[one.scope]}",
                 "" if one.span is None else write_span(one.span),
                 one.before,
                 f"{one.after}{' at most' if one.at_most and one.after else ''}",

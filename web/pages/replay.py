@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from deliverability.consequences import OF_ONE_MESSAGE, Consequence
+from deliverability.consequences import WITHOUT_SCOPE, Consequence
 from deliverability.replay import Change, unproven_rules
 from deliverability.rulebook import OWN_FILE, RulesError, write_span
 from models.errors import ConflictError
@@ -110,7 +110,7 @@ def _follows(consequences: Sequence[Consequence], tongue: Tongue) -> list[Follow
         (
             say_borrowed(tongue, provider_name(one.provider)),
             tongue.say(word_for(one.deed)),
-            "" if one.deed in OF_ONE_MESSAGE else tongue.say(word_for(one.scope)),
+            "" if one.deed in WITHOUT_SCOPE else tongue.say(word_for(one.scope)),
             "" if one.span is None else write_span(one.span),
             one,
         )
