@@ -169,12 +169,12 @@ class Sender:
 MINUTES = timedelta(minutes=1)
 # How long the first lesson takes, by the provider's own rule: until the pace is found, or the block is over.
 LESSONS = [
-    (manners.ORANGE, 15 * MINUTES),
-    (manners.LAPOSTE, 15 * MINUTES),
-    (manners.YAHOO, 15 * MINUTES),
-    (manners.FREE, 15 * MINUTES),
-    (manners.ICLOUD, 60 * MINUTES),
-    (manners.GMAIL, 60 * MINUTES),
+    (manners.ORANGE, 5 * MINUTES),
+    (manners.LAPOSTE, 5 * MINUTES),
+    (manners.YAHOO, 5 * MINUTES),
+    (manners.FREE, 5 * MINUTES),
+    (manners.ICLOUD, 5 * MINUTES),
+    (manners.GMAIL, 5 * MINUTES),
     (manners.OUTLOOK, 240 * MINUTES),
     (manners.SFR, 320 * MINUTES),
 ]
