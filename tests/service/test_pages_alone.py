@@ -28,11 +28,18 @@ def _as_it_was() -> Iterator[None]:
 
 
 @pytest.mark.timeout(30)
-async def test_a_file_that_came_by_the_api_is_read_without_a_worker(tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken", [False, True], ids=["as it came", "at first not to be read"])
+async def test_a_file_that_came_by_the_api_is_read_without_a_worker(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: bool
+) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path}/tocsin.db")
     await database.migrate()
     (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / "one.csv").write_bytes(TABLE)
+    file = tmp_path / FOLDER / "one.csv"
+    if broken:
+        file.mkdir()
+    else:
+        file.write_bytes(TABLE)
     job = BulkImport(
         key_id=1,
         stored="one.csv",
@@ -45,6 +52,11 @@ async def test_a_file_that_came_by_the_api_is_read_without_a_worker(tmp_path: Pa
         number = (await bulk_imports.add(session, job)).id
     settings = GivenSettings(data_dir=tmp_path, dns_servers="off", bind_port=0)
     async with assemble(settings, with_worker=False):
+        while broken and "files of people not read" not in caplog.text:
+            await asyncio.sleep(0.05)
+        if broken:
+            file.rmdir()
+            file.write_bytes(TABLE)
         while True:
             async with database.read() as session:
                 found = await bulk_imports.get(session, number)
