@@ -17,6 +17,8 @@ from service.settings import GivenSettings
 from store import Database, bulk_imports
 from tests.clocks import START
 
+NOT_TO_BE_READ = Path("/proc/sys/vm/compact_memory")
+"""A file that nobody may read, not even root."""
 TABLE = b"id;email\nA1;camille@exemple.fr\n"
 
 
@@ -37,7 +39,7 @@ async def test_a_file_that_came_by_the_api_is_read_without_a_worker(
     (tmp_path / FOLDER).mkdir()
     file = tmp_path / FOLDER / "one.csv"
     if broken:
-        file.mkdir()
+        file.symlink_to(NOT_TO_BE_READ)
     else:
         file.write_bytes(TABLE)
     job = BulkImport(
@@ -55,7 +57,7 @@ async def test_a_file_that_came_by_the_api_is_read_without_a_worker(
         while broken and "files of people not read" not in caplog.text:
             await asyncio.sleep(0.05)
         if broken:
-            file.rmdir()
+            file.unlink()
             file.write_bytes(TABLE)
         while True:
             async with database.read() as session:
