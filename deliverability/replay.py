@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -105,20 +105,27 @@ async def review(session: AsyncSession, *, since: datetime) -> list[Unread]:
     ]
 
 
-async def replay(session: AsyncSession, book: RuleBook, *, since: datetime) -> Replay:
-    """Read the answers since a moment by `book`; nothing is changed."""
-    seen, _ = await _read_again(session, book, since)
+async def replay(
+    session: AsyncSession, book: RuleBook, *, since: datetime, routes: Collection[str] = ()
+) -> Replay:
+    """Read the answers since a moment by `book`; nothing is changed.
+
+    `routes`: the providers that have a server of their own in place of the relay.
+    """
+    seen, _ = await _read_again(session, book, since, routes)
     return seen
 
 
-async def carry_out(database: Database, book: RuleBook, *, since: datetime, now: datetime) -> Replay:
+async def carry_out(
+    database: Database, book: RuleBook, *, since: datetime, now: datetime, routes: Collection[str] = ()
+) -> Replay:
     """Read the answers since a moment by `book`, and act on it: people are suppressed, or spared.
 
     Each reading that changes is an event of its own, and counts from now on; the old one stays. What was
     carried out already changes nothing, so that it is safe to repeat.
     """
     async with database.read() as session:
-        seen, changed = await _read_again(session, book, since)
+        seen, changed = await _read_again(session, book, since, routes)
     for (channel, address), verdicts in changed.items():
         async with database.write() as session:
             for number, verdict in verdicts.items():
@@ -172,13 +179,15 @@ Changed = dict[tuple[Channel, str], dict[int, Verdict]]
 """What would be read differently of each address, by number of the event."""
 
 
-async def _read_again(session: AsyncSession, book: RuleBook, since: datetime) -> tuple[Replay, Changed]:
+async def _read_again(
+    session: AsyncSession, book: RuleBook, since: datetime, routes: Collection[str]
+) -> tuple[Replay, Changed]:
     counts: Counter[tuple[str, str, str]] = Counter()
     examples: dict[tuple[str, str, str], str] = {}
     unproven: Counter[tuple[str, str, str]] = Counter()
     changed: Changed = {}
     domains = {one.id: one.dkim_domain or "" for one in await identities.list_identities(session)}
-    followed = Consequences(rules_in_force(), book, domains)
+    followed = Consequences(rules_in_force(), book, domains, routes)
     read = 0
     async for said in replies.answers(session, since=since, limit=MOST_READ):
         read += 1

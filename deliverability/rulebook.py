@@ -89,6 +89,13 @@ class Reaction:
     below: float = 1.0
 
 
+def as_it_can_be_done(reaction: Reaction, *, shares_relay: bool) -> Reaction:
+    """A relay's connections carry mail for all: where one has too many of ours it gets less mail instead."""
+    if reaction.deed is Deed.ONE_CONNECTION and shares_relay:
+        return Reaction(Deed.SLOW, Scope.RELAY)
+    return reaction
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One line of the table: every condition that is set must hold.

@@ -213,13 +213,13 @@ class Dispatcher:
             if helping and any(limit.interval_us > HELP_BELOW_US for limit in permit.limits):
                 return
             wait = (permit.opens_at or self._clock.now()) - self._clock.now()
+            self._ways.allow(drain.lane.provider, drain.channel, permit.connections, permit.messages)
             # A provider that asked for a rest gets it: nothing is claimed, the sweep asks again.
             if wait > self._options.patience:
                 return
             if wait > HEAD_START:
                 await self._clock.sleep(wait - HEAD_START)
                 continue
-            self._ways.allow(drain.lane.provider, drain.channel, permit.connections, permit.messages)
             if await self._begin_chunk(drain, desk, permit):
                 # A slow lane waits for what it is answered: a provider that asks for a rest gets it at once.
                 slow = permit.batch < min(self._options.chunk, SLOW_BELOW)
@@ -362,7 +362,7 @@ class Dispatcher:
                 leave_at=leave_at,
                 marked_at=marked_at,
                 leased_until=marked_at + self._options.lease,
-                seen_at=marked_at,
+                seen_at=self._clock.now(),
                 leave=chunk.share.leave,
             )
             return drain.ahead

@@ -18,6 +18,9 @@ from store.claims import ClaimedDelivery
 ASK_AGAIN: Final = timedelta(seconds=2)
 """How long after the gates a message may still leave without its campaign being asked again."""
 
+A_STEP: Final = timedelta(seconds=10)
+"""Clocks are put right by small steps now and then: what waits, waits so much longer or shorter."""
+
 
 @dataclass(slots=True)
 class Load:
@@ -47,7 +50,7 @@ class Load:
 
     def look(self, now: datetime) -> datetime:
         """`now`, as the clock tells it at present; none of ours may wait for a moment it has left behind."""
-        if now < self.seen_at:
+        if self.seen_at - now > A_STEP:
             self.set_back += self.seen_at - now
         self.seen_at = now
         return now

@@ -79,6 +79,7 @@ class Handover:
         try:
             while load.under_way or load.ended:
                 moved |= await self._record_ended(load)
+                await self._keep_places(load)
                 await self._keep(load)
                 await _wait(load.all_ended, min(RECORD_EVERY_S, self.lease.total_seconds() / 3))
         except asyncio.CancelledError:
@@ -177,7 +178,9 @@ class Handover:
 
     async def _keep(self, load: Load) -> None:
         """Renew the lease of what is under way, in good time; what still waits passes the gates for it."""
-        if not load.under_way or load.leased_until - self.clock.now() > self.lease * 2 / 3:
+        left = load.leased_until - self.clock.now()
+        # More is left than it ever was: the clock was set back, and what waits is asked for all the same.
+        if not load.under_way or self.lease * 2 / 3 < left <= self.lease:
             return
         waiting = [flight for flight in load.under_way.values() if not flight.left]
         until = self.clock.now() + self.lease
@@ -192,9 +195,15 @@ class Handover:
             lost = [flight for flight in load.under_way.values() if flight.row.id not in ours]
             self._call_back(load, [*lost, *(flight for flight in waiting if flight.row.id not in clear)])
             load.leased_until = until
-            await self.recorder.pacer.keep(load.way)
         except StoreError:
             log.warning("lease not renewed", extra={"deliveries": len(load.under_way)})
+
+    async def _keep_places(self, load: Load) -> None:
+        """Connections that are shared out are held for less time than a lease may last."""
+        try:
+            await self.recorder.pacer.keep(load.way)
+        except StoreError:
+            log.warning("connections not kept", extra={"way": load.way.key})
 
     def _call_back(self, load: Load, flights: Sequence[Flight]) -> None:
         """Keep messages here that may not leave any more: they go back to the gates, which say why."""

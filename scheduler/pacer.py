@@ -157,16 +157,13 @@ class Pacer:
         reason = sight.reason
         if sight.shut:
             opens_at = max(opens_at, now + ASK_AGAIN)
-        elif sight.probing or way.route or allowed.relay_connections:
-            obstacle, connections = await self._connect(known, sight.probing, connections, way, now)
-            if obstacle:
-                opens_at, reason = now + ASK_AGAIN, obstacle
+        elif obstacle := await self._connect(known, sight.probing, connections, way, now):
+            opens_at, reason = now + ASK_AGAIN, obstacle
         batch = 1 if sight.probing else max(1, min(batch_size(rates, self._span), sight.left))
         return Permit(
             opens_at=opens_at if opens_at > now else None,
             batch=batch,
-            # What brakes say of connections is about a provider's own, not about those all lanes share.
-            connections=connections if way.route or allowed.relay_connections else None,
+            connections=self._connections(known, way),
             limits=rates,
             reason=reason,
             shares=allowed.shares,
@@ -259,7 +256,7 @@ class Pacer:
             cap = cap_on(now.astimezone(self._zone).date(), plan.cap, plan.day)
             allowed = self._with_cap(allowed, scopes, cap, now)
         seen = {} if known is None else known.brakes
-        self._known[scopes.lane] = known = _Known(scopes, allowed, now + LIFE, seen)
+        self._known[scopes.lane] = known = _Known(scopes, allowed, self._rows[0], seen)
         return known
 
     def _with_cap(self, allowed: Allowance, scopes: Scopes, cap: int, now: datetime) -> Allowance:
@@ -295,35 +292,49 @@ class Pacer:
 
     async def _connect(
         self, known: _Known, probing: Sequence[str], connections: int | None, way: Way, now: datetime
-    ) -> tuple[str, int | None]:
-        """Hold the places the lane needs: a half-open breaker's one, and connections where those are counted.
+    ) -> str:
+        """Hold the places the lane needs: connections where those are counted, and a half-open breaker's one.
 
-        What stands in the way ("": nothing), and how many connections it may open.
+        What stands in the way; "": nothing. Connections come first: whoever has none must not keep the one
+        place of those who find out.
         """
+        allowed = known.allowed
+        if way.route:
+            most = min(allowed.connections, connections or allowed.connections)
+            if known.scopes.provider in probing:
+                most = 1
+            if not await self._places.hold(known.scopes.provider, most, now):
+                return OTHERS_CONNECTED
+        elif allowed.relay_connections:
+            if not await self._places.hold(way.key, allowed.relay_connections, now, in_parts=True):
+                return OTHERS_CONNECTED
+        else:
+            self._places.forget(way.key)
         taken: list[str] = []
         try:
-            for key in probing:
+            # In the same order everywhere, lest two wait for each other's.
+            for key in sorted(probing):
                 if is_fresh(self._probes.get(key), LEASE, now):
-                    return OTHERS_PROBE, connections
+                    return OTHERS_PROBE
                 # Before anything is waited for: other lanes of this process ask meanwhile.
                 self._probes[key] = now + LEASE
                 taken.append(key)
                 if not await self._places.hold(f"probe:{key}", 1, now, anew=True):
-                    return OTHERS_PROBE, connections
-            places = connections
-            allowed = known.allowed
-            if way.route:
-                most = min(allowed.connections, connections or allowed.connections)
-                places = await self._places.hold(known.scopes.provider, 1 if probing else most, now)
-            elif allowed.relay_connections:
-                places = await self._places.hold(way.key, allowed.relay_connections, now, in_parts=True)
-            if places == 0:
-                return OTHERS_CONNECTED, connections
+                    return OTHERS_PROBE
             taken.clear()
-            return "", places
+            return ""
         finally:
             for key in taken:
                 self._probes.pop(key, None)
+
+    def _connections(self, known: _Known, way: Way) -> int | None:
+        """How many connections the way may have now; None: as many as are configured.
+
+        As many as are held, whatever this lane may do: others of this process use them as well.
+        """
+        if way.route:
+            return self._places.count(known.scopes.provider) or 1
+        return (self._places.count(way.key) or 1) if known.allowed.relay_connections else None
 
     def _bases(self, known: _Known) -> Mapping[str, float]:
         """Messages a second without a brake, by scope: its own limit, or what the lane may do at most."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from deliverability.rulebook import Deed, Reaction, RuleBook, Scope
+from deliverability.rulebook import Deed, Reaction, RuleBook, Scope, as_it_can_be_done
 from models.pace import BreakerState
 from models.states import BounceClass, Fault
 from models.values import Accepted, Deferred, Outcome, Refused, Reply, Uncertain, Verdict
@@ -81,7 +81,7 @@ def demands(answers: Sequence[Answer], book: RuleBook, scopes: Scopes) -> list[D
         for called_for in book.reactions_to(verdict):
             if called_for.deed in {Deed.WAIT, Deed.REFUSE}:
                 continue  # about this message alone: see `read_outcome`
-            reaction = _as_it_can_be_done(called_for, scopes)
+            reaction = as_it_can_be_done(called_for, shares_relay=scopes.shares_relay)
             campaign = answer.campaign_id if reaction.deed is Deed.HOLD_CAMPAIGN else 0
             place = (
                 reaction,
@@ -169,13 +169,6 @@ def answered(
             brake = throttle.grow(brake, now, clean, base=base, connections=setting.connections)  # noqa: PLW2901
         changed[key] = brake
     return changed
-
-
-def _as_it_can_be_done(reaction: Reaction, scopes: Scopes) -> Reaction:
-    """A relay's connections are its own affair: one that has too many of ours gets less mail instead."""
-    if reaction.deed is Deed.ONE_CONNECTION and scopes.shares_relay:
-        return Reaction(Deed.SLOW, Scope.RELAY)
-    return reaction
 
 
 def read_outcome(outcome: Outcome, verdict: Verdict | None, book: RuleBook) -> Outcome:

@@ -26,8 +26,9 @@ __all__ = [
 ]
 
 LOOKED_AT = ("contact", "contact_tag")
-# Deadlock, a transaction that cannot be put in order with another one, and a lock not to be had in time.
-CONTENTION = frozenset({"40P01", "40001", "55P03"})
+# Deadlock, a transaction that cannot be put in order with another one, a lock not to be had in time, and a
+# transaction that stood still for too long: the process was stopped, and goes on.
+CONTENTION = frozenset({"40P01", "40001", "55P03", "25P03"})
 LOCK_PATIENCE_MS = 800
 """Less than PostgreSQL waits before it looks for rings (`deadlock_timeout`, a second) and ends one of them,
 which might be the transaction that has all patience."""

@@ -28,9 +28,9 @@ async def hold(
 ) -> int:
     """Take or keep as many of the `most` places under `key` as are free; how many `holder` has now.
 
-    `wanted`: and no more than so many; those it had beyond that lapse with their lease, since messages may
-    still be on their way over them. Places numbered `most` and above are given up. Served by the primary
-    key.
+    `wanted`: and no more than so many. Those it had beyond that, or numbered `most` and above, lapse with
+    their lease, since messages may still be on their way over them. A lease that ends later than any could
+    was given before the clock was set back, and is none. Served by the primary key.
     """
     places = [{"key": key, "number": number} for number in range(most)]
     if places:
@@ -40,6 +40,7 @@ async def hold(
         col(ConnectionSlot.holder) == holder,
         col(ConnectionSlot.leased_until).is_(None),
         col(ConnectionSlot.leased_until) < now,
+        col(ConnectionSlot.leased_until) > until + (until - now),
     )
     own_first = sa.case((col(ConnectionSlot.holder) == holder, 0), else_=1)
     numbers = select(ConnectionSlot.number).where(within, free)
@@ -52,7 +53,6 @@ async def hold(
             col(ConnectionSlot.key) == key, col(ConnectionSlot.number).in_(taken)
         )
         await session.exec(take.values(holder=holder, leased_until=until).execution_options(**NO_SYNC))
-    await _give_up(session, holder, col(ConnectionSlot.key) == key, col(ConnectionSlot.number) >= most)
     return len(taken)
 
 
@@ -70,7 +70,7 @@ async def part_of(
     await session.exec(here.on_conflict_do_update(index_elements=["key", "number"], set_=news))
     users = select(ConnectionSlot.holder).where(
         col(ConnectionSlot.key).startswith(about, autoescape=True),
-        col(ConnectionSlot.leased_until) >= now,
+        col(ConnectionSlot.leased_until).between(now, until + (until - now)),
     )
     names = sorted(name for name in (await session.exec(users)).all() if name is not None)
     each, left_over = divmod(most, len(names))

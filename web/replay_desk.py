@@ -6,6 +6,7 @@ what is carried out is safe to repeat.
 
 import asyncio
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,9 +53,20 @@ class ReplayDesk:
         return self._task is not None and not self._task.done()
 
     def begin(
-        self, database: Database, tokens: Tokens, clock: Clock, folder: Path, *, days: int, act: bool
+        self,
+        database: Database,
+        tokens: Tokens,
+        clock: Clock,
+        folder: Path,
+        *,
+        days: int,
+        act: bool,
+        routes: Collection[str],
     ) -> None:
-        """Start a reading; ConflictError while another is under way, or nothing was shown before `act`."""
+        """Start a reading; ConflictError while another is under way, or nothing was shown before `act`.
+
+        `routes`: the providers that have a server of their own in place of the relay.
+        """
         if self.busy:
             raise ConflictError("A reading is under way already.", "Wait until it is done.")
         shown = self.last
@@ -65,7 +77,7 @@ class ReplayDesk:
             raise ConflictError("The rules have changed since it was shown.", "Look at it again.")
         self._book = book
         self.last = Reading(days, act, clock.now(), book.version)
-        self._task = asyncio.create_task(self._read(database, tokens, clock, book, self.last))
+        self._task = asyncio.create_task(self._read(database, tokens, clock, book, self.last, routes=routes))
 
     async def wait(self) -> None:
         """Until the reading is done."""
@@ -73,7 +85,14 @@ class ReplayDesk:
             await self._task
 
     async def _read(
-        self, database: Database, tokens: Tokens, clock: Clock, book: RuleBook, reading: Reading
+        self,
+        database: Database,
+        tokens: Tokens,
+        clock: Clock,
+        book: RuleBook,
+        reading: Reading,
+        *,
+        routes: Collection[str],
     ) -> None:
         now = reading.began_at
         since = now - timedelta(days=reading.days)
@@ -82,10 +101,10 @@ class ReplayDesk:
         problem = ""
         try:
             if reading.act:
-                answers = await carry_out(database, book, since=since, now=now)
+                answers = await carry_out(database, book, since=since, now=now, routes=routes)
             else:
                 async with database.read() as session:
-                    answers = await replay(session, book, since=since)
+                    answers = await replay(session, book, since=since, routes=routes)
             originals = await read_originals_again(
                 database, tokens, book, since=since, now=now, act=reading.act
             )

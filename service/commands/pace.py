@@ -200,11 +200,11 @@ def replay_answers(
         file = rules or desk.settings.data_dir / OWN_FILE
         book = read_rules(file) if rules is not None or file.exists() else shipped()
         now = desk.clock.now()
-        since = now - timedelta(days=days)
+        since, routes = now - timedelta(days=days), frozenset(desk.settings.smtp_routes)
         if act:
-            return await carry_out(desk.database, book, since=since, now=now)
+            return await carry_out(desk.database, book, since=since, now=now, routes=routes)
         async with desk.database.read() as session:
-            return await replay(session, book, since=since)
+            return await replay(session, book, since=since, routes=routes)
 
     seen = work(look)
     print_table(
@@ -270,6 +270,8 @@ def tell_consequences(consequences: "Sequence[Consequence]") -> None:
         ],
         empty="",
     )
+    if len(consequences) > SHOWN:
+        say(f"… and {len(consequences) - SHOWN:,} more.")
 
 
 def register(app: typer.Typer) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deliverability.consequences import Consequence, begins
+from deliverability.consequences import Call, Consequence, begun
 from deliverability.replay import replay
 from deliverability.rulebook import (
     Deed,
@@ -18,11 +18,14 @@ from deliverability.rulebook import (
     write_span,
 )
 from models.identity import Identity
+from models.states import EventKind
 from store import Database
 from tests.clocks import START
 from tests.deliverability.rows import a_delivery, put_off_unread
 
 HOUR = timedelta(hours=1)
+PAIRS = (("orange", "one"), ("orange", "two"), ("sfr", "one"))
+"""Providers, and rules that speak of them."""
 
 
 async def answered(
@@ -124,7 +127,39 @@ async def test_two_identities_of_one_domain_are_one_scope(database: Database, tm
 def test_a_reaction_begins_when_it_is_called_for_often_enough_and_is_not_under_way(
     reaction: Reaction, seconds: list[float], times: int
 ) -> None:
-    assert begins(reaction, seconds) == times
+    assert begun({Call("orange", reaction, "a-rule"): seconds}).total() == times
+
+
+def test_what_is_in_force_is_begun_by_no_other_rule_and_no_other_provider() -> None:
+    shut = Reaction(Deed.SUSPEND, Scope.RELAY, span=HOUR)
+    calls = {Call(provider, shut, rule): [at] for at, (provider, rule) in enumerate(PAIRS)}
+    assert begun(calls) == {Call("orange", shut, "one"): 1}
+    # A provider's own affair is one for each.
+    there = Reaction(Deed.SUSPEND, Scope.PROVIDER, span=HOUR)
+    calls = {Call(provider, there, rule): [at] for at, (provider, rule) in enumerate(PAIRS)}
+    assert begun(calls) == {Call("orange", there, "one"): 1, Call("sfr", there, "one"): 1}
+
+
+async def test_a_final_answer_is_not_given_up_and_does_not_wait(database: Database, tmp_path: Path) -> None:
+    async with database.write() as session:
+        delivery = await a_delivery(session)
+        event = put_off_unread(delivery, START, 0)
+        event.kind, event.code = EventKind.REFUSED, 550
+        session.add(event)
+    for reaction in ('{ do = "refuse" }', '{ do = "wait", for = "1h" }'):
+        assert await followed(database, a_rule(tmp_path, reaction)) == ()
+
+
+async def test_one_connection_over_a_shared_relay_is_half_the_pace_of_everything(
+    database: Database, tmp_path: Path
+) -> None:
+    await answered(database, [0])
+    book = a_rule(tmp_path, '{ do = "one_connection", for = "1h" }')
+    (shared,) = await followed(database, book)
+    assert (shared.deed, shared.scope) == (Deed.SLOW, Scope.RELAY)
+    async with database.read() as session:
+        (own,) = (await replay(session, book, since=START - HOUR, routes={"orange"})).consequences
+    assert (own.deed, own.scope, own.span) == (Deed.ONE_CONNECTION, Scope.LANE, HOUR)
 
 
 @pytest.mark.parametrize("text", ["90m", "1h30m", "2d", "45s", "0s", "1d2h3m4s"])

@@ -1,5 +1,6 @@
 """The clock is set back by an hour: what was learnt, given out or shut by the old one holds nobody up."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -11,9 +12,12 @@ from models.delivery import Delivery
 from models.pace import LimitScope, Measure, PaceRow
 from models.states import Channel
 from models.values import Deferred, Reply, Uncertain
+from scheduler import handover
+from scheduler.campaigns import pause
+from scheduler.flights import Load
 from scheduler.outages import Outages, Way
 from scheduler.pacing import to_microseconds
-from store import Database, pace
+from store import Database, claims, pace
 from tests.clocks import START, ManualClock
 from tests.factories import a_campaign, a_contact
 from tests.scheduler.desks import FAST, ScriptedTransport, a_dispatcher, drain_all, launched
@@ -101,6 +105,12 @@ def test_a_way_that_was_shut_is_tried_again(outcome: Deferred | Uncertain) -> No
     assert outages.is_shut(way, START + SECOND)
     assert not outages.is_shut(way, START - HOUR)
     assert outages.enter(way, START - HOUR)
+    # Still shut: from now on it rests by the new clock, and not until the old one's moment.
+    outages.learn(way, outcome, 1, START - HOUR)
+    again = outages.reopens_at(way)
+    assert again is not None
+    assert START - HOUR < again <= START - HOUR + timedelta(minutes=5)
+    assert outages.is_shut(way, START - HOUR + SECOND)
 
 
 async def test_messages_that_wait_for_their_moment_leave_when_it_would_have_come(
@@ -134,3 +144,62 @@ async def test_messages_that_wait_for_their_moment_leave_when_it_would_have_come
     async with database.read() as session:
         rows = (await session.exec(select(PaceRow.arrival_us))).all()
     assert max(rows) < to_microseconds(begun)
+
+
+def test_small_steps_of_the_clock_move_no_moment() -> None:
+    load = Load(*["", None, None, [], {}, {}, [], START, START + HOUR, START])  # type: ignore[arg-type]
+    at = START + 8 * SECOND
+    for told in (START, START + 5 * SECOND, START + SECOND):
+        assert load.wait_for(at, told) == at - told
+    load.look(START + HOUR)
+    assert load.wait_for(at + HOUR, START) == 8 * SECOND
+
+
+async def test_a_worker_that_died_before_it_was_set_back_holds_no_connection_for_that_long(
+    database: Database, clock: ManualClock
+) -> None:
+    await set_limit(database, LimitScope.RELAY, "email", Measure.CONNECTIONS, 2)
+    dead = a_pacer(database, clock)
+    assert (await permit_of(dead, "gmail")).connections == 2
+    clock.advance(-HOUR)
+    permit = await permit_of(a_pacer(database, clock), "gmail")
+    assert (permit.opens_at, permit.connections) == (None, 2)
+
+
+async def test_a_pause_reaches_what_waits_for_a_connection_all_the_same(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "RECORD_EVERY_S", 0.05)
+    renewed = asyncio.Event()
+    real = claims.extend_lease
+
+    async def extend(*args: object, **how: object) -> int:
+        found = await real(*args, **how)  # type: ignore[arg-type]
+        renewed.set()
+        return found
+
+    monkeypatch.setattr(claims, "extend_lease", extend)
+    async with database.write() as session:
+        for number in range(6):
+            await a_contact(session, email=f"p{number}@gmail.com")
+        campaign = await a_campaign(session)
+    await launched(database, campaign.id)
+    async with database.write() as session:
+        await session.exec(sa.update(Delivery).values(due_at=clock.now() - 2 * HOUR))
+    transport = ScriptedTransport(clock=clock, connections=1)
+
+    async def pause_in_the_midst(recipient: str) -> None:
+        assert recipient
+        if not renewed.is_set():
+            clock.advance(-HOUR)
+            async with database.write() as session:
+                await pause(session, campaign.id, clock.now())
+            async with asyncio.timeout(60):
+                await renewed.wait()
+            await asyncio.sleep(0.5)
+
+    transport.before = pause_in_the_midst
+    dispatcher = a_dispatcher(database, transport, clock, pace=FAST)
+    await drain_all(database, dispatcher, clock.now())
+    assert len(transport.sent) == 1
+    await dispatcher.close()

@@ -10,7 +10,7 @@ from sqlmodel import select
 from models.clock import SystemClock
 from models.delivery import Delivery
 from models.errors import BadInputError
-from models.pace import ConnectionSlot, LimitScope, Measure, PaceLimit
+from models.pace import BreakerState, ConnectionSlot, LimitScope, Measure, PaceLimit, Throttle
 from models.states import Channel, DeliveryState
 from scheduler import pace_desk, places
 from scheduler.outages import Way
@@ -122,25 +122,33 @@ async def test_a_provider_with_a_route_of_its_own_takes_none_of_the_relays(
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("people", "chunk", "seconds"), [(240, 10, 0.02), (300, 150, 0.1)], ids=["small chunks", "long ones"]
+)
 async def test_two_senders_over_one_real_relay_open_no_more_than_was_set(
-    database: Database, migrated_url: str, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    migrated_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    people: int,
+    chunk: int,
+    seconds: float,
 ) -> None:
     monkeypatch.setattr(places, "LEASE", timedelta(seconds=3))
     monkeypatch.setattr(places, "REFUSED", timedelta(seconds=0.2))
-    people = 240
     async with database.write() as session:
         for number in range(people):
             await a_contact(session, email=f"p{number}@{DOMAINS[number % 3]}")
         campaign = await a_campaign(session)
     await launched(database, campaign.id)
     await limit_relay(database, 3)
-    relay = await SmtpPeer(Manners(seconds=0.02)).start()
+    relay = await SmtpPeer(Manners(seconds=seconds)).start()
     clock = SystemClock()
 
     async def work() -> None:
         mine = Database(migrated_url)
         line = SmtpTransport(SmtpOptions(relay=SmtpServer("127.0.0.1", relay.port, Tls.NONE)))
-        dispatcher = a_dispatcher(mine, line, clock, pace=FAST, chunk=10)
+        dispatcher = a_dispatcher(mine, line, clock, pace=FAST, chunk=chunk)
         try:
             while len(relay.messages) < people:
                 await drain_all(mine, dispatcher, clock.now())
@@ -158,6 +166,77 @@ async def test_two_senders_over_one_real_relay_open_no_more_than_was_set(
             assert set((await session.exec(select(Delivery.state))).all()) == {DeliveryState.ACCEPTED}
     finally:
         await relay.stop()
+
+
+async def test_who_has_no_connection_keeps_nobody_from_finding_out(
+    database: Database, clock: ManualClock
+) -> None:
+    await limit_relay(database, 1)
+    first, second = a_pacer(database, clock), a_pacer(database, clock)
+    permits = [await permit_of(one, "gmail") for one in (first, second)]
+    assert [permit.opens_at is None for permit in permits] == [True, False]
+    async with database.write() as session:
+        session.add(
+            Throttle(
+                key="provider:orange",
+                state=BreakerState.OPEN,
+                opens_at=clock.now() + SECOND,
+                changed_at=clock.now(),
+            )
+        )
+    clock.advance(SECOND * 11)
+    # The one without asks first, again and again.
+    assert (await permit_of(second, "orange")).opens_at is not None
+    assert (await permit_of(first, "orange")).opens_at is None
+
+
+async def test_a_lane_that_finds_out_gives_up_no_connection_of_another_lane(
+    database: Database, clock: ManualClock
+) -> None:
+    direct = Way(Channel.EMAIL, "orange")
+    first, second = a_pacer(database, clock), a_pacer(database, clock)
+    assert (await permit_of(first, "orange", identity=2, way=direct)).connections == 2
+    async with database.write() as session:
+        session.add(
+            Throttle(
+                key="lane:1:orange",
+                state=BreakerState.OPEN,
+                opens_at=clock.now() - SECOND,
+                changed_at=clock.now() - SECOND,
+            )
+        )
+    assert (await permit_of(first, "orange", identity=1, way=direct)).batch == 1
+    assert (await permit_of(second, "orange", identity=2, way=direct)).opens_at is not None
+
+
+async def test_lanes_of_one_process_that_ask_at_once_all_have_what_it_holds(
+    database: Database, clock: ManualClock
+) -> None:
+    mine = places.Places(database)
+    for _ in range(10):
+        clock.advance(SECOND * 21)
+        found = await asyncio.gather(*(mine.hold("provider:orange", 6, clock.now()) for _ in range(4)))
+        assert found == [6, 6, 6, 6]
+
+
+async def test_places_that_nobody_counts_any_more_lapse_while_messages_flow(
+    database: Database, clock: ManualClock
+) -> None:
+    await limit_relay(database, 4)
+    pacer = a_pacer(database, clock)
+    await permit_of(pacer, "gmail")
+    async with database.write() as session:
+        await limits.unset_limit(
+            session, scope=LimitScope.RELAY, subject="email", measure=Measure.CONNECTIONS
+        )
+    clock.advance(SECOND * 30)
+    assert (await permit_of(pacer, "gmail")).connections is None
+    for _ in range(10):
+        clock.advance(SECOND * 21)
+        await pacer.keep(Way(Channel.EMAIL))
+    async with database.read() as session:
+        ends = (await session.exec(select(ConnectionSlot.leased_until))).all()
+    assert all(end is None or end < clock.now() for end in ends)
 
 
 @pytest.mark.parametrize(

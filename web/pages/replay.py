@@ -57,6 +57,7 @@ def _begin(visit: Visit, *, act: bool) -> Response:
             context.data_dir,
             days=days if days in DAYS else USUAL_DAYS,
             act=act,
+            routes=context.outlook.pace.routes,
         )
     except (ConflictError, RulesError) as error:
         return _show(visit, say_error(visit.tongue, error))
@@ -82,6 +83,7 @@ def _show(visit: Visit, problem: str = "") -> Response:
         lines=_lines(found[:SHOWN], tongue),
         follows=_follows(last.answers.consequences[:SHOWN] if last and last.answers else (), tongue),
         more=len(found) > SHOWN,
+        more_follow=bool(last and last.answers and len(last.answers.consequences) > SHOWN),
         unproven=", ".join(unproven_rules(found)),
         suppressed=sum(part.would_suppress for part in parts),
         spared=sum(part.would_spare for part in parts),
