@@ -115,9 +115,8 @@ class Outages:
         outage = self._known.get(way)
         if outage is None:
             outage = self._known[way] = _Outage(told, now + FIRST_PAUSE, FIRST_PAUSE)
-        elif not is_fresh(
-            outage.until, outage.pause, now
-        ):  # of several that failed together, the first counts
+        # Of several that failed together, the first counts.
+        elif not is_fresh(outage.until, outage.pause, now):
             outage.pause = min(outage.pause * 2, LONGEST_PAUSE)
             outage.until = now + outage.pause
         outage.told, outage.probing = told, False

@@ -77,12 +77,21 @@ class Places:
 
         As many as there are: who lets go of some must be told, and is when he asks for a permit.
         """
-        held = self._held.get(key)
-        if held is None or not held.count or is_fresh(held.until, LEASE, now + LEASE * 2 / 3):
+        if self._is_kept(key, now):
             return
-        async with self._asking[key], self._database.write() as session:
-            await self._take(session, key, held.most, held.count, now)
-            self._held[key] = replace(self._held[key], until=now + LEASE)
+        async with self._asking[key]:
+            if self._is_kept(key, now):
+                return
+            held = self._held[key]
+            async with self._database.write() as session:
+                await self._take(session, key, held.most, held.count, now)
+            if key in self._held:  # it may have been forgotten meanwhile
+                self._held[key] = replace(held, until=now + LEASE)
+
+    def _is_kept(self, key: str, now: datetime) -> bool:
+        """Whether there is nothing to hold on to, or it was done a moment ago."""
+        held = self._held.get(key)
+        return held is None or not held.count or is_fresh(held.until, LEASE, now + LEASE * 2 / 3)
 
     def forget(self, key: str) -> None:
         """Places nobody counts any more: they lapse."""

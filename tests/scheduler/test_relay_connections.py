@@ -219,6 +219,19 @@ async def test_lanes_of_one_process_that_ask_at_once_all_have_what_it_holds(
         assert found == [6, 6, 6, 6]
 
 
+async def test_places_forgotten_while_they_are_kept_stay_forgotten(
+    database: Database, clock: ManualClock
+) -> None:
+    mine = places.Places(database)
+    assert await mine.hold("relay:email", 2, clock.now()) == 2
+    clock.advance(SECOND * 30)
+    keeping = asyncio.create_task(mine.keep("relay:email", clock.now()))
+    await asyncio.sleep(0)
+    mine.forget("relay:email")
+    await keeping
+    assert mine.count("relay:email") == 0
+
+
 async def test_places_that_nobody_counts_any_more_lapse_while_messages_flow(
     database: Database, clock: ManualClock
 ) -> None:
