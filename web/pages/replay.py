@@ -13,7 +13,7 @@ from models.providers import provider_name
 from models.states import BounceClass
 from web.access import Admin, Visit
 from web.borrowed import say_borrowed, say_error
-from web.i18n import Tongue
+from web.i18n import N_, Tongue
 from web.replay_desk import rules_of
 from web.view import go, page
 from web.words import word_for
@@ -22,6 +22,7 @@ router = APIRouter()
 DAYS = (7, 30, 90, 365)
 USUAL_DAYS = 30
 SHOWN = 50
+NO_RULE = N_("no rule")
 Line = tuple[str, str, str, int, str]
 """Provider, how it was read, how it is read now, how often, an example."""
 Follows = tuple[str, str, str, str, Consequence]
@@ -124,4 +125,4 @@ def _reading(name: str, tongue: Tongue) -> str:
     """`rule (class)` in the reader's words."""
     rule, _, word = name.removesuffix(")").rpartition(" (")
     read = tongue.say(word_for(BounceClass(word))) if word in set(BounceClass) else word
-    return f"{read} ({tongue.say('no rule') if rule == 'no rule' else rule})"
+    return f"{read} ({tongue.say(NO_RULE) if rule == NO_RULE else rule})"
